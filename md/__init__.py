@@ -1,0 +1,1 @@
+"""Potentials, relaxation and dynamics of defect cells in an environment."""
