@@ -1,0 +1,1 @@
+"""Wyckoff-aware generation of defective crystals: model, pipeline, report and command line."""
