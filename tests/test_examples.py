@@ -1,0 +1,127 @@
+"""The example hosts are the crystals they say they are, and every example script runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's own
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+NEAREST = {  # published shortest distance between unlike atoms (like atoms in elements), Å
+    "Cu": 2.556,
+    "Al": 2.863,
+    "Fe": 2.482,
+    "Ti": 2.896,
+    "Si": 2.352,
+    "GaAs": 2.448,
+    "GaN": 1.95,
+    "ZnO": 1.974,
+    "BN_hexagonal": 1.446,
+    "MgO": 2.106,
+    "CaO": 2.405,
+    "NaCl": 2.820,
+    "CeO2": 2.343,
+    "CaF2": 2.365,
+    "SrTiO3": 1.953,
+    "TiO2_rutile": 1.948,
+    "SiO2_quartz": 1.605,
+    "MgAl2O4": 1.921,
+    "Al2O3_corundum": 1.855,
+    "Ga2O3_beta": 1.80,
+    "ZrO2_monoclinic": 2.051,
+    "LiCoO2": 1.921,
+    "LiFePO4": 1.524,
+    "Li3OCl": 1.955,
+    "Li6PS5Cl": 2.042,
+}
+
+
+def load_make_hosts() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_hosts", EXAMPLES / "make_hosts.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["make_hosts"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+make_hosts = load_make_hosts()
+RECIPES = {recipe.name: recipe for recipe in make_hosts.RECIPES}
+
+
+def test_every_recipe_has_its_published_distance_and_its_file() -> None:
+    on_disk = {path.stem for path in (EXAMPLES / "hosts").glob("*.cif")}
+    assert set(RECIPES) == set(NEAREST) == on_disk
+
+
+def test_the_families_that_users_look_for_are_there() -> None:
+    families = " ".join(recipe.family for recipe in RECIPES.values())
+    for family in (
+        "metal",
+        "semiconductor",
+        "wurtzite",
+        "perovskite",
+        "spinel",
+        "fluorite",
+        "lithium-ion",
+        "monoclinic",
+    ):
+        assert family in families
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_the_file_on_disk_is_the_crystal_of_the_recipe(name: str) -> None:
+    import moyopy
+    import spglib
+    from ase.io import read
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ASE comments on the setting of some space groups
+        atoms = read(EXAMPLES / "hosts" / f"{name}.cif")
+    fractional, numbers = atoms.get_scaled_positions(), atoms.numbers
+    spglib_cell = (np.array(atoms.cell), fractional, numbers)
+    moyo_cell = moyopy.Cell(np.array(atoms.cell).tolist(), fractional.tolist(), numbers.tolist())
+    assert spglib.get_symmetry_dataset(spglib_cell, symprec=1e-3).number == RECIPES[name].space_group
+    assert moyopy.MoyoDataset(moyo_cell, symprec=1e-3).number == RECIPES[name].space_group
+    nearest = shortest_distance(atoms)
+    assert nearest == pytest.approx(NEAREST[name], abs=0.006)
+
+
+def shortest_distance(atoms) -> float:
+    """Shortest distance between unlike atoms, or between any two where there is one element, Å."""
+    from ase.neighborlist import neighbor_list
+
+    i, j, d = neighbor_list("ijd", atoms, 3.2)
+    unlike = atoms.numbers[i] != atoms.numbers[j]
+    assert d.min() > 1.4, "no two atoms of an ideal crystal overlap"
+    return float(d[unlike].min() if unlike.any() else d.min())
+
+
+def test_writing_again_gives_the_committed_bytes() -> None:
+    recipe = RECIPES["ZrO2_monoclinic"]
+    committed = (EXAMPLES / "hosts" / "ZrO2_monoclinic.cif").read_text(encoding="ascii")
+    assert make_hosts.cif_text(recipe) == committed
+    assert (EXAMPLES / "hosts" / "README.md").read_text(encoding="utf-8") == make_hosts.readme_text()
+
+
+def test_a_wrong_coordinate_breaks_the_space_group() -> None:
+    from dataclasses import replace
+
+    import spglib
+
+    recipe = RECIPES["MgAl2O4"]
+    broken = replace(recipe, sites=(*recipe.sites[:2], ("O", (0.3874, 0.3874, 0.36))))
+    s = make_hosts.build(broken)
+    assert len(s) != len(make_hosts.build(recipe))
+    s.translate_sites([0], [0.02, 0, 0])
+    cell = (s.lattice.matrix, s.frac_coords, s.atomic_numbers)
+    assert spglib.get_symmetry_dataset(cell, symprec=1e-3).number != recipe.space_group
