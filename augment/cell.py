@@ -62,9 +62,7 @@ class DefectCell:
         """Volume of the cell, Å³."""
         return float(abs(np.linalg.det(self.cell)))
 
-    def with_geometry(
-        self, positions: FloatArray, cell: FloatArray | None = None, **info: object
-    ) -> DefectCell:
+    def with_geometry(self, positions: FloatArray, cell: FloatArray | None = None, **info: object) -> DefectCell:
         """The same defect with other positions (n, 3) and, if given, cell (3, 3), in Å; `info` is added to."""
         return replace(
             self,

@@ -42,4 +42,5 @@ class CellSymmetry:
 
     def project_strain(self, strain: FloatArray) -> FloatArray:
         """H-invariant part of a (3, 3) strain: 1/|H| sum over h of R e R^T."""
-        return np.einsum("hab,bc,hdc->ad", self.rotations, strain, self.rotations) / self.order
+        total: FloatArray = np.einsum("hab,bc,hdc->ad", self.rotations, strain, self.rotations)
+        return total / self.order

@@ -39,7 +39,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None
     import io
 
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))  # type: ignore[arg-type]
+    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
     write_atomically(path, buffer.getvalue())
 
 

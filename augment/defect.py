@@ -1,0 +1,260 @@
+"""Defects: sets of edits to a supercell's sites, up to the host's symmetry, with their canonical keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from augment.cell import BULK, DefectCell, FloatArray, IntArray
+from augment.charges import likely_charges
+from augment.errors import DefectError, SupercellError
+from augment.host import Host, SiteOrbit
+from augment.invariant import CellSymmetry
+from augment.naming import INTERSTITIAL, VACANCY, orbit_suffixes
+from augment.supercell import Supercell
+from augment.symmetry import FiniteGroup, schoenflies
+
+_KEY = re.compile(
+    r"(?P<host>[0-9a-f]{12})/(?P<form>\d+(?:\.\d+){5})/(?P<edits>bulk|[A-Za-z]+\d+(?:\+[A-Za-z]+\d+)*)/q(?P<charge>[+-]?\d+)"
+)
+
+
+@dataclass(frozen=True, order=True)
+class Edit:
+    """One change at one site of a supercell.
+
+    Attributes:
+        site: index of the site; lattice sites first, then voids.
+        number: atomic number put there; 0 removes the atom.
+    """
+
+    site: int
+    number: int
+
+
+@dataclass(frozen=True, eq=False)
+class Defect:
+    """A set of edits to the sites of a supercell; equivalent sets are equal and share one key.
+
+    Attributes:
+        supercell: where the edits are.
+        edits: at different sites, each of which changes something. Stored as the canonical set of its orbit.
+        charge: total charge, e.
+    """
+
+    supercell: Supercell
+    edits: tuple[Edit, ...]
+    charge: int = 0
+
+    def __post_init__(self) -> None:
+        numbers = self.supercell.sites.numbers
+        if len({e.site for e in self.edits}) != len(self.edits):
+            raise DefectError("two edits at one site; give one edit a site")
+        for edit in self.edits:
+            if not 0 <= edit.site < len(numbers):
+                raise DefectError(f"site {edit.site} is not one of the supercell's {len(numbers)} sites")
+            if numbers[edit.site] == edit.number:
+                raise DefectError(f"site {edit.site} already holds what the edit puts there")
+        object.__setattr__(self, "edits", canonical_edits(self.supercell, self.edits))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Defect) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    @property
+    def host(self) -> Host:
+        """The pristine crystal."""
+        return self.supercell.host
+
+    @cached_property
+    def key(self) -> str:
+        """Canonical text: host hash, superlattice, edits, charge; equal exactly for equivalent defects of a host."""
+        form = self.supercell.hermite_normal_form[np.triu_indices(3)]
+        edits = "+".join(f"{_symbol(e.number) or VACANCY}{e.site}" for e in self.edits) or BULK
+        return f"{self.host.hash}/{'.'.join(map(str, form))}/{edits}/q{self.charge:+d}"
+
+    @classmethod
+    def from_key(cls, host: Host, key: str) -> Defect:
+        """The defect that a key names.
+
+        Raises:
+            DefectError: the text is no key, or belongs to another host.
+        """
+        match = _KEY.fullmatch(key)
+        if match is None:
+            raise DefectError(f"{key!r} is not a defect key; copy it whole, as `defectgen defects --json` prints it")
+        if match["host"] != host.hash:
+            raise DefectError(f"key {key} is of host {match['host']}, not of {host.formula} ({host.hash})")
+        form = np.zeros((3, 3), dtype=np.int64)
+        form[np.triu_indices(3)] = [int(x) for x in match["form"].split(".")]
+        try:
+            supercell = Supercell.from_normal_form(host, form)
+        except SupercellError as error:
+            raise DefectError(f"key {key}: {error}") from None
+        edits = () if match["edits"] == BULK else tuple(_parse_edit(t) for t in match["edits"].split("+"))
+        return cls(supercell, edits, int(match["charge"]))
+
+    @cached_property
+    def orbits(self) -> tuple[SiteOrbit, ...]:
+        """The host's orbit of each edited site."""
+        orbit = self.supercell.sites.orbit
+        return tuple(self.host.orbits[orbit[e.site]] for e in self.edits)
+
+    @cached_property
+    def name(self) -> str:
+        """Name in doped's convention; parts of a complex are joined by `+`."""
+        return "+".join(self._part_name(e) for e in self.edits) or BULK
+
+    def _part_name(self, edit: Edit) -> str:
+        index = int(self.supercell.sites.orbit[edit.site])
+        where = self.host.orbits[index].element or INTERSTITIAL
+        return f"{_symbol(edit.number) or VACANCY}_{where}{orbit_suffixes(self.host)[index]}"
+
+    @cached_property
+    def type(self) -> str:
+        """`vacancy`, `substitution`, `antisite`, `interstitial`, `complex`, or `bulk` without edits."""
+        if len(self.edits) != 1:
+            return "complex" if self.edits else BULK
+        edit, orbit = self.edits[0], self.orbits[0]
+        if edit.number == 0:
+            return "vacancy"
+        if orbit.void:
+            return "interstitial"
+        return "antisite" if _symbol(edit.number) in self.host.elements else "substitution"
+
+    @cached_property
+    def stabilizer(self) -> FiniteGroup:
+        """The operations of the supercell's space group that leave the edit set where it is."""
+        group = self.supercell.group
+        labels = np.zeros(group.permutations.shape[1], dtype=np.int64)
+        for edit in self.edits:
+            labels[edit.site] = edit.number + 1
+        sites = [e.site for e in self.edits]
+        fixing = (labels[group.permutations[:, sites]] == labels[sites]).all(axis=1)
+        return group.subset(np.flatnonzero(fixing))
+
+    @property
+    def degeneracy(self) -> int:
+        """Number of distinct copies in the supercell, |G| / |Stab|."""
+        return self.supercell.group_order // self.stabilizer.order
+
+    @property
+    def multiplicity(self) -> int:
+        """Number of copies per conventional cell; the Wyckoff multiplicity for a point defect."""
+        per_primitive = self.degeneracy / self.supercell.index
+        cells = self.host.n_conventional // self.host.n_lattice
+        return round(per_primitive * cells)
+
+    @property
+    def point_group(self) -> str:
+        """Schoenflies symbol of the stabilizer's point group (`Oh`, `C3v`)."""
+        return schoenflies(self.stabilizer.symbol)
+
+    @cached_property
+    def charges(self) -> tuple[int, ...]:
+        """Likely charge states, from oxidation states of the host and the elements put in."""
+        return likely_charges(
+            self.host, [(o.element, _symbol(e.number)) for o, e in zip(self.orbits, self.edits, strict=True)]
+        )
+
+    def with_charge(self, charge: int) -> Defect:
+        """The same edits with another total charge, e."""
+        return replace(self, charge=charge)
+
+    def cell(self) -> DefectCell:
+        """Ideal geometry: atoms on the host's sites, interstitials on void sites."""
+        table = self.supercell.sites
+        numbers = table.numbers.copy()
+        for edit in self.edits:
+            numbers[edit.site] = edit.number
+        sites = np.flatnonzero(numbers)
+        info = {
+            "host": self.host.hash,
+            "formula": self.host.formula,
+            "supercell": self.supercell.matrix.tolist(),
+            "type": self.type,
+            "geometry": "ideal",
+        }
+        geometry = (self.supercell.cell, numbers[sites], table.positions[sites], sites)
+        return DefectCell(self.name, self.key, *geometry, self.charge, info)
+
+    def symmetry(self) -> CellSymmetry:
+        """The full stabilizer acting on the atoms of `cell()`."""
+        return self._acting(self.stabilizer)
+
+    def subgroups(self) -> list[CellSymmetry]:
+        """Symmetries that a distortion may keep: one subgroup per conjugacy class, largest first, `1` last."""
+        return [self._acting(group) for group in self.stabilizer.subgroup_classes()]
+
+    def _acting(self, group: FiniteGroup) -> CellSymmetry:
+        """A subgroup of the stabilizer as Cartesian rotations and permutations of the cell's atoms."""
+        left, right = self.supercell.cartesian_of
+        sites = self.cell().sites
+        atom = np.full(group.permutations.shape[1], -1, dtype=np.int64)
+        atom[sites] = np.arange(len(sites))
+        return CellSymmetry(group.symbol, left @ group.rotations @ right, atom[group.permutations[:, sites]])
+
+    def vacant_sites(self) -> IntArray:
+        """Indices of the lattice sites whose atom is removed."""
+        return np.array([e.site for e in self.edits if e.number == 0], dtype=np.int64)
+
+    def centre(self) -> FloatArray:
+        """Mean position of the edited sites in the ideal cell, Å, minding periodicity around the first."""
+        table, cell = self.supercell.sites, self.supercell.cell
+        positions = table.positions[[e.site for e in self.edits]]
+        offset = (positions - positions[0]) @ np.linalg.inv(cell)
+        centre: FloatArray = positions[0] + ((offset - np.rint(offset)) @ cell).mean(axis=0)
+        return centre
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values: what `defectgen defects --json` prints of a defect."""
+        first = self.orbits[0] if len(self.orbits) == 1 else None
+        return {
+            "name": self.name,
+            "key": self.key,
+            "type": self.type,
+            "element": "+".join(_symbol(e.number) or o.element for e, o in zip(self.edits, self.orbits, strict=True)),
+            "site_element": "+".join(o.element or INTERSTITIAL for o in self.orbits),
+            "wyckoff": first.wyckoff if first else "+".join(o.wyckoff for o in self.orbits),
+            "site_symmetry": first.site_symmetry if first else self.stabilizer.symbol,
+            "point_group": self.point_group,
+            "multiplicity": self.multiplicity,
+            "degeneracy": self.degeneracy,
+            "charges": list(self.charges),
+            "supercell": self.supercell.describe(),
+        }
+
+
+def canonical_edits(supercell: Supercell, edits: Iterable[Edit]) -> tuple[Edit, ...]:
+    """The least of all images of an edit set under the supercell's space group, as sorted (site, species) pairs."""
+    chosen = sorted(edits)
+    if not chosen:
+        return ()
+    sites = np.array([e.site for e in chosen])
+    base = 1 + max(e.number for e in chosen)
+    images = supercell.group.permutations[:, sites] * base + np.array([e.number for e in chosen])
+    images.sort(axis=1)
+    least = images[np.lexsort(images.T[::-1])[0]]
+    return tuple(Edit(int(code // base), int(code % base)) for code in least)
+
+
+def _symbol(number: int) -> str:
+    from ase.data import chemical_symbols
+
+    return str(chemical_symbols[number]) if number else ""
+
+
+def _parse_edit(text: str) -> Edit:
+    from ase.data import atomic_numbers
+
+    symbol, site = re.fullmatch(r"([A-Za-z]+)(\d+)", text).groups()  # type: ignore[union-attr]
+    if symbol != VACANCY and symbol not in atomic_numbers:
+        raise DefectError(f"{text!r} in a defect key names no element")
+    return Edit(int(site), 0 if symbol == VACANCY else int(atomic_numbers[symbol]))

@@ -1,0 +1,72 @@
+"""Distorted copies of defect cells: rattled with minimum distances kept, and strained."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from augment.cell import DefectCell, FloatArray
+from augment.errors import ConditionError
+from augment.invariant import CellSymmetry
+
+DEFAULT_MIN_FRACTION = 0.7
+"""Of the shortest distance in the undistorted cell; no pair may come closer."""
+
+_ATTEMPTS = 50
+
+
+def rattle(
+    cell: DefectCell,
+    sigma: float,
+    seed: int,
+    *,
+    min_distance: float | None = None,
+    symmetry: CellSymmetry | None = None,
+) -> DefectCell:
+    """Gaussian displacements of standard deviation `sigma` (Å per Cartesian component), without drift.
+
+    Args:
+        cell: the structure to distort.
+        sigma: standard deviation, Å; with a symmetry, that of the noise before it is projected.
+        seed: of the random generator.
+        min_distance: no two atoms may come closer, Å; 0.7 of the shortest distance by default. A draw that breaks
+            it is repeated for the atoms concerned with less amplitude.
+        symmetry: keep this symmetry by projecting the noise onto its invariant space.
+
+    Raises:
+        ConditionError: sigma is negative, or no draw keeps the distance.
+    """
+    if not sigma >= 0:
+        raise ConditionError(f"rattle amplitude {sigma} Å must not be negative")
+    rng = np.random.default_rng(seed)
+    limit = DEFAULT_MIN_FRACTION * shortest_distance(cell) if min_distance is None else min_distance
+    scale = 1.0
+    for _ in range(_ATTEMPTS):
+        noise = rng.normal(scale=sigma * scale, size=cell.positions.shape)
+        if symmetry is not None:
+            noise = symmetry.project_displacements(noise)
+        noise -= noise.mean(axis=0)
+        moved = cell.with_geometry(cell.positions + noise, geometry="rattled", rattle=sigma, seed=seed)
+        if shortest_distance(moved) >= limit:
+            return moved
+        scale *= 0.9
+    raise ConditionError(f"{cell.name}: no rattle of {sigma} Å keeps atoms {limit:.2f} Å apart; use less amplitude")
+
+
+def strained(cell: DefectCell, strain: FloatArray) -> DefectCell:
+    """The cell under a homogeneous strain (3, 3): every vector x becomes (1 + strain) x; atoms move along."""
+    deformation = np.eye(3) + np.asarray(strain, dtype=float)
+    if np.linalg.det(deformation) <= 0:
+        raise ConditionError("a strain that turns the cell inside out; its determinant must stay positive")
+    return cell.with_geometry(cell.positions @ deformation.T, cell.cell @ deformation.T, geometry="strained")
+
+
+def shortest_distance(cell: DefectCell) -> float:
+    """Shortest interatomic distance under periodic boundary conditions, Å."""
+    from ase.neighborlist import neighbor_list
+
+    cutoff = 2.0
+    while True:
+        distance = neighbor_list("d", cell.to_ase(), cutoff)
+        if len(distance):
+            return float(distance.min())
+        cutoff *= 1.5

@@ -1,0 +1,69 @@
+"""All symmetry-distinct point defects of a host in a supercell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from augment.defect import Defect, Edit
+from augment.errors import DefectError
+from augment.supercell import Supercell
+
+KINDS = ("vacancy", "antisite", "substitution", "interstitial")
+
+
+def point_defects(
+    supercell: Supercell,
+    *,
+    dopants: Sequence[str] = (),
+    kinds: Sequence[str] = KINDS,
+    max_voids: int | None = None,
+) -> list[Defect]:
+    """One defect per orbit: vacancies, antisites, dopant substitutions, then native and dopant interstitials.
+
+    Args:
+        supercell: where the defects are put.
+        dopants: element symbols to substitute on every lattice site and to insert.
+        kinds: which of `KINDS` to make.
+        max_voids: how many void orbits to fill, widest first; all by default.
+
+    Raises:
+        DefectError: a dopant is no element or belongs to the host, or a kind is unknown.
+    """
+    unknown = [k for k in kinds if k not in KINDS]
+    if unknown:
+        raise DefectError(f"unknown kind of defect {unknown[0]!r}; the kinds are {', '.join(KINDS)}")
+    numbers = [_dopant_number(supercell, symbol) for symbol in dopants]
+    return list(_each(supercell, numbers, kinds, max_voids))
+
+
+def _dopant_number(supercell: Supercell, symbol: str) -> int:
+    from ase.data import atomic_numbers
+
+    if symbol not in atomic_numbers or symbol == "X":
+        raise DefectError(f"dopant {symbol!r} is not an element; give a symbol such as Al")
+    if symbol in supercell.host.elements:
+        raise DefectError(
+            f"dopant {symbol} is an element of the host {supercell.host.formula}; its antisites are made anyway"
+        )
+    return int(atomic_numbers[symbol])
+
+
+def _each(
+    supercell: Supercell, dopants: Sequence[int], kinds: Sequence[str], max_voids: int | None
+) -> Iterator[Defect]:
+    from ase.data import atomic_numbers
+
+    own = [int(atomic_numbers[e]) for e in supercell.host.elements]
+    orbits = supercell.host.orbits
+    first = [o.members[0] * supercell.index for o in orbits]
+    lattice = [s for s, o in zip(first, orbits, strict=True) if not o.void]
+    voids = [s for s, o in zip(first, orbits, strict=True) if o.void][:max_voids]
+    held = supercell.sites.numbers
+    if "vacancy" in kinds:
+        yield from (Defect(supercell, (Edit(s, 0),)) for s in lattice)
+    if "antisite" in kinds:
+        yield from (Defect(supercell, (Edit(s, z),)) for s in lattice for z in own if z != held[s])
+    if "substitution" in kinds:
+        yield from (Defect(supercell, (Edit(s, z),)) for z in dopants for s in lattice)
+    if "interstitial" in kinds:
+        yield from (Defect(supercell, (Edit(s, z),)) for z in [*own, *dopants] for s in voids)

@@ -1,0 +1,167 @@
+"""Void sites of a crystal: critical points of the distance to the nearest atom, as orbits of the space group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augment.cell import FloatArray, IntArray
+from augment.symmetry import SpaceGroup, point_group_symbol, schoenflies
+
+MIN_RADIUS = 1.0
+"""Å; an interstitial closer to an atom than this overlaps it."""
+
+SADDLE_FRACTION = 0.85
+"""Saddle points (Voronoi faces and edges) count from this fraction of the largest void radius on, and only where
+their site symmetry leaves no direction to move in: elsewhere an interstitial slides to the next maximum."""
+
+MERGE_DISTANCE = 0.1
+"""Å; images of one void this close to each other are one site on a special position."""
+
+_SAME = 1e-3
+"""Å; two constructions of one point differ by rounding only."""
+
+
+@dataclass(frozen=True, eq=False)
+class VoidOrbit:
+    """One orbit of void sites.
+
+    Attributes:
+        points: (m, 3) fractional coordinates in the primitive cell.
+        radius: distance to the nearest atom, Å.
+        point_group: Schoenflies symbol of the site-symmetry group.
+    """
+
+    points: FloatArray
+    radius: float
+    point_group: str
+
+
+def find_voids(group: SpaceGroup, points: FloatArray, lattice: FloatArray) -> list[VoidOrbit]:
+    """Void orbits of a crystal, largest first.
+
+    Voronoi vertices are the local maxima of the distance to the nearest atom; Voronoi edges and faces hold its
+    saddle points (the octahedral site of bcc is one). Points are merged within their own orbit only.
+
+    Args:
+        group: operations in the primitive basis.
+        points: (n, 3) fractional coordinates of the atoms in the primitive cell.
+        lattice: (3, 3) primitive lattice, rows, Å.
+    """
+    atoms = images_around(points, lattice)
+    vertices, saddles = _critical_points(atoms, lattice)
+    found: list[VoidOrbit] = []
+    for point in _distinct(vertices, lattice):
+        _add_orbit(found, group, point, atoms, lattice, MIN_RADIUS, pinned=False)
+    largest = max((v.radius for v in found), default=0.0)
+    for point in _distinct(saddles, lattice):
+        _add_orbit(found, group, point, atoms, lattice, max(MIN_RADIUS, SADDLE_FRACTION * largest), pinned=True)
+    return sorted(found, key=lambda v: (-round(v.radius, 4), len(v.points), tuple(np.round(v.points[0], 4))))
+
+
+def images_around(points: FloatArray, lattice: FloatArray) -> FloatArray:
+    """Cartesian positions (m, 3) of the atoms within one cell diameter of the primitive cell, Å."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
+    widest = np.linalg.norm(lattice, axis=1).max() + 1.0  # Å; no void of the crystal is wider
+    reach = np.ceil(widest / heights).astype(int)
+    grids = [np.arange(-r, r + 1) for r in reach]
+    shifts = np.stack(np.meshgrid(*grids, indexing="ij"), axis=-1).reshape(-1, 1, 3)
+    images: FloatArray = ((points[None] + shifts) @ lattice).reshape(-1, 3)
+    return images
+
+
+def _critical_points(atoms: FloatArray, lattice: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Fractional Voronoi vertices, and saddle points on edges and faces, in and near the cell."""
+    from scipy.spatial import KDTree, Voronoi
+
+    diagram = Voronoi(atoms)
+    inside = _in_cell(diagram.vertices, lattice)
+    edges = _edge_saddles(diagram.vertices, diagram.ridge_vertices, atoms[diagram.ridge_points[:, 0]])
+    pairs = atoms[diagram.ridge_points]
+    faces = pairs.mean(axis=1)
+    half = np.linalg.norm(pairs[:, 0] - pairs[:, 1], axis=1) / 2
+    near = _in_cell(faces, lattice)
+    faces, half = faces[near], half[near]
+    distance, _ = KDTree(atoms).query(faces)
+    faces = faces[distance > half - _SAME]
+    saddles = np.concatenate([edges[_in_cell(edges, lattice)], faces])
+    inverse = np.linalg.inv(lattice)
+    return diagram.vertices[inside] @ inverse, saddles @ inverse
+
+
+def _in_cell(positions: FloatArray, lattice: FloatArray) -> NDArray[np.bool_]:
+    fractional = positions @ np.linalg.inv(lattice)
+    inside: NDArray[np.bool_] = ((fractional > -0.01) & (fractional < 1.01)).all(axis=1)  # noqa: PLR2004  a margin for the cell faces
+    return inside
+
+
+def _edge_saddles(vertices: FloatArray, ridges: list[list[int]], owners: FloatArray) -> FloatArray:
+    """Points of Voronoi edges nearest to the atoms around them, where they lie within the edge."""
+    rows = [
+        (a, b, k)
+        for k, ridge in enumerate(ridges)
+        if -1 not in ridge
+        for a, b in zip(ridge, ridge[1:] + ridge[:1], strict=True)
+    ]
+    if not rows:
+        return np.zeros((0, 3))
+    index: IntArray = np.array(rows, dtype=np.int64)
+    start, stop, atom = vertices[index[:, 0]], vertices[index[:, 1]], owners[index[:, 2]]
+    along = stop - start
+    length2 = (along**2).sum(axis=1)
+    long = length2 > _SAME**2
+    start, along, atom, length2 = start[long], along[long], atom[long], length2[long]
+    fraction = ((atom - start) * along).sum(axis=1) / length2
+    within = (fraction > 0) & (fraction < 1)
+    saddles: FloatArray = (start + fraction[:, None] * along)[within]
+    return saddles
+
+
+def _distinct(points: FloatArray, lattice: FloatArray) -> FloatArray:
+    """Points modulo the lattice without repetitions, in a reproducible order."""
+    wrapped = points - np.floor(points + 1e-6)
+    order = np.lexsort(np.round(wrapped, 5).T[::-1])
+    wrapped = wrapped[order]
+    kept: list[FloatArray] = []
+    for point in wrapped:
+        if not kept or _separation(np.array(kept), point, lattice).min() > _SAME:
+            kept.append(point)
+    return np.array(kept).reshape(-1, 3)
+
+
+def _separation(points: FloatArray, point: FloatArray, lattice: FloatArray) -> FloatArray:
+    difference = points - point
+    difference -= np.rint(difference)
+    separation: FloatArray = np.linalg.norm(difference @ lattice, axis=-1)
+    return separation
+
+
+def _add_orbit(
+    found: list[VoidOrbit],
+    group: SpaceGroup,
+    point: FloatArray,
+    atoms: FloatArray,
+    lattice: FloatArray,
+    min_radius: float,
+    *,
+    pinned: bool,
+) -> None:
+    """Close a point under the group; keep its orbit if new, far from every atom and, where asked, pinned."""
+    images = group.images(point[None])[:, 0]
+    offsets = images - point
+    shift = np.rint(offsets)
+    fixing = np.linalg.norm((offsets - shift) @ lattice, axis=1) < MERGE_DISTANCE
+    centre = (images[fixing] - shift[fixing]).mean(axis=0)
+    centre -= np.floor(centre + 1e-6)
+    radius = float(np.linalg.norm(atoms - centre @ lattice, axis=1).min())
+    if radius < min_radius or any(_separation(v.points, centre, lattice).min() < 10 * _SAME for v in found):
+        return
+    free = np.trace(group.rotations[fixing], axis1=1, axis2=2).sum()  # |H| x dimension of the invariant vectors
+    if pinned and free > 0:
+        return
+    orbit = _distinct(group.images(centre[None])[:, 0], lattice)
+    symbol = point_group_symbol(group.rotations[fixing])
+    if len(orbit) * int(fixing.sum()) == group.order:
+        found.append(VoidOrbit(orbit, radius, schoenflies(symbol)))
