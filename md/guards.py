@@ -1,0 +1,163 @@
+"""Guards around every evaluation: what counts as diverged, and an evaluator that stops there.
+
+A machine-learnt potential far from its training data can pull atoms together or blow a cell up, and then
+returns numbers all the same. Each limit below is far outside what a crystal does below its melting point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from augment.cell import FloatArray, IntArray
+from augment.errors import PotentialError
+
+SMALLEST_DISTANCE = 0.5
+"""Å; the shortest bond there is, H2, has 0.74."""
+
+LARGEST_FORCE = 100.0
+"""eV/Å; a hot oxide shows about 10."""
+
+LARGEST_VOLUME_RATIO = 2.0
+"""Of the volume at the start, either way; 100 GPa halve the volume of a soft crystal."""
+
+HOTTEST_MULTIPLE, HOTTEST_OFFSET = 5.0, 1000.0
+"""Instantaneous temperature limit, multiple of the target plus K: small cells fluctuate by sqrt(2/3n), and an
+unrelaxed start releases a few eV."""
+
+
+class Divergence(Exception):  # noqa: N818  a signal that a run ends as `diverged`, not an error for the user
+    """The geometry or the labels left what is physical; its text is the reason that a result records."""
+
+
+def shortest_distance(positions: FloatArray, cell: FloatArray) -> float:
+    """Shortest distance between two atoms, Å; exact below half the smallest height of the cell.
+
+    Args:
+        positions: (n, 3) Cartesian positions, Å.
+        cell: (3, 3) lattice vectors as rows, Å.
+    """
+    n = len(positions)
+    if n < 2:  # noqa: PLR2004  a pair has two atoms
+        return float("inf")
+    fractional = positions @ np.linalg.inv(cell)
+    first, second = np.triu_indices(n, 1)
+    difference = fractional[first] - fractional[second]
+    difference -= np.rint(difference)
+    return float(np.sqrt(((difference @ cell) ** 2).sum(axis=1).min()))
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Labels of one geometry: energy (eV), forces (n, 3) in eV/Å, stress (6,) Voigt in eV/Å³, ASE sign."""
+
+    energy: float
+    forces: FloatArray
+    stress: FloatArray
+
+    @property
+    def largest_force(self) -> float:
+        """Length of the longest force, eV/Å."""
+        return float(np.sqrt((self.forces**2).sum(axis=1).max(initial=0.0)))
+
+
+def check_geometry(positions: FloatArray, cell: FloatArray, start_volume: float) -> None:
+    """Check a geometry before a potential sees it; positions (n, 3) and cell (3, 3) in Å, start volume in Å³.
+
+    Raises:
+        Divergence: positions or cell are not finite, the volume left its bounds, or two atoms overlap.
+    """
+    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
+        raise Divergence("positions or cell are not finite")
+    ratio = float(abs(np.linalg.det(cell))) / start_volume
+    if not 1 / LARGEST_VOLUME_RATIO < ratio < LARGEST_VOLUME_RATIO:
+        raise Divergence(f"the volume is {ratio:.2f} times that of the start")
+    distance = shortest_distance(positions, cell)
+    if distance < SMALLEST_DISTANCE:
+        raise Divergence(f"two atoms are {distance:.2f} Å apart")
+
+
+def check_labels(evaluation: Evaluation, largest_force: float = LARGEST_FORCE) -> None:
+    """Check what a potential returned.
+
+    Raises:
+        Divergence: a label is not finite, or a force is longer than `largest_force` (eV/Å).
+    """
+    finite = (
+        np.isfinite(evaluation.energy),
+        np.isfinite(evaluation.forces).all(),
+        np.isfinite(evaluation.stress).all(),
+    )
+    if not all(finite):
+        raise Divergence("the potential returned numbers that are not finite")
+    if evaluation.largest_force > largest_force:
+        raise Divergence(f"a force of {evaluation.largest_force:.0f} eV/Å")
+
+
+def check_temperature(temperature: float, target: float) -> None:
+    """Check an instantaneous temperature against the target, both in K.
+
+    Raises:
+        Divergence: it is not finite or far above the target.
+    """
+    limit = HOTTEST_MULTIPLE * target + HOTTEST_OFFSET
+    if not temperature < limit:
+        raise Divergence(f"the temperature is {temperature:.0f} K where {target:.0f} K was asked for")
+
+
+class Evaluator:
+    """A potential applied to one set of atoms, behind the guards; engines and optimizer evaluate through it.
+
+    Args:
+        numbers: (n,) atomic numbers.
+        calculator: ASE calculator.
+        start_volume: volume that the volume guard compares with, Å³.
+        largest_force: limit of the force guard, eV/Å.
+    """
+
+    def __init__(
+        self, numbers: IntArray, calculator: Any, start_volume: float, largest_force: float = LARGEST_FORCE
+    ) -> None:
+        from ase import Atoms
+
+        self._atoms = Atoms(numbers=numbers, pbc=True)
+        self._atoms.calc = calculator
+        self._start_volume = start_volume
+        self._largest_force = largest_force
+        self.calls = 0
+
+    def __call__(self, positions: FloatArray, cell: FloatArray) -> Evaluation:
+        """Labels of a geometry, positions (n, 3) and cell (3, 3) in Å.
+
+        Raises:
+            Divergence: the geometry or the labels fail a guard.
+            PotentialError: the potential itself failed.
+        """
+        check_geometry(positions, cell, self._start_volume)
+        self._atoms.set_cell(cell)
+        self._atoms.set_positions(positions)
+        self.calls += 1
+        evaluation = self._evaluate()
+        check_labels(evaluation, self._largest_force)
+        return evaluation
+
+    def _evaluate(self) -> Evaluation:
+        try:
+            energy = float(self._atoms.get_potential_energy())
+            forces = np.array(self._atoms.get_forces(), dtype=float)
+            stress = np.array(self._atoms.get_stress(), dtype=float)
+        except (Divergence, MemoryError):
+            raise
+        except Exception as error:
+            raise PotentialError(f"the potential failed at evaluation {self.calls}: {error!r}") from error
+        return Evaluation(energy, forces, stress)
+
+
+def guarded_calculator(evaluate: Callable[[FloatArray, FloatArray], Evaluation]) -> Any:
+    """ASE calculator that evaluates through `evaluate(positions, cell)`: guards see every geometry first."""
+    from md.guarded_calculator import GuardedCalculator
+
+    return GuardedCalculator(evaluate)

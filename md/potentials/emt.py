@@ -1,0 +1,30 @@
+"""ASE's effective medium theory: seven fcc metals in microseconds, the potential of the tests."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from augment.errors import PotentialError
+from md.potentials.potential import Potential
+
+EMT_ELEMENTS = frozenset({"Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt"})
+"""Metals that EMT was fitted to; its parameters for H, C, N and O are a toy, so they are left out."""
+
+
+def describe_emt() -> Potential:
+    """EMT as a `Potential`; its hash is that of the ASE source file with its parameters."""
+    spec = find_spec("ase.calculators.emt")
+    if spec is None or spec.origin is None:
+        raise PotentialError("ase.calculators.emt is missing; install ase again")
+    digest = hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+    return Potential("emt", "emt", EMT_ELEMENTS, "float64", digest, "ase.calculators.emt")
+
+
+def load_emt() -> Any:
+    """A fresh EMT calculator."""
+    from ase.calculators.emt import EMT
+
+    return EMT()

@@ -1,0 +1,107 @@
+"""A potential as a value: what it is, which elements it knows, the hash of its weights, its calculator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, assert_never
+
+from augment.errors import PotentialError
+
+Kind = Literal["chgnet", "student", "mace", "emt"]
+
+_LONGEST_LIST = 12
+"""Most elements that a message spells out."""
+
+
+@dataclass(frozen=True)
+class Potential:
+    """An interatomic potential that can be named, hashed, sent to another process and evaluated there.
+
+    Attributes:
+        name: short name for tables (`chgnet`, `mace-mgo`, the file name of a MACE model).
+        kind: which code evaluates it.
+        elements: symbols that it was made for.
+        precision: `float32` or `float64`.
+        sha256: hash of the weights (of the source file for EMT); part of the provenance of every label.
+        source: where the weights come from; for `mace` the path of the model.
+    """
+
+    name: str
+    kind: Kind
+    elements: frozenset[str]
+    precision: Literal["float32", "float64"]
+    sha256: str
+    source: str
+
+    def covers(self, symbols: Iterable[str]) -> bool:
+        """Whether every one of these element symbols is known to the potential."""
+        return self.elements.issuperset(symbols)
+
+    def require(self, symbols: Iterable[str]) -> None:
+        """Check that the potential knows these element symbols.
+
+        Raises:
+            PotentialError: it does not; the message names the elements.
+        """
+        missing = sorted(set(symbols) - self.elements)
+        if missing:
+            raise PotentialError(
+                f"potential {self.name} does not cover {', '.join(missing)} (it covers {self.coverage}); "
+                "choose another potential or another dopant"
+            )
+
+    @property
+    def coverage(self) -> str:
+        """The elements as a person reads them: their symbols, or their number where they are many."""
+        if len(self.elements) > _LONGEST_LIST:
+            return f"{len(self.elements)} elements"
+        return ", ".join(sorted(self.elements))
+
+    @property
+    def uses_torch(self) -> bool:
+        """Whether evaluating it runs torch, so that thread settings matter."""
+        return self.kind != "emt"
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """JSON values that say who made a label: name, hash of the weights, precision and source."""
+        return {
+            "potential": self.name,
+            "potential_sha256": self.sha256,
+            "potential_precision": self.precision,
+            "potential_source": self.source,
+        }
+
+    def calculator(self) -> Any:
+        """ASE calculator with energy, forces and stress; loaded once in each process.
+
+        Raises:
+            PotentialError: the weights are gone, cannot be loaded, or are not the ones that were resolved.
+        """
+        return _load_calculator(self)
+
+
+@lru_cache(maxsize=8)
+def _load_calculator(potential: Potential) -> Any:
+    match potential.kind:
+        case "emt":
+            from md.potentials.emt import load_emt
+
+            return load_emt()
+        case "chgnet":
+            from md.potentials.chgnet import load_chgnet
+
+            return load_chgnet(potential.sha256)
+        case "student":
+            from md.potentials.mace import student_calculator
+
+            return student_calculator(potential.name)
+        case "mace":
+            from md.potentials.mace import model_calculator
+
+            return model_calculator(Path(potential.source), potential.sha256)
+        case _ as unreachable:
+            assert_never(unreachable)
