@@ -1,0 +1,130 @@
+"""Export of runs to one dataset: extended XYZ split by host, a manifest and a dataset card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from augment.errors import DataError
+from augment.store import write_atomically
+from defectgen.export.card import card_text, train_command
+from defectgen.export.collect import distinct_runs, provenance, trusted_records
+from defectgen.export.extxyz import ExtxyzFile, frame_text
+from defectgen.export.split import SPLITS, check_split, split_hosts
+from defectgen.export.statistics import Statistics
+
+FORMAT = 1
+UNLICENSED = "not chosen yet: set one before you share the dataset"
+
+
+@dataclass(frozen=True)
+class DatasetManifest:
+    """What an exported dataset holds; written as manifest.json.
+
+    Attributes:
+        format: version of this layout.
+        seed: seed of the split.
+        license: licence of the dataset.
+        files: SHA-256 of each file by its name.
+        frames: frames of each file by its name.
+        hosts: host hashes of each split.
+        statistics: counts and ranges (`Statistics.to_dict`).
+        versions: version of each library that shaped the data.
+        train_command: command line that trains a MACE model on it.
+    """
+
+    format: int
+    seed: int
+    license: str
+    files: dict[str, str]
+    frames: dict[str, int]
+    hosts: dict[str, list[str]]
+    statistics: dict[str, Any]
+    versions: dict[str, str]
+    train_command: str
+
+    @property
+    def n_records(self) -> int:
+        """Number of frames in all files."""
+        return sum(self.frames.values())
+
+    def to_json(self) -> str:
+        """The manifest as indented JSON with sorted keys."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def export_dataset(
+    runs: Sequence[Path], out: Path, *, seed: int = 0, dataset_license: str = UNLICENSED
+) -> DatasetManifest:
+    """Write the records of runs to `out` as train, valid and test.extxyz with README.md and manifest.json.
+
+    Keys are those that MACE reads by default: `REF_energy` (eV), `REF_forces` (eV/Å), `REF_stress` (Voigt,
+    eV/Å³, ASE sign), `total_charge`, `config_type`. All records of a host crystal are in one file; a dataset
+    of one host has a train.extxyz only. The same runs and seed give the same bytes.
+
+    Args:
+        runs: run folders with relaxed cells or MD points.
+        out: folder of the dataset; made if missing, files of an older export replaced.
+        seed: seed of the split by host.
+        dataset_license: licence named in the card.
+
+    Raises:
+        DataError: no run has records, an archive is damaged, or a record does not say its host or potential.
+    """
+    folders = distinct_runs(runs)
+    split_of_host = split_hosts(_hosts(folders), seed)
+    statistics = Statistics()
+    written: dict[str, set[str]] = {}
+    with ExitStack() as stack:
+        names = [split for split in SPLITS if split in split_of_host.values()]
+        files = {split: stack.enter_context(ExtxyzFile(out / f"{split}.extxyz")) for split in names}
+        for run in folders:
+            for record in trusted_records(run):
+                host = str(record.cell.info["host"])
+                split = split_of_host[host]
+                files[split].write(frame_text(record, provenance(record)))
+                written.setdefault(split, set()).add(host)
+                statistics.add(record, split)
+        check_split(written)
+        _remove_stale(out, names)
+        hashes = {f"{split}.extxyz": file.publish() for split, file in files.items()}
+        frames = {f"{split}.extxyz": file.frames for split, file in files.items()}
+    manifest = DatasetManifest(
+        format=FORMAT,
+        seed=seed,
+        license=dataset_license,
+        files=hashes,
+        frames=frames,
+        hosts={split: sorted(hosts) for split, hosts in written.items()},
+        statistics=statistics.to_dict(),
+        versions=_versions(),
+        train_command=train_command(names),
+    )
+    write_atomically(out / "README.md", card_text(manifest).encode())
+    write_atomically(out / "manifest.json", manifest.to_json().encode())
+    return manifest
+
+
+def _hosts(runs: Sequence[Path]) -> set[str]:
+    """Host hashes of all trusted records, each checked for its provenance before a byte is written."""
+    hosts = {str(provenance(record)["host"]) for run in runs for record in trusted_records(run)}
+    if not hosts:
+        raise DataError("the run folders hold no trusted records: every relaxation and MD point diverged")
+    return hosts
+
+
+def _remove_stale(out: Path, names: Sequence[str]) -> None:
+    """Take away the manifest, so that a stopped export never looks whole, and splits that are no more."""
+    (out / "manifest.json").unlink(missing_ok=True)
+    for split in set(SPLITS) - set(names):
+        (out / f"{split}.extxyz").unlink(missing_ok=True)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("defectgen", "numpy", "ase")}

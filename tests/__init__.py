@@ -1,0 +1,1 @@
+"""Tests of the three packages; each folder mirrors one."""

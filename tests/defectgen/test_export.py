@@ -1,0 +1,228 @@
+"""Exported datasets: every label reads back, no host is in two splits, and MACE trains on the file unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from augment.errors import DataError
+from defectgen.export import DatasetManifest, check_split, export_dataset, split_hosts
+from defectgen.export.collect import trusted_records
+from defectgen.export.extxyz import frame_text
+from md.record import write_records
+from tests.defectgen.export_runs import make_record, make_run, morse_labels, rock_salt
+
+MGO, CAO, NACL = ("a" * 12, "MgO", (12, 8)), ("b" * 12, "CaO", (20, 8)), ("c" * 12, "NaCl", (11, 17))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    return [make_run(folder / formula, host, formula, numbers) for host, formula, numbers in (MGO, CAO, NACL)]
+
+
+@pytest.fixture(scope="module")
+def dataset(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DatasetManifest]:
+    out = tmp_path_factory.mktemp("dataset")
+    return out, export_dataset(runs, out)
+
+
+def read_all(path: Path) -> list:
+    from ase.io import read
+
+    return read(path, index=":", format="extxyz")
+
+
+def test_the_morse_labels_are_derivatives_of_its_energy() -> None:
+    cell, _, positions, _ = rock_salt(4.2, (12, 8), 4, seed=1)
+    _, forces, stress = morse_labels(cell, positions)
+    h = 1e-5
+    moved = [positions + s * h * np.eye(21)[4].reshape(7, 3) for s in (1, -1)]
+    slope = np.subtract(*[morse_labels(cell, p)[0] for p in moved]) / (2 * h)
+    assert forces[1, 1] == pytest.approx(-slope, abs=1e-6)
+    squeezed = [np.eye(3) + s * h * np.diag([1.0, 0, 0]) for s in (1, -1)]
+    slope = np.subtract(*[morse_labels(cell @ e, positions @ e)[0] for e in squeezed]) / (2 * h)
+    assert stress[0] == pytest.approx(slope / np.linalg.det(cell), abs=1e-6)
+
+
+def test_every_label_reads_back_with_ase(runs: list[Path], dataset: tuple[Path, DatasetManifest]) -> None:
+    out, _ = dataset
+    frames = {split: read_all(out / f"{split}.extxyz") for split in ("train", "valid", "test")}
+    by_host = {atoms.info["host"]: images for images in frames.values() for atoms in images}
+    for run in runs:
+        records = list(trusted_records(run))
+        images = by_host[records[0].cell.info["host"]]
+        assert len(images) == len(records) == 18
+        for atoms, record in zip(images, records, strict=True):
+            assert atoms.numbers.tolist() == record.cell.numbers.tolist()
+            assert np.array_equal(atoms.positions, record.cell.positions)
+            assert np.array_equal(atoms.cell, record.cell.cell)
+            assert atoms.pbc.all()
+            assert abs(atoms.info["REF_energy"] - record.energy) < 1e-10
+            assert np.abs(atoms.arrays["REF_forces"] - record.forces).max() < 1e-10
+            assert np.abs(atoms.info["REF_stress"] - record.stress).max() < 1e-10
+            assert atoms.info["total_charge"] == record.cell.charge
+            assert atoms.info["config_type"] == record.config_type
+            assert atoms.info["defect_key"] == record.cell.key
+            assert atoms.info["potential_sha256"] == "ab" * 32
+            assert atoms.info.get("temperature") == record.cell.info.get("temperature")
+
+
+def test_no_host_is_in_two_files(dataset: tuple[Path, DatasetManifest]) -> None:
+    out, manifest = dataset
+    found = {s: {a.info["host"] for a in read_all(out / f"{s}.extxyz")} for s in ("train", "valid", "test")}
+    check_split(found)
+    assert {s: sorted(hosts) for s, hosts in found.items()} == manifest.hosts
+    assert sorted(h for hosts in manifest.hosts.values() for h in hosts) == ["a" * 12, "b" * 12, "c" * 12]
+
+
+def test_a_leaking_split_is_refused() -> None:
+    with pytest.raises(DataError, match="both train and test"):
+        check_split({"train": ["x", "y"], "test": ["y"]})
+
+
+@given(st.sets(st.text("0123456789abcdef", min_size=12, max_size=12), min_size=1, max_size=60), st.integers(0, 99))
+def test_a_split_is_a_partition_that_order_does_not_change(hosts: set[str], seed: int) -> None:
+    split = split_hosts(hosts, seed)
+    assert set(split) == hosts
+    assert split == split_hosts(sorted(hosts), seed) == split_hosts(sorted(hosts, reverse=True), seed)
+    counts = [list(split.values()).count(name) for name in ("train", "valid", "test")]
+    assert counts[0] >= max(1, *counts[1:])
+    assert all(counts) or len(hosts) < 3
+
+
+def test_the_seed_chooses_the_split() -> None:
+    hosts = [f"{i:012x}" for i in range(12)]
+    assert len({json.dumps(split_hosts(hosts, seed), sort_keys=True) for seed in range(5)}) > 1
+
+
+def test_one_host_is_all_train_and_the_card_says_so(runs: list[Path], tmp_path: Path) -> None:
+    manifest = export_dataset(runs[:1], tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["README.md", "manifest.json", "train.extxyz"]
+    assert manifest.frames == {"train.extxyz": 18}
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "All records are of one host crystal" in card
+    assert "--valid_fraction" in card
+
+
+def test_the_same_runs_give_the_same_bytes_in_any_folder(
+    runs: list[Path], dataset: tuple[Path, DatasetManifest], tmp_path: Path
+) -> None:
+    out, _ = dataset
+    export_dataset(runs, tmp_path)
+    for name in ("train.extxyz", "valid.extxyz", "test.extxyz", "README.md", "manifest.json"):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_the_manifest_hashes_the_files(dataset: tuple[Path, DatasetManifest]) -> None:
+    out, manifest = dataset
+    assert json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"] == manifest.files
+    for name, expected in manifest.files.items():
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == expected
+
+
+def test_files_of_an_older_export_do_not_stay(runs: list[Path], tmp_path: Path) -> None:
+    export_dataset(runs, tmp_path)
+    export_dataset(runs[:1], tmp_path)
+    assert not (tmp_path / "valid.extxyz").exists()
+    assert not (tmp_path / "test.extxyz").exists()
+
+
+def test_bad_frames_are_never_exported(tmp_path: Path) -> None:
+    good, bad = make_record(*MGO, 1), make_record(*MGO, 2, status="diverged")
+    write_records(tmp_path / "run/relax/records.npz", [good, bad])
+    manifest = export_dataset([tmp_path / "run"], tmp_path / "out")
+    (only,) = read_all(tmp_path / "out/train.extxyz")
+    assert manifest.n_records == 1
+    assert only.info["REF_energy"] == good.energy != bad.energy
+
+
+def test_a_record_without_provenance_leaves_nothing_behind(tmp_path: Path) -> None:
+    write_records(tmp_path / "run/relax/records.npz", [make_record(*MGO, 1), make_record("", "MgO", (12, 8), 2)])
+    with pytest.raises(DataError, match="no 'host'"):
+        export_dataset([tmp_path / "run"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_exported_is_said_in_one_line(runs: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for chosen in ([], [tmp_path / "empty"], [tmp_path / "missing"], [runs[0], runs[0]]):
+        with pytest.raises(DataError) as caught:
+            export_dataset(chosen, tmp_path / "out")
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_awkward_text_survives_the_comment_line(tmp_path: Path) -> None:
+    awkward = 'v_O "odd" = a\\b'
+    path = tmp_path / "one.extxyz"
+    path.write_text(frame_text(make_record(*MGO, 1), {"note": awkward, "step": 3, "nothing": None}))
+    (atoms,) = read_all(path)
+    assert atoms.info["note"] == awkward
+    assert atoms.info["step"] == 3
+    assert "nothing" not in atoms.info
+
+
+def test_the_card_says_what_a_reader_must_know(dataset: tuple[Path, DatasetManifest]) -> None:
+    out, manifest = dataset
+    card = (out / "README.md").read_text(encoding="utf-8")
+    for needed in ("MLIP labels, not DFT", "ab" * 32, "Licence:", "mace_run_train", "relaxed", "300, 600 K"):
+        assert needed in card
+    assert manifest.statistics["records"]["train"] == {"md": 12, "relaxed": 6}
+    assert manifest.statistics["elements"]["O"]["records"] == 36
+
+
+def run_python(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter: mace sets process-wide state when it is imported."""
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=900)
+
+
+@pytest.mark.slow
+def test_mace_reads_the_labels_in_our_order_and_sign(
+    runs: list[Path], dataset: tuple[Path, DatasetManifest], tmp_path: Path
+) -> None:
+    out, manifest = dataset
+    code = """
+import sys, numpy as np
+from mace import data, tools
+_, configs = data.load_from_xyz(sys.argv[1], data.KeySpecification.from_defaults())
+table = tools.AtomicNumberTable(sorted({z for c in configs for z in c.atomic_numbers}))
+atomic = [data.AtomicData.from_config(c, table, cutoff=4.0) for c in configs]
+np.savez(sys.argv[2], energy=[a.energy for a in atomic], stress=np.concatenate([a.stress for a in atomic]),
+         forces=np.concatenate([a.forces for a in atomic]), charge=[a.total_charge for a in atomic],
+         kinds=[c.config_type for c in configs])
+"""
+    result = run_python(code, str(out / "train.extxyz"), str(tmp_path / "read.npz"), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (host,) = manifest.hosts["train"]
+    records = [r for run in runs for r in trusted_records(run) if r.cell.info["host"] == host]
+    with np.load(tmp_path / "read.npz") as read:
+        assert np.allclose(read["energy"], [r.energy for r in records], rtol=1e-6)  # mace's default is float32
+        assert np.allclose(read["forces"], np.concatenate([r.forces for r in records]), atol=1e-5)
+        full = np.array([r.stress[[0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(3, 3) for r in records])
+        assert np.allclose(read["stress"], full, atol=1e-6)
+        assert not read["charge"].any()
+        assert read["kinds"].tolist() == [r.config_type for r in records]
+
+
+@pytest.mark.slow
+def test_the_command_of_the_card_trains_mace_for_one_epoch(runs: list[Path], tmp_path: Path) -> None:
+    manifest = export_dataset(runs[:1], tmp_path)
+    words = [w for w in shlex.split(manifest.train_command)[1:] if "num_channels" not in w and "epochs" not in w]
+    small = ["--num_channels=4", "--max_num_epochs=1", "--num_interactions=1"]
+    code = "import sys; from mace.cli.run_train import main; main()"
+    result = run_python(code, *words, *small, cwd=tmp_path)
+    log = result.stdout + result.stderr
+    assert result.returncode == 0, log[-3000:]
+    assert "Epoch 0" in log
+    assert list(tmp_path.glob("*.model")), log[-3000:]
