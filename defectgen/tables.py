@@ -1,0 +1,83 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from augment import Defect, Host
+
+
+def host_table(host: Host) -> Table:
+    """Wyckoff table of a host: lattice sites, then voids."""
+    table = _table(
+        f"{host.formula}, {host.space_group_symbol} (no. {host.space_group_number})",
+        ("site", "Wyckoff", "site symmetry", "point group", ">multiplicity", ">nearest atom (Å)"),
+    )
+    for orbit in host.orbits:
+        what = orbit.element or "void"
+        size = (str(orbit.multiplicity), f"{orbit.radius:.3f}")
+        table.add_row(what, orbit.wyckoff, orbit.site_symmetry, orbit.point_group, *size)
+    return table
+
+
+def defect_table(defects: Sequence[Defect]) -> tuple[Table, str]:
+    """Table of defects of one supercell, and a line on the supercell."""
+    columns = ("name", "type", "Wyckoff", "site sym.", "group", ">mult.", ">degen.", ">charge (e)")
+    if not defects:
+        return _table("no defects", columns), "no defect of the kinds asked for"
+    supercell = defects[0].supercell
+    table = _table(f"{len(defects)} symmetry-distinct defects of {supercell.host.formula}", columns)
+    for defect in defects:
+        row = defect.to_dict()
+        charges = " to ".join(
+            dict.fromkeys(f"{q:+d}" if q else "0" for q in defect.charges[:: len(defect.charges) - 1 or 1])
+        )
+        named = (row["name"], row["type"], row["wyckoff"], row["site_symmetry"], row["point_group"])
+        table.add_row(*named, str(row["multiplicity"]), str(row["degeneracy"]), charges)
+    kept = "all of the host's point group"
+    if supercell.point_group_index > 1:
+        kept = f"the host's point group broken, index {supercell.point_group_index}"
+    note = f"supercell: {supercell.n_atoms} atoms, images {supercell.image_distance:.2f} Å apart, {kept}"
+    return table, note
+
+
+def relax_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Table of relaxations."""
+    table = _table("relaxations", ("defect", "start", "status", ">steps", ">energy (eV)", ">largest force (eV/Å)"))
+    for row in rows:
+        energy = f"{row['energies'][-1]:.3f}" if row["energies"] else ""
+        table.add_row(row["name"], row["start"], row["status"], str(row["steps"]), energy, f"{row['fmax']:.3f}")
+    return table
+
+
+def md_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Table of dynamics, one row a point."""
+    columns = ("cell", "engine", ">T (K)", ">P (GPa)", "status", ">volume (Å³/atom)", ">MSD (Å²)")
+    table = _table("dynamics", columns)
+    for row in rows:
+        point = (row["cell"], row["engine"], f"{row['temperature']:g}", f"{row['pressure']:g}", row["status"])
+        table.add_row(*point, _with_error(row["volume"], row["volume_error"]), _number(row["msd"]))
+    return table
+
+
+def _with_error(value: float | None, error: float | None) -> str:
+    return f"{_number(value)} ± {_number(error)}" if error is not None else _number(value)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    """An empty table; a column that starts with `>` holds numbers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+    return table
