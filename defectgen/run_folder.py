@@ -105,7 +105,8 @@ class RunFolder:
             return RunFolder(self.path, settings)
         if done and not overwrite:
             raise ResumeError(
-                f"{self.path}: {done[0]} has run with other settings: {changed[0]}; --overwrite replaces it and what follows"
+                f"{self.path}: {done[0]} has run with other settings: {changed[0]}; "
+                "--overwrite replaces it and what follows"
             )
         for name in done:
             self._forget(name)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from augment.errors import SettingsError
 from defectgen.config import Settings, differences, read_settings, to_yaml, validated
 

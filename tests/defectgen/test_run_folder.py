@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from augment.errors import DataError, ResumeError
 from defectgen.config import Settings
 from defectgen.run_folder import RunFolder

@@ -1,0 +1,45 @@
+"""The whole way: from a host CIF to a report, stage by stage, going on where a stopped run was."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from defectgen.config import Settings
+from defectgen.run_folder import RunFolder
+from defectgen.stages import export_stage, generate_stage, md_stage, relax_stage, report_stage, start_folder
+
+LATER_STAGES = (
+    ("generate", generate_stage),
+    ("relax", relax_stage),
+    ("md", md_stage),
+    ("export", export_stage),
+    ("report", report_stage),
+)
+
+
+def run(settings: Settings) -> Path:
+    """Run every stage that has not finished yet; the path of the report.
+
+    Raises:
+        DefectgenError: something asked for is not possible; nothing has been written then, or what had finished
+            before stays and the same settings go on from there.
+    """
+    folder = start_folder(settings)
+    with folder.locked():
+        _tell(folder, "host")
+        _tell(folder, "defects")
+        for stage, function in LATER_STAGES:
+            if not folder.finished(stage):
+                function(folder)
+            _tell(folder, stage)
+    return folder.file("report.html")
+
+
+def _tell(folder: RunFolder, stage: str) -> None:
+    """One line on the standard error stream for a finished stage."""
+    counts = dict(folder.times[stage])
+    seconds, _ = counts.pop("seconds"), counts.pop("finished")
+    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items())
+    sys.stderr.write(f"{stage:<9} {seconds:8.1f} s  {told}\n")
+    sys.stderr.flush()
