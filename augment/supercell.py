@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +10,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import SupercellError
 from augment.host import Host
+from augment.lattice import hermite_normal_form, hermite_normal_forms, invariant_forms, reduced_matrix, shortest_vectors
 from augment.symmetry import FiniteGroup
 
 DEFAULT_IMAGE_DISTANCE = 8.0
@@ -74,7 +74,7 @@ class Supercell:
         """
         if (np.diag(form) < 1).any():
             raise SupercellError(f"{form.tolist()} is no Hermite normal form")
-        return cls(host, _reduced_matrix(form, host.primitive))
+        return cls(host, reduced_matrix(form, host.primitive))
 
     @property
     def index(self) -> int:
@@ -94,7 +94,7 @@ class Supercell:
     @cached_property
     def image_distance(self) -> float:
         """Distance between a site and its nearest periodic image, Å."""
-        return float(_shortest(self.cell[None])[0])
+        return float(shortest_vectors(self.cell[None])[0])
 
     @cached_property
     def hermite_normal_form(self) -> IntArray:
@@ -219,7 +219,8 @@ def find_supercell(
     """
     if not (min_image_distance > 0 and 1 <= min_atoms <= max_atoms):
         raise SupercellError(
-            f"image distance {min_image_distance} Å and {min_atoms} to {max_atoms} atoms: all must be positive and ordered"
+            f"image distance {min_image_distance} Å and {min_atoms} to {max_atoms} atoms: "
+            "all must be positive and the most atoms no fewer than the least"
         )
     volume = abs(float(np.linalg.det(host.primitive)))
     densest = int(np.ceil(min_image_distance**3 / np.sqrt(2) / volume - 1e-9))
@@ -227,10 +228,10 @@ def find_supercell(
     for index in range(max(1, densest, -(-min_atoms // host.n_lattice)), max_atoms // host.n_lattice + 1):
         forms = hermite_normal_forms(index)
         if keep_point_group:
-            forms = forms[_invariant(forms, host.group.rotations, index)]
+            forms = forms[invariant_forms(forms, host.group.rotations, index)]
         if len(forms) == 0:
             continue
-        distance = _shortest(forms @ host.primitive)
+        distance = shortest_vectors(forms @ host.primitive)
         best = max(best, float(distance.max()))
         if distance.max() >= min_image_distance - 1e-6:
             form = forms[int(np.argmax(np.round(distance, 6)))]
@@ -253,116 +254,3 @@ def conventional_supercell(host: Host, matrix: IntArray) -> Supercell:
     if np.linalg.det(primitive) < 0:
         primitive = -primitive
     return Supercell(host, primitive)
-
-
-def hermite_normal_forms(index: int) -> IntArray:
-    """All sublattices of Z³ of an index, (k, 3, 3) upper-triangular row bases (Santoro and Mighell 1972)."""
-    rows = [
-        np.stack(np.meshgrid(np.arange(b), np.arange(c), np.arange(c), indexing="ij"), -1).reshape(-1, 3)
-        for _, b, c in _factorisations(index)
-    ]
-    diagonals = [np.broadcast_to(np.array(d), (len(r), 3)) for d, r in zip(_factorisations(index), rows, strict=True)]
-    diagonal, upper = np.concatenate(diagonals), np.concatenate(rows)
-    forms = np.zeros((len(diagonal), 3, 3), dtype=np.int64)
-    forms[:, [0, 1, 2], [0, 1, 2]] = diagonal
-    forms[:, [0, 0, 1], [1, 2, 2]] = upper
-    return forms
-
-
-def _factorisations(index: int) -> Iterator[tuple[int, int, int]]:
-    for a in range(1, index + 1):
-        if index % a == 0:
-            for b in range(1, index // a + 1):
-                if (index // a) % b == 0:
-                    yield a, b, index // a // b
-
-
-def hermite_normal_form(matrix: IntArray) -> IntArray:
-    """Upper-triangular Hermite normal form (3, 3) of an integer row basis: entries above a pivot lie in [0, pivot)."""
-    form = np.array(matrix, dtype=np.int64)
-    for axis in range(3):
-        while True:
-            below = np.flatnonzero(form[axis:, axis]) + axis
-            if len(below) == 1:
-                break
-            pivot = below[np.argmin(np.abs(form[below, axis]))]
-            for row in below[below != pivot]:
-                form[row] -= form[row, axis] // form[pivot, axis] * form[pivot]
-        form[[axis, below[0]]] = form[[below[0], axis]]
-        if form[axis, axis] < 0:
-            form[axis] *= -1
-        for row in range(axis):
-            form[row] -= form[row, axis] // form[axis, axis] * form[axis]
-    return form
-
-
-def _invariant(forms: IntArray, rotations: IntArray, index: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which superlattices (k, 3, 3) are mapped onto themselves by every rotation: H R^T adj(H) = 0 modulo det H."""
-    keep = np.ones(len(forms), dtype=bool)
-    a, b, c = forms[:, 0, 0], forms[:, 1, 1], forms[:, 2, 2]
-    d, e, f = forms[:, 0, 1], forms[:, 0, 2], forms[:, 1, 2]
-    adjugate = np.zeros_like(forms)
-    adjugate[:, 0, 0], adjugate[:, 1, 1], adjugate[:, 2, 2] = b * c, a * c, a * b
-    adjugate[:, 0, 1], adjugate[:, 0, 2], adjugate[:, 1, 2] = -d * c, d * f - e * b, -a * f
-    for rotation in rotations:
-        alive = np.flatnonzero(keep)
-        moved = forms[alive] @ rotation.T @ adjugate[alive]
-        keep[alive] = (moved % index == 0).all(axis=(1, 2))
-    return keep
-
-
-def _reduce(lattices: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Minkowski-like reduction of lattices (k, 3, 3): reduced bases and the integer change of basis (k, 3, 3)."""
-    basis = np.array(lattices, dtype=float)
-    change = np.broadcast_to(np.eye(3, dtype=np.int64), basis.shape).copy()
-    for _ in range(100):
-        order = np.argsort(np.round((basis**2).sum(axis=2), 9), axis=1, kind="stable")
-        basis = np.take_along_axis(basis, order[..., None], axis=1)
-        change = np.take_along_axis(change, order[..., None], axis=1)
-        gram = basis @ basis.transpose(0, 2, 1)
-        pair = np.rint(gram[:, 0, 1] / gram[:, 0, 0] - 1e-9)
-        plane = np.linalg.solve(gram[:, :2, :2], gram[:, :2, 2, None])[..., 0]
-        combos = np.floor(plane)[:, None] + np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-        trial = basis[:, None, 2] - np.einsum("kqi,kix->kqx", combos, basis[:, :2])
-        best = np.argmin(np.round((trial**2).sum(axis=2), 9), axis=1)
-        gain = (basis[:, 2] ** 2).sum(axis=1) - np.take_along_axis((trial**2).sum(axis=2), best[:, None], 1)[:, 0]
-        coefficients = np.where(
-            (gain > 1e-9)[:, None],  # noqa: PLR2004  rounding
-            np.take_along_axis(combos, best[:, None, None], axis=1)[:, 0],
-            0,
-        ).astype(np.int64)
-        step = pair.astype(np.int64)
-        if not step.any() and not coefficients.any():
-            break
-        basis[:, 2] -= np.einsum("ki,kix->kx", coefficients, basis[:, :2])
-        change[:, 2] -= np.einsum("ki,kix->kx", coefficients, change[:, :2])
-        # The pair step would undo the plane step's coefficients, so it waits where both are due.
-        alone = np.where(coefficients.any(axis=1), 0, step)
-        basis[:, 1] -= alone[:, None] * basis[:, 0]
-        change[:, 1] -= alone[:, None] * change[:, 0]
-    return basis, change
-
-
-def _shortest(lattices: FloatArray) -> FloatArray:
-    """Length of the shortest non-zero vector of each lattice (k, 3, 3)."""
-    basis, _ = _reduce(lattices)
-    grid = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    grid = grid[grid.any(axis=1)]
-    shortest: FloatArray = np.linalg.norm(grid @ basis, axis=2).min(axis=1)
-    return shortest
-
-
-def _reduced_matrix(form: IntArray, primitive: FloatArray) -> IntArray:
-    """Basis of the superlattice with short vectors and positive determinant."""
-    _, change = _reduce((form @ primitive)[None])
-    matrix = change[0] @ form
-    # Prefer vectors along the axes' positive side, then restore the handedness.
-    for row in range(3):
-        if (matrix[row] @ primitive).sum() < -1e-9:  # noqa: PLR2004  rounding
-            matrix[row] *= -1
-    cells = matrix @ primitive
-    order = np.lexsort(np.round(-np.abs(cells), 6).T[::-1])
-    matrix = matrix[order]
-    if np.linalg.det(matrix) < 0:
-        matrix = matrix[[1, 0, 2]]
-    return np.asarray(matrix, dtype=np.int64)

@@ -25,6 +25,24 @@ SCHOENFLIES = {
     "-43m": "Td", "m-3m": "Oh",
 }  # fmt: skip
 
+GRID = 1e-4
+"""Å, Å² or fraction; numbers this close are equal when descriptions are compared or hashed."""
+
+_OFF_CENTRE = 0.6234567
+"""Puts the steps of the grid where no decimal or simple fraction lies, so that rounding errors do not cross one."""
+
+
+def wrap(points: FloatArray) -> FloatArray:
+    """Fractional coordinates in [0, 1), with numbers a rounding error below 1 taken as 0."""
+    wrapped: FloatArray = points - np.floor(points)
+    wrapped[wrapped > 1 - 1e-6] = 0.0
+    return wrapped
+
+
+def grid(values: FloatArray) -> IntArray:
+    """Integers that are equal where numbers are, up to rounding errors."""
+    return np.asarray(np.floor(np.asarray(values) / GRID + _OFF_CENTRE), dtype=np.int64)
+
 
 def point_group_symbol(rotations: IntArray) -> str:
     """Hermann-Mauguin symbol of a group of integer rotations (h, 3, 3) in any lattice basis."""

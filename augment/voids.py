@@ -93,8 +93,8 @@ def _critical_points(atoms: FloatArray, lattice: FloatArray) -> tuple[FloatArray
 
 def _in_cell(positions: FloatArray, lattice: FloatArray) -> NDArray[np.bool_]:
     fractional = positions @ np.linalg.inv(lattice)
-    inside: NDArray[np.bool_] = ((fractional > -0.01) & (fractional < 1.01)).all(axis=1)  # noqa: PLR2004  a margin for the cell faces
-    return inside
+    inside = (fractional > -0.01) & (fractional < 1.01)  # noqa: PLR2004  a margin for the cell faces
+    return np.asarray(inside.all(axis=1))
 
 
 def _edge_saddles(vertices: FloatArray, ridges: list[list[int]], owners: FloatArray) -> FloatArray:
