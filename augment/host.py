@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,19 +13,12 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.cif import read_structure
-from augment.errors import CifError
-from augment.symmetry import MATCH_TOLERANCE, SpaceGroup, point_group_symbol, schoenflies
+from augment.standard import StandardCrystal, standardise
+from augment.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 from augment.voids import VoidOrbit, find_voids
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-SYMPREC = 0.01
-"""Å; atoms this close to their symmetric places count as being there."""
-
-_HASH_DECIMALS = 4
-_MARKER_ATOMIC_NUMBER = 200
-"""Stands for a void site when spglib is asked for its Wyckoff letter; no element has it."""
 
 
 @dataclass(frozen=True)
@@ -126,15 +119,12 @@ class Host:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hexadecimal digits of the space group, lattice and sites, rounded to 1e-4."""
-        rows = [str(self.space_group_number)]
-        rows += [f"{x:.{_HASH_DECIMALS}f}" for x in (self.lattice @ self.lattice.T)[np.triu_indices(3)]]
-        rows += [
-            f"{z}:" + ",".join(f"{x:.{_HASH_DECIMALS}f}" for x in _wrap(p))
-            for z, p in zip(self.numbers, self.points, strict=True)
-            if z
-        ]
-        return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12]
+        """Twelve hexadecimal digits of the space group, the metric and the sites, on a grid of 1e-4."""
+        metric = grid((self.lattice @ self.lattice.T)[np.triu_indices(3)])
+        sites = grid(self.points[: self.n_lattice]) % round(1 / GRID)
+        rows = np.concatenate([self.numbers[: self.n_lattice, None], sites], axis=1)
+        text = json.dumps([self.space_group_number, metric.tolist(), rows.tolist()])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_pymatgen(self) -> Structure:
         """Conventional standard cell as a pymatgen Structure."""
@@ -169,7 +159,7 @@ class Host:
 
     def conventional_point(self, site: int) -> FloatArray:
         """Fractional coordinates (3,) of a primitive-cell site in the conventional cell."""
-        return _wrap(self.points[site] @ self.primitive @ np.linalg.inv(self.lattice))
+        return wrap(self.points[site] @ self.primitive @ np.linalg.inv(self.lattice))
 
 
 def read_host(path: str | Path) -> Host:
@@ -191,149 +181,60 @@ def host_from_structure(structure: Structure, where: str = "structure") -> Host:
     Raises:
         CifError: no space group can be found at a tolerance of 0.01 Å.
     """
-    cell = (structure.lattice.matrix, structure.frac_coords, np.array(structure.atomic_numbers))
-    dataset = _dataset(cell, where)
-    conventional = np.asarray(dataset.std_lattice)
-    group, basis = _primitive_group(int(dataset.hall_number))
-    primitive = basis @ conventional
-    points, numbers = _primitive_sites(dataset, basis)
-    points = _symmetrised(group, points, numbers, primitive)
-    voids = find_voids(group, points, primitive)
-    return _assemble(conventional, primitive, group, points, numbers, voids, dataset)
+    crystal = standardise(structure, where)
+    voids = find_voids(crystal.standard.group, crystal.points, crystal.primitive)
+    return _assemble(crystal, voids)
 
 
-def _dataset(cell: tuple[Any, Any, Any], where: str, hall_number: int = 0) -> Any:
-    import spglib
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            dataset = spglib.get_symmetry_dataset(cell, symprec=SYMPREC, hall_number=hall_number)
-        except Exception:  # noqa: BLE001  spglib raises its own errors or returns None, by version
-            dataset = None
-    if dataset is None:
-        raise CifError(f"{where}: no space group found at {SYMPREC} Å; check the coordinates for overlaps")
-    return dataset
-
-
-def _primitive_group(hall_number: int) -> tuple[SpaceGroup, FloatArray]:
-    """Operations of a space group in its primitive basis, and that basis (3, 3) in conventional axes."""
-    import spglib
-
-    database = spglib.get_symmetry_from_database(hall_number)
-    rotations, translations = database["rotations"], database["translations"]
-    identity = (rotations == np.eye(3, dtype=int)).all(axis=(1, 2))
-    basis = _centring_basis(translations[identity])
-    # Column vectors of coordinates change as x_primitive = to_primitive x_conventional.
-    to_primitive, to_conventional = np.linalg.inv(basis.T), basis.T
-    _, first = np.unique(rotations.reshape(-1, 9), axis=0, return_index=True)
-    first.sort()
-    turned = np.rint(to_primitive @ rotations[first] @ to_conventional).astype(np.int64)
-    shifted = translations[first] @ to_primitive.T
-    return SpaceGroup(turned, _wrap(np.round(shifted * 24) / 24)), basis
-
-
-_CENTRINGS = {
-    1: np.eye(3),
-    "A": np.array([[1, 0, 0], [0, 0.5, -0.5], [0, 0.5, 0.5]]),
-    "C": np.array([[0.5, -0.5, 0], [0.5, 0.5, 0], [0, 0, 1]]),
-    "B": np.array([[0.5, 0, -0.5], [0, 1, 0], [0.5, 0, 0.5]]),
-    "I": np.array([[-0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.5, 0.5, -0.5]]),
-    3: np.array([[2, 1, 1], [-1, 1, 1], [-1, -2, 1]]) / 3,
-    4: np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]),
-}
-
-
-def _centring_basis(vectors: FloatArray) -> FloatArray:
-    """Primitive basis (3, 3), rows in conventional axes, of the lattice with these centring vectors."""
-    if len(vectors) != 2:  # noqa: PLR2004  two centring vectors mean A, B, C or I
-        return _CENTRINGS[len(vectors)]
-    halves = _wrap(vectors[np.abs(_wrap(vectors)).sum(axis=1) > 0.1][0])  # noqa: PLR2004  not the zero vector
-    letter = {"011": "A", "101": "B", "110": "C", "111": "I"}["".join(str(round(2 * h)) for h in halves)]
-    return _CENTRINGS[letter]
-
-
-def _primitive_sites(dataset: Any, basis: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Sites of the primitive cell in a canonical order: element, then coordinates."""
-    points = _wrap(np.asarray(dataset.std_positions) @ np.linalg.inv(basis))
-    numbers = np.asarray(dataset.std_types, dtype=np.int64)
-    difference = points[:, None] - points[None]
-    difference -= np.rint(difference)
-    distance = np.linalg.norm(difference @ basis @ np.asarray(dataset.std_lattice), axis=-1)
-    same = distance < MATCH_TOLERANCE
-    keep = np.flatnonzero(same.argmax(axis=1) == np.arange(len(points)))
-    points, numbers = points[keep], numbers[keep]
-    order = np.lexsort((*np.round(points, 4).T[::-1], numbers))
-    return points[order], numbers[order]
-
-
-def _symmetrised(group: SpaceGroup, points: FloatArray, numbers: IntArray, primitive: FloatArray) -> FloatArray:
-    """Move each site onto the mean of its images, so that the operations hold to rounding."""
-    image, offset = group.site_maps(points, numbers, primitive)
-    moved = group.images(points) - offset
-    mean = np.zeros_like(points)
-    np.add.at(mean, image.ravel(), moved.reshape(-1, 3))
-    return _wrap(mean / group.order)
-
-
-def _assemble(
-    conventional: FloatArray,
-    primitive: FloatArray,
-    group: SpaceGroup,
-    points: FloatArray,
-    numbers: IntArray,
-    voids: list[VoidOrbit],
-    dataset: Any,
-) -> Host:
-    from ase.data import chemical_symbols
-
-    cells = round(float(np.linalg.det(conventional) / np.linalg.det(primitive)))
-    image, _ = group.site_maps(points, numbers, primitive)
-    radii = _nearest(points, primitive)
-    hall = int(dataset.hall_number)
-    letters = _letters(primitive, points, numbers, hall)
-    found = []
-    for first in np.unique(image.min(axis=0)):
-        members = tuple(np.flatnonzero(image.min(axis=0) == first).tolist())
-        letter, symbol = letters[int(first)]
-        order = group.order // len(members)
-        stabilizer = group.rotations[image[:, first] == first]
-        count = len(members) * cells
-        element = chemical_symbols[int(numbers[first])]
-        name = schoenflies(point_group_symbol(stabilizer))
-        found.append(SiteOrbit(element, f"{count}{letter}", symbol, name, count, order, members, radii[first]))
-    start = len(points)
+def _assemble(crystal: StandardCrystal, voids: list[VoidOrbit]) -> Host:
+    image, _ = crystal.standard.group.site_maps(crystal.points, crystal.numbers, crystal.primitive)
+    radii = _nearest(crystal.points, crystal.primitive)
+    smallest = image.min(axis=0)
+    points, start = [crystal.points], len(crystal.points)
+    found = [
+        _site_orbit(
+            crystal, int(crystal.numbers[first]), np.flatnonzero(smallest == first), points[0], float(radii[first])
+        )
+        for first in np.unique(smallest)
+    ]
     for void in voids:
-        members = tuple(range(start, start + len(void.points)))
-        letter, symbol = _void_letter(primitive, points, numbers, void.points, hall)
-        order = group.order // len(members)
-        count = len(members) * cells
-        found.append(SiteOrbit("", f"{count}{letter}", symbol, void.point_group, count, order, members, void.radius))
+        members = np.arange(start, start + len(void.points))
+        points.append(void.points)
         start += len(members)
+        found.append(_site_orbit(crystal, 0, members, np.concatenate(points), void.radius))
     return Host(
-        lattice=conventional,
-        primitive=primitive,
-        group=group,
-        points=np.concatenate([points, *(v.points for v in voids)]),
-        numbers=np.concatenate([numbers, np.zeros(start - len(points), dtype=np.int64)]),
+        lattice=crystal.lattice,
+        primitive=crystal.primitive,
+        group=crystal.standard.group,
+        points=np.concatenate(points),
+        numbers=np.concatenate([crystal.numbers, np.zeros(start - len(crystal.points), dtype=np.int64)]),
         orbits=tuple(found),
-        space_group_number=int(dataset.number),
-        space_group_symbol=str(dataset.international),
+        space_group_number=crystal.standard.number,
+        space_group_symbol=crystal.symbol,
     )
 
 
-def _letters(primitive: FloatArray, points: FloatArray, numbers: IntArray, hall: int) -> list[tuple[str, str]]:
-    dataset = _dataset((primitive, points, numbers), "standardised host", hall)
-    return list(zip(dataset.wyckoffs, dataset.site_symmetry_symbols, strict=True))
+def _site_orbit(
+    crystal: StandardCrystal, number: int, members: IntArray, points: FloatArray, radius: float
+) -> SiteOrbit:
+    """The orbit of some sites of the primitive cell, with its Wyckoff position and site symmetry."""
+    from ase.data import chemical_symbols
 
-
-def _void_letter(
-    primitive: FloatArray, points: FloatArray, numbers: IntArray, void: FloatArray, hall: int
-) -> tuple[str, str]:
-    """Wyckoff letter and site symmetry of a void orbit, found by putting marker atoms there."""
-    every = np.concatenate([points, void])
-    kinds = np.concatenate([numbers, np.full(len(void), _MARKER_ATOMIC_NUMBER)])
-    return _letters(primitive, every, kinds, hall)[-1]
+    standard, first = crystal.standard, points[members[0]]
+    count = len(members) * standard.cells
+    position = standard.position_of(first, count)
+    offset = standard.group.images(first[None])[:, 0] - first
+    fixing = np.linalg.norm((offset - np.rint(offset)) @ crystal.primitive, axis=1) < MATCH_TOLERANCE
+    return SiteOrbit(
+        element=str(chemical_symbols[number]) if number else "",
+        wyckoff=f"{count}{position.letter}",
+        site_symmetry=position.site_symmetry,
+        point_group=schoenflies(point_group_symbol(standard.group.rotations[fixing])),
+        multiplicity=count,
+        order=standard.group.order // len(members),
+        members=tuple(members.tolist()),
+        radius=radius,
+    )
 
 
 def _nearest(points: FloatArray, primitive: FloatArray) -> FloatArray:
@@ -358,11 +259,4 @@ def _conventional(host: Host) -> tuple[FloatArray, IntArray]:
     fractional = every @ np.linalg.inv(basis)
     inside = ((fractional > -1e-6) & (fractional < 1 - 1e-6)).all(axis=-1)  # noqa: PLR2004  rounding at the faces
     numbers = np.broadcast_to(host.numbers[lattice_sites][:, None], inside.shape)[inside]
-    return _wrap(fractional[inside]), np.asarray(numbers, dtype=np.int64)
-
-
-def _wrap(points: FloatArray) -> FloatArray:
-    """Fractional coordinates in [0, 1), with numbers a rounding error below 1 taken as 0."""
-    wrapped = points - np.floor(points)
-    wrapped[wrapped > 1 - 1e-6] = 0.0
-    return wrapped
+    return wrap(fractional[inside]), np.asarray(numbers, dtype=np.int64)

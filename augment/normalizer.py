@@ -175,4 +175,3 @@ def anchor_shifts(number: int, anchors: FloatArray) -> Iterator[FloatArray]:
     for point in anchors:
         for copy in copies[np.sort(first)]:
             yield -(projector @ point) - copy
-

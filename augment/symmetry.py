@@ -48,7 +48,8 @@ def point_group_symbol(rotations: IntArray) -> str:
     """Hermann-Mauguin symbol of a group of integer rotations (h, 3, 3) in any lattice basis."""
     import spglib
 
-    return str(spglib.get_pointgroup(rotations)[0]).strip()
+    symbol = str(spglib.get_pointgroup(rotations)[0]).strip()
+    return "-62m" if symbol == "-6m2" else symbol
 
 
 def schoenflies(symbol: str) -> str:

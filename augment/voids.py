@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augment.cell import FloatArray, IntArray
-from augment.symmetry import SpaceGroup, point_group_symbol, schoenflies
+from augment.symmetry import SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 
 MIN_RADIUS = 1.0
 """Å; an interstitial closer to an atom than this overlaps it."""
@@ -58,7 +58,7 @@ def find_voids(group: SpaceGroup, points: FloatArray, lattice: FloatArray) -> li
     largest = max((v.radius for v in found), default=0.0)
     for point in _distinct(saddles, lattice):
         _add_orbit(found, group, point, atoms, lattice, max(MIN_RADIUS, SADDLE_FRACTION * largest), pinned=True)
-    return sorted(found, key=lambda v: (-round(v.radius, 4), len(v.points), tuple(np.round(v.points[0], 4))))
+    return sorted(found, key=lambda v: (-grid(np.array(v.radius)), len(v.points), tuple(grid(v.points[0]))))
 
 
 def images_around(points: FloatArray, lattice: FloatArray) -> FloatArray:
@@ -121,9 +121,8 @@ def _edge_saddles(vertices: FloatArray, ridges: list[list[int]], owners: FloatAr
 
 def _distinct(points: FloatArray, lattice: FloatArray) -> FloatArray:
     """Points modulo the lattice without repetitions, in a reproducible order."""
-    wrapped = points - np.floor(points + 1e-6)
-    order = np.lexsort(np.round(wrapped, 5).T[::-1])
-    wrapped = wrapped[order]
+    wrapped = wrap(points)
+    wrapped = wrapped[np.lexsort(grid(wrapped).T[::-1])]
     kept: list[FloatArray] = []
     for point in wrapped:
         if not kept or _separation(np.array(kept), point, lattice).min() > _SAME:
@@ -149,19 +148,34 @@ def _add_orbit(
     pinned: bool,
 ) -> None:
     """Close a point under the group; keep its orbit if new, far from every atom and, where asked, pinned."""
-    images = group.images(point[None])[:, 0]
-    offsets = images - point
-    shift = np.rint(offsets)
-    fixing = np.linalg.norm((offsets - shift) @ lattice, axis=1) < MERGE_DISTANCE
-    centre = (images[fixing] - shift[fixing]).mean(axis=0)
-    centre -= np.floor(centre + 1e-6)
+    centre = _snapped(group, point, lattice)
     radius = float(np.linalg.norm(atoms - centre @ lattice, axis=1).min())
     if radius < min_radius or any(_separation(v.points, centre, lattice).min() < 10 * _SAME for v in found):
         return
-    free = np.trace(group.rotations[fixing], axis1=1, axis2=2).sum()  # |H| x dimension of the invariant vectors
+    rotations = group.rotations[_moved(group, centre, lattice)[1] < _SAME]
+    free = np.trace(rotations, axis1=1, axis2=2).sum()  # |H| x dimension of the invariant vectors
     if pinned and free > 0:
         return
     orbit = _distinct(group.images(centre[None])[:, 0], lattice)
-    symbol = point_group_symbol(group.rotations[fixing])
-    if len(orbit) * int(fixing.sum()) == group.order:
-        found.append(VoidOrbit(orbit, radius, schoenflies(symbol)))
+    if len(orbit) * len(rotations) == group.order:
+        found.append(VoidOrbit(orbit, radius, schoenflies(point_group_symbol(rotations))))
+
+
+def _snapped(group: SpaceGroup, point: FloatArray, lattice: FloatArray) -> FloatArray:
+    """The point, moved onto the special position nearest to it if that is within the merging distance."""
+    tolerance = MERGE_DISTANCE
+    while tolerance > _SAME:
+        images, distance = _moved(group, point, lattice)
+        near = distance < tolerance
+        centre: FloatArray = images[near].mean(axis=0)
+        if (_moved(group, centre, lattice)[1][near] < _SAME / 10).all():
+            return wrap(centre)
+        tolerance /= 2  # between two special positions; try the nearer alone
+    return wrap(point)
+
+
+def _moved(group: SpaceGroup, point: FloatArray, lattice: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Images (g, 3) of a point, each in the cell nearest to it, and how far they are from it (g,), Å."""
+    offsets = group.images(point[None])[:, 0] - point
+    offsets -= np.rint(offsets)
+    return point + offsets, np.linalg.norm(offsets @ lattice, axis=1)

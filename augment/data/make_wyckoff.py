@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.symmetry import wrap
 
 TABLE = Path(__file__).with_name("wyckoff.json")
 Row = tuple[str, int, str, str]
@@ -69,7 +70,8 @@ def wyckoff_rows(number: int) -> list[Row]:
     for point in _special_points(rotations, translations):
         if len(rows) > last:
             break
-        kind = np.round(point, 6).tobytes()
+        images = np.round(wrap(rotations @ point + translations), 6) % 1
+        kind = images[np.lexsort(images.T)[0]].tobytes()
         if kind not in probed:
             probed.add(kind)
             rows.update(_rows_at(number, point))
