@@ -22,7 +22,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from augment.cell import FloatArray
+from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError, SymmetryError
 from augment.invariant import CellSymmetry
 
@@ -53,6 +53,12 @@ def project(state: State, symmetry: CellSymmetry) -> State:
     u = symmetry.project_displacements(np.asarray(state.displacements, dtype=np.float64))
     e = symmetry.project_strain(np.asarray(state.strain, dtype=np.float64))
     return State(u - u.mean(axis=0), 0.5 * (e + e.T))
+
+
+def apply_state(ideal: DefectCell, state: State) -> DefectCell:
+    """The ideal cell with a state applied: x = X (1 + e) + u, with positions X and cell vectors as rows."""
+    frame = np.eye(3) + state.strain
+    return ideal.with_geometry(ideal.positions @ frame + state.displacements, ideal.cell @ frame)
 
 
 def residual(state: State, symmetry: CellSymmetry) -> float:

@@ -9,6 +9,9 @@ from augment.cell import FloatArray, IntArray
 MAX_NUMBER = 100
 """Largest atomic number of the tables; row 0 stands for "no atom"."""
 
+DESCRIPTORS = 9
+"""Columns of the descriptor table."""
+
 
 def covalent_radii(numbers: IntArray) -> FloatArray:
     """Covalent radii of Cordero et al. (2008) in Å for atomic numbers of any shape; 0 for number 0 (no atom)."""
@@ -20,7 +23,7 @@ def covalent_radii(numbers: IntArray) -> FloatArray:
 
 
 def descriptor_table() -> FloatArray:
-    """(MAX_NUMBER + 1, 9) standardised element descriptors; row 0 is zero.
+    """(MAX_NUMBER + 1, DESCRIPTORS) standardised element descriptors; row 0 is zero.
 
     Columns: covalent radius, electronegativity, period, group, lowest and highest common oxidation state, first
     ionisation energy, electron affinity, Mendeleev number. What is unknown for an element is taken as the mean.

@@ -7,7 +7,7 @@ translations and permutations of the input act on the output as they should.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from augment.cell import FloatArray, IntArray
-from augment.errors import SettingsError
-from defectgen.elements import MAX_NUMBER, covalent_radii, descriptor_table
+from augment.errors import DataError, SettingsError
+from defectgen.elements import DESCRIPTORS, MAX_NUMBER, covalent_radii, descriptor_table
 from defectgen.representation import WYCKOFF_LETTERS, Conditions, Edges, Marker, Template
 
 DISPLACEMENT_SCALE = 0.1
@@ -129,14 +129,13 @@ class NodeEmbedding(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        table = torch.as_tensor(descriptor_table(), dtype=torch.float32)
-        self.register_buffer("elements", table)
+        self.register_buffer("elements", torch.zeros(MAX_NUMBER + 1, DESCRIPTORS))
         self.species = nn.Embedding(MAX_NUMBER + 1, config.embedding)
         # Descriptors carry over to elements without training data; the learned part starts small beside them.
         nn.init.normal_(self.species.weight, std=0.1)
         self.marker = nn.Embedding(len(Marker), 8)
         self.wyckoff = nn.Embedding(len(WYCKOFF_LETTERS), 8)
-        element_width = table.shape[1] + config.embedding
+        element_width = DESCRIPTORS + config.embedding
         self.mix = _mlp(2 * element_width + 8 + 8 + 3, config.width, config.width)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -242,7 +241,10 @@ class StrainHead(nn.Module):
 
 
 class DisplacementNetwork(nn.Module):
-    """Clean displacements and strain from noisy ones, given a template, conditions and the diffusion time."""
+    """Clean displacements and strain from noisy ones, given a template, conditions and the diffusion time.
+
+    A network is made by `fresh_network`, which fills its table of elements, or from stored weights, which hold it.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -290,6 +292,35 @@ class DisplacementNetwork(nn.Module):
         lengths = torch.sqrt((both**2).sum(dim=2) + 1e-8)
         basis, envelope = self.basis(batch, lengths[:, 0], lengths[:, 1])
         return basis, envelope, both / lengths[:, :, None]
+
+
+def fresh_network(config: NetworkConfig, seed: int) -> DisplacementNetwork:
+    """An untrained float32 network; the same for the same seed, whatever torch's global state."""
+    default = torch.get_default_dtype()  # potentials of other packages change it
+    try:
+        torch.set_default_dtype(torch.float32)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = DisplacementNetwork(config)
+    finally:
+        torch.set_default_dtype(default)
+    network.embed.elements.copy_(torch.as_tensor(descriptor_table()))
+    return network
+
+
+def network_from_state(config: NetworkConfig, state: Mapping[str, Tensor]) -> DisplacementNetwork:
+    """A float32 network with given weights, ready for use.
+
+    Raises:
+        DataError: the weights are those of another network.
+    """
+    with torch.random.fork_rng(devices=[]):
+        network = DisplacementNetwork(config).to(torch.float32)
+    try:
+        network.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise DataError(f"weights do not fit the network of {config}: {str(error).splitlines()[0]}") from None
+    return network.eval()
 
 
 def _time_features(time: Tensor) -> Tensor:

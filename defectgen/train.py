@@ -21,7 +21,15 @@ from augment.invariant import CellSymmetry
 from augment.store import write_atomically
 from defectgen.corpus.case import Case, Label, check_split
 from defectgen.diffusion import Bridge, State, project
-from defectgen.network import DISPLACEMENT_SCALE, STRAIN_SCALE, DisplacementNetwork, NetworkConfig, collate
+from defectgen.network import (
+    DISPLACEMENT_SCALE,
+    STRAIN_SCALE,
+    DisplacementNetwork,
+    NetworkConfig,
+    collate,
+    fresh_network,
+    network_from_state,
+)
 from defectgen.representation import Conditions, Edges
 
 Progress = Callable[[int, float], None]
@@ -102,8 +110,7 @@ class Training:
         self.train = [case for case in self.cases if case.split == "train" and case.labels]
         if not self.train:
             raise DataError("no case of the split `train` to learn from")
-        torch.manual_seed(self.settings.seed)
-        self.network = DisplacementNetwork(self.config)
+        self.network = fresh_network(self.config, self.settings.seed)
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=self.settings.rate, weight_decay=self.settings.decay
@@ -132,9 +139,7 @@ class Training:
 
     def averaged(self) -> DisplacementNetwork:
         """A copy of the network with the averaged weights."""
-        network = DisplacementNetwork(self.config)
-        network.load_state_dict(self.average)
-        return network.eval()
+        return network_from_state(self.config, self.average)
 
     def batch(self, step: int) -> list[Sample]:
         """The training pairs of a step; they depend on the seed and the step only."""
@@ -214,15 +219,14 @@ def learning_rate_factor(step: int, settings: TrainSettings) -> float:
 
 
 def choose_subgroup(case: Case, label: Label, probability: float, rng: np.random.Generator) -> CellSymmetry:
-    """A symmetry that the geometry has: none where it is broken, else the full stabilizer or a random subgroup."""
+    """A symmetry that the geometry has, or for a thermal mean is expected to have when it is sampled for long."""
     full = case.symmetry
-    if label.broken or label.snapshot:
+    breaks = any(other.broken for other in case.labels if other.temperature == 0)
+    broken = breaks if label.temperature > 0 else label.broken
+    if broken or label.snapshot:
         return subgroup(full, [])
-    if (
-        full.order == 1
-        or rng.random() >= probability
-        or any(other.broken for other in case.labels if not other.temperature)
-    ):
+    # With a lower broken geometry known, the symmetric one is the answer for the full stabilizer only.
+    if breaks or rng.random() >= probability:
         return full
     return subgroup(full, rng.integers(full.order, size=int(rng.integers(3))).tolist())
 

@@ -17,7 +17,7 @@ from augment.errors import ConditionError, DataError, SupercellError
 from augment.invariant import CellSymmetry
 from defectgen.corpus.case import Case, Label
 from defectgen.corpus.choose import choose_defects
-from defectgen.diffusion import State, project
+from defectgen.diffusion import State, apply_state, project
 from defectgen.representation import Template
 from md.potentials import Potential
 from md.relax import relax
@@ -54,12 +54,12 @@ class LabelSettings:
         stride: steps between snapshots.
     """
 
-    image_distances: tuple[float, float] = (5.4, 7.4)
-    max_atoms: int = 44
-    max_defects: int = 5
+    image_distances: tuple[float, float] = (5.0, 6.8)
+    max_atoms: int = 32
+    max_defects: int = 4
     fmax: float = 0.05
     accept: float = 0.15
-    max_steps: int = 60
+    max_steps: int = 40
     rattle: float = 0.08
     broken_gain: float = 0.01
     pressures: tuple[float, float] = (2.0, 20.0)
@@ -67,7 +67,7 @@ class LabelSettings:
     temperatures: tuple[float, ...] = (300.0, 600.0, 900.0, 1200.0)
     timestep: float = 2.0
     equilibration: int = 50
-    production: int = 100
+    production: int = 80
     stride: int = 20
 
 
@@ -178,7 +178,7 @@ def relaxed_labels(defect: Defect, potential: Potential, settings: LabelSettings
     labels = _relaxed(ideal, ideal, None, full, potential, settings)
     if full.order == 1:
         return labels
-    start = deformed(ideal, labels[0].state) if labels else ideal
+    start = apply_state(ideal, labels[0].state) if labels else ideal
     try:
         rattled = rattle(start, settings.rattle, seed)
     except ConditionError:
@@ -194,7 +194,7 @@ def pressed_label(
 ) -> list[Label]:
     """The lowest geometry relaxed again in the cell that the host has under pressure."""
     ideal = defect.cell()
-    start = deformed(ideal, State(lowest.state.displacements, relaxed.strain))
+    start = apply_state(ideal, State(lowest.state.displacements, relaxed.strain))
     group = trivial_symmetry(defect) if lowest.broken else defect.symmetry()
     return _relaxed(start, ideal, relaxed, group, potential, settings)
 
@@ -204,14 +204,8 @@ def trivial_symmetry(defect: Defect) -> CellSymmetry:
     return CellSymmetry("1", np.eye(3)[None], np.arange(len(defect.cell()))[None])
 
 
-def deformed(ideal: DefectCell, state: State) -> DefectCell:
-    """The ideal cell with a state applied: x = X (1 + e) + u."""
-    frame = np.eye(3) + state.strain
-    return ideal.with_geometry(ideal.positions @ frame + state.displacements, ideal.cell @ frame)
-
-
 def state_of(positions: FloatArray, ideal: DefectCell, strain: FloatArray) -> State:
-    """Inverse of `deformed` for positions (n, 3), without rigid translation."""
+    """Inverse of `apply_state` for positions (n, 3), without rigid translation."""
     u = positions - ideal.positions @ (np.eye(3) + strain)
     return State(u - u.mean(axis=0), strain)
 
@@ -251,7 +245,7 @@ def dynamics_labels(
     """
     temperature = float(rng.choice(settings.temperatures))
     ideal = defect.cell()
-    frames, pressure = run_nvt(deformed(ideal, lowest.state), potential, temperature, settings, rng)
+    frames, pressure = run_nvt(apply_state(ideal, lowest.state), potential, temperature, settings, rng)
     if len(frames) == 0:
         return []
     strain = np.eye(3) * pressure / (3.0 * relaxed.bulk_modulus)

@@ -1,0 +1,154 @@
+"""E(3) equivariance and locality of the network, in float64."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from augment import find_supercell, point_defects, read_host
+from augment.errors import DataError, SettingsError
+from defectgen.network import NetworkConfig, collate, fresh_network, network_from_state
+from defectgen.representation import Conditions, Marker, Template
+
+SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
+CONDITIONS = Conditions(600.0, 5.0, 2, 4)
+
+
+@pytest.fixture(scope="module")
+def case():
+    supercell = find_supercell(read_host("examples/hosts/ZnO.cif"), min_image_distance=5.0)
+    defect = point_defects(supercell, kinds=["vacancy"])[0]
+    return Template.of(defect.cell(), supercell.sites)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return fresh_network(SMALL, seed=1).double().eval()
+
+
+def noisy(template: Template, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    strain = rng.normal(scale=0.02, size=(3, 3))
+    u = rng.normal(scale=0.1, size=(len(template.numbers), 3))
+    u[template.n_atoms :] = 0.0
+    return u, strain + strain.T
+
+
+def run(network, template, u, strain, conditions=CONDITIONS, time=0.3):
+    batch = collate([(template, template.edges(SMALL.cutoff), conditions)], torch.float64)
+    with torch.no_grad():
+        moved, e = network(batch, torch.as_tensor(u), torch.as_tensor(strain[None]), torch.tensor([time]).double())
+    return moved.numpy(), e.numpy()[0]
+
+
+@pytest.mark.parametrize("improper", [False, True])
+def test_rotations_and_reflections_turn_the_output(network, case, improper):
+    u, strain = noisy(case)
+    R = Rotation.random(rng=3).as_matrix() * (-1.0 if improper else 1.0)
+    turned = replace(case, cell=case.cell @ R.T, positions=case.positions @ R.T)
+    moved, e = run(network, case, u, strain)
+    moved_turned, e_turned = run(network, turned, u @ R.T, R @ strain @ R.T)
+    assert abs(moved).max() > 1e-4
+    assert abs(e).max() > 1e-6
+    assert np.allclose(moved_turned, moved @ R.T, atol=1e-10)
+    assert np.allclose(e_turned, R @ e @ R.T, atol=1e-12)
+
+
+def test_a_shear_is_no_symmetry(network, case):
+    u, strain = noisy(case)
+    M = np.eye(3) + 0.3 * np.eye(3, k=1)
+    turned = replace(case, cell=case.cell @ M.T, positions=case.positions @ M.T)
+    sheared = run(network, turned, u @ M.T, strain)[0]
+    assert abs(sheared - run(network, case, u, strain)[0] @ M.T).max() > 1e-6
+
+
+def test_translation_and_choice_of_cell_do_not_matter(network, case):
+    u, strain = noisy(case)
+    skewed = replace(
+        case,
+        positions=case.positions + np.array([0.3, -1.1, 2.0]),
+        cell=np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1]]) @ case.cell,
+    )
+    for a, b in zip(run(network, case, u, strain), run(network, skewed, u, strain), strict=True):
+        assert np.allclose(a, b, atol=1e-10)
+
+
+def test_permuted_atoms_get_the_permuted_output(network, case):
+    u, strain = noisy(case)
+    rng = np.random.default_rng(0)
+    order = np.concatenate([rng.permutation(case.n_atoms), np.arange(case.n_atoms, len(case.numbers))])
+    columns = ("positions", "numbers", "host_numbers", "markers", "wyckoff", "site_order", "multiplicity")
+    shuffled = replace(case, **{name: getattr(case, name)[order] for name in columns})
+    moved, e = run(network, case, u, strain)
+    moved_shuffled, e_shuffled = run(network, shuffled, u[order], strain)
+    assert np.allclose(moved_shuffled, moved[order], atol=1e-10)
+    assert np.allclose(e_shuffled, e, atol=1e-12)
+
+
+def test_graphs_of_a_batch_do_not_see_each_other(network, case):
+    u, strain = noisy(case)
+    pair = [(case, case.edges(SMALL.cutoff), CONDITIONS), (case, case.edges(SMALL.cutoff), Conditions(0.0, 1.0, 1, 4))]
+    other, other_strain = noisy(case, seed=5)
+    with torch.no_grad():
+        moved, e = network(
+            collate(pair, torch.float64),
+            torch.as_tensor(np.concatenate([u, other])),
+            torch.as_tensor(np.stack([strain, other_strain])),
+            torch.tensor([0.3, 0.8]).double(),
+        )
+    alone, alone_strain = run(network, case, u, strain)
+    assert np.allclose(moved.numpy()[: len(u)], alone, atol=1e-12)
+    assert np.allclose(e.numpy()[0], alone_strain, atol=1e-12)
+
+
+def test_vacated_sites_stay_and_the_reference_has_no_strain(network, case):
+    u, strain = noisy(case)
+    moved, e = run(network, case, u, strain, Conditions(0.0, 0.0, 1, 4))
+    assert (moved[case.markers == Marker.VACANCY] == 0).all()
+    assert (e == 0).all()
+    assert (run(network, case, u, strain)[1] != 0).any()
+
+
+def test_the_vacancy_and_the_conditions_are_seen(network, case):
+    u, strain = noisy(case)
+    base = run(network, case, u, strain)[0]
+    moved_ghost = replace(case, host_numbers=np.where(case.markers == Marker.VACANCY, 16, case.host_numbers))
+    for other in (
+        run(network, moved_ghost, u, strain)[0],
+        run(network, case, u, strain, Conditions(600.0, 5.0, 4, 4))[0],
+        run(network, case, u, strain, replace(CONDITIONS, temperature=900.0))[0],
+        run(network, case, u, strain, replace(CONDITIONS, snapshot=True))[0],
+        run(network, case, u, strain, time=0.9)[0],
+    ):
+        assert abs(base - other).max() > 1e-8
+
+
+def test_a_fresh_network_depends_on_its_seed_alone():
+    default = torch.get_default_dtype()
+    first = fresh_network(SMALL, seed=3).state_dict()
+    try:
+        torch.set_default_dtype(torch.float64)
+        torch.manual_seed(99)
+        second = fresh_network(SMALL, seed=3).state_dict()
+    finally:
+        torch.set_default_dtype(default)
+    assert all(torch.equal(first[name], second[name]) and first[name].dtype == second[name].dtype for name in first)
+    other = fresh_network(SMALL, seed=4).state_dict()
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_default_size_is_between_three_and_six_hundred_thousand():
+    count = sum(p.numel() for p in fresh_network(NetworkConfig(), seed=0).parameters())
+    assert 3e5 < count < 6e5
+
+
+def test_wrong_weights_and_sizes_are_refused():
+    state = fresh_network(SMALL, seed=0).state_dict()
+    with pytest.raises(DataError, match="do not fit"):
+        network_from_state(replace(SMALL, width=8), state)
+    with pytest.raises(SettingsError, match="positive"):
+        NetworkConfig(width=0)
