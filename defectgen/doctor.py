@@ -28,10 +28,7 @@ COMFORTABLE_MEMORY = 4.0
 _GIB = 2**30
 _PROBE_SECONDS = 120
 _COLOURS = {"ok": "green", "warning": "yellow", "missing": "red"}
-_LAMMPS_PROBE = """
-from md.dynamics.loader import load_lammps
-print(load_lammps()(cmdargs=["-log", "none", "-screen", "none", "-nocite"]).version())
-"""
+_LAMMPS_PROBE = "from md.dynamics.lammps_library import lammps_version; print(lammps_version())"
 
 
 @dataclass(frozen=True)

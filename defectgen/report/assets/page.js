@@ -1,0 +1,69 @@
+"use strict";
+/* Draws the charts in the page's colours, starts the viewer, and marks the section that is being read. */
+
+const pageData = JSON.parse(document.getElementById("page-data").textContent);
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function axisStyle() {
+  return {
+    gridcolor: colour("--grid"), linecolor: colour("--line"), zerolinecolor: colour("--line"),
+    tickcolor: colour("--line"), ticks: "outside", ticklen: 4, showline: true, automargin: true,
+  };
+}
+
+function themed(layout) {
+  const styled = structuredClone(layout);
+  styled.font = { family: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", size: 13, color: colour("--text") };
+  styled.paper_bgcolor = "rgba(0,0,0,0)";
+  styled.plot_bgcolor = "rgba(0,0,0,0)";
+  styled.modebar = { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--text") };
+  styled.hoverlabel = { bgcolor: colour("--surface"), bordercolor: colour("--line"), font: { color: colour("--text") } };
+  for (const key of Object.keys(styled)) {
+    if (/^[xy]axis\d*$/.test(key)) styled[key] = { ...axisStyle(), ...styled[key] };
+  }
+  return styled;
+}
+
+function drawCharts() {
+  const options = {
+    responsive: true, displaylogo: false, displayModeBar: "hover",
+    modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+  };
+  for (const figure of pageData.figures) {
+    const target = document.getElementById(figure.id);
+    if (target) Plotly.react(target, structuredClone(figure.data), themed(figure.layout), options);
+  }
+}
+
+let viewer = null;
+
+function redraw() {
+  drawCharts();
+  if (viewer) viewer.request();
+}
+
+function followSections() {
+  const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      links.forEach((link) => link.removeAttribute("aria-current"));
+      const link = links.get(entry.target.id);
+      if (link) link.setAttribute("aria-current", "true");
+    }
+  }, { rootMargin: "-10% 0px -75% 0px" });
+  document.querySelectorAll("main section[id]").forEach((section) => watcher.observe(section));
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  const root = document.getElementById("viewer");
+  if (root && pageData.scenes.length) viewer = new StructureViewer(root, pageData.scenes, pageData.elements);
+  drawCharts();
+  followSections();
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  window.addEventListener("beforeprint", () => { document.documentElement.classList.add("print"); redraw(); });
+  window.addEventListener("afterprint", () => { document.documentElement.classList.remove("print"); redraw(); });
+});

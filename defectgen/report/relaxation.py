@@ -1,0 +1,217 @@
+"""Sections on relaxations: how each start went, and the energies that came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from augment.cell import BULK
+from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, not_run, number, symbol_text
+from defectgen.report.energies import composition_change, lowest_records, reactions
+from defectgen.report.gather import Row, RunData
+from defectgen.report.plots import PALETTE, axis, grid, layout, line, once
+
+MOST_PANELS = 24
+STATUS_LEVELS = {"converged": "ok", "not converged": "warning", "diverged": "bad", "finished": "ok"}
+IDEAL = "ideal"
+
+
+def start_of(row: Mapping[str, Any]) -> str:
+    """What a relaxation started from, as a person reads it: `ideal`, `generated, 4mm`."""
+    start = row.get("start", "")
+    if isinstance(start, str):
+        return symbol_text(start) or "unknown"
+    if start.get("geometry") == IDEAL or not start.get("subgroup"):
+        return str(start.get("geometry", IDEAL))
+    return f"generated, {symbol_text(start['subgroup'])}"
+
+
+def status_of(row: Mapping[str, Any]) -> str:
+    """The status of a relaxation or an MD point in words."""
+    return str(row.get("status", "")).replace("_", " ")
+
+
+def start_colours(rows: Sequence[Row]) -> dict[str, str]:
+    """One colour for each kind of start, the ideal one first."""
+    starts = sorted({start_of(r) for r in rows}, key=lambda s: (s != IDEAL, s))
+    return {start: PALETTE[k % len(PALETTE)] for k, start in enumerate(starts)}
+
+
+def relaxation_section(data: RunData) -> Section:
+    """Every relaxation: where it started, how many steps it took, and its energy on the way."""
+    if not data.relaxations:
+        return Section("relaxations", "Relaxations", [not_run("relax", data.folder.path)])
+    rows = [r for r in data.relaxations if r.get("energies")]
+    lost = len(data.relaxations) - len(rows)
+    blocks: list[Block] = [Text(_comparison(rows)), _table(data.relaxations)]
+    if len({start_of(r) for r in rows}) > 1:
+        blocks += _start_figures(rows)
+    if rows:
+        blocks.append(_energy_panels(rows))
+    blocks += _failures(data.relaxations)
+    if lost:
+        blocks.append(Text(f"{lost} relaxations failed before their first step and have no curve."))
+    return Section("relaxations", "Relaxations", blocks)
+
+
+def _comparison(rows: Sequence[Row]) -> str:
+    """Mean steps and starting energy of generated and ideal starts, over the defects that have both."""
+    by_defect: dict[str, dict[bool, list[Row]]] = {}
+    for row in rows:
+        if row["name"] != BULK and status_of(row) == "converged":
+            by_defect.setdefault(row["key"], {}).setdefault(start_of(row) == IDEAL, []).append(row)
+    both = [pair for pair in by_defect.values() if len(pair) == 2]  # noqa: PLR2004  both kinds of start
+    if not both:
+        return "Each start was relaxed at the lattice of the relaxed host."
+    parts = []
+    for ideal, words in ((False, "generated"), (True, "ideal")):
+        chosen = [row for pair in both for row in pair[ideal]]
+        steps = sum(r["steps"] for r in chosen) / len(chosen)
+        above = sum(r["energies"][0] - r["energies"][-1] for r in chosen) / len(chosen)
+        parts.append(f"from {words} starts {number(steps, 1)} steps and {number(above, 3)} eV above the end")
+    return (
+        f"On the {len(both)} defects that converged from both, relaxations began and ran, on average: "
+        f"{'; '.join(parts)}. All at the lattice of the relaxed host."
+    )
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    columns = (
+        Column("defect"),
+        Column("start"),
+        Column("status", levels=STATUS_LEVELS),
+        Column("steps", numeric=True),
+        Column("energy at the start", "eV", numeric=True),
+        Column("energy at the end", "eV", numeric=True),
+        Column("gained", "eV", numeric=True),
+        Column("largest force", "eV/Å", numeric=True),
+    )
+    return Table("One row a relaxation.", columns, [_table_row(r) for r in rows])
+
+
+def _table_row(row: Row) -> Sequence[str]:
+    energies = row.get("energies") or [None, None]
+    first, last = energies[0], energies[-1]
+    gained = None if first is None or last is None else first - last
+    shown = (number(first, 4), number(last, 4), number(gained, 4), number(row.get("fmax"), 4))
+    return (row["name"], start_of(row), status_of(row), str(row["steps"]), *shown)
+
+
+def _failures(rows: Sequence[Row]) -> list[Table]:
+    failed = [r for r in rows if status_of(r) != "converged"]
+    if not failed:
+        return []
+    columns = (Column("defect"), Column("start"), Column("status", levels=STATUS_LEVELS), Column("why"))
+    body = [(r["name"], start_of(r), status_of(r), str(r.get("reason", ""))) for r in failed]
+    return [Table("Relaxations that did not converge.", columns, body)]
+
+
+def _start_figures(rows: Sequence[Row]) -> list[Figure]:
+    """Steps and starting energy by defect, one marker a start."""
+    colours = start_colours(rows)
+    names = list(dict.fromkeys(r["name"] for r in rows if r["name"] != BULK))
+    lowest = {n: min(r["energies"][-1] for r in rows if r["name"] == n) for n in names}
+    panels = (
+        ("starts-steps", "steps to relax", lambda r: r["steps"], "Steps each start took to relax."),
+        (
+            "starts-energy",
+            "E(start) − lowest E (eV)",
+            lambda r: r["energies"][0] - lowest[r["name"]],
+            "How far above the lowest relaxed energy of its defect each start lay.",
+        ),
+    )
+    figures = []
+    for name, title, value, caption in panels:
+        chosen = {s: [r for r in rows if start_of(r) == s and r["name"] in lowest] for s in colours}
+        traces = [_markers(chosen[s], s, colour, value) for s, colour in colours.items()]
+        shape = layout("", title, yaxis=axis(title, rangemode="tozero"))
+        shape["xaxis"] = {"type": "category", "categoryarray": names, "categoryorder": "array"}
+        shape["margin"] = {**shape["margin"], "b": 36}
+        figures.append(Figure(name, caption, traces, shape, 330))
+    return figures
+
+
+def _markers(rows: Sequence[Row], name: str, colour: str, value: Any) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [r["name"] for r in rows],
+        "y": [value(r) for r in rows],
+        "marker": {"size": 10, "color": colour, "symbol": "circle" if name == IDEAL else "diamond"},
+    }
+
+
+def _energy_panels(rows: Sequence[Row]) -> Figure:
+    """Energy above the lowest relaxed energy against step, one panel a defect."""
+    colours = start_colours(rows)
+    names = list(dict.fromkeys(r["name"] for r in rows))
+    panels = []
+    for name in names[:MOST_PANELS]:
+        here = [r for r in rows if r["name"] == name]
+        lowest = min(min(r["energies"]) for r in here)
+        panels.append((name, [_curve(r, lowest, colours[start_of(r)]) for r in here]))
+    traces, shape, height = grid(panels, min(3, len(panels)), "step", "E − lowest E (eV)")
+    more = f" The first {MOST_PANELS} of {len(names)} defects." if len(names) > MOST_PANELS else ""
+    caption = f"Energy against relaxation step, above the lowest energy found of the same defect.{more}"
+    return Figure("energy-steps", caption, once(traces), shape, height)
+
+
+def _curve(row: Row, lowest: float, colour: str) -> dict[str, Any]:
+    above = [round(e - lowest, 6) for e in row["energies"]]
+    return line(range(len(above)), above, start_of(row), colour, mode="lines+markers", marker={"size": 4})
+
+
+def energies_section(data: RunData) -> Section:
+    """Raw energy differences, and the combinations of defects that need no chemical potential."""
+    if not data.relaxed or data.bulk is None:
+        return Section("energies", "Energies", [not_run("relax", data.folder.path)])
+    intro = (
+        "Energies of the machine-learnt potential, neutral cells, fixed lattice of the relaxed host, no correction for "
+        "the finite cell. A formation energy of a single defect needs the chemical potentials of the atoms it takes "
+        "or gives, which depend on the surroundings; this page does not assume any."
+    )
+    blocks: list[Block] = [Text(intro), _raw_table(data)]
+    combined = reactions(data.bulk, data.relaxed, str(data.host.get("formula", "")))
+    if combined:
+        columns = (
+            Column("reaction"),
+            Column("what forms"),
+            Column("energy", "eV", numeric=True),
+            Column("per defect", "eV", numeric=True),
+        )
+        rows = [(r.name, r.equation, number(r.energy), number(r.energy / r.defects)) for r in combined]
+        caption = (
+            "Isolated defects taken together so that no atom is added or removed: these are true formation energies "
+            "of the set, each defect in its most stable relaxed form."
+        )
+        blocks.append(Table(caption, columns, rows))
+    return Section("energies", "Energies", blocks)
+
+
+def _raw_table(data: RunData) -> Table:
+    assert data.bulk is not None  # noqa: S101  the caller has checked it
+    from collections import Counter
+
+    from ase.data import chemical_symbols
+
+    host = Counter(data.bulk.cell.numbers.tolist())
+    rows = []
+    for record in lowest_records(data.relaxed).values():
+        if record.cell.name == BULK:
+            continue
+        change = composition_change(record, host)
+        text = ", ".join(f"{n:+d} {chemical_symbols[z]}".replace("-", "−") for z, n in sorted(change.items()))
+        difference = number(record.energy - data.bulk.energy, 4)
+        rows.append((record.cell.name, text or "none", number(record.energy, 4), difference))
+    columns = (
+        Column("defect"),
+        Column("atoms against the pristine cell"),
+        Column("E(defect)", "eV", numeric=True),
+        Column("E(defect) − E(pristine)", "eV", numeric=True),
+    )
+    note = (
+        f"E(pristine) = {number(data.bulk.energy, 4)} eV. Where atoms are added or removed the difference holds their "
+        "energy too and is not a formation energy; between rows with the same atoms it is a relative energy."
+    )
+    return Table("Lowest relaxed energy of each defect.", columns, rows, note)

@@ -1,0 +1,145 @@
+"""What the viewer shows: each defect's ideal, generated and relaxed geometry, the defect in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from augment.cell import BULK, DefectCell, FloatArray
+from defectgen.report.blocks import symbol_text
+from defectgen.report.gather import RunData
+
+MOST_SCENES = 80
+MOST_COORDINATES = 300_000
+"""Numbers in all scenes together; about 2 MB of page."""
+
+_DECIMALS = 4
+
+
+def scenes(data: RunData) -> tuple[list[dict[str, Any]], int]:
+    """Scenes as JSON values, and how many defects were left out to keep the page small."""
+    chosen: list[dict[str, Any]] = []
+    coordinates = 0
+    for cell in data.cells:
+        scene = _scene(data, cell)
+        size = sum(len(g["positions"]) for g in scene["geometries"])
+        if len(chosen) >= MOST_SCENES or coordinates + size > MOST_COORDINATES:
+            break
+        chosen.append(scene)
+        coordinates += size
+    return chosen, len(data.cells) - len(chosen)
+
+
+def element_styles(numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Symbol, Jmol colour, covalent radius (Å) and whether it is a metal, of each atomic number."""
+    from ase.data import chemical_symbols, covalent_radii
+    from ase.data.colors import jmol_colors
+    from pymatgen.core import Element
+
+    return {
+        z: {
+            "symbol": chemical_symbols[z],
+            "colour": "#" + "".join(f"{round(255 * float(c)):02x}" for c in jmol_colors[z]),
+            "radius": round(float(covalent_radii[z]), 3),
+            "metal": bool(Element.from_Z(z).is_metal),
+        }
+        for z in sorted(set(numbers))
+    }
+
+
+def _scene(data: RunData, cell: DefectCell) -> dict[str, Any]:
+    ideal = data.reference[cell.key]
+    pristine = data.reference[data.cells[0].key]
+    kind = str(cell.info.get("type", "")) or BULK
+    vacant = np.setdiff1d(pristine.sites, ideal.sites)
+    ghosts = np.isin(pristine.sites, vacant)
+    marked = np.flatnonzero(_edited(ideal, pristine))
+    spots = np.concatenate([pristine.positions[ghosts], ideal.positions[marked]])
+    shift, images = _centring(ideal, spots)
+    geometries = [_geometry(g, label, kind, note, shift, images) for g, label, kind, note in _geometries(data, cell)]
+    ghost_spots = _wrapped(pristine.positions[ghosts] + shift, ideal.cell)
+    return {
+        "title": cell.name,
+        "group": "pristine" if cell.name == BULK else kind,
+        "numbers": ideal.numbers.tolist(),
+        "sites": ideal.sites.tolist(),
+        "geometries": geometries,
+        "centre": (ideal.cell.sum(axis=0) / 2).round(_DECIMALS).tolist() if len(spots) else None,
+        "ghosts": [
+            {"number": int(z), "at": at.round(_DECIMALS).tolist()}
+            for z, at in zip(pristine.numbers[ghosts], ghost_spots, strict=True)
+        ],
+        "marked": marked.tolist(),
+    }
+
+
+def _edited(cell: DefectCell, pristine: DefectCell) -> Any:
+    """Mask (n,) of the atoms that the pristine crystal does not have: substituted or inserted."""
+    host = dict(zip(pristine.sites.tolist(), pristine.numbers.tolist(), strict=True))
+    return np.array(
+        [host.get(s) != z for s, z in zip(cell.sites.tolist(), cell.numbers.tolist(), strict=True)], dtype=bool
+    )
+
+
+def _centring(ideal: DefectCell, spots: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Shift (3,) that puts the defect in the middle of the cell, and the lattice vectors (n, 3) that wrap each atom.
+
+    Both come from the ideal geometry alone, so that an atom does not jump from one geometry to the next.
+    """
+    middle = ideal.cell.sum(axis=0) / 2
+    if len(spots):
+        apart = (spots - spots[0]) @ np.linalg.inv(ideal.cell)
+        centre = spots[0] + ((apart - np.rint(apart)) @ ideal.cell).mean(axis=0)
+        shift = middle - centre
+    else:
+        shift = np.zeros(3)
+    fractional = (ideal.positions + shift) @ np.linalg.inv(ideal.cell)
+    return shift, -np.floor(fractional + 1e-6)
+
+
+def _wrapped(points: FloatArray, cell: FloatArray) -> FloatArray:
+    fractional = points @ np.linalg.inv(cell)
+    return np.asarray((fractional - np.floor(fractional + 1e-6)) @ cell)
+
+
+def _geometries(data: RunData, cell: DefectCell) -> list[tuple[DefectCell, str, str, str]]:
+    """Cell, label, kind and note of every geometry known of a defect."""
+    found = [(data.reference[cell.key], "ideal", "ideal", "Ideal sites of the host.")]
+    if cell.name == BULK and data.bulk is not None:
+        found.append((data.bulk.cell, "relaxed", "relaxed", "Positions and lattice relaxed under the potential."))
+    for proposal in data.proposals:
+        if proposal.key == cell.key:
+            label = f"generated{_start_suffix(proposal.info)}"
+            found.append((proposal, label, "generated", "Proposed by the diffusion model, before any relaxation."))
+    for record in data.relaxed:
+        if record.cell.key == cell.key and record.cell.name != BULK:
+            note = f"Relaxed under {record.cell.info.get('potential', 'the potential')}."
+            found.append((record.cell, f"relaxed{_relaxed_suffix(record.cell.info)}", "relaxed", note))
+    return found
+
+
+def _start_suffix(info: Mapping[str, Any]) -> str:
+    subgroup, sample = info.get("subgroup"), info.get("sample")
+    parts = [f"keeps {symbol_text(str(subgroup))}"] if subgroup else []
+    parts += [f"sample {sample}"] if sample else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _relaxed_suffix(info: Mapping[str, Any]) -> str:
+    return f" from {symbol_text(str(info['start']))}" if info.get("start") else ""
+
+
+def _geometry(
+    cell: DefectCell, label: str, kind: str, note: str, shift: FloatArray, images: FloatArray
+) -> dict[str, Any]:
+    """One geometry with the wrapping of the ideal one; positions flat, Å."""
+    positions = cell.positions + shift + images @ cell.cell
+    return {
+        "label": label,
+        "kind": kind,
+        "note": note,
+        "cell": cell.cell.round(_DECIMALS).tolist(),
+        "positions": positions.round(_DECIMALS).ravel().tolist(),
+    }

@@ -1,0 +1,138 @@
+"""Run folders of MgO made by the real stages, with labels of a Morse crystal where a potential would be slow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from augment import DefectCell
+from augment.store import read_cells, write_cells
+from defectgen.config import Settings
+from defectgen.run_folder import RunFolder
+from defectgen.stages import defects_stage, host_stage
+from md.record import Record, write_records
+from md.reference import onto_relaxed_host
+
+MGO = Path(__file__).parents[2] / "examples/hosts/MgO.cif"
+LABELS = {"potential": "morse-test", "potential_sha256": "ab" * 32}
+
+
+def start_run(folder: Path, dopants: tuple[str, ...] = ("Al",)) -> RunFolder:
+    """A run folder whose host and defects stages have finished."""
+    settings = Settings(host=MGO, output=folder, seed=7).replaced({"defects.dopants": list(dopants)})
+    run = RunFolder.claim(settings)
+    host_stage(run)
+    defects_stage(run)
+    return run
+
+
+def labelled(cell: DefectCell, energy: float, **info: object) -> Record:
+    """A record with small forces."""
+    rng = np.random.default_rng(len(cell))
+    forces = rng.normal(scale=0.005, size=(len(cell), 3))
+    moved = cell.with_geometry(cell.positions, **LABELS, status="converged", **info)
+    return Record(moved, energy, forces - forces.mean(axis=0), np.full(6, 1e-4), "relaxed")
+
+
+def breathing(cell: DefectCell, site: np.ndarray, size: float) -> np.ndarray:
+    """Positions with the atoms around a point pushed outwards, falling off with distance."""
+    apart = (cell.positions - site) @ np.linalg.inv(cell.cell)
+    away = (apart - np.rint(apart)) @ cell.cell
+    distance = np.linalg.norm(away, axis=1, keepdims=True)
+    push = np.where(distance > 0.1, away / np.maximum(distance, 0.1) * size * np.exp(-(distance - 2.1) / 1.5), 0)
+    return np.asarray(cell.positions + push)
+
+
+def relax_run(run: RunFolder) -> None:
+    """Fill the generate and relax stages with plausible geometries and energies."""
+    cells = read_cells(run.file("defects", "cells.npz"))
+    bulk = labelled(cells[0].with_geometry(1.005 * cells[0].positions, 1.005 * cells[0].cell), -6.0 * len(cells[0]))
+    write_records(run.file("generate", "bulk.npz"), [bulk])
+    proposals, records, rows = [], [], []
+    for index, cell in enumerate(cells[1:]):
+        ideal = onto_relaxed_host(cell, cells[0], bulk.cell)
+        missing = np.setdiff1d(cells[0].sites, cell.sites)
+        site = cells[0].positions[missing[0]] if len(missing) else ideal.positions[-1]
+        final = breathing(ideal, site, 0.12 - 0.02 * index)
+        proposal = ideal.with_geometry(
+            0.8 * final + 0.2 * ideal.positions, subgroup="m-3m", sample=0, seed=7, geometry="generated"
+        )
+        proposals.append(proposal)
+        energy = -6.0 * len(cell) + 5.0 + 0.4 * index
+        for start, steps, height in (("ideal", 14, 1.2), ("generated, m-3m", 6, 0.15)):
+            energies = energy + height * np.exp(-np.arange(steps + 1) / 2.5)
+            energies[-1] = energy
+            record = labelled(ideal.with_geometry(final), energy, start=start)
+            records.append(record)
+            rows.append(
+                {
+                    "name": cell.name,
+                    "key": cell.key,
+                    "start": start,
+                    "status": "converged" if index != 3 else "not_converged",
+                    "reason": "" if index != 3 else "the largest force is 0.120 eV/Å after 200 steps",
+                    "energies": energies.tolist(),
+                    "steps": steps,
+                    "fmax": 0.018,
+                    "volume": ideal.volume,
+                }
+            )
+    write_cells(run.file("generate", "cells.npz"), proposals)
+    write_records(run.file("relax", "records.npz"), records)
+    run.write_lines("relax/summary.jsonl", rows)
+    run.finish("generate", 21.4, {"proposals": len(proposals), "defects": len(proposals)})
+    run.finish("relax", 184.2, {"relaxations": len(rows)})
+
+
+def md_run(run: RunFolder) -> None:
+    """Fill the md stage with volumes that grow with T and shrink with P."""
+    rows = []
+    rng = np.random.default_rng(1)
+    r = np.linspace(0.5, 6, 111)
+    for cell in ("bulk", "v_O", "v_Mg"):
+        for engine in ("ase", "lammps"):
+            for temperature in (300.0, 900.0):
+                for pressure in (0.0, 10.0):
+                    diverged = (cell, engine, temperature, pressure) == ("v_Mg", "ase", 900.0, 10.0)
+                    volume = 9.4 * (1 + 3.6e-5 * temperature - pressure / 165) + rng.normal(scale=0.01)
+                    g = sum(
+                        6 * np.exp(-((r - d) ** 2) / (0.01 + temperature / 2e4)) / d for d in (2.1, 2.97, 3.64, 4.2)
+                    )
+                    strain = (volume / 9.4) ** (1 / 3) - 1
+                    rows.append(
+                        {
+                            "cell": cell,
+                            "key": cell,
+                            "engine": engine,
+                            "ensemble": "npt",
+                            "temperature": temperature,
+                            "pressure": pressure,
+                            "status": "diverged" if diverged else "finished",
+                            "reason": "two atoms are 0.41 Å apart (step 83 of 200)" if diverged else "",
+                            "volume": volume,
+                            "volume_error": 0.02 if not diverged else None,
+                            "strain": [strain, strain, strain, 0.0, 0.0, 0.0],
+                            "msd": temperature * 2.2e-5,
+                            "rdf": {"r": r.round(3).tolist(), "g": g.round(3).tolist()},
+                            "seed": 7,
+                        }
+                    )
+    run.write_lines("md/summary.jsonl", rows)
+    run.finish("md", 95.0, {"points": len(rows), "diverged": 1})
+
+
+def whole_run(folder: Path) -> RunFolder:
+    """A run with every stage that the report shows."""
+    run = start_run(folder)
+    relax_run(run)
+    md_run(run)
+    return run
+
+
+def rewrite_row(path: Path, index: int, **changes: object) -> None:
+    """Change one row of a file of JSON lines."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows[index] |= changes
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

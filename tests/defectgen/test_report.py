@@ -1,0 +1,313 @@
+"""The report: whole from any state of a run folder, self-contained, and right in its numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from augment.errors import DataError, ResumeError
+from augment.store import read_cells
+from defectgen.report import write_report
+from defectgen.report.blocks import duration, number, symbol_text
+from defectgen.report.energies import reactions
+from defectgen.report.gather import read_run
+from defectgen.report.page import script_json
+from defectgen.report.plots import grid, line
+from defectgen.report.response import bulk_moduli, thermal_expansions
+from defectgen.report.scenes import element_styles, scenes
+from md.record import read_records
+from tests.defectgen.report_runs import labelled, md_run, relax_run, rewrite_row, start_run, whole_run
+
+pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's own
+
+
+class Page(HTMLParser):
+    """Tags, attributes and the text of scripts and of everything else of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in {"meta", "link", "input", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"{tag} closes another element"
+
+    def handle_data(self, data: str) -> None:
+        current = self.open[-1] if self.open else ""
+        (self.scripts if current in {"script", "style"} else self.words).append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    @property
+    def data(self) -> dict:
+        (data,) = [json.loads(s) for s in self.scripts if s.startswith('{"figures"')]
+        return data
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return whole_run(tmp_path_factory.mktemp("report") / "run").path
+
+
+@pytest.fixture(scope="module")
+def page(run: Path) -> Page:
+    return Page(write_report(run).read_text(encoding="utf-8"))
+
+
+def test_the_page_is_whole_and_asks_nothing_of_the_network(page: Page) -> None:
+    assert page.open == []
+    assert page.tags["html"] == page.tags["main"] == 1
+    loads = [(t, n, v) for t, n, v in page.attributes if n in {"src", "srcset", "action"} or (t, n) == ("link", "href")]
+    assert [v for _, _, v in loads if not v.startswith("data:")] == []
+    policy = [v for t, n, v in page.attributes if (t, n) == ("meta", "content") and "default-src" in v]
+    assert policy[0].startswith("default-src 'none'")
+    ours = [s for s in page.scripts if len(s) < 1_000_000]
+    assert not any(re.search(r"https?://|@import|fetch\(|XMLHttpRequest", s) for s in ours)
+
+
+def test_the_page_stays_small(run: Path) -> None:
+    assert write_report(run).stat().st_size < 6_000_000
+
+
+def test_the_same_run_gives_the_same_bytes(run: Path) -> None:
+    assert write_report(run).read_bytes() == write_report(run).read_bytes()
+
+
+def test_every_link_has_its_section_and_every_figure_its_place(page: Page) -> None:
+    ids = [v for _, n, v in page.attributes if n == "id"]
+    assert len(ids) == len(set(ids))
+    anchors = [v[1:] for t, n, v in page.attributes if (t, n) == ("a", "href")]
+    assert set(anchors) <= set(ids)
+    assert len(anchors) == page.tags["section"]
+    assert {f["id"] for f in page.data["figures"]} <= set(ids)
+    assert len(page.data["figures"]) == 6
+
+
+def test_every_axis_names_a_quantity(page: Page) -> None:
+    for figure in page.data["figures"]:
+        axes = {k: v for k, v in figure["layout"].items() if re.fullmatch(r"[xy]axis\d*", k)}
+        titles = [a["title"]["text"] for a in axes.values() if a.get("title", {}).get("text")]
+        assert titles, figure["id"]
+        used = {t.get("yaxis", "y").replace("y", "yaxis") for t in figure["data"]}
+        assert used <= set(axes), figure["id"]
+
+
+@pytest.mark.parametrize("ran", [0, 1, 2])
+def test_a_run_at_any_stage_has_a_report_that_says_what_is_missing(ran: int, tmp_path: Path) -> None:
+    run = start_run(tmp_path / "run", dopants=())
+    for stage in (relax_run, md_run)[:ran]:
+        stage(run)
+    text = Page(write_report(run.path).read_text(encoding="utf-8")).text
+    assert ("The relax stage has not run" in text) == (ran < 1)
+    assert ("The md stage has not run" in text) == (ran < 2)
+    assert "Wyckoff orbits" in text
+
+
+def test_the_page_tells_what_went_wrong(page: Page) -> None:
+    assert "MD points that diverged: v_Mg (ase, 900 K, 10 GPa)." in page.text
+    assert "two atoms are 0.41 Å apart" in page.text
+    assert "Relaxations that ran out of steps: O_Mg" in page.text
+
+
+def test_the_page_gives_seed_versions_potential_and_settings(page: Page, run: Path) -> None:
+    for needed in (
+        "ab" * 32,
+        "min_image_distance:",
+        "chgnet",
+        "not DFT",
+        "Fm3\u0305m",
+        "keeps all 48 point operations",
+    ):
+        assert needed in page.text
+    identity = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    assert identity["host_sha256"] in page.text
+
+
+def test_text_of_the_run_is_escaped(tmp_path: Path) -> None:
+    run = whole_run(tmp_path / "run")
+    evil = "</script><script>alert(1)</script>"
+    rewrite_row(run.file("md", "summary.jsonl"), 0, status="diverged", reason=evil)
+    rewrite_row(run.file("relax", "summary.jsonl"), 0, name=evil)
+    source = write_report(run.path).read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in source
+    page = Page(source)
+    assert page.tags["script"] == 4
+    assert evil in page.text
+    assert json.loads(script_json({"a": evil})) == {"a": evil}
+    assert "<" not in script_json({"a": evil})
+
+
+def test_what_is_no_run_or_is_damaged_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ResumeError):
+        write_report(tmp_path)
+    run = start_run(tmp_path / "run", dopants=())
+    run.file("md").mkdir()
+    run.file("md", "summary.jsonl").write_text('{"cell": "bulk"\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"summary\.jsonl") as caught:
+        write_report(run.path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_scene_keeps_every_distance_and_has_its_defect_in_the_middle(run: Path) -> None:
+    data = read_run(run)
+    shown, left_out = scenes(data)
+    assert left_out == 0
+    assert len(shown) == len(data.cells) == 10
+    for scene, cell in zip(shown, data.cells, strict=True):
+        for geometry in scene["geometries"]:
+            box = np.array(geometry["cell"])
+            positions = np.array(geometry["positions"]).reshape(-1, 3)
+            assert len(positions) == len(scene["numbers"]) == len(cell)
+            assert minimum_image(positions, box).min() > 1.0
+        ideal = np.array(scene["geometries"][0]["positions"]).reshape(-1, 3)
+        reference = data.reference[cell.key]
+        here = minimum_image(ideal, np.array(scene["geometries"][0]["cell"]))
+        assert np.allclose(here, minimum_image(reference.positions, reference.cell), atol=1e-3)
+        spots = [g["at"] for g in scene["ghosts"]] + [ideal[i].tolist() for i in scene["marked"]]
+        assert len(spots) == (0 if cell.name == "bulk" else 1)
+        for spot in spots:
+            assert np.allclose(spot, scene["centre"], atol=1e-3)
+
+
+def minimum_image(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Distances (pairs,) between atoms, over the 27 nearest images."""
+    grid_of_images = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3) @ cell
+    i, j = np.triu_indices(len(positions), 1)
+    apart = (positions[i] - positions[j]) @ np.linalg.inv(cell)
+    apart = (apart - np.rint(apart)) @ cell
+    return np.linalg.norm(apart[:, None] + grid_of_images, axis=-1).min(axis=1)
+
+
+def test_no_atom_jumps_between_the_geometries_of_a_scene(run: Path) -> None:
+    shown, _ = scenes(read_run(run))
+    for scene in shown:
+        ideal, *others = (np.array(g["positions"]) for g in scene["geometries"])
+        assert [g["kind"] for g in scene["geometries"]][:1] == ["ideal"]
+        for other in others:
+            assert np.abs(other - ideal).max() < 1.0
+
+
+def test_ghosts_and_marks_say_what_was_removed_and_put_in(run: Path) -> None:
+    by_title = {s["title"]: s for s in scenes(read_run(run))[0]}
+    assert [g["number"] for g in by_title["v_O"]["ghosts"]] == [8]
+    assert by_title["v_O"]["marked"] == []
+    (marked,) = by_title["Al_Mg"]["marked"]
+    assert by_title["Al_Mg"]["numbers"][marked] == 13
+    assert by_title["Al_Mg"]["ghosts"] == []
+
+
+def test_element_styles_cover_what_is_shown() -> None:
+    styles = element_styles([8, 12, 12])
+    assert set(styles) == {8, 12}
+    assert styles[8] == {"symbol": "O", "colour": "#ff0d0d", "radius": 0.66, "metal": False}
+    assert styles[12]["metal"]
+
+
+def test_reaction_energies_do_not_depend_on_the_energy_zero_of_an_element(run: Path) -> None:
+    data = read_run(run)
+    assert data.bulk is not None
+    before = {r.name: r.energy for r in reactions(data.bulk, data.relaxed, "MgO")}
+    assert set(before) == {"Schottky", "Frenkel O", "Frenkel Mg", "antisite pair O, Mg"}
+    zero = {8: 3.7, 12: -11.0, 13: 2.0}
+
+    def moved(record):
+        return replace(record, energy=record.energy + sum(zero[z] for z in record.cell.numbers.tolist()))
+
+    after = {r.name: r.energy for r in reactions(moved(data.bulk), [moved(r) for r in data.relaxed], "MgO")}
+    assert after == pytest.approx(before, abs=1e-9)
+    raw = {r.cell.name: r.energy - data.bulk.energy for r in data.relaxed}
+    assert before["Schottky"] == pytest.approx(raw["v_Mg"] + raw["v_O"] + data.bulk.energy / 27)
+    assert before["Frenkel O"] == pytest.approx(raw["v_O"] + raw["O_i_Td"])
+
+
+def test_unconverged_or_foreign_energies_are_not_combined(run: Path) -> None:
+    data = read_run(run)
+    assert data.bulk is not None
+    vacancies = [r for r in data.relaxed if r.cell.name in {"v_O", "v_Mg"}]
+    assert len(reactions(data.bulk, vacancies, "MgO")) == 1
+    for wrong in ({"status": "not_converged"}, {"potential": "another"}):
+        spoiled = [replace(r, cell=replace(r.cell, info={**r.cell.info, **wrong})) for r in vacancies]
+        assert reactions(data.bulk, spoiled, "MgO") == []
+
+
+def test_the_lowest_of_several_relaxations_counts(run: Path) -> None:
+    bulk = read_records(run / "generate/bulk.npz")[0]
+    cells = {c.name: c for c in read_cells(run / "defects/cells.npz")}
+    records = [labelled(cells[n], e) for n, e in (("v_O", -300.0), ("v_O", -301.0), ("v_Mg", -302.0))]
+    (schottky,) = reactions(bulk, records, "MgO")
+    assert schottky.energy == pytest.approx(-301 - 302 - 2 * bulk.energy + bulk.energy / 27)
+
+
+def test_secants_give_back_the_expansion_and_modulus_of_a_known_solid() -> None:
+    alpha, modulus = 31e-6, 160.0
+    points = [
+        {
+            "cell": "bulk",
+            "engine": "ase",
+            "ensemble": "npt",
+            "status": "finished",
+            "temperature": t,
+            "pressure": p,
+            "volume": 9.4 * np.exp(alpha * t - p / modulus),
+            "volume_error": 0.01,
+        }
+        for t in (300.0, 600.0, 900.0)
+        for p in (0.0, 10.0)
+    ]
+    assert [e.value for e in thermal_expansions(points)] == pytest.approx([31, 31], rel=1e-3)
+    assert [b.value for b in bulk_moduli(points)] == pytest.approx([160] * 3, rel=1e-3)
+    expansion = thermal_expansions(points)[0]
+    assert expansion.between == (300.0, 900.0)
+    width = points[4]["volume"] - points[0]["volume"]
+    assert expansion.error == pytest.approx(expansion.value * 0.01 * np.sqrt(2) / width)
+    assert bulk_moduli([{**p, "status": "diverged"} for p in points]) == []
+    assert thermal_expansions([{**p, "ensemble": "nvt"} for p in points]) == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "printed"),
+    [("Fm-3m", "Fm3\u0305m"), ("P6_3mc", "P6₃mc"), ("R-3c", "R3\u0305c"), ("P2_1/c", "P2₁/c"), ("-4m.2", "4\u0305m.2")],
+)
+def test_symbols_are_printed_as_in_the_tables(raw: str, printed: str) -> None:
+    assert symbol_text(raw) == printed
+
+
+def test_numbers_and_durations_read_well() -> None:
+    assert number(-1.23456, 2) == "−1.23"
+    assert number(None) == number(float("nan")) == "–"
+    assert [duration(s) for s in (0.44, 59.9, 61, 3725)] == ["0.4 s", "59.9 s", "1 min 01 s", "1 h 02 min"]
+
+
+@pytest.mark.parametrize(("panels", "columns"), [(1, 1), (4, 3), (9, 3), (24, 3)])
+def test_small_multiples_do_not_overlap(panels: int, columns: int) -> None:
+    traces, shape, height = grid([(str(k), [line([0], [0], "a", "#000000")]) for k in range(panels)], columns, "x", "y")
+    boxes = []
+    for k in range(panels):
+        suffix = "" if k == 0 else str(k + 1)
+        boxes.append(shape[f"xaxis{suffix}"]["domain"] + shape[f"yaxis{suffix}"]["domain"])
+    assert len(traces) == panels
+    assert height > 200
+    for i, a in enumerate(boxes):
+        assert 0 <= a[0] < a[1] <= 1 + 1e-9
+        assert -1e-9 <= a[2] < a[3] <= 1 + 1e-9
+        for b in boxes[i + 1 :]:
+            assert a[1] <= b[0] or b[1] <= a[0] or a[3] <= b[2] or b[3] <= a[2]
