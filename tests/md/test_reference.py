@@ -1,4 +1,4 @@
-"""Defect cells on the relaxed host: the pristine cell maps onto itself, a defect keeps its sites, and mixing is refused."""
+"""Defect cells on the relaxed host: the pristine one maps onto itself, a defect keeps its sites, mixing is refused."""
 
 import numpy as np
 import pytest
