@@ -8,6 +8,7 @@ MgO and a rattled Al in MgO it needed 3 to 40 evaluations where FIRE2 needed 6 t
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -53,7 +54,7 @@ class Relaxation:
         frames: the path from start to end if it was kept, else the final geometry alone; the last good geometry
             where it diverged; empty where not even the start passes the guards.
         settings: the settings, as JSON values.
-        seconds: wall time, s; not stored with the rest, because it differs from run to run.
+        seconds: wall time, s (NaN if unknown); not stored with the rest, because it differs from run to run.
     """
 
     potential: Potential
@@ -112,7 +113,7 @@ class Relaxation:
             "potential": self.potential.name,
             "potential_sha256": self.potential.sha256,
             "settings": dict(self.settings),
-            "seconds": self.seconds,
+            "seconds": self.seconds if math.isfinite(self.seconds) else None,
         }
 
     def to_arrays(self) -> Arrays:

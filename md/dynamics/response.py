@@ -68,7 +68,7 @@ class Response:
         series: scalars at every good step.
         frames: labelled geometries at every `point.interval` good steps; none that failed a guard.
         frame_steps: (k,) step of each frame.
-        seconds: wall time, s; not stored with the rest, because it differs from run to run.
+        seconds: wall time, s (NaN if unknown); not stored with the rest, because it differs from run to run.
     """
 
     point: MdPoint

@@ -34,7 +34,7 @@ def summary(response: Response) -> dict[str, Any]:
         "n_atoms": len(response.frames.start),
         "n_frames": len(response.frames),
         "completed_steps": max(len(response.series) - 1, 0),
-        "seconds": response.seconds,
+        "seconds": _json(response.seconds),
         "potential": response.potential.name,
         "potential_sha256": response.potential.sha256,
     }

@@ -1,0 +1,149 @@
+"""Relaxations and dynamics of many cells in a folder: parallel, and resumed where they stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augment.cell import DefectCell
+from augment.errors import DataError
+from augment.invariant import CellSymmetry
+from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
+from md.environment import Environment
+from md.frames import Arrays
+from md.potentials import Potential
+from md.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
+from md.sweep import Progress, Task, sweep
+
+_VERSION = 1
+"""Of the algorithms: raised when the same inputs come to give other results, so that no old item is taken over."""
+
+
+def relax_all(
+    cells: Sequence[DefectCell],
+    potential: Potential,
+    folder: Path,
+    settings: RelaxSettings | None = None,
+    *,
+    symmetries: Sequence[CellSymmetry | None] | None = None,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> list[Relaxation]:
+    """Relax every cell, each into a file of its own in `folder`; what is there already is not done again.
+
+    Args:
+        cells: where to start from.
+        potential: what to relax with.
+        folder: where the files go.
+        settings: how to relax; the defaults of `RelaxSettings` without it.
+        symmetries: for each cell the group that its relaxation keeps, or None.
+        workers: number of processes; 1 works in this process.
+        progress: called after every cell with (done, total, label).
+
+    Raises:
+        ResumeError: another process works in the folder.
+        PotentialError: an element is not covered, or the potential fails.
+        DataError: there are not as many symmetries as cells.
+    """
+    groups = [None] * len(cells) if symmetries is None else list(symmetries)
+    if len(groups) != len(cells):
+        raise DataError(f"{len(groups)} symmetries for {len(cells)} cells; give one for each")
+    _require(potential, cells)
+    how = settings or RelaxSettings()
+    tasks = [
+        Task(_relaxation_id(cell, group, how, potential), cell.name, _Relaxing(cell, group, how, potential))
+        for cell, group in zip(cells, groups, strict=True)
+    ]
+    items = sweep(tasks, _relax_item, folder, workers=workers, progress=progress)
+    return [relaxation_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items]
+
+
+@dataclass(frozen=True, eq=False)
+class _Relaxing:
+    cell: DefectCell
+    symmetry: CellSymmetry | None
+    settings: RelaxSettings
+    potential: Potential
+
+
+def _relax_item(job: _Relaxing) -> Arrays:
+    return relax_with(job.cell, job.potential, job.settings, job.symmetry).to_arrays()
+
+
+def grid(
+    cells: Iterable[DefectCell],
+    environments: Iterable[Environment],
+    engines: Iterable[Engine] = ("ase", "lammps"),
+    **settings: Any,
+) -> list[tuple[MdPoint, DefectCell]]:
+    """Every cell in every environment with every engine; `settings` are the other attributes of `MdPoint`.
+
+    Raises:
+        ConditionError: a setting is not possible.
+    """
+    return [
+        (MdPoint.of(cell, environment, engine=engine, **settings), cell)
+        for cell, environment, engine in product(cells, environments, engines)
+    ]
+
+
+def md_all(
+    points: Sequence[tuple[MdPoint, DefectCell]],
+    potential: Potential,
+    folder: Path,
+    *,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> list[Response]:
+    """Run every point, each into a file of its own in `folder`; what is there already is not done again.
+
+    A point that diverges is a response like any other, marked so.
+
+    Raises:
+        ResumeError: another process works in the folder.
+        PotentialError: an element is not covered, the potential fails, or an engine is missing.
+    """
+    _require(potential, [cell for _, cell in points])
+    tasks = [Task(_point_id(point, cell, potential), point.label, (point, cell, potential)) for point, cell in points]
+    items = sweep(tasks, _md_item, folder, workers=workers, progress=progress)
+    return [response_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items]
+
+
+def _md_item(job: tuple[MdPoint, DefectCell, Potential]) -> Arrays:
+    return run_point(*job).to_arrays()
+
+
+def _require(potential: Potential, cells: Sequence[DefectCell]) -> None:
+    from ase.data import chemical_symbols
+
+    potential.require({chemical_symbols[int(z)] for cell in cells for z in np.unique(cell.numbers)})
+
+
+def _relaxation_id(
+    cell: DefectCell, symmetry: CellSymmetry | None, settings: RelaxSettings, potential: Potential
+) -> str:
+    group = [] if symmetry is None else [symmetry.rotations, symmetry.permutations]
+    what = ["relax", {**settings.json, "keep_path": settings.keep_path}, symmetry.symbol if symmetry else None]
+    return _digest(what, cell, potential, group)
+
+
+def _point_id(point: MdPoint, cell: DefectCell, potential: Potential) -> str:
+    return _digest(["md", point.json], cell, potential, [])
+
+
+def _digest(what: list[Any], cell: DefectCell, potential: Potential, arrays: Sequence[np.ndarray[Any, Any]]) -> str:
+    """Hash of everything that decides an item: the job, the cell to the last bit, and the potential."""
+    identity = [potential.kind, potential.name, potential.sha256, potential.precision]
+    texts = [_VERSION, what, cell.name, cell.key, cell.charge, dict(cell.info), identity]
+    digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode())
+    for array in (cell.cell, cell.positions, cell.numbers, cell.sites, *arrays):
+        digest.update(repr((array.shape, array.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,203 @@
+"""Sweeps: the same bytes however they are run, killed or shared; errors that name the item and keep the rest."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import cell_of
+
+from augment.cell import DefectCell
+from augment.errors import ConditionError, DataError, DefectgenError, PotentialError, ResumeError, SettingsError
+from md.environment import Environment
+from md.jobs import grid, md_all, relax_all
+from md.observables import summary
+from md.potentials import Potential
+from md.relax import RelaxSettings
+from md.sweep import Task, sweep
+
+
+def square(payload: int) -> dict[str, np.ndarray]:
+    return {"square": np.array(payload**2)}
+
+
+def slow_square(payload: int) -> dict[str, np.ndarray]:
+    time.sleep(0.15)
+    return square(payload)
+
+
+def fragile(payload: int) -> dict[str, np.ndarray]:
+    if payload == 2:
+        raise PotentialError("the potential failed")
+    if payload == 5:
+        raise ZeroDivisionError("five")
+    return square(payload)
+
+
+def dying(payload: int) -> dict[str, np.ndarray]:
+    if payload == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return square(payload)
+
+
+def threads(_payload: int) -> dict[str, np.ndarray]:
+    return {"threads": np.array(int(os.environ["OMP_NUM_THREADS"])), "pid": np.array(os.getpid())}
+
+
+def tasks(count: int) -> list[Task]:
+    return [Task(f"item{i}", f"label {i}", i) for i in range(count)]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.npz"))}
+
+
+def test_items_come_back_in_order_with_the_same_bytes_for_any_number_of_workers(tmp_path: Path) -> None:
+    for workers in (1, 3):
+        items = sweep(tasks(7), square, tmp_path / str(workers), workers=workers)
+        assert [int(item.arrays()["square"]) for item in items] == [i**2 for i in range(7)]
+        assert all(item.seconds >= 0 for item in items)
+    backwards = sweep(tasks(7)[::-1], square, tmp_path / "back", workers=2)
+    assert [item.id for item in backwards] == [f"item{i}" for i in range(6, -1, -1)]
+    assert contents(tmp_path / "1") == contents(tmp_path / "3") == contents(tmp_path / "back")
+
+
+def test_workers_run_on_one_thread_each_in_processes_of_their_own(tmp_path: Path) -> None:
+    arrays = [item.arrays() for item in sweep(tasks(4), threads, tmp_path, workers=2)]
+    assert {int(a["threads"]) for a in arrays} == {1}
+    assert os.getpid() not in {int(a["pid"]) for a in arrays}
+
+
+def test_finished_items_are_kept_and_damaged_ones_done_again(tmp_path: Path) -> None:
+    sweep(tasks(4), square, tmp_path, workers=1)
+    before = contents(tmp_path)
+    damaged, swapped, flipped = (tmp_path / f"item{i}.npz" for i in (1, 2, 3))
+    damaged.write_bytes(damaged.read_bytes()[:-40])
+    swapped.write_bytes(flipped.read_bytes())
+    middle = len(before["item3.npz"]) // 3
+    flipped.write_bytes(before["item3.npz"][:middle] + b"?!" + before["item3.npz"][middle + 2 :])
+    (tmp_path / ".item0.npz.abc").write_bytes(b"half")
+    seen: list[tuple[int, int, str]] = []
+    sweep(tasks(5), square, tmp_path, workers=1, progress=lambda *state: seen.append(state))
+    assert seen == [(1, 5, ""), *((i + 1, 5, f"label {i}") for i in (1, 2, 3, 4))]
+    assert {name: data for name, data in contents(tmp_path).items() if name != "item4.npz"} == before
+    assert not list(tmp_path.glob(".*.abc"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_failing_items_are_named_and_the_others_finished(tmp_path: Path, workers: int) -> None:
+    with pytest.raises(DefectgenError, match=r"label \d.*the first of 2 that failed, of 7"):
+        sweep(tasks(7), fragile, tmp_path, workers=workers)
+    assert len(contents(tmp_path)) == 5
+    with pytest.raises(PotentialError, match="label 2: the potential failed"):
+        sweep(tasks(3), fragile, tmp_path, workers=workers)
+
+
+def test_a_killed_worker_is_an_error_for_its_item_only(tmp_path: Path) -> None:
+    with pytest.raises(DefectgenError, match=r"label 1: WorkerDied: its process was killed.*memory"):
+        sweep(tasks(6), dying, tmp_path, workers=2)
+    assert len(contents(tmp_path)) == 5
+
+
+def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
+    def intrude(done: int, _total: int, _label: str) -> None:
+        if done == 0:
+            with pytest.raises(ResumeError, match="another process"):
+                sweep(tasks(1), square, tmp_path, workers=1)
+
+    sweep(tasks(1), square, tmp_path, workers=1, progress=intrude)
+
+
+def test_no_workers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError):
+        sweep(tasks(1), square, tmp_path, workers=0)
+
+
+def test_an_interrupt_stops_the_workers_and_passes_on(tmp_path: Path) -> None:
+    def interrupt(done: int, _total: int, _label: str) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(tasks(20), slow_square, tmp_path, workers=2, progress=interrupt)
+    finished = len(contents(tmp_path))
+    time.sleep(0.4)
+    assert len(contents(tmp_path)) == finished < 6
+    assert len(sweep(tasks(20), square, tmp_path, workers=2)) == 20
+
+
+SCRIPT = """
+import sys
+sys.path[:0] = [{folder!r}]
+from pathlib import Path
+from test_sweep import slow_square, tasks
+from md.sweep import sweep
+sweep(tasks(16), slow_square, Path(sys.argv[1]), workers=2)
+"""  # no main guard: a script of a user may have none
+
+
+def test_a_sweep_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    sweep(tasks(16), square, tmp_path / "whole", workers=1)
+    script, folder = tmp_path / "script.py", tmp_path / "killed"
+    script.write_text(SCRIPT.format(folder=str(Path(__file__).parent)))
+    kills = 0
+    for delay in (0.2, 0.33, 0.5):
+        already = len(contents(folder))
+        process = subprocess.Popen([sys.executable, script, folder], env=os.environ)
+        while process.poll() is None and len(contents(folder)) <= already:
+            time.sleep(0.01)
+        time.sleep(delay)
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+    assert kills >= 2
+    assert len(contents(folder)) < 16
+    time.sleep(1.2)  # workers notice that they are alone
+    left = contents(folder)
+    time.sleep(0.4)
+    assert contents(folder) == left
+    subprocess.run([sys.executable, script, folder], check=True)
+    assert contents(folder) == contents(tmp_path / "whole")
+
+
+def test_relaxations_and_dynamics_are_the_same_with_one_and_two_workers(
+    emt: Potential, copper: DefectCell, alloy: DefectCell, tmp_path: Path
+) -> None:
+    points = grid([copper, alloy], [Environment(300.0), Environment(600.0, 2.0)], steps=10, interval=5)
+    responses: list[list[dict[str, Any]]] = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        relaxed = relax_all([copper, alloy], emt, folder / "relax", RelaxSettings(fmax=0.05), workers=workers)
+        assert [r.status for r in relaxed] == ["converged", "converged"]
+        found = [summary(r) for r in md_all(points, emt, folder / "md", workers=workers)]
+        responses.append([{k: v for k, v in one.items() if k != "seconds"} for one in found])
+        assert all(one["seconds"] > 0 for one in found)
+    assert len(points) == 8
+    assert responses[0] == responses[1]
+    for stage in ("relax", "md"):
+        assert contents(tmp_path / "1" / stage) == contents(tmp_path / "2" / stage)
+
+
+def test_what_decides_an_item_decides_its_file(emt: Potential, copper: DefectCell, tmp_path: Path) -> None:
+    shifted = copper.with_geometry(copper.positions + np.eye(1, 3) * 1e-12)
+    relax_all([copper, copper], emt, tmp_path, workers=1)
+    assert len(contents(tmp_path)) == 1
+    relax_all([shifted], emt, tmp_path, workers=1)
+    relax_all([copper], emt, tmp_path, RelaxSettings(fmax=0.01), workers=1)
+    assert len(contents(tmp_path)) == 3
+
+
+def test_bad_jobs_are_refused_before_anything_runs(emt: Potential, copper: DefectCell, tmp_path: Path) -> None:
+    iron = cell_of(copper.to_ase())
+    iron.numbers[0] = 26
+    with pytest.raises(PotentialError, match="does not cover Fe"):
+        relax_all([copper, iron], emt, tmp_path / "a")
+    with pytest.raises(DataError, match="1 symmetries for 2 cells"):
+        relax_all([copper, copper], emt, tmp_path / "b", symmetries=[None])
+    with pytest.raises(ConditionError):
+        grid([copper], [Environment(300.0)], ["ase", "dlpoly"])  # type: ignore[list-item]
+    assert not list(tmp_path.iterdir())
