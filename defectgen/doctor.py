@@ -60,6 +60,7 @@ def diagnose() -> list[Check]:
         ("torch", _torch),
         ("LAMMPS", _lammps),
         ("potentials", _potentials),
+        ("generative model", _models),
         ("C++ compiler", _compiler),
         ("machine", _machine),
     )
@@ -156,6 +157,17 @@ def _potentials() -> Iterator[Check]:
         status: Status = "ok" if potential.usable else "missing"
         advice = "" if potential.usable else "reinstall defectgen, or choose another potential"
         yield Check(f"potential {potential.name}", status, potential.detail, advice)
+
+
+def _models() -> Iterator[Check]:
+    from defectgen.pretrained import load_model, model_names
+
+    names = model_names()
+    if not names:
+        yield Check("generative model", "missing", "no weights in the package", "reinstall defectgen")
+    for name in names:
+        model = load_model(name)
+        yield Check(f"generative model {name}", "ok", f"{len(model.elements)} elements, sha256 {model.sha256[:12]}")
 
 
 def _compiler() -> Iterator[Check]:

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
 
 from augment.errors import DataError
+from augment.store import read_arrays
+from md.dynamics import MdPoint
+from md.frames import frames_from_arrays
 from md.record import Record, read_records
 
+PRISTINE = Path("generate/bulk.npz")
 RELAXED = Path("relax/records.npz")
+SUMMARY = Path("md/summary.jsonl")
 POINTS = Path("md/points")
 
-BAD_STATUS = frozenset({"diverged", "failed", "bad"})
-"""Values of a record's `status` whose geometry a potential cannot be trusted on; never exported."""
+DIVERGED = "diverged"
+"""Status of a relaxation whose end a potential cannot be trusted on; never exported."""
 
-_PROVENANCE = (
-    "host",
-    "formula",
-    "geometry",
-    "potential",
-    "potential_sha256",
-    "potential_precision",
-    "engine",
-    "ensemble",
-    "temperature",
-    "pressure",
-    "step",
-)
+_FROM_INFO = ("host", "formula", "geometry", "subgroup", "potential", "potential_sha256", "potential_precision", "step")
+_FROM_MD = ("engine", "ensemble", "temperature", "pressure")
 
 
 def provenance(record: Record) -> dict[str, object]:
@@ -39,33 +38,70 @@ def provenance(record: Record) -> dict[str, object]:
     for needed, why in (("host", "it cannot be split by host"), ("potential", "nobody knows who made its labels")):
         if not info.get(needed):
             raise DataError(f"record {record.cell.name} has no {needed!r} in its info: {why}; run its stage again")
-    chosen = {key: info.get(key) for key in _PROVENANCE}
+    dynamics = info.get("md") or {}
+    chosen = {key: info.get(key) for key in _FROM_INFO} | {key: dynamics.get(key) for key in _FROM_MD}
     return {"name": record.cell.name, "defect_key": record.cell.key, **chosen}
 
 
-def archives(run: Path) -> list[Path]:
-    """The archives of a run that hold records: relaxed cells, then MD points by file name.
-
-    Raises:
-        DataError: the folder holds none.
-    """
-    relaxed = [run / RELAXED] if (run / RELAXED).is_file() else []
-    found = [*relaxed, *sorted((run / POINTS).glob("*.npz"))]
-    if not found:
-        raise DataError(f"{run}: no relaxed cells and no MD points to export; run `defectgen relax` there first")
-    return found
-
-
 def trusted_records(run: Path) -> Iterator[Record]:
-    """Records of a run whose frames are good: what diverged is left out, its last good frames are kept.
+    """Records of a run that can be trusted: relaxed cells, the pristine one first, then the frames of MD points.
+
+    A relaxation that diverged is left out. Of an MD point that diverged there are only the frames before.
 
     Raises:
         DataError: the folder holds no records, or an archive is damaged.
     """
-    for archive in archives(run):
-        for record in read_records(archive):
-            if record.cell.info.get("status") not in BAD_STATUS and record.cell.info.get("good", True):
-                yield record
+    if not (run / RELAXED).is_file() and not (run / SUMMARY).is_file():
+        raise DataError(f"{run}: no relaxed cells and no MD points to export; run `defectgen relax {run}` first")
+    yield from _relaxed(run)
+    for row, archive in _points(run):
+        yield from _frames(row, archive)
+
+
+def _relaxed(run: Path) -> Iterator[Record]:
+    archives = [run / name for name in (PRISTINE, RELAXED) if (run / name).is_file()]
+    seen: set[tuple[str, float, bytes]] = set()
+    for record in (r for archive in archives for r in read_records(archive)):
+        identity = (record.cell.key, record.energy, record.cell.positions.tobytes())
+        if record.cell.info.get("status") != DIVERGED and identity not in seen:
+            seen.add(identity)
+            yield record
+
+
+def _points(run: Path) -> list[tuple[Mapping[str, Any], Path]]:
+    """Rows of the summary of the md stage, each with the archive of its point.
+
+    Raises:
+        DataError: the archive of a point is missing or damaged.
+    """
+    if not (run / SUMMARY).is_file():
+        return []
+    archives = {_point_of(path).id: path for path in sorted((run / POINTS).glob("*.npz"))}
+    pairs = []
+    for text in (run / SUMMARY).read_text(encoding="utf-8").splitlines():
+        row = json.loads(text)
+        if row["id"] not in archives:
+            raise DataError(f"{run / POINTS}: no archive of the point {row['cell']} {row['id']}; run md again")
+        pairs.append((row, archives[row["id"]]))
+    return pairs
+
+
+def _point_of(archive: Path) -> MdPoint:
+    """The point of an archive, without reading its frames."""
+    try:
+        with archive.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return MdPoint.from_json(json.loads(str(arrays["outcome"]))[0])
+    except (OSError, ValueError, KeyError, IndexError, EOFError, BadZipFile) as error:
+        raise DataError(f"{archive}: not a whole archive of an MD point ({error}); run md again") from None
+
+
+def _frames(row: Mapping[str, Any], archive: Path) -> Iterator[Record]:
+    arrays = read_arrays(archive)
+    point = MdPoint.from_json(json.loads(str(arrays["outcome"]))[0])
+    frames = frames_from_arrays(arrays, str(archive))
+    made_by = {"potential": row["potential"], "potential_sha256": row["potential_sha256"], "geometry": "md"}
+    for index, step in enumerate(arrays["frame_steps"].tolist()):
+        yield frames.record(index, f"md_{point.environment.label}", {**made_by, "md": point.json, "step": step})
 
 
 def distinct_runs(runs: Sequence[Path]) -> list[Path]:

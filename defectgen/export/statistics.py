@@ -73,11 +73,11 @@ class Statistics:
             tally[1] += int(count)
         self.charges.add(cell.charge)
         self._add_ranges(record)
-        if info.get("engine"):
-            self.engines[str(info["engine"])] += 1
-        for seen, key in ((self.temperatures, "temperature"), (self.pressures, "pressure")):
-            if info.get(key) is not None and info.get("engine"):
-                seen.add(float(info[key]))
+        dynamics = info.get("md")
+        if dynamics:
+            self.engines[str(dynamics["engine"])] += 1
+            self.temperatures.add(float(dynamics["temperature"]))
+            self.pressures.add(float(dynamics["pressure"]))
 
     def _add_ranges(self, record: Record) -> None:
         size = len(record.cell)

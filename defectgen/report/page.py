@@ -74,7 +74,7 @@ def render(data: RunData) -> str:
     )
 
 
-_ASSETS = {"css": "page.css", "viewer_js": "viewer.js", "page_js": "page.js"}
+_ASSETS = {"css": "page.css", "vectors_js": "vectors.js", "viewer_js": "viewer.js", "page_js": "page.js"}
 
 
 def build_sections(data: RunData, left_out: int = 0) -> list[Section]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 
 from augment.cell import DefectCell
+from augment.store import write_arrays
+from md.dynamics import MdPoint, Response, Series
+from md.environment import Environment
+from md.frames import Frames
+from md.observables import summary
+from md.potentials import Potential
 from md.record import Record, write_records
 
 WEIGHTS = "ab" * 32
@@ -50,15 +57,31 @@ def make_record(host: str, formula: str, numbers: tuple[int, int], seed: int, **
     name = "bulk" if drop is None else "v_O"
     key = f"{host}/1.0.0.1.0.1/{'bulk' if drop is None else 'v4'}/q+0"
     structure = DefectCell(name, key, cell, kinds, positions, sites, 0, {**provenance, **info})
-    config_type = "md" if "engine" in info else "relaxed"
-    return Record(structure, energy, forces, stress, config_type)
+    return Record(structure, energy, forces, stress, "relaxed")
+
+
+def make_response(start: Record, temperature: float, n: int) -> Response:
+    """An MD point of `n` frames, rattled around its start and labelled by the same potential."""
+    cell = start.cell
+    point = MdPoint.of(cell, Environment(temperature), steps=10 * n, interval=10)
+    rng = np.random.default_rng(int(temperature))
+    positions = cell.positions + rng.normal(scale=temperature / 1e4, size=(n, *cell.positions.shape))
+    labels = [morse_labels(cell.cell, p) for p in positions]
+    energies, forces, stresses = (np.array([label[k] for label in labels]) for k in range(3))
+    cells = np.repeat(cell.cell[None], n, axis=0)
+    frames = Frames(cell, positions, cells, energies, forces, stresses)
+    series = Series(energies, np.ones(n), np.full(n, temperature), np.zeros(n), cells)
+    potential = Potential("morse", "emt", frozenset({"Mg", "O"}), "float64", WEIGHTS, "a test")
+    return Response(point, potential, "finished", "", series, frames, 10 * np.arange(n), 1.0)
 
 
 def make_run(folder: Path, host: str, formula: str, numbers: tuple[int, int], n: int = 6) -> Path:
     """A run folder with `n` relaxed cells and two MD points of `n` frames each."""
-    write_records(folder / "relax/records.npz", [make_record(host, formula, numbers, s) for s in range(n)])
-    for temperature in (300.0, 600.0):
-        thermal = {"engine": "ase", "temperature": temperature, "pressure": 0.0, "ensemble": "npt"}
-        frames = [make_record(host, formula, numbers, 100 + s, step=10 * s, **thermal) for s in range(n)]
-        write_records(folder / f"md/points/{formula}-{temperature:g}.npz", frames)
+    records = [make_record(host, formula, numbers, s) for s in range(n)]
+    write_records(folder / "relax/records.npz", records)
+    responses = [make_response(records[0], temperature, n) for temperature in (600.0, 300.0)]
+    for response in responses:
+        write_arrays(folder / f"md/points/{response.point.id}.npz", response.to_arrays())
+    rows = [json.dumps(summary(response)) for response in responses]
+    (folder / "md/summary.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder

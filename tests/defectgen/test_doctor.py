@@ -20,6 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the probes that load engines and models."""
     monkeypatch.setattr(doctor, "_lammps", lambda: iter(()))
     monkeypatch.setattr(doctor, "_potentials", lambda: iter(()))
+    monkeypatch.setattr(doctor, "_models", lambda: iter(()))
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:
@@ -48,7 +49,7 @@ def test_a_missing_and_an_old_dependency_are_named_with_a_cure(monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("probe", ["_python", "_dependencies", "_torch", "_lammps", "_potentials", "_machine"])
+@pytest.mark.parametrize("probe", ["_python", "_dependencies", "_torch", "_lammps", "_models", "_machine"])
 def test_no_failure_of_a_probe_gets_out(probe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise OSError("the disk is on fire\nand more")

@@ -74,7 +74,10 @@ def test_every_label_reads_back_with_ase(runs: list[Path], dataset: tuple[Path, 
             assert atoms.info["config_type"] == record.config_type
             assert atoms.info["defect_key"] == record.cell.key
             assert atoms.info["potential_sha256"] == "ab" * 32
-            assert atoms.info.get("temperature") == record.cell.info.get("temperature")
+            dynamics = record.cell.info.get("md", {})
+            assert atoms.info.get("temperature") == dynamics.get("temperature")
+            assert atoms.info.get("engine") == dynamics.get("engine")
+            assert atoms.info.get("step") == record.cell.info.get("step")
 
 
 def test_no_host_is_in_two_files(dataset: tuple[Path, DatasetManifest]) -> None:
@@ -146,6 +149,32 @@ def test_bad_frames_are_never_exported(tmp_path: Path) -> None:
     assert only.info["REF_energy"] == good.energy != bad.energy
 
 
+def test_the_pristine_cell_is_exported_once(tmp_path: Path) -> None:
+    pristine, defect = make_record(*MGO, 0), make_record(*MGO, 1)
+    write_records(tmp_path / "run/generate/bulk.npz", [pristine])
+    write_records(tmp_path / "run/relax/records.npz", [pristine, defect])
+    export_dataset([tmp_path / "run"], tmp_path / "out")
+    assert [a.info["name"] for a in read_all(tmp_path / "out/train.extxyz")] == ["bulk", "v_O"]
+
+
+def test_a_lost_or_damaged_point_stops_the_export(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", *MGO)
+    first, second = sorted((run / "md/points").glob("*.npz"))
+    first.write_bytes(first.read_bytes()[:-200])
+    with pytest.raises(DataError, match="not a whole archive"):
+        export_dataset([run], tmp_path / "out")
+    first.unlink()
+    with pytest.raises(DataError, match="no archive of the point"):
+        export_dataset([run], tmp_path / "out")
+    assert second.exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_points_come_in_the_order_of_the_summary(runs: list[Path]) -> None:
+    kinds = [r.config_type for r in trusted_records(runs[0])]
+    assert kinds == ["relaxed"] * 6 + ["md_600K_0GPa"] * 6 + ["md_300K_0GPa"] * 6
+
+
 def test_a_record_without_provenance_leaves_nothing_behind(tmp_path: Path) -> None:
     write_records(tmp_path / "run/relax/records.npz", [make_record(*MGO, 1), make_record("", "MgO", (12, 8), 2)])
     with pytest.raises(DataError, match="no 'host'"):
@@ -177,7 +206,7 @@ def test_the_card_says_what_a_reader_must_know(dataset: tuple[Path, DatasetManif
     card = (out / "README.md").read_text(encoding="utf-8")
     for needed in ("MLIP labels, not DFT", "ab" * 32, "Licence:", "mace_run_train", "relaxed", "300, 600 K"):
         assert needed in card
-    assert manifest.statistics["records"]["train"] == {"md": 12, "relaxed": 6}
+    assert manifest.statistics["records"]["train"] == {"md_300K_0GPa": 6, "md_600K_0GPa": 6, "relaxed": 6}
     assert manifest.statistics["elements"]["O"]["records"] == 36
 
 

@@ -194,8 +194,8 @@ class StructureViewer {
 
   /* Pixels per Å that show everything in the view that the viewer starts from. */
   fit() {
-    const seen = this.atoms.map((a) => a.at);
-    if (this.boxed) seen.push(...corners(this.geometry.cell));
+    if (!this.boxed) return Math.min(this.width, this.height) / 2 / (this.extent + 0.9);
+    const seen = [...this.atoms.map((a) => a.at), ...corners(this.geometry.cell)];
     const flat = seen.map((p) => apply(START, [0, 1, 2].map((k) => p[k] - this.middle[k])));
     const reach = (axis) => Math.max(1, ...flat.map((p) => Math.abs(p[axis]))) + 0.9;
     return Math.min(this.width / 2 / reach(0), this.height / 2 / reach(1));
@@ -275,17 +275,17 @@ class StructureViewer {
 
   drawArrows() {
     const magnify = 0.9 / this.largestMove;
-    const colour = this.style.getPropertyValue("--text");
+    const [colour, halo] = ["--text", "--surface"].map((name) => this.style.getPropertyValue(name));
     for (const atom of this.atoms) {
       if (atom.moved < 0.04 * this.largestMove) continue;
       const tip = [0, 1, 2].map((k) => atom.at[k] + atom.move[k] * magnify * 1.6);
       const [m, n] = [this.project(atom.at), this.project(tip)];
       const length = Math.hypot(n[0] - m[0], n[1] - m[1]);
       if (length < 4) continue;
-      this.line(m, n, colour, 1.6, 0.9);
       const [ux, uy] = [(n[0] - m[0]) / length, (n[1] - m[1]) / length];
-      for (const side of [-1, 1]) {
-        this.line(n, [n[0] - 6 * ux + side * 3.5 * uy, n[1] - 6 * uy - side * 3.5 * ux], colour, 1.6, 0.9);
+      const barb = (side) => [n[0] - 7 * ux + side * 4 * uy, n[1] - 7 * uy - side * 4 * ux];
+      for (const [stroke, width] of [[halo, 4.5], [colour, 2]]) {
+        for (const [from, to] of [[m, n], [n, barb(1)], [n, barb(-1)]]) this.line(from, to, stroke, width, 1);
       }
     }
   }
@@ -384,40 +384,4 @@ function legendEntry(colour, text, kind) {
   if (kind === "disc" || kind === "bar") mark.style.background = colour;
   entry.append(mark, text);
   return entry;
-}
-
-function turn(axis, angle) {
-  const [c, s] = [Math.cos(angle), Math.sin(angle)];
-  if (axis === 0) return [[1, 0, 0], [0, c, -s], [0, s, c]];
-  if (axis === 1) return [[c, 0, s], [0, 1, 0], [-s, 0, c]];
-  return [[c, -s, 0], [s, c, 0], [0, 0, 1]];
-}
-
-const apply = (m, v) => m.map((row) => row[0] * v[0] + row[1] * v[1] + row[2] * v[2]);
-const multiply = (a, b) => a.map((row) => [0, 1, 2].map((k) => row[0] * b[0][k] + row[1] * b[1][k] + row[2] * b[2][k]));
-const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
-const mix3 = (a, b, t) => [0, 1, 2].map((k) => a[k] + (b[k] - a[k]) * t);
-const blend = (a, b, t) => mix3(a, b, t);
-const shade = (a, factor) => a.map((x) => x * factor);
-const css = (c) => `rgb(${c.map((x) => Math.round(Math.min(255, x))).join()})`;
-
-const START = multiply(turn(0, -1.25), turn(2, -0.42));
-
-function corners(cell) {
-  const found = [];
-  for (const u of [0, 1]) for (const v of [0, 1]) for (const w of [0, 1]) {
-    found.push([0, 1, 2].map((k) => u * cell[0][k] + v * cell[1][k] + w * cell[2][k]));
-  }
-  return found;
-}
-
-function parseColour(text) {
-  const hex = text.trim().replace("#", "");
-  return [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16));
-}
-
-function viridis(t) {
-  const stops = [[68, 1, 84], [49, 104, 142], [53, 183, 121], [253, 231, 37]];
-  const x = Math.min(0.999, Math.max(0, t)) * 3;
-  return mix3(stops[Math.floor(x)], stops[Math.floor(x) + 1], x - Math.floor(x)).map(Math.round);
 }
