@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from augment.enumerate import KINDS
 from augment.errors import SettingsError
 from augment.supercell import DEFAULT_IMAGE_DISTANCE
+
+
+Kind = Literal["vacancy", "antisite", "substitution", "interstitial"]
 
 
 class _Section(BaseModel):
@@ -24,9 +26,7 @@ class DefectSettings(_Section):
     dopants: tuple[str, ...] = Field(
         (), description="elements to substitute on every site and to insert, e.g. [Al, Ni]"
     )
-    kinds: tuple[Literal["vacancy", "antisite", "substitution", "interstitial"], ...] = Field(
-        KINDS, description="kinds of defect to make"
-    )
+    kinds: tuple[Kind, ...] = Field(get_args(Kind), description="kinds of defect to make")
     min_image_distance: float = Field(
         DEFAULT_IMAGE_DISTANCE, gt=0, le=60, description="least distance between a defect and its image, Å"
     )
@@ -77,7 +77,7 @@ class MdSettings(_Section):
     ensemble: Literal["nve", "nvt", "npt"] = Field("npt", description="ensemble")
     temperatures: tuple[float, ...] = Field((300.0, 900.0), min_length=1, description="K")
     pressures: tuple[float, ...] = Field((0.0, 10.0), min_length=1, description="GPa")
-    steps: int = Field(200, ge=1, le=100_000_000, description="steps per point")
+    steps: int = Field(150, ge=1, le=100_000_000, description="steps per point")
     timestep: float = Field(2.0, gt=0, le=20, description="fs")
     sample: int = Field(10, ge=1, description="steps between kept frames")
     max_cells: int | None = Field(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from augment.cell import BULK, DefectCell
 from augment.defect import Defect
@@ -20,12 +24,15 @@ from defectgen.run_folder import RunFolder
 from md.potentials import Potential, resolve_potential
 from md.record import Record, read_records, write_records
 from md.reference import onto_relaxed_host
-from md.relax import relax
+from md.relax import Relaxation, relax
 
 Counts = dict[str, Any]
 
 INPUT = ("host", "input.cif")
 """The CIF as the user gave it, so that a run folder stands on its own."""
+
+IDEAL = "ideal"
+"""Name of the start that is on the sites of the host."""
 
 HOST_RELAXATION_STEPS = 500
 HOST_FORCE = 0.005
@@ -129,7 +136,7 @@ def check_conditions(settings: Settings, defects: Sequence[Defect]) -> None:
     Raises:
         DefectgenError: names what is not possible.
     """
-    from defectgen.sample import load_model
+    from defectgen.pretrained import load_model
     from md.environment import Environment
 
     for temperature in settings.md.temperatures:
@@ -156,41 +163,78 @@ def _chosen(settings: Settings, names: Sequence[str]) -> list[str]:
 @_timed("generate")
 def generate_stage(folder: RunFolder) -> Counts:
     """Relax the host, put the defects onto it, and let the diffusion model propose their geometries."""
-    from defectgen.sample import generate, load_model
-
     folder.require("defects")
     settings = folder.settings
     host, cells = _host_and_cells(folder)
     bulk = relaxed_bulk(folder, host, cells[0])
-    model = load_model(settings.generate.model)
-    names = set(_chosen(settings, [c.name for c in cells[1:]]))
+    names = _chosen(settings, [c.name for c in cells[1:]])
     chosen = [c for c in cells[1:] if c.name in names]
     proposals: list[DefectCell] = []
-    with progress("generate", "structures") as report:
-        for done, cell in enumerate(chosen):
-            report(done, len(chosen), cell.name)
-            proposals += _propose(folder, host, onto_relaxed_host(cell, cells[0], bulk.cell), model, generate)
+    with progress("generate", "defects") as report:
+        for done, ideal in enumerate(chosen):
+            report(done, len(chosen), ideal.name)
+            proposals += propose(Defect.from_key(host, ideal.key), settings, cells[0], bulk.cell)
         report(len(chosen), len(chosen), "done")
     write_cells(folder.file("generate", "cells.npz"), proposals)
+    write_structures(folder.file("generate"), proposals)
     return {"proposals": len(proposals), "defects": len(chosen)}
 
 
-def _propose(folder: RunFolder, host: Host, ideal: DefectCell, model: Any, generate: Any) -> list[DefectCell]:
-    """Proposals for one defect under every subgroup asked for that it has."""
-    asked = folder.settings.generate
-    return list(
-        generate(
-            Defect.from_key(host, ideal.key),
-            ideal=ideal,
-            model=model,
-            subgroups=asked.subgroups,
+def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: DefectCell) -> list[DefectCell]:
+    """Proposals for one defect under every distinct subgroup asked for, on the relaxed host.
+
+    At 0 K and 0 GPa a proposal has the cell of the relaxed host: one defect in a large crystal does not strain it.
+
+    Raises:
+        ConditionError: a subgroup is none of this defect's.
+    """
+    from defectgen.sample import Request, find_subgroup, generate
+
+    asked = settings.generate
+    ideal = defect.cell()
+    placed = onto_relaxed_host(ideal, ideal_bulk, bulk)
+    made: dict[str, list[DefectCell]] = {}
+    for subgroup in asked.subgroups:
+        request = Request(
+            subgroup=subgroup,
             temperature=asked.temperature,
             pressure=asked.pressure,
             n=asked.samples,
+            seed=settings.seed,
             steps=asked.steps,
-            seed=folder.settings.seed,
         )
-    )
+        symbol = find_subgroup(defect, request).symbol
+        if symbol not in made:
+            made[symbol] = generate([defect], model=asked.model, **vars(request))
+    strained = asked.temperature > 0 or asked.pressure != 0
+    return [_onto(cell, ideal, placed, strained=strained) for cells in made.values() for cell in cells]
+
+
+def _onto(proposal: DefectCell, ideal: DefectCell, placed: DefectCell, *, strained: bool) -> DefectCell:
+    """The displacements (and the strain, where asked) of a proposal, from the relaxed host instead of the ideal one."""
+    gradient = np.linalg.solve(ideal.cell, proposal.cell)
+    displacements = proposal.positions - ideal.positions @ gradient
+    taken = gradient if strained else np.eye(3)
+    start = f"generated {proposal.info['subgroup']} #{proposal.info['sample']}"
+    return proposal.with_geometry(placed.positions @ taken + displacements, placed.cell @ taken, start=start)
+
+
+def write_structures(folder: Path, cells: Sequence[DefectCell]) -> None:
+    """Proposals as one extended XYZ and as CIFs in P1, for other programs."""
+    from io import StringIO
+
+    from ase.io import write
+    from pymatgen.io.cif import CifWriter
+
+    shown = ("defect_key", "subgroup", "temperature", "pressure", "seed", "sample", "elapsed")
+    stream = StringIO()
+    for cell in cells:
+        atoms = cell.to_ase()
+        atoms.info |= {name: cell.info[name] for name in shown}
+        write(stream, atoms, format="extxyz")
+        name = f"{cell.name}_{cell.info['subgroup'].replace('/', '')}_{cell.info['sample']}"
+        write_atomically(folder / f"{name}.cif", str(CifWriter(cell.to_pymatgen())).encode())
+    write_atomically(folder / "proposals.extxyz", stream.getvalue().encode())
 
 
 def relaxed_bulk(folder: RunFolder, host: Host, bulk: DefectCell) -> Record:
@@ -200,10 +244,108 @@ def relaxed_bulk(folder: RunFolder, host: Host, bulk: DefectCell) -> Record:
         return read_records(path)[0]
     potential = find_potential(folder.settings, host)
     found = relax(bulk, potential, fmax=HOST_FORCE, max_steps=HOST_RELAXATION_STEPS, relax_cell=True)
-    if found.status == "diverged":
+    if found.record is None or found.status == "diverged":
         raise DataError(f"{host.formula}: relaxing the host with {potential.name} diverged ({found.reason})")
+    folder.write_lines("generate/bulk.jsonl", [{**found.summary(), "start": IDEAL}])
     write_records(path, [found.record])
     return found.record
+
+
+@_timed("relax")
+def relax_stage(folder: RunFolder) -> Counts:
+    """Relax the proposals, and the ideal starts, in the cells they come in; keep the lowest of each defect."""
+    from md.jobs import relax_all
+    from md.relax import RelaxSettings
+
+    folder.require("generate")
+    settings = folder.settings
+    host, cells = _host_and_cells(folder)
+    bulk = relaxed_bulk(folder, host, cells[0])
+    starts = _starts(folder, cells, bulk.cell)
+    how = RelaxSettings(fmax=settings.relax.fmax, max_steps=settings.relax.max_steps)
+    potential = find_potential(settings, host)
+    with progress("relax", "relaxations") as report:
+        items = folder.file("relax", "items")
+        found = relax_all(starts, potential, items, how, workers=settings.workers, progress=report)
+    rows = folder.read_lines("generate/bulk.jsonl") + [{**r.summary(), "start": r.start.info["start"]} for r in found]
+    best = lowest(found)
+    write_records(folder.file("relax", "records.npz"), [bulk, *best])
+    folder.write_lines("relax/summary.jsonl", rows)
+    defects = len({c.key for c in starts})
+    left_out = len({c.key for c in read_cells(folder.file("generate", "cells.npz"))}) - defects
+    return {"relaxations": len(found), "defects": defects, "defects_left_out": left_out}
+
+
+def _starts(folder: RunFolder, cells: Sequence[DefectCell], bulk: DefectCell) -> list[DefectCell]:
+    """Where relaxations start: for each of the first defects its ideal sites, if asked, and its proposals."""
+    asked = folder.settings.relax
+    proposals = read_cells(folder.file("generate", "cells.npz"))
+    keys = list(dict.fromkeys(c.key for c in proposals))[: asked.max_defects]
+    ideal = {c.key: c for c in cells[1:]} if asked.from_ideal else {}
+    starts = []
+    for key in keys:
+        if key in ideal:
+            placed = onto_relaxed_host(ideal[key], cells[0], bulk)
+            starts.append(placed.with_geometry(placed.positions, start=IDEAL))
+        # How long a proposal took differs from run to run; what is made of it must not.
+        own = [c for c in proposals if c.key == key]
+        starts += [replace(c, info={k: v for k, v in c.info.items() if k != "elapsed"}) for c in own]
+    return starts
+
+
+def lowest(found: Sequence[Relaxation]) -> list[Record]:
+    """The lowest relaxed geometry of each defect, in the order of the defects; none of what diverged."""
+    best: dict[str, Record] = {}
+    for relaxation in found:
+        record = relaxation.record
+        if record is None or relaxation.status == "diverged":
+            continue
+        known = best.get(record.cell.key)
+        if known is None or record.energy < known.energy:
+            best[record.cell.key] = record
+    return list(best.values())
+
+
+@_timed("md")
+def md_stage(folder: RunFolder) -> Counts:
+    """Run the relaxed cells on the grid of temperatures and pressures, in every engine."""
+    from md.environment import Environment
+    from md.jobs import grid, md_all
+    from md.observables import summary
+
+    folder.require("relax")
+    settings, asked = folder.settings, folder.settings.md
+    records = read_records(folder.file("relax", "records.npz"))
+    cells = [r.cell for r in records[: asked.max_cells]]
+    environments = [Environment(t, p, asked.ensemble) for t in asked.temperatures for p in asked.pressures]
+    how = {"steps": asked.steps, "timestep": asked.timestep, "interval": asked.sample, "seed": settings.seed}
+    potential = find_potential(settings, read_host(folder.file(*INPUT)))
+    points = grid(cells, environments, asked.engines, **how)
+    with progress("md", "points") as report:
+        responses = md_all(points, potential, folder.file("md", "points"), workers=settings.workers, progress=report)
+    folder.write_lines("md/summary.jsonl", [summary(r) for r in responses])
+    diverged = sum(r.status == "diverged" for r in responses)
+    return {"cells": len(cells), "points": len(responses), "diverged": diverged}
+
+
+@_timed("export")
+def export_stage(folder: RunFolder) -> Counts:
+    """Write the dataset of this run."""
+    from defectgen.export import export_dataset
+
+    folder.require("relax")
+    manifest = export_dataset([folder.path], folder.file("export"), seed=folder.settings.seed)
+    return {"records": manifest.n_records}
+
+
+def report_stage(folder: RunFolder) -> Counts:
+    """Write the report; it shows the times of all stages before it."""
+    from defectgen.report import write_report
+
+    start = time.monotonic()
+    path = write_report(folder.path)
+    folder.finish("report", time.monotonic() - start, {"bytes": path.stat().st_size})
+    return {}
 
 
 def _host_and_cells(folder: RunFolder) -> tuple[Host, list[DefectCell]]:

@@ -1,0 +1,146 @@
+"""The command line as a user meets it: JSON lines, tables, and one clear line with exit code 2 for bad input."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from defectgen.cli import main
+
+HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
+MGO = HOSTS / "MgO.cif"
+FIELDS = {
+    "name", "key", "type", "element", "wyckoff", "site_symmetry", "point_group", "multiplicity", "degeneracy",
+    "charges", "supercell",
+}  # fmt: skip
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the command; returns exit code, standard output and standard error."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["defectgen", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return stopped.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+def test_defects_prints_one_json_object_a_line(call):
+    code, out, _ = call("defects", MGO, "--dopant", "Al", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert all(set(row) >= FIELDS for row in rows)
+    kinds = [row["type"] for row in rows]
+    assert {k: kinds.count(k) for k in set(kinds)} == {
+        "vacancy": 2,
+        "antisite": 2,
+        "substitution": 2,
+        "interstitial": 3,
+    }
+    assert len({row["key"] for row in rows}) == len(rows)
+
+
+def test_defects_prints_a_table(call):
+    code, out, _ = call("defects", MGO)
+    assert code == 0
+    assert "v_O" in out
+    assert "all of the host's point group" in out
+
+
+def test_a_supercell_that_is_asked_for_is_made(call):
+    _, out, _ = call("defects", MGO, "--json", "--min-image-distance", 11)
+    supercell = json.loads(out.splitlines()[0])["supercell"]
+    assert supercell["image_distance"] >= 11
+    assert supercell["point_group_order"] == supercell["host_point_group_order"] == 48
+
+
+def test_init_writes_settings_that_run_reads_and_never_overwrites(call, tmp_path):
+    path = tmp_path / "settings.yaml"
+    assert call("init", path, "--host", MGO)[0] == 0
+    before = path.read_text(encoding="utf-8")
+    code, _, err = call("init", path)
+    assert code == 2
+    assert "exists already" in err
+    assert path.read_text(encoding="utf-8") == before
+
+
+BAD_CIFS = {
+    "no such file": None,
+    "not a CIF": "hello",
+    "occupancy": MGO.read_text(encoding="utf-8").replace("  1.0", "  0.5").replace(" 1\n", " 0.5\n"),
+}
+
+
+@pytest.mark.parametrize("command", ["defects", "run"])
+@pytest.mark.parametrize("words", BAD_CIFS)
+def test_a_bad_host_gets_one_line_and_nothing_is_written(call, tmp_path, command, words):
+    host = tmp_path / "bad.cif"
+    if BAD_CIFS[words] is not None:
+        host.write_text(BAD_CIFS[words], encoding="utf-8")
+    out = tmp_path / "out"
+    code, _, err = call(command, host, "-o", out)
+    assert code == 2
+    assert words in err
+    assert err.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dopant", "Xx"], "'Xx' is not an element"),
+        (["--dopant", "Mg"], "an element of the host"),
+        (["--dopant", "Al", "--potential", "emt"], "does not cover"),
+        (["--potential", "nonesuch"], "no potential named"),
+        (["--min-image-distance", "-1"], "defects.min_image_distance"),
+        (["--min-image-distance", "50"], "no supercell"),
+    ],
+)
+def test_an_impossible_request_gets_one_line_and_nothing_is_written(call, tmp_path, arguments, words):
+    out = tmp_path / "out"
+    code, _, err = call("run", MGO, "-o", out, *arguments)
+    assert code == 2
+    assert words in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("md: {temperatures: [0]}", "temperature of 0.0 K"),
+        ("md: {temperatures: [-300]}", "temperature of -300.0 K"),
+        ("md: {stepz: 1}", "did you mean md.steps"),
+        ("potential: {name: emt}", "does not cover"),
+        ("generate: {only: [v_Xe]}", "no defect named v_Xe"),
+        ("generate: {model: nowhere}", "nowhere"),
+    ],
+)
+def test_impossible_settings_get_one_line_and_nothing_is_written(call, tmp_path, text, words):
+    path, out = tmp_path / "settings.yaml", tmp_path / "out"
+    path.write_text(f"host: {MGO}\noutput: {out}\n{text}\n", encoding="utf-8")
+    code, _, err = call("run", path)
+    assert code == 2
+    assert words in err
+    assert err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_folder_of_another_run_is_left_alone(call, tmp_path):
+    assert call("defects", MGO, "-o", tmp_path / "run")[0] == 0
+    code, _, err = call("defects", HOSTS / "Si.cif", "-o", tmp_path / "run")
+    assert code == 2
+    assert "another host" in err
+
+
+def test_a_stage_out_of_order_says_what_to_run(call, tmp_path):
+    call("defects", MGO, "-o", tmp_path / "run")
+    code, _, err = call("relax", tmp_path / "run")
+    assert code == 2
+    assert "defectgen generate" in err

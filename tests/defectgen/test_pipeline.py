@@ -1,0 +1,114 @@
+"""The whole way on copper with ASE's EMT: every stage does its work, a killed run ends like an undisturbed one."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from defectgen.config import read_settings
+from defectgen.pipeline import run
+from defectgen.run_folder import STAGES, RunFolder
+
+COPPER = Path(__file__).parents[2] / "examples" / "hosts" / "Cu.cif"
+SETTINGS = f"""
+host: {COPPER}
+seed: 3
+workers: 1
+potential: {{name: emt}}
+defects: {{dopants: [Al], min_image_distance: 6.0, kinds: [vacancy, substitution]}}
+relax: {{fmax: 0.05}}
+md: {{temperatures: [300], pressures: [0, 5], steps: 40, sample: 10, max_cells: 2}}
+"""
+
+
+def settings_file(folder):
+    path = folder / "settings.yaml"
+    path.write_text(SETTINGS, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    base = tmp_path_factory.mktemp("copper")
+    settings = read_settings(settings_file(base)).replaced({"output": base / "run"})
+    return run(settings).parent
+
+
+def dataset_hash(folder):
+    files = sorted((folder / "export").glob("*.extxyz"))
+    assert files
+    return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
+
+
+def test_every_stage_leaves_its_files(finished):
+    folder = RunFolder.open(finished)
+    assert all(folder.finished(stage) for stage in STAGES)
+    names = {row["name"] for row in folder.read_lines("defects/defects.jsonl")}
+    assert names == {"v_Cu", "Al_Cu"}
+    starts = {(row["name"], row["start"]) for row in folder.read_lines("relax/summary.jsonl")}
+    assert {("v_Cu", "ideal"), ("v_Cu", "generated m-3m #0"), ("v_Cu", "generated 1 #0")} <= starts
+    points = folder.read_lines("md/summary.jsonl")
+    assert {(p["cell"], p["engine"], p["pressure"]) for p in points} == {
+        (cell, engine, pressure) for cell in ("bulk", "v_Cu") for engine in ("ase", "lammps") for pressure in (0.0, 5.0)
+    }
+    assert (finished / "report.html").stat().st_size > 100_000
+
+
+def test_physics_makes_sense(finished):
+    folder = RunFolder.open(finished)
+    rows = {row["name"]: row for row in folder.read_lines("relax/summary.jsonl") if row["start"] == "ideal"}
+    bulk = rows["bulk"]["energies"][-1]
+    n = json.loads((finished / "defects" / "defects.jsonl").read_text().splitlines()[0])["supercell"]["atoms"]
+    vacancy = rows["v_Cu"]["energies"][-1] - bulk * (n - 1) / n
+    assert 0.9 < vacancy < 1.4  # eV; EMT gives about 1.0 to 1.2, experiment 1.28 (Ehrhart 1991)
+    volumes = {
+        (p["engine"], p["pressure"]): p["volume"] for p in folder.read_lines("md/summary.jsonl") if p["cell"] == "bulk"
+    }
+    for engine in ("ase", "lammps"):
+        assert volumes[engine, 5.0] < volumes[engine, 0.0]
+
+
+def test_the_dataset_holds_every_relaxed_cell_and_frame(finished):
+    from ase.io import read
+
+    frames = read(finished / "export" / "train.extxyz", index=":")
+    kinds = [f.info["config_type"] for f in frames]
+    assert kinds.count("relaxed") == 3
+    assert sum(k.startswith("md_") for k in kinds) == 2 * 2 * 2 * 5
+    assert all({"REF_energy", "REF_stress", "total_charge"} <= set(f.info) for f in frames)
+    assert all("REF_forces" in f.arrays for f in frames)
+
+
+def test_a_finished_run_is_not_repeated(finished):
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file() and p.name != ".lock"}
+    run(RunFolder.open(finished).settings)
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_random_moments_it_ends_with_the_same_dataset(finished, tmp_path, seed):
+    command = [sys.executable, "-m", "defectgen", "run", str(settings_file(tmp_path)), "-o", str(tmp_path / "run")]
+    moments = random.Random(seed)
+    kills = 0
+    for _ in range(60):
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            assert process.wait(timeout=moments.uniform(2, 12)) == 0
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            kills += 1
+            time.sleep(0.1)
+    assert kills > 0
+    assert dataset_hash(tmp_path / "run") == dataset_hash(finished)
