@@ -54,11 +54,12 @@ def standardise(structure: Structure, where: str) -> StandardCrystal:
     Raises:
         CifError: no space group can be found at a tolerance of 0.01 Å, or it does not hold.
     """
+    structure = _right_handed(structure)
     dataset = _dataset(structure, where)
     standard = standard_group(int(dataset.number))
-    lattice = np.asarray(dataset.std_lattice, dtype=float)
     try:
-        points, numbers = _primitive_sites(dataset, standard.basis)
+        lattice, points, numbers = _primitive_sites(structure, dataset, standard)
+        lattice = _rounded_lattice(standard, lattice)
         points = _symmetrised(standard, points, numbers, standard.basis @ lattice)
         lattice, points = _least_description(standard, lattice, points, numbers)
         lattice = _rounded_lattice(standard, lattice)
@@ -69,16 +70,22 @@ def standardise(structure: Structure, where: str) -> StandardCrystal:
     return StandardCrystal(standard, str(dataset.international), lattice, points[order], numbers[order])
 
 
+def _right_handed(structure: Structure) -> Structure:
+    """The same crystal in right-handed axes, which spglib expects."""
+    if np.linalg.det(structure.lattice.matrix) > 0:
+        return structure
+    swap = [1, 0, 2]
+    return type(structure)(structure.lattice.matrix[swap], structure.species, structure.frac_coords[:, swap])
+
+
 def _dataset(structure: Structure, where: str) -> Any:
     import spglib
 
-    lattice, points = structure.lattice.matrix, structure.frac_coords
-    if np.linalg.det(lattice) < 0:  # the same crystal in right-handed axes
-        lattice, points = lattice[[1, 0, 2]], points[:, [1, 0, 2]]
+    cell = (structure.lattice.matrix, structure.frac_coords, structure.atomic_numbers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            dataset = spglib.get_symmetry_dataset((lattice, points, structure.atomic_numbers), symprec=SYMPREC)
+            dataset = spglib.get_symmetry_dataset(cell, symprec=SYMPREC)
         except Exception:  # noqa: BLE001  spglib raises its own errors or returns None, by version
             dataset = None
     if dataset is None:
@@ -86,16 +93,25 @@ def _dataset(structure: Structure, where: str) -> Any:
     return dataset
 
 
-def _primitive_sites(dataset: Any, basis: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Fractional coordinates and atomic numbers of the sites of the primitive cell."""
-    points = wrap(np.asarray(dataset.std_positions) @ np.linalg.inv(basis))
-    numbers = np.asarray(dataset.std_types, dtype=np.int64)
-    difference = points[:, None] - points[None]
+def _primitive_sites(
+    structure: Structure, dataset: Any, standard: StandardGroup
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Conventional lattice, and fractional coordinates and atomic numbers of the sites of the primitive cell.
+
+    The structure is only turned and shifted as spglib says: its own idealised positions carry errors of its tolerance.
+    """
+    transformation = np.asarray(dataset.transformation_matrix)
+    lattice = np.linalg.inv(transformation).T @ structure.lattice.matrix
+    conventional = structure.frac_coords @ transformation.T + np.asarray(dataset.origin_shift)
+    points = conventional @ np.linalg.inv(standard.basis)
+    numbers = np.array(structure.atomic_numbers, dtype=np.int64)
+    difference = points[None] - points[:, None]
     difference -= np.rint(difference)
-    distance = np.linalg.norm(difference @ basis @ np.asarray(dataset.std_lattice), axis=-1)
-    same = distance < MATCH_TOLERANCE
+    distance = np.linalg.norm(difference @ standard.basis @ lattice, axis=-1)
+    same = (distance < MATCH_TOLERANCE) & (numbers[:, None] == numbers)
     keep = np.flatnonzero(same.argmax(axis=1) == np.arange(len(points)))
-    return points[keep], numbers[keep]
+    offset = (difference * same[..., None]).sum(axis=1) / same.sum(axis=1, keepdims=True)
+    return lattice, wrap(points + offset)[keep], numbers[keep]
 
 
 def _symmetrised(standard: StandardGroup, points: FloatArray, numbers: IntArray, primitive: FloatArray) -> FloatArray:
