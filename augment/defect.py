@@ -132,13 +132,12 @@ class Defect:
     @cached_property
     def stabilizer(self) -> FiniteGroup:
         """The operations of the supercell's space group that leave the edit set where it is."""
-        group = self.supercell.group
-        labels = np.zeros(group.permutations.shape[1], dtype=np.int64)
+        labels = np.zeros(len(self.supercell.sites.numbers), dtype=np.int64)
         for edit in self.edits:
             labels[edit.site] = edit.number + 1
-        sites = [e.site for e in self.edits]
-        fixing = (labels[group.permutations[:, sites]] == labels[sites]).all(axis=1)
-        return group.subset(np.flatnonzero(fixing))
+        sites = np.array([e.site for e in self.edits], dtype=np.int64)
+        fixing = (labels[self.supercell.images(sites)] == labels[sites]).all(axis=1)
+        return self.supercell.operations(np.flatnonzero(fixing))
 
     @property
     def degeneracy(self) -> int:
@@ -239,7 +238,7 @@ def canonical_edits(supercell: Supercell, edits: Iterable[Edit]) -> tuple[Edit, 
         return ()
     sites = np.array([e.site for e in chosen])
     base = 1 + max(e.number for e in chosen)
-    images = supercell.group.permutations[:, sites] * base + np.array([e.number for e in chosen])
+    images = supercell.images(sites) * base + np.array([e.number for e in chosen])
     images.sort(axis=1)
     least = images[np.lexsort(images.T[::-1])[0]]
     return tuple(Edit(int(code // base), int(code % base)) for code in least)

@@ -106,6 +106,12 @@ def shortest_vectors(lattices: FloatArray) -> FloatArray:
     return shortest
 
 
+def shortest_basis_diagonal(lattice: FloatArray) -> float:
+    """Length of the diagonal of the box whose edges are the vectors of a lattice's reduced basis, Å."""
+    basis, _ = _reduce(lattice[None])
+    return float(np.sqrt((basis**2).sum()))
+
+
 def reduced_matrix(form: IntArray, primitive: FloatArray) -> IntArray:
     """Basis of the superlattice with short vectors and positive determinant."""
     _, change = _reduce((form @ primitive)[None])

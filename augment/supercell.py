@@ -157,17 +157,39 @@ class Supercell:
 
     @cached_property
     def group(self) -> FiniteGroup:
-        """The whole space group modulo the superlattice, |G| permutations of the sites."""
+        """The whole space group modulo the superlattice, |G| permutations of the sites.
+
+        It is large; the images of a few sites, and a stabilizer, come cheaper from `images` and `operations`.
+        """
+        return self.operations(np.arange(self.group_order))
+
+    def images(self, sites: IntArray) -> IntArray:
+        """Images (|G|, k) of some sites (k,) under every operation, in the order of `group`."""
+        image, landing = self._landings(np.arange(len(self.point_operations)), sites)
+        target = image[:, None] * self.index + self._sums.T[:, landing].transpose(1, 0, 2)
+        return target.reshape(self.group_order, -1)
+
+    def operations(self, elements: IntArray) -> FiniteGroup:
+        """Some elements of the group, given by their indices in its order, acting on all sites."""
+        kept, translation = np.divmod(elements, self.index)
+        every = np.arange(len(self.host.points) * self.index)
+        rotations, which = np.unique(kept, return_inverse=True)
+        image, landing = self._landings(rotations, every)
+        permutations = image[which] * self.index + self._sums[landing[which], translation[:, None]]
+        return FiniteGroup(self.host.group.rotations[self.point_operations[kept]], permutations)
+
+    def _landings(self, kept: IntArray, sites: IntArray) -> tuple[IntArray, IntArray]:
+        """Where some kept operations take sites before any lattice translation: primitive-cell site and cell (g, k)."""
         image, offset = self.host.site_maps
-        kept = self.point_operations
-        rotations = self.host.group.rotations[kept]
-        turned = np.einsum("gab,cb->gca", rotations, self.cells)
-        # (operation, basis site, cell, 3): where each site lands before any lattice translation.
-        landing = turned[:, None] + offset[kept][:, :, None]
-        translated = landing[:, None] + self.cells[None, :, None, None]
-        target = self.cell_index(translated) + image[kept][:, None, :, None] * self.index
-        permutations = target.reshape(len(kept) * self.index, -1)
-        return FiniteGroup(np.repeat(rotations, self.index, axis=0), permutations)
+        chosen = self.point_operations[kept]
+        basis, cell = np.divmod(sites, self.index)
+        turned = self.cells @ self.host.group.rotations[chosen].transpose(0, 2, 1)
+        return image[chosen][:, basis], self.cell_index(turned[:, cell] + offset[chosen][:, basis])
+
+    @cached_property
+    def _sums(self) -> IntArray:
+        """(index, index) index of the sum of two cells."""
+        return self.cell_index(self.cells[:, None] + self.cells[None])
 
     @cached_property
     def cartesian_of(self) -> tuple[FloatArray, FloatArray]:

@@ -17,6 +17,9 @@ BoolArray = NDArray[np.bool_]
 MATCH_TOLERANCE = 0.05
 """Å; an operation must bring a site this close to one of its kind. Used once per host, integers after that."""
 
+MAX_TABLE = 400
+"""Operations; more than any defect keeps, fewer than a pristine supercell has."""
+
 SCHOENFLIES = {
     "1": "C1", "-1": "Ci", "2": "C2", "m": "Cs", "2/m": "C2h", "222": "D2", "mm2": "C2v", "mmm": "D2h",
     "4": "C4", "-4": "S4", "4/m": "C4h", "422": "D4", "4mm": "C4v", "-42m": "D2d", "4/mmm": "D4h",
@@ -145,15 +148,22 @@ class FiniteGroup:
         """Multiplication table (g, g): element i after element j.
 
         Raises:
-            SymmetryError: a product is missing, so this is no group.
+            SymmetryError: a product is missing, so this is no group, or it is too large for a table.
         """
-        index = {row.tobytes(): k for k, row in enumerate(self.permutations)}
-        products = self.permutations[:, self.permutations]
-        try:
-            rows = [[index[product.tobytes()] for product in row] for row in products]
-        except KeyError:
-            raise SymmetryError("operations are not closed under multiplication") from None
-        return np.array(rows, dtype=np.int64)
+        if self.order > MAX_TABLE:
+            raise SymmetryError(f"a group of {self.order} operations is too large for a table (at most {MAX_TABLE})")
+        # The rotation counts as well: in a small cell, different operations may move the sites alike.
+        elements = np.concatenate([self.rotations.reshape(self.order, 9), self.permutations], axis=1)
+        index = {row.tobytes(): k for k, row in enumerate(elements)}
+        rows = []
+        for rotation, permutation in zip(self.rotations, self.permutations, strict=True):
+            turned = (rotation @ self.rotations).reshape(self.order, 9)
+            products = np.concatenate([turned, permutation[self.permutations]], axis=1)
+            rows.append([index.get(product.tobytes(), -1) for product in products])
+        table = np.array(rows, dtype=np.int64)
+        if (table < 0).any():
+            raise SymmetryError("operations are not closed under multiplication")
+        return table
 
     @cached_property
     def symbol(self) -> str:

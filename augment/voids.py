@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augment.cell import FloatArray, IntArray
+from augment.lattice import shortest_basis_diagonal
 from augment.symmetry import SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 
 MIN_RADIUS = 1.0
@@ -50,7 +51,7 @@ def find_voids(group: SpaceGroup, points: FloatArray, lattice: FloatArray) -> li
         points: (n, 3) fractional coordinates of the atoms in the primitive cell.
         lattice: (3, 3) primitive lattice, rows, Å.
     """
-    atoms = images_around(points, lattice)
+    atoms = _atoms_that_matter(points, lattice)
     vertices, saddles = _critical_points(atoms, lattice)
     found: list[VoidOrbit] = []
     for point in _distinct(vertices, lattice):
@@ -61,15 +62,37 @@ def find_voids(group: SpaceGroup, points: FloatArray, lattice: FloatArray) -> li
     return sorted(found, key=lambda v: (-grid(np.array(v.radius)), len(v.points), tuple(grid(v.points[0]))))
 
 
-def images_around(points: FloatArray, lattice: FloatArray) -> FloatArray:
-    """Cartesian positions (m, 3) of the atoms within one cell diameter of the primitive cell, Å."""
-    heights = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
-    widest = np.linalg.norm(lattice, axis=1).max() + 1.0  # Å; no void of the crystal is wider
-    reach = np.ceil(widest / heights).astype(int)
+def images_around(points: FloatArray, lattice: FloatArray, distance: float | None = None) -> FloatArray:
+    """Cartesian positions (m, 3) of the atoms of the primitive cell and of every cell within a distance of it, Å.
+
+    Args:
+        points: (n, 3) fractional coordinates; the atoms of each cell follow one another in this order.
+        lattice: (3, 3) primitive lattice, rows, Å.
+        distance: Å; the longest lattice vector and 1 Å by default.
+    """
+    distance = np.linalg.norm(lattice, axis=1).max() + 1.0 if distance is None else distance
+    reach = np.ceil(distance * _inverse_heights(lattice)).astype(int)
     grids = [np.arange(-r, r + 1) for r in reach]
     shifts = np.stack(np.meshgrid(*grids, indexing="ij"), axis=-1).reshape(-1, 1, 3)
     images: FloatArray = ((points[None] + shifts) @ lattice).reshape(-1, 3)
     return images
+
+
+def _inverse_heights(lattice: FloatArray) -> FloatArray:
+    """(3,) fractional coordinate per Å away from each pair of faces of the cell."""
+    inverse: FloatArray = np.linalg.norm(np.linalg.inv(lattice), axis=0)
+    return inverse
+
+
+def _atoms_that_matter(points: FloatArray, lattice: FloatArray) -> FloatArray:
+    """Cartesian positions (m, 3) of every atom that can be the nearest to a point of the cell, Å.
+
+    No point is farther from a lattice of points than half the diagonal of a box with the lattice's edges.
+    """
+    widest = shortest_basis_diagonal(lattice) / 2 + 10 * _SAME
+    images = images_around(points, lattice, widest)
+    fractional, margin = images @ np.linalg.inv(lattice), widest * _inverse_heights(lattice)
+    return np.asarray(images[((fractional > -margin) & (fractional < 1 + margin)).all(axis=1)])
 
 
 def _critical_points(atoms: FloatArray, lattice: FloatArray) -> tuple[FloatArray, FloatArray]:
