@@ -54,11 +54,8 @@ def run(
     from defectgen.pipeline import run as run_pipeline
 
     changes = {
+        **_defect_changes(dopant, min_image_distance, max_atoms, max_voids),
         "output": output,
-        "defects.dopants": dopant or None,
-        "defects.min_image_distance": min_image_distance,
-        "defects.max_atoms": max_atoms,
-        "defects.max_voids": max_voids,
         "potential.name": potential,
         "potential.trust": trust_model or None,
         "seed": seed,
@@ -97,15 +94,8 @@ def defects(
     """List the symmetry-distinct point defects of a host; with -o, start a run folder with them."""
     from defectgen.stages import build_defects, start_folder
 
-    changes = {
-        "output": output,
-        "defects.dopants": dopant or None,
-        "defects.min_image_distance": min_image_distance,
-        "defects.max_atoms": max_atoms,
-        "defects.max_voids": max_voids,
-        "seed": seed,
-    }
-    settings = _settings(host, changes)
+    changes = _defect_changes(dopant, min_image_distance, max_atoms, max_voids)
+    settings = _settings(host, {**changes, "output": output, "seed": seed})
     found = build_defects(settings)
     if output is not None:
         start_folder(settings)
@@ -135,7 +125,7 @@ def generate(
     overwrite: Overwrite = False,
 ) -> None:
     """Propose relaxed or thermal geometries with the diffusion model."""
-    from defectgen.stages import generate_stage, start_folder
+    from defectgen.stages import check_conditions, generate_stage, start_folder
 
     changes = {
         "generate.only": defect or None,
@@ -152,7 +142,11 @@ def generate(
     if output is None:
         raise ConditionError(f"{source}: a host needs a folder to write to; give it with -o")
     settings = _settings(source, {**changes, "seed": seed, "output": output})
-    generate_stage(start_folder(settings))
+    check_conditions(settings)
+    folder = start_folder(settings)
+    with folder.locked():
+        if not folder.finished("generate"):
+            generate_stage(folder)
     _say(f"{output / 'generate'}")
 
 
@@ -242,6 +236,18 @@ def doctor() -> None:
     from defectgen.doctor import diagnose, doctor_table
 
     _print(doctor_table(diagnose()))
+
+
+def _defect_changes(
+    dopants: list[str] | None, distance: float | None, max_atoms: int | None, max_voids: int | None
+) -> dict[str, Any]:
+    """Settings of the defects stage that the command line gives."""
+    return {
+        "defects.dopants": dopants or None,
+        "defects.min_image_distance": distance,
+        "defects.max_atoms": max_atoms,
+        "defects.max_voids": max_voids,
+    }
 
 
 def _settings(what: Path, changes: dict[str, Any]) -> Any:

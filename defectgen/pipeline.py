@@ -7,7 +7,15 @@ from pathlib import Path
 
 from defectgen.config import Settings
 from defectgen.run_folder import RunFolder
-from defectgen.stages import export_stage, generate_stage, md_stage, relax_stage, report_stage, start_folder
+from defectgen.stages import (
+    check_conditions,
+    export_stage,
+    generate_stage,
+    md_stage,
+    relax_stage,
+    report_stage,
+    start_folder,
+)
 
 LATER_STAGES = (
     ("generate", generate_stage),
@@ -25,6 +33,7 @@ def run(settings: Settings) -> Path:
         DefectgenError: something asked for is not possible; nothing has been written then, or what had finished
             before stays and the same settings go on from there.
     """
+    check_conditions(settings)
     folder = start_folder(settings)
     with folder.locked():
         _tell(folder, "host")

@@ -113,15 +113,12 @@ def defects_stage(folder: RunFolder) -> Counts:
 
 
 def start_folder(settings: Settings) -> RunFolder:
-    """Check what the settings ask for, then claim the run folder and finish its first two stages.
-
-    Nothing is written before everything that can be checked without long work has been.
+    """Claim the run folder and finish its first two stages; nothing is written if the host cannot be used.
 
     Raises:
-        DefectgenError: something asked for is not possible, or the folder belongs to another run.
+        DefectgenError: the host, the supercell or a dopant is not possible, or the folder belongs to another run.
     """
-    defects = build_defects(settings)
-    check_conditions(settings, defects)
+    build_defects(settings)
     folder = RunFolder.claim(settings)
     with folder.locked():
         for stage, function in (("host", host_stage), ("defects", defects_stage)):
@@ -130,8 +127,8 @@ def start_folder(settings: Settings) -> RunFolder:
     return folder
 
 
-def check_conditions(settings: Settings, defects: Sequence[Defect]) -> None:
-    """Check the settings of the later stages.
+def check_conditions(settings: Settings) -> None:
+    """Check everything asked for that can be checked without long work, before anything is written.
 
     Raises:
         DefectgenError: names what is not possible.
@@ -139,6 +136,7 @@ def check_conditions(settings: Settings, defects: Sequence[Defect]) -> None:
     from defectgen.pretrained import load_model
     from md.environment import Environment
 
+    defects = build_defects(settings)
     for temperature in settings.md.temperatures:
         for pressure in settings.md.pressures:
             Environment(temperature, pressure, settings.md.ensemble)
