@@ -54,7 +54,7 @@ def trusted_records(run: Path) -> Iterator[Record]:
     if not (run / RELAXED).is_file() and not (run / SUMMARY).is_file():
         raise DataError(f"{run}: no relaxed cells and no MD points to export; run `defectgen relax {run}` first")
     yield from _relaxed(run)
-    for row, archive in _points(run):
+    for row, archive in md_archives(run):
         yield from _frames(row, archive)
 
 
@@ -68,8 +68,8 @@ def _relaxed(run: Path) -> Iterator[Record]:
             yield record
 
 
-def _points(run: Path) -> list[tuple[Mapping[str, Any], Path]]:
-    """Rows of the summary of the md stage, each with the archive of its point.
+def md_archives(run: Path) -> list[tuple[Mapping[str, Any], Path]]:
+    """Rows of md/summary.jsonl in order, each with the archive of its point; none where md has not run.
 
     Raises:
         DataError: the archive of a point is missing or damaged.

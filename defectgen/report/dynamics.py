@@ -13,6 +13,9 @@ from defectgen.report.response import bulk_moduli, thermal_expansions
 
 MOST_CELLS = 12
 
+SETTLED = 0.1
+"""Share by which a mean temperature may miss the one asked for; that of 54 atoms over 1 ps wanders by a few per cent."""
+
 
 def dynamics_sections(data: RunData) -> list[Section]:
     """Volume and strain, pair distributions, displacements, and what diverged."""
@@ -33,7 +36,7 @@ def response_section(data: RunData) -> Section:
     good = [r for r in rows if r.get("volume") is not None and r["status"] != "diverged"]
     for name, x, fixed in (("temperature", "T (K)", "pressure"), ("pressure", "P (GPa)", "temperature")):
         blocks.append(_volume_figure(good, name, x, fixed))
-    blocks += [*_constants(rows), _volume_table(rows)]
+    blocks += [*_constants(rows), _volume_table(rows), *_course_figures(data)]
     return Section("response", "Response to T and P", blocks)
 
 
@@ -62,6 +65,35 @@ def _volume_figure(rows: Sequence[Row], x: str, x_title: str, fixed: str) -> Fig
     traces, shape, height = grid(panels, min(3, len(panels)), x_title, "V (Å³/atom)", 260)
     caption = f"Mean volume per atom against {x}; one colour a {fixed}, one marker an engine."
     return Figure(f"volume-{x}", caption, once(traces), shape, height)
+
+
+def _course_figures(data: RunData) -> list[Figure]:
+    """Volume and temperature over time, a panel a cell: whether the runs have settled."""
+    conditions = sorted({(float(r["temperature"]), float(r["pressure"])) for r in data.points})
+    colours = {c: PALETTE[k % len(PALETTE)] for k, c in enumerate(conditions)}
+    kinds = (("volume", "V (Å³/atom)", "volumes"), ("temperature", "T (K)", "temperatures"))
+    figures = []
+    for name, title, attribute in kinds:
+        panels = []
+        for cell in _cells(data.points)[:MOST_CELLS]:
+            here = [(r, c) for r, c in zip(data.points, data.courses, strict=True) if r["cell"] == cell]
+            panels.append((cell, [_course_trace(r, c.times, getattr(c, attribute), colours) for r, c in here]))
+        traces, shape, height = grid(panels, min(3, len(panels)), "t (ps)", title, 240)
+        caption = f"Instantaneous {name} over time; averages leave out the first third."
+        figures.append(Figure(f"course-{name}", caption, once(traces), shape, height))
+    return figures
+
+
+def _course_trace(row: Row, times: list[float], values: list[float], colours: Mapping[Any, str]) -> dict[str, Any]:
+    condition = (float(row["temperature"]), float(row["pressure"]))
+    name = f"{condition[0]:g} K, {condition[1]:g} GPa, {row['engine']}"
+    return line(times, values, name, colours[condition], dash=DASHES.get(row["engine"], "solid"))
+
+
+def unsettled(points: Sequence[Row]) -> list[Row]:
+    """Points at a fixed temperature whose mean temperature is far from it: too short to have equilibrated."""
+    held = [p for p in points if p.get("ensemble") != "nve" and p.get("temperature_mean") is not None]
+    return [p for p in held if abs(p["temperature_mean"] / p["temperature"] - 1) > SETTLED]
 
 
 def _condition_columns() -> tuple[Column, ...]:

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from augment.cell import DefectCell
+import numpy as np
+
+from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError
-from augment.store import read_cells
+from augment.store import read_arrays, read_cells
+from defectgen.export.collect import md_archives
 from defectgen.run_folder import RunFolder
 from md.record import Record, read_records
 from md.reference import onto_relaxed_host
 
 Row = dict[str, Any]
+
+FEMTOSECONDS_IN_PICOSECOND = 1000.0
+
+
+MOST_TIMES = 150
+"""Points of a curve over time; longer runs are averaged in blocks."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How one MD point went, averaged in blocks of steps: time (ps), volume (Å³/atom), temperature (K)."""
+
+    times: list[float]
+    volumes: list[float]
+    temperatures: list[float]
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,7 @@ class RunData:
         relaxed: records of the relaxed cells.
         relaxations: rows of relax/summary.jsonl.
         points: rows of md/summary.jsonl.
+        courses: how each point went, in the order of `points`.
     """
 
     folder: RunFolder
@@ -44,6 +63,7 @@ class RunData:
     relaxed: Sequence[Record]
     relaxations: Sequence[Row]
     points: Sequence[Row]
+    courses: Sequence[Course]
 
     @cached_property
     def identity(self) -> Row:
@@ -90,7 +110,27 @@ def read_run(run: Path) -> RunData:
         relaxed=_records(folder.file("relax", "records.npz")),
         relaxations=_rows(folder.file("relax", "summary.jsonl")),
         points=_rows(folder.file("md", "summary.jsonl")),
+        courses=[_course(row, archive) for row, archive in md_archives(run)],
     )
+
+
+def _course(row: Mapping[str, Any], archive: Path) -> Course:
+    arrays = read_arrays(archive)
+    try:
+        volumes = np.abs(np.linalg.det(np.asarray(arrays["series_cells"], dtype=float))) / len(arrays["start_numbers"])
+        temperatures = np.asarray(arrays["series_temperatures"], dtype=float)
+    except KeyError as error:
+        raise DataError(f"{archive}: not an archive of an MD point (no {error}); run md again") from None
+    times = np.arange(len(volumes)) * float(row["timestep"]) / FEMTOSECONDS_IN_PICOSECOND
+    block = -(-len(volumes) // MOST_TIMES) or 1
+    means = ([round(float(x), 4) for x in block_means(a, block)] for a in (times, volumes, temperatures))
+    return Course(*means)
+
+
+def block_means(values: FloatArray, block: int) -> FloatArray:
+    """Means (ceil(n / block),) of consecutive blocks of values (n,); the last may be shorter."""
+    starts = np.arange(0, len(values), block)
+    return np.asarray(np.add.reduceat(values, starts) / np.diff([*starts, len(values)])) if len(values) else values
 
 
 def _cells(path: Path) -> list[DefectCell]:

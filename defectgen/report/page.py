@@ -21,7 +21,7 @@ from defectgen.report.blocks import (
     number,
     symbol_text,
 )
-from defectgen.report.dynamics import dynamics_sections
+from defectgen.report.dynamics import dynamics_sections, unsettled
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
@@ -136,6 +136,13 @@ def notices(data: RunData) -> list[Notice]:
         names = [f"{r['name']} ({start_of(r)})" for r in data.relaxations if status_of(r) == status]
         if names:
             found.append(Notice(f"Relaxations that {what}: {', '.join(names)}.", level))
+    early = unsettled(data.points)
+    if early:
+        text = (
+            f"{len(early)} of {len(data.points)} MD points have a mean temperature more than 10 % from the one asked "
+            "for: they are too short to have equilibrated, and their averages are not those of that temperature."
+        )
+        found.append(Notice(text, "warning"))
     points = [p for p in data.points if p["status"] == "diverged"]
     if points:
         names = [f"{p['cell']} ({p['engine']}, {p['temperature']:g} K, {p['pressure']:g} GPa)" for p in points]

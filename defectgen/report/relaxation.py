@@ -13,17 +13,20 @@ from defectgen.report.plots import PALETTE, axis, grid, layout, line, once
 
 MOST_PANELS = 24
 STATUS_LEVELS = {"converged": "ok", "not converged": "warning", "diverged": "bad", "finished": "ok"}
-IDEAL = "ideal"
+IDEAL, GENERATED = "ideal", "generated"
 
 
 def start_of(row: Mapping[str, Any]) -> str:
-    """What a relaxation started from, as a person reads it: `ideal`, `generated, 4mm`."""
-    start = row.get("start", "")
-    if isinstance(start, str):
-        return symbol_text(start) or "unknown"
-    if start.get("geometry") == IDEAL or not start.get("subgroup"):
-        return str(start.get("geometry", IDEAL))
-    return f"generated, {symbol_text(start['subgroup'])}"
+    """What a relaxation started from, as a person reads it: `ideal`, `generated 4mm #0`."""
+    return symbol_text(str(row.get("start") or "unknown"))
+
+
+def family_of(row: Mapping[str, Any]) -> str:
+    """The kind of start: `ideal`, `generated, symmetric`, or `generated, no symmetry` where only identity was kept."""
+    start = str(row.get("start") or "unknown")
+    if start.startswith(GENERATED):
+        return f"{GENERATED}, no symmetry" if start.split()[1:2] == ["1"] else f"{GENERATED}, symmetric"
+    return start
 
 
 def status_of(row: Mapping[str, Any]) -> str:
@@ -31,10 +34,10 @@ def status_of(row: Mapping[str, Any]) -> str:
     return str(row.get("status", "")).replace("_", " ")
 
 
-def start_colours(rows: Sequence[Row]) -> dict[str, str]:
+def family_colours(rows: Sequence[Row]) -> dict[str, str]:
     """One colour for each kind of start, the ideal one first."""
-    starts = sorted({start_of(r) for r in rows}, key=lambda s: (s != IDEAL, s))
-    return {start: PALETTE[k % len(PALETTE)] for k, start in enumerate(starts)}
+    families = sorted({family_of(r) for r in rows}, key=lambda f: (f != IDEAL, f != f"{GENERATED}, symmetric", f))
+    return {family: PALETTE[k % len(PALETTE)] for k, family in enumerate(families)}
 
 
 def relaxation_section(data: RunData) -> Section:
@@ -44,7 +47,7 @@ def relaxation_section(data: RunData) -> Section:
     rows = [r for r in data.relaxations if r.get("energies")]
     lost = len(data.relaxations) - len(rows)
     blocks: list[Block] = [Text(_comparison(rows)), _table(data.relaxations)]
-    if len({start_of(r) for r in rows}) > 1:
+    if len({family_of(r) for r in rows if r["name"] != BULK}) > 1:
         blocks += _start_figures(rows)
     if rows:
         blocks.append(_energy_panels(rows))
@@ -59,7 +62,7 @@ def _comparison(rows: Sequence[Row]) -> str:
     by_defect: dict[str, dict[bool, list[Row]]] = {}
     for row in rows:
         if row["name"] != BULK and status_of(row) == "converged":
-            by_defect.setdefault(row["key"], {}).setdefault(start_of(row) == IDEAL, []).append(row)
+            by_defect.setdefault(row["key"], {}).setdefault(family_of(row) == IDEAL, []).append(row)
     both = [pair for pair in by_defect.values() if len(pair) == 2]  # noqa: PLR2004  both kinds of start
     if not both:
         return "Each start was relaxed at the lattice of the relaxed host."
@@ -68,10 +71,10 @@ def _comparison(rows: Sequence[Row]) -> str:
         chosen = [row for pair in both for row in pair[ideal]]
         steps = sum(r["steps"] for r in chosen) / len(chosen)
         above = sum(r["energies"][0] - r["energies"][-1] for r in chosen) / len(chosen)
-        parts.append(f"from {words} starts {number(steps, 1)} steps and {number(above, 3)} eV above the end")
+        parts.append(f"{words} starts lay {number(above, 3)} eV above their end and took {number(steps, 1)} steps")
     return (
-        f"On the {len(both)} defects that converged from both, relaxations began and ran, on average: "
-        f"{'; '.join(parts)}. All at the lattice of the relaxed host."
+        f"On average over the {len(both)} defects that converged from both, {'; '.join(parts)}. "
+        "All at the lattice of the relaxed host."
     )
 
 
@@ -108,7 +111,7 @@ def _failures(rows: Sequence[Row]) -> list[Table]:
 
 def _start_figures(rows: Sequence[Row]) -> list[Figure]:
     """Steps and starting energy by defect, one marker a start."""
-    colours = start_colours(rows)
+    colours = family_colours([r for r in rows if r["name"] != BULK])
     names = list(dict.fromkeys(r["name"] for r in rows if r["name"] != BULK))
     lowest = {n: min(r["energies"][-1] for r in rows if r["name"] == n) for n in names}
     panels = (
@@ -122,11 +125,11 @@ def _start_figures(rows: Sequence[Row]) -> list[Figure]:
     )
     figures = []
     for name, title, value, caption in panels:
-        chosen = {s: [r for r in rows if start_of(r) == s and r["name"] in lowest] for s in colours}
+        chosen = {s: [r for r in rows if family_of(r) == s and r["name"] in lowest] for s in colours}
         traces = [_markers(chosen[s], s, colour, value) for s, colour in colours.items()]
         shape = layout("", title, yaxis=axis(title, rangemode="tozero"))
         shape["xaxis"] = {"type": "category", "categoryarray": names, "categoryorder": "array"}
-        shape["margin"] = {**shape["margin"], "b": 36}
+        shape |= {"margin": {**shape["margin"], "b": 36}, "scattermode": "group", "scattergap": 0.7}
         figures.append(Figure(name, caption, traces, shape, 330))
     return figures
 
@@ -138,19 +141,20 @@ def _markers(rows: Sequence[Row], name: str, colour: str, value: Any) -> dict[st
         "name": name,
         "x": [r["name"] for r in rows],
         "y": [value(r) for r in rows],
+        "hovertext": [start_of(r) for r in rows],
         "marker": {"size": 10, "color": colour, "symbol": "circle" if name == IDEAL else "diamond"},
     }
 
 
 def _energy_panels(rows: Sequence[Row]) -> Figure:
     """Energy above the lowest relaxed energy against step, one panel a defect."""
-    colours = start_colours(rows)
+    colours = family_colours(rows)
     names = list(dict.fromkeys(r["name"] for r in rows))
     panels = []
     for name in names[:MOST_PANELS]:
         here = [r for r in rows if r["name"] == name]
         lowest = min(min(r["energies"]) for r in here)
-        panels.append((name, [_curve(r, lowest, colours[start_of(r)]) for r in here]))
+        panels.append((name, [_curve(r, lowest, colours[family_of(r)]) for r in here]))
     traces, shape, height = grid(panels, min(3, len(panels)), "step", "E − lowest E (eV)")
     more = f" The first {MOST_PANELS} of {len(names)} defects." if len(names) > MOST_PANELS else ""
     caption = f"Energy against relaxation step, above the lowest energy found of the same defect.{more}"
@@ -159,7 +163,8 @@ def _energy_panels(rows: Sequence[Row]) -> Figure:
 
 def _curve(row: Row, lowest: float, colour: str) -> dict[str, Any]:
     above = [round(e - lowest, 6) for e in row["energies"]]
-    return line(range(len(above)), above, start_of(row), colour, mode="lines+markers", marker={"size": 4})
+    trace = line(range(len(above)), above, family_of(row), colour, mode="lines+markers", marker={"size": 4})
+    return {**trace, "hovertext": start_of(row)}
 
 
 def energies_section(data: RunData) -> Section:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -111,24 +111,15 @@ def _geometries(data: RunData, cell: DefectCell) -> list[tuple[DefectCell, str, 
         found.append((data.bulk.cell, "relaxed", "relaxed", "Positions and lattice relaxed under the potential."))
     for proposal in data.proposals:
         if proposal.key == cell.key:
-            label = f"generated{_start_suffix(proposal.info)}"
+            label = symbol_text(str(proposal.info.get("start", "generated")))
             found.append((proposal, label, "generated", "Proposed by the diffusion model, before any relaxation."))
     for record in data.relaxed:
         if record.cell.key == cell.key and record.cell.name != BULK:
-            note = f"Relaxed under {record.cell.info.get('potential', 'the potential')}."
-            found.append((record.cell, f"relaxed{_relaxed_suffix(record.cell.info)}", "relaxed", note))
+            start = symbol_text(str(record.cell.info.get("start", "an unknown start")))
+            made_by = record.cell.info.get("potential", "the potential")
+            note = f"The lowest relaxed geometry, under {made_by}; from {start}."
+            found.append((record.cell, "relaxed", "relaxed", note))
     return found
-
-
-def _start_suffix(info: Mapping[str, Any]) -> str:
-    subgroup, sample = info.get("subgroup"), info.get("sample")
-    parts = [f"keeps {symbol_text(str(subgroup))}"] if subgroup else []
-    parts += [f"sample {sample}"] if sample else []
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _relaxed_suffix(info: Mapping[str, Any]) -> str:
-    return f" from {symbol_text(str(info['start']))}" if info.get("start") else ""
 
 
 def _geometry(

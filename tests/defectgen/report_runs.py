@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from augment import DefectCell
-from augment.store import read_cells, write_cells
+from augment.store import read_cells, write_arrays, write_cells
 from defectgen.config import Settings
 from defectgen.run_folder import RunFolder
 from defectgen.stages import defects_stage, host_stage
+from md.dynamics import MdPoint, Response, Series
+from md.environment import Environment
+from md.frames import Frames
+from md.potentials import Potential
 from md.record import Record, write_records
 from md.reference import onto_relaxed_host
 
@@ -57,15 +61,14 @@ def relax_run(run: RunFolder) -> None:
         site = cells[0].positions[missing[0]] if len(missing) else ideal.positions[-1]
         final = breathing(ideal, site, 0.12 - 0.02 * index)
         proposal = ideal.with_geometry(
-            0.8 * final + 0.2 * ideal.positions, subgroup="m-3m", sample=0, seed=7, geometry="generated"
+            0.8 * final + 0.2 * ideal.positions, subgroup="m-3m", sample=0, seed=7, start="generated m-3m #0"
         )
         proposals.append(proposal)
         energy = -6.0 * len(cell) + 5.0 + 0.4 * index
-        for start, steps, height in (("ideal", 14, 1.2), ("generated, m-3m", 6, 0.15)):
+        records.append(labelled(ideal.with_geometry(final), energy, start="generated m-3m #0"))
+        for start, steps, height in (("ideal", 14, 1.2), ("generated m-3m #0", 6, 0.15)):
             energies = energy + height * np.exp(-np.arange(steps + 1) / 2.5)
             energies[-1] = energy
-            record = labelled(ideal.with_geometry(final), energy, start=start)
-            records.append(record)
             rows.append(
                 {
                     "name": cell.name,
@@ -101,14 +104,13 @@ def md_run(run: RunFolder) -> None:
                         6 * np.exp(-((r - d) ** 2) / (0.01 + temperature / 2e4)) / d for d in (2.1, 2.97, 3.64, 4.2)
                     )
                     strain = (volume / 9.4) ** (1 / 3) - 1
+                    point = MdPoint(cell, cell, Environment(temperature, pressure), engine, 200, 2.0, 20, 7)
+                    write_point(run, point, volume)
                     rows.append(
                         {
-                            "cell": cell,
-                            "key": cell,
-                            "engine": engine,
-                            "ensemble": "npt",
-                            "temperature": temperature,
-                            "pressure": pressure,
+                            **point.json,
+                            "id": point.id,
+                            "temperature_mean": temperature * (0.8 if engine == "ase" and pressure else 1.01),
                             "status": "diverged" if diverged else "finished",
                             "reason": "two atoms are 0.41 Å apart (step 83 of 200)" if diverged else "",
                             "volume": volume,
@@ -116,11 +118,25 @@ def md_run(run: RunFolder) -> None:
                             "strain": [strain, strain, strain, 0.0, 0.0, 0.0],
                             "msd": temperature * 2.2e-5,
                             "rdf": {"r": r.round(3).tolist(), "g": g.round(3).tolist()},
-                            "seed": 7,
                         }
                     )
     run.write_lines("md/summary.jsonl", rows)
     run.finish("md", 95.0, {"points": len(rows), "diverged": 1})
+
+
+def write_point(run: RunFolder, point: MdPoint, volume: float) -> None:
+    """The archive of a point with one frame, whose volume settles at `volume` per atom."""
+    rng = np.random.default_rng(2)
+    start = read_cells(run.file("defects", "cells.npz"))[0]
+    scale = (volume * (1 + 0.02 * np.exp(-np.arange(201) / 30)) * len(start) / start.volume) ** (1 / 3)
+    cells = scale[:, None, None] * start.cell
+    temperatures = point.environment.temperature * (1 + rng.normal(scale=0.1, size=201))
+    series = Series(np.zeros(201), np.zeros(201), temperatures, np.zeros(201), cells)
+    forces = np.zeros((1, len(start), 3))
+    frames = Frames(start, start.positions[None], start.cell[None], np.zeros(1), forces, np.zeros((1, 6)))
+    potential = Potential("morse-test", "emt", frozenset({"Mg", "O"}), "float64", "ab" * 32, "a test")
+    response = Response(point, potential, "finished", "", series, frames, np.zeros(1, dtype=np.int64), 1.0)
+    write_arrays(run.file("md", "points", f"{point.id}.npz"), response.to_arrays())
 
 
 def whole_run(folder: Path) -> RunFolder:

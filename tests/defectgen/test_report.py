@@ -16,8 +16,9 @@ from augment.errors import DataError, ResumeError
 from augment.store import read_cells
 from defectgen.report import write_report
 from defectgen.report.blocks import duration, number, symbol_text
+from defectgen.report.dynamics import unsettled
 from defectgen.report.energies import reactions
-from defectgen.report.gather import read_run
+from defectgen.report.gather import block_means, read_run
 from defectgen.report.page import script_json
 from defectgen.report.plots import grid, line
 from defectgen.report.response import bulk_moduli, thermal_expansions
@@ -99,7 +100,7 @@ def test_every_link_has_its_section_and_every_figure_its_place(page: Page) -> No
     assert set(anchors) <= set(ids)
     assert len(anchors) == page.tags["section"]
     assert {f["id"] for f in page.data["figures"]} <= set(ids)
-    assert len(page.data["figures"]) == 6
+    assert len(page.data["figures"]) == 8
 
 
 def test_every_axis_names_a_quantity(page: Page) -> None:
@@ -140,6 +141,25 @@ def test_the_page_gives_seed_versions_potential_and_settings(page: Page, run: Pa
         assert needed in page.text
     identity = json.loads((run / "run.json").read_text(encoding="utf-8"))
     assert identity["host_sha256"] in page.text
+
+
+def test_points_that_have_not_equilibrated_are_named(page: Page, run: Path) -> None:
+    points = read_run(run).points
+    early = unsettled(points)
+    assert {(p["engine"], p["pressure"]) for p in early} == {("ase", 10.0)}
+    assert f"{len(early)} of {len(points)} MD points have a mean temperature more than 10 % from" in page.text
+    assert unsettled([{**p, "ensemble": "nve"} for p in points]) == []
+
+
+def test_curves_over_time_keep_their_mean(run: Path) -> None:
+    values = np.random.default_rng(0).normal(size=317)
+    means = block_means(values, 10)
+    sizes = np.array([10] * 31 + [7])
+    assert len(means) == 32
+    assert (means * sizes).sum() / sizes.sum() == pytest.approx(values.mean())
+    course = read_run(run).courses[0]
+    assert len(course.times) == len(course.volumes) == len(course.temperatures) == 101
+    assert course.volumes[0] > course.volumes[-1]
 
 
 def test_text_of_the_run_is_escaped(tmp_path: Path) -> None:

@@ -1,0 +1,11 @@
+"""The whole way from a settings file to a report: python examples/whole_run.py [SETTINGS.yaml]."""
+
+import sys
+from pathlib import Path
+
+from defectgen.config import read_settings
+from defectgen.pipeline import run
+
+if __name__ == "__main__":  # the work is shared between processes, which import this file again
+    settings = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "settings" / "quick_look.yaml"
+    print(run(read_settings(Path(settings))))
