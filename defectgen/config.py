@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from augment.errors import SettingsError
 from augment.supercell import DEFAULT_IMAGE_DISTANCE
 
-
 Kind = Literal["vacancy", "antisite", "substitution", "interstitial"]
 
 
