@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -125,3 +127,69 @@ def test_a_wrong_coordinate_breaks_the_space_group() -> None:
     s.translate_sites([0], [0.02, 0, 0])
     cell = (s.lattice.matrix, s.frac_coords, s.atomic_numbers)
     assert spglib.get_symmetry_dataset(cell, symprec=1e-3).number != recipe.space_group
+
+
+def run_example(name: str, *arguments: str, cwd: Path) -> str:
+    """What an example prints when it is run as its first line says."""
+    command = [sys.executable, str(EXAMPLES / name), *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=environment, timeout=1500, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_every_script_is_short_and_says_how_to_run_it() -> None:
+    scripts = sorted(EXAMPLES.glob("*.py"))
+    assert len(scripts) >= 7
+    for script in scripts:
+        text = script.read_text(encoding="utf-8")
+        assert f"python examples/{script.name}" in text.splitlines()[0]
+        statements = [line for line in text.splitlines()[1:] if line and not line.startswith(("import", "from", "#"))]
+        assert script.name == "make_hosts.py" or len(statements) <= 6, script
+
+
+def test_the_defects_of_mgo_are_listed(tmp_path: Path) -> None:
+    lines = run_example("list_defects.py", cwd=tmp_path).splitlines()
+    names = {line.split()[0] for line in lines}
+    assert {"v_O", "v_Mg", "Mg_O", "O_Mg", "Al_Mg", "Al_O", "O_i_Td", "Mg_i_Td", "Al_i_Td"} == names
+
+
+def test_a_vacancy_in_copper_relaxes(tmp_path: Path) -> None:
+    assert run_example("relax_defect.py", cwd=tmp_path).startswith("v_Cu: converged in ")
+
+
+def test_geometries_are_proposed(tmp_path: Path) -> None:
+    lines = run_example("generate_geometries.py", cwd=tmp_path).splitlines()
+    assert [line.split()[0] for line in lines] == [name for name in ("v_O", "v_Ti", "v_Sr") for _ in range(2)]
+
+
+@pytest.mark.slow
+def test_both_engines_see_the_same_volume(tmp_path: Path) -> None:
+    lines = run_example("heat_and_squeeze.py", cwd=tmp_path).splitlines()
+    assert [line.split()[:2] for line in lines] == [["ase", "finished:"], ["lammps", "finished:"]]
+    (one, other), (error, another) = ([float(line.split()[k]) for line in lines] for k in (2, 4))
+    assert abs(one - other) < 4 * np.hypot(error, another)
+
+
+@pytest.mark.slow
+def test_a_whole_run_and_its_dataset(tmp_path: Path) -> None:
+    settings = (EXAMPLES / "settings/quick_look.yaml").read_text(encoding="utf-8")
+    own = tmp_path / "settings.yaml"
+    own.write_text(settings.replace("examples/hosts", str(EXAMPLES / "hosts")), encoding="utf-8")
+    report = tmp_path / run_example("whole_run.py", str(own), cwd=tmp_path).strip()
+    assert report.is_file()
+    printed = run_example("export_dataset.py", "dataset", str(report.parent), cwd=tmp_path)
+    assert "mace_run_train" in printed
+    assert (tmp_path / "dataset/train.extxyz").is_file()
+
+
+@pytest.mark.parametrize("path", sorted((EXAMPLES / "settings").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_settings_file_can_be_run(path: Path) -> None:
+    from defectgen.config import read_settings
+    from defectgen.stages import build_defects
+
+    settings = read_settings(path)
+    assert settings.host.parent == Path("examples/hosts")
+    here = settings.replaced({"host": EXAMPLES / "hosts" / settings.host.name})
+    assert build_defects(here)
+    assert path.read_text(encoding="utf-8").startswith("# ")

@@ -14,11 +14,15 @@ from defectgen.report.response import bulk_moduli, thermal_expansions
 MOST_CELLS = 12
 
 SETTLED = 0.1
-"""Share by which a mean temperature may miss the one asked for; that of 54 atoms over 1 ps wanders by a few per cent."""
+"""Share by which a mean temperature may miss the one asked for; over 1 ps that of 54 atoms wanders by a few %."""
 
 
 def dynamics_sections(data: RunData) -> list[Section]:
     """Volume and strain, pair distributions, displacements, and what diverged."""
+    if not data.points and "md" in data.times:
+        return [
+            Section("dynamics", "Response to T and P", [Text("The settings asked for no cell to be probed.", "empty")])
+        ]
     if not data.points:
         return [Section("dynamics", "Response to T and P", [not_run("md", data.folder.path)])]
     return [response_section(data), structure_section(data), diffusion_section(data), divergence_section(data)]
@@ -34,8 +38,9 @@ def response_section(data: RunData) -> Section:
     )
     blocks: list[Block] = [Text(intro)]
     good = [r for r in rows if r.get("volume") is not None and r["status"] != "diverged"]
-    for name, x, fixed in (("temperature", "T (K)", "pressure"), ("pressure", "P (GPa)", "temperature")):
-        blocks.append(_volume_figure(good, name, x, fixed))
+    if good:
+        blocks.append(_volume_figure(good, "temperature", "T (K)", "pressure"))
+        blocks.append(_volume_figure(good, "pressure", "P (GPa)", "temperature"))
     blocks += [*_constants(rows), _volume_table(rows), *_course_figures(data)]
     return Section("response", "Response to T and P", blocks)
 
@@ -139,9 +144,11 @@ def _volume_table(rows: Sequence[Row]) -> Table:
 def _constants(rows: Sequence[Row]) -> list[Table]:
     """Thermal expansion and bulk modulus where the grid has two temperatures or two pressures."""
     tables = []
+    early = unsettled(rows)
+    settled = [r for r in rows if r not in early]
     kinds = (
-        ("expansion", thermal_expansions(rows), "P", "GPa", "T", "K", "10⁻⁶/K", 1),
-        ("bulk modulus", bulk_moduli(rows), "T", "K", "P", "GPa", "GPa", 1),
+        ("expansion", thermal_expansions(settled), "P", "GPa", "T", "K", "10⁻⁶/K", 1),
+        ("bulk modulus", bulk_moduli(settled), "T", "K", "P", "GPa", "GPa", 1),
     )
     for name, secants, held, held_unit, varied, varied_unit, unit, digits in kinds:
         columns = (
@@ -162,8 +169,9 @@ def _constants(rows: Sequence[Row]) -> list[Table]:
             for s in secants
         ]
         if body:
-            caption = f"Volumetric {name}, the secant between the ends of the grid: not that at its lower end."
-            tables.append(Table(caption.replace("Volumetric bulk", "Bulk"), columns, body))
+            what = "Volumetric expansion" if name == "expansion" else "Bulk modulus"
+            caption = f"{what}: the secant between the ends of the grid, from points that have equilibrated."
+            tables.append(Table(caption, columns, body))
     return tables
 
 

@@ -117,11 +117,13 @@ def read_run(run: Path) -> RunData:
 def _course(row: Mapping[str, Any], archive: Path) -> Course:
     arrays = read_arrays(archive)
     try:
-        volumes = np.abs(np.linalg.det(np.asarray(arrays["series_cells"], dtype=float))) / len(arrays["start_numbers"])
+        cells = np.asarray(arrays["series_cells"], dtype=float)
+        volumes = np.asarray(np.abs(np.linalg.det(cells)), dtype=float) / len(arrays["start_numbers"])
         temperatures = np.asarray(arrays["series_temperatures"], dtype=float)
     except KeyError as error:
         raise DataError(f"{archive}: not an archive of an MD point (no {error}); run md again") from None
-    times = np.arange(len(volumes)) * float(row["timestep"]) / FEMTOSECONDS_IN_PICOSECOND
+    step = float(row["timestep"]) / FEMTOSECONDS_IN_PICOSECOND
+    times = np.arange(len(volumes), dtype=np.float64) * step
     block = -(-len(volumes) // MOST_TIMES) or 1
     means = ([round(float(x), 4) for x in block_means(a, block)] for a in (times, volumes, temperatures))
     return Course(*means)

@@ -151,6 +151,24 @@ def test_points_that_have_not_equilibrated_are_named(page: Page, run: Path) -> N
     assert unsettled([{**p, "ensemble": "nve"} for p in points]) == []
 
 
+def test_a_run_in_which_every_point_diverged_at_once_has_a_report(tmp_path: Path) -> None:
+    run = whole_run(tmp_path / "run")
+    nothing = {"volume": None, "volume_error": None, "strain": None, "msd": None, "rdf": {"r": [], "g": []}}
+    for index in range(len(run.read_lines("md/summary.jsonl"))):
+        rewrite_row(run.file("md", "summary.jsonl"), index, status="diverged", temperature_mean=None, **nothing)
+    text = Page(write_report(run.path).read_text(encoding="utf-8")).text
+    assert "Points stopped by a guard" in text
+    assert text.count("No point kept enough frames for one.") == 2
+
+
+def test_a_run_that_probed_no_cell_says_so(tmp_path: Path) -> None:
+    run = start_run(tmp_path / "run", dopants=())
+    run.file("md").mkdir()
+    run.write_lines("md/summary.jsonl", [])
+    run.finish("md", 0.1, {"points": 0})
+    assert "asked for no cell to be probed" in Page(write_report(run.path).read_text(encoding="utf-8")).text
+
+
 def test_curves_over_time_keep_their_mean(run: Path) -> None:
     values = np.random.default_rng(0).normal(size=317)
     means = block_means(values, 10)
