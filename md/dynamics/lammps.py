@@ -20,6 +20,8 @@ from md.guards import Divergence, Evaluation, Evaluator
 
 FS_PER_PS = 1000.0
 BAR_PER_GPA = 10_000.0
+LAMMPS_BAR = 1.6021765e6
+"""bar per eV/Å³ in the metal units of LAMMPS; today's value, 1.602176634e6, differs in the eighth digit."""
 
 _FIX = "potential"
 _DUMMY_CUTOFF = 1.0
@@ -171,6 +173,17 @@ class LammpsSession:
 
         columns = np.array(self._lammps.gather_atoms("v", 1, 3), dtype=float).reshape(-1, 3)
         return np.asarray(columns @ self._rotation / (units.fs * FS_PER_PS), dtype=float)
+
+    def forces(self) -> FloatArray:
+        """(n, 3) forces as LAMMPS holds them, in the frame of the defect cell, eV/Å."""
+        columns = np.array(self._lammps.gather_atoms("f", 1, 3), dtype=float).reshape(-1, 3)
+        return np.asarray(columns @ self._rotation, dtype=float)
+
+    def stress(self) -> FloatArray:
+        """(6,) Voigt stress that LAMMPS computes, kinetic part included, in the frame of the defect cell, eV/Å³."""
+        pressure = np.array([[self.thermo("p" + min(a + b, b + a)) for a in "xyz"] for b in "xyz"])
+        full = -(self._rotation.T @ pressure @ self._rotation) / LAMMPS_BAR
+        return np.array([full[0, 0], full[1, 1], full[2, 2], full[1, 2], full[0, 2], full[0, 1]])
 
     def thermo(self, keyword: str) -> float:
         """A thermodynamic value as LAMMPS computes it (`pe`, `press`, `pxx`, ...), metal units."""
