@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from augment.cell import FloatArray, IntArray
 from augment.errors import CifError
+from augment.operations import Operations, expand, parse_operations
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
     from pymatgen.io.cif import CifBlock
 
-MAX_BYTES = 5_000_000
-MAX_SITE_OPERATIONS = 8_000
-"""Asymmetric sites x symmetry operations; expanding costs pymatgen the square of it (some 5 s here)."""
+MAX_BYTES = 2_000_000
+MAX_SITE_OPERATIONS = 20_000
+"""Asymmetric sites x symmetry operations; far above any crystal of `MAX_ATOMS` atoms."""
 
 MAX_ATOMS = 1_000
 OCCUPANCY_TOLERANCE = 1e-3
@@ -29,8 +32,20 @@ _SYMOPS = (
     "_space_group_symop.operation_xyz",
     "_symmetry_equiv_pos_as_xyz",
 )
-_FORMULAS = ("_chemical_formula_sum", "_chemical_formula_structural")
-_MOST_OPERATIONS = 192
+_GROUP_NAMES = (
+    "_symmetry_space_group_name_H-M",
+    "_space_group_name_H-M_alt",
+    "_space_group_name_Hall",
+    "_symmetry_space_group_name_Hall",
+    "_space_group_IT_number",
+    "_symmetry_Int_Tables_number",
+)
+_LENGTHS = ("_cell_length_a", "_cell_length_b", "_cell_length_c")
+_ANGLES = ("_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma")
+_COORDINATES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
+_ABSENT = {"", "?", "."}
+_FLATTEST = 1e-3
+"""Volume over the product of the edges; a flatter cell is a typing error."""
 
 
 def read_structure(path: str | Path) -> Structure:
@@ -38,14 +53,23 @@ def read_structure(path: str | Path) -> Structure:
 
     Raises:
         CifError: the file is missing, is no CIF, is too large, has partial occupancy, overlapping or missing
-            atoms, or an unknown element.
+            atoms, an unknown element, or symmetry operations that form no group.
     """
+    from pymatgen.core import Element, Lattice, Structure
+
     path = Path(path)
     block = _atom_block(_read_text(path), path)
-    _check_bounds(block, path)
-    _check_occupancy(block, path)
-    structure = _expand(block, path)
-    _check_composition(block, structure, path)
+    try:
+        lattice = Lattice.from_parameters(*_cell_parameters(block))
+        numbers, points = _sites(block)
+        operations = _operations(block)
+        _check_bounds(len(points), operations)
+        points, owner = expand(points, operations, np.asarray(lattice.matrix))
+        _check_size(len(points))
+        structure = Structure(lattice, [Element.from_Z(int(z)) for z in numbers[owner]], points)
+        _check_composition(block, structure)
+    except CifError as error:
+        raise CifError(f"{path}: {error}") from None
     check_overlap(structure, str(path))
     return structure
 
@@ -55,19 +79,21 @@ def _read_text(path: Path) -> str:
         raise CifError(f"{path}: a folder, not a CIF; name the file")
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise CifError(f"{path}: larger than {MAX_BYTES // 1_000_000} MB; give the CIF of one host crystal")
+            raise CifError(
+                f"{path}: larger than {MAX_BYTES // 1_000_000} MB; give the CIF of one crystal, without reflections"
+            )
         content = path.read_bytes()
     except FileNotFoundError:
         raise CifError(f"{path}: no such file; check the path") from None
-    except OSError as error:
-        raise CifError(f"{path}: cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        raise CifError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if b"\0" in content:
         raise CifError(f"{path}: a binary file, not a CIF")
     return content.decode("utf-8", errors="replace")
 
 
 def _atom_block(text: str, path: Path) -> CifBlock:
-    """The first data block that holds atoms."""
+    """The one data block that holds atoms."""
     from pymatgen.io.cif import CifFile
 
     if not re.search(r"^\s*data_", text, flags=re.MULTILINE | re.IGNORECASE):
@@ -75,86 +101,152 @@ def _atom_block(text: str, path: Path) -> CifBlock:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            blocks = CifFile.from_str(text).data.values()
+            blocks = CifFile.from_str(text).data
     except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
-        raise CifError(f"{path}: not a readable CIF ({type(error).__name__}: {error})") from None
-    for block in blocks:
-        if "_atom_site_fract_x" in block.data or "_atom_site_Cartn_x" in block.data:
-            return block
-    raise CifError(f"{path}: holds no atoms (no _atom_site_fract_x loop); give a CIF with atomic positions")
+        raise CifError(
+            f"{path}: not a readable CIF: a loop or a quotation is damaged ({type(error).__name__}: {error})"
+        ) from None
+    found = {name: block for name, block in blocks.items() if any(c in block.data for c in _COORDINATES)}
+    if not found:
+        raise CifError(f"{path}: holds no atoms (no _atom_site_fract_x loop); give a CIF with fractional coordinates")
+    if len(found) > 1:
+        raise CifError(f"{path}: holds {len(found)} structures ({', '.join(found)}); give a CIF of one of them")
+    return next(iter(found.values()))
 
 
 def _column(block: CifBlock, *names: str) -> list[str]:
+    """Values of the first of the names that the block has; none where it has none."""
     for name in names:
         if name in block.data:
             value: Any = block.data[name]
-            return [str(v) for v in value] if isinstance(value, list) else [str(value)]
+            return [str(v).strip() for v in value] if isinstance(value, list) else [str(value).strip()]
     return []
 
 
-def _check_bounds(block: CifBlock, path: Path) -> None:
-    sites = len(_column(block, "_atom_site_fract_x", "_atom_site_Cartn_x"))
-    operations = len(_column(block, *_SYMOPS)) or _MOST_OPERATIONS
-    if sites * operations > MAX_SITE_OPERATIONS:
+def _number(text: str, what: str) -> float:
+    """A CIF number, without its uncertainty in parentheses."""
+    try:
+        value = float(re.sub(r"\(\d*\)$", "", text))
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise CifError(f"{what} is {text!r}, not a number; correct it")
+    return value
+
+
+def _cell_parameters(block: CifBlock) -> tuple[float, ...]:
+    """Lengths, Å, and angles, degrees."""
+    found = []
+    for name in (*_LENGTHS, *_ANGLES):
+        values = _column(block, name)
+        if len(values) != 1 or values[0] in _ABSENT:
+            raise CifError(f"{name} is missing; complete the cell")
+        found.append(_number(values[0], name))
+    lengths, cosines = found[:3], np.cos(np.radians(found[3:]))
+    flatness = 1 + 2 * float(np.prod(cosines)) - float((cosines**2).sum())
+    if min(lengths) <= 0 or max(lengths) > 1000 or not all(0 < x < 180 for x in found[3:]) or flatness < _FLATTEST**2:  # noqa: PLR2004  degrees, and Å no crystal reaches
+        raise CifError(f"a cell of lengths {lengths} Å and angles {found[3:]}° cannot be; correct it")
+    return tuple(found)
+
+
+def _sites(block: CifBlock) -> tuple[IntArray, FloatArray]:
+    """Atomic numbers (n,) and fractional coordinates (n, 3) of the asymmetric unit."""
+    labels = _column(block, "_atom_site_label", "_atom_site_type_symbol")
+    symbols = _column(block, "_atom_site_type_symbol", "_atom_site_label")
+    columns = [_column(block, name) for name in _COORDINATES]
+    occupancies = _column(block, "_atom_site_occupancy") or ["1"] * len(labels)
+    if not labels or {len(c) for c in (symbols, occupancies, *columns)} != {len(labels)}:
         raise CifError(
-            f"{path}: {sites} sites x {operations} operations exceed {MAX_SITE_OPERATIONS}; "
-            "give the operations of its space group, or a smaller or primitive cell"
+            "its atom list is incomplete; each site needs a label or symbol and three fractional coordinates"
+        )
+    strict = "_atom_site_type_symbol" in block.data
+    numbers, points = [], []
+    for label, symbol, occupancy, *coordinates in zip(labels, symbols, occupancies, *columns, strict=True):
+        _check_occupancy(label, occupancy)
+        numbers.append(_atomic_number(symbol, label, strict=strict))
+        points.append([_number(text, f"a coordinate of site {label}") for text in coordinates])
+    return np.array(numbers, dtype=np.int64), np.array(points)
+
+
+def _check_occupancy(label: str, text: str) -> None:
+    value = 1.0 if text in _ABSENT else _number(text, f"the occupancy of site {label}")
+    if abs(value - 1) > OCCUPANCY_TOLERANCE:
+        raise CifError(
+            f"site {label} has occupancy {value:g}; a host must be ordered: "
+            "give an ordered approximant and add the disorder as defects"
         )
 
 
-def _check_occupancy(block: CifBlock, path: Path) -> None:
-    labels = _column(block, "_atom_site_label", "_atom_site_type_symbol")
-    for i, text in enumerate(_column(block, "_atom_site_occupancy")):
-        label = labels[i] if i < len(labels) else f"number {i + 1}"
+def _atomic_number(symbol: str, label: str, *, strict: bool) -> int:
+    """Atomic number of a type symbol (`Mg`, `Mg2+`) or, not strictly, of a label (`Mg1`, `OW2`); deuterium is H."""
+    from ase.data import atomic_numbers
+
+    ending = r"(?:\d*\+?-?|[+-]?\d+)" if strict else r"[^a-z].*|.*"
+    for pattern in (rf"([A-Za-z]{{2}})({ending})", rf"([A-Za-z])({ending})"):
+        match = re.fullmatch(pattern, symbol)
+        name = match[1].capitalize() if match else ""
+        name = "H" if name in {"D", "T"} else name
+        if name in atomic_numbers and name != "X":
+            return int(atomic_numbers[name])
+    raise CifError(f"site {label}: {symbol!r} is not an element; give an element symbol such as Mg")
+
+
+def _operations(block: CifBlock) -> Operations:
+    """Operations that the block lists or, failing that, those of the space group that it names."""
+    listed = _column(block, *_SYMOPS)
+    return parse_operations(listed or _operations_by_name(block))
+
+
+def _operations_by_name(block: CifBlock) -> list[str]:
+    """Operations of the space group that the block names, as pymatgen knows them; P1 where it names none."""
+    from pymatgen.io.cif import CifBlock, CifParser
+
+    named = {k: v for k in _GROUP_NAMES for v in _column(block, k)[:1] if v not in _ABSENT}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
-            value = float(text.split("(")[0])
-        except ValueError:
-            if text in {".", "?"}:
-                continue
-            raise CifError(f"{path}: site {label} has occupancy {text!r}, not a number") from None
-        if abs(value - 1) > OCCUPANCY_TOLERANCE:
-            raise CifError(
-                f"{path}: site {label} has occupancy {value:g}; a host must be ordered: "
-                "give an ordered approximant and add the disorder as defects"
-            )
+            names: Any = CifBlock(dict(named), [], "names")
+            parser = CifParser.from_str(str(CifBlock(dict(named), [[k] for k in named], "names")))
+            found = [operation.as_xyz_str() for operation in parser.get_symops(names)]
+        except Exception:  # noqa: BLE001  the parser raises whatever its input provokes
+            found = []
+    first_name = re.sub(r"[\s_]", "", next(iter(named.values()), "P1"))
+    if not found or (len(found) == 1 and first_name.upper() not in {"P1", "1"}):
+        raise CifError(f"space group {first_name} is not known; list its operations (_symmetry_equiv_pos_as_xyz)")
+    return found
 
 
-def _expand(block: CifBlock, path: Path) -> Structure:
-    from pymatgen.io.cif import CifParser
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            parser = CifParser.from_str(str(block), occupancy_tolerance=1.0)
-            structures = parser.parse_structures(primitive=False, on_error="raise")
-    except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
-        reason = str(error).split("\n")[0] or type(error).__name__
-        raise CifError(f"{path}: not a usable crystal structure ({reason})") from None
-    if not structures or len(structures[0]) == 0:
-        raise CifError(f"{path}: holds no atoms; give a CIF with atomic positions")
-    structure = structures[0]
-    if len(structure) > MAX_ATOMS:
-        raise CifError(f"{path}: {len(structure)} atoms in the cell, more than {MAX_ATOMS}; give a smaller cell")
-    if not structure.is_ordered:
-        raise CifError(f"{path}: several species share one site; a host must be ordered")
-    return structure
+def _check_bounds(sites: int, operations: Operations) -> None:
+    count = len(operations.rotations)
+    if sites * count > MAX_SITE_OPERATIONS:
+        raise CifError(
+            f"{sites} sites x {count} operations exceed {MAX_SITE_OPERATIONS}; "
+            "give only the asymmetric unit, or a smaller or primitive cell"
+        )
 
 
-def _check_composition(block: CifBlock, structure: Structure, path: Path) -> None:
+def _check_size(atoms: int) -> None:
+    if atoms > MAX_ATOMS:
+        raise CifError(f"{atoms} atoms in the cell, more than {MAX_ATOMS}; give a smaller cell")
+
+
+def _check_composition(block: CifBlock, structure: Structure) -> None:
     """Compare what the file says its formula is with the atoms that it lists."""
     from pymatgen.core import Composition
 
-    text = " ".join(_column(block, _FORMULAS[0])).strip("'\" ")
-    if not text or text in {"?", "."}:
+    text = " ".join(_column(block, "_chemical_formula_sum")).strip("'\" ")
+    if text in _ABSENT:
         return
     try:
-        said = Composition(text).element_composition.reduced_formula
-    except (ValueError, KeyError):
+        amounts = Composition(text).get_el_amt_dict()
+    except Exception:  # noqa: BLE001  a formula in words is no formula to compare with
         return
-    found = structure.composition.element_composition.reduced_formula
+    amounts["H"] = sum(amounts.pop(isotope, 0) for isotope in ("H", "D", "T"))
+    said = Composition({k: v for k, v in amounts.items() if v}).reduced_formula
+    found = structure.composition.reduced_formula
     if said != found:
         raise CifError(
-            f"{path}: its formula says {said}, its sites give {found}; "
+            f"its formula says {said}, its sites give {found}; "
             "atoms are missing or doubled: complete the atom list or correct _chemical_formula_sum"
         )
 
@@ -169,10 +261,11 @@ def check_overlap(structure: Structure, where: str) -> None:
 
     if structure.volume < len(structure):
         raise CifError(f"{where}: a cell of {structure.volume:.3g} Å³ cannot hold {len(structure)} atoms")
-    first, second, _, distance = structure.get_neighbor_list(r=2.5, exclude_self=True)
+    numbers: Sequence[int] = structure.atomic_numbers
+    radius = np.array([covalent_radii[z] for z in numbers])
+    first, second, _, distance = structure.get_neighbor_list(r=float(radius.max()) + 0.1, exclude_self=True)
     if len(distance) == 0:
         return
-    radius = np.array([covalent_radii[z] for z in structure.atomic_numbers])
     ratio = distance / (radius[first] + radius[second])
     worst = int(np.argmin(ratio))
     if ratio[worst] < OVERLAP_FRACTION:
