@@ -22,7 +22,7 @@ from md.record import read_records
 HOSTS = Path(__file__).parents[1] / "examples" / "hosts"
 QUICK = {
     "defects.max_voids": 1,
-    "relax.max_defects": 6,
+    "relax.max_defects": 3,
     "relax.max_steps": 120,
     "md.temperatures": [300.0],
     "md.steps": 120,
