@@ -48,10 +48,15 @@ def _heading(manifest: DatasetManifest) -> str:
         f"# Defective crystals of {formulas}\n\n"
         f"{manifest.n_records} records of relaxed and thermal defect cells, made by defectgen "
         f"{manifest.versions['defectgen']}.\n\n"
-        "**MLIP labels, not DFT:** every energy, force and stress here was computed by a machine-learnt "
-        "interatomic potential. A model trained on them learns that potential, with its errors.\n\n"
+        f"**{_maker(manifest)} labels, not DFT:** every energy, force and stress here was computed by an interatomic "
+        "potential. A model trained on them learns that potential, with its errors.\n\n"
         f"Licence: {manifest.license}"
     )
+
+
+def _maker(manifest: DatasetManifest) -> str:
+    """`MLIP`, or `EMT` where ASE's effective-medium potential, which is not machine-learnt, made all labels."""
+    return "EMT" if {p["name"] for p in manifest.statistics["potentials"]} == {"emt"} else "MLIP"
 
 
 def _contents(manifest: DatasetManifest) -> str:
@@ -99,8 +104,8 @@ def _labels(manifest: DatasetManifest) -> str:
         "## Who made the labels\n\n"
         + _table(("potential", "sha256 of its weights", "records"), rows)
         + "\n\nEach frame carries `potential`, `potential_sha256`, `host`, `name`, `defect_key`, and for MD frames "
-        "`engine`, `temperature` (K) and `pressure` (GPa). Frames of a run that diverged are left out from the "
-        "divergence on." + mixed
+        "`engine`, `temperature` (K) and `pressure` (GPa). Of a run that diverged there are only the frames before; "
+        "the start of each MD run, which is the relaxed cell, is left out." + mixed
     )
 
 
@@ -120,11 +125,24 @@ def _split(manifest: DatasetManifest) -> str:
     return "## Split\n\n" + _table(("file", "frames", "sha256"), rows) + f"\n\n{rule}"
 
 
+def _atomic_energies(manifest: DatasetManifest) -> str:
+    if manifest.statistics["separable"]:
+        return ""
+    return (
+        "`--E0s=average` fits the energy of an atom of each element to these records, and their compositions are too "
+        "few to tell the elements apart: the model would get every change of composition (a vacancy, a dopant) wrong. "
+        "Add records of other compositions, or give `--E0s` the atomic energies of the potential.\n\n"
+    )
+
+
 def _use(manifest: DatasetManifest) -> str:
     command = manifest.train_command.replace(" --", " \\\n  --")
     return (
-        "## Train MACE on it\n\n```sh\n" + command + "\n```\n\n"
-        "Units: Å, eV, eV/Å; `REF_stress` is xx, yy, zz, yz, xz, xy in eV/Å³, positive under tension (ASE). "
+        "## Train MACE on it\n\n```sh\n"
+        + command
+        + "\n```\n\n"
+        + _atomic_energies(manifest)
+        + "Units: Å, eV, eV/Å; `REF_stress` is xx, yy, zz, yz, xz, xy in eV/Å³, positive under tension (ASE). "
         "`total_charge` is that of the cell; a potential that knows no charge gave the labels of the neutral cell.\n\n"
         "Versions: " + ", ".join(f"{name} {number}" for name, number in manifest.versions.items()) + "."
     )

@@ -24,7 +24,7 @@ POINTS = Path("md/points")
 DIVERGED = "diverged"
 """Status of a relaxation whose end a potential cannot be trusted on; never exported."""
 
-_FROM_INFO = ("host", "formula", "geometry", "subgroup", "potential", "potential_sha256", "potential_precision", "step")
+_FROM_INFO = ("formula", "start", "potential", "potential_sha256", "potential_precision", "step")
 _FROM_MD = ("engine", "ensemble", "temperature", "pressure")
 
 
@@ -40,13 +40,16 @@ def provenance(record: Record) -> dict[str, object]:
             raise DataError(f"record {record.cell.name} has no {needed!r} in its info: {why}; run its stage again")
     dynamics = info.get("md") or {}
     chosen = {key: info.get(key) for key in _FROM_INFO} | {key: dynamics.get(key) for key in _FROM_MD}
-    return {"name": record.cell.name, "defect_key": record.cell.key, **chosen}
+    # Twelve hexadecimal digits can read as a number, even as infinity; with the formula before them they do not.
+    host = f"{info.get('formula', 'crystal')}/{info['host']}"
+    return {"name": record.cell.name, "defect_key": record.cell.key, "host": host, **chosen}
 
 
 def trusted_records(run: Path) -> Iterator[Record]:
     """Records of a run that can be trusted: relaxed cells, the pristine one first, then the frames of MD points.
 
-    A relaxation that diverged is left out. Of an MD point that diverged there are only the frames before.
+    A relaxation that diverged is left out. Of an MD point that diverged there are only the frames before; the
+    first frame of a point is the relaxed cell that it starts from and is left out.
 
     Raises:
         DataError: the folder holds no records, or an archive is damaged.
@@ -99,8 +102,10 @@ def _frames(row: Mapping[str, Any], archive: Path) -> Iterator[Record]:
     arrays = read_arrays(archive)
     point = MdPoint.from_json(json.loads(str(arrays["outcome"]))[0])
     frames = frames_from_arrays(arrays, str(archive))
-    made_by = {"potential": row["potential"], "potential_sha256": row["potential_sha256"], "geometry": "md"}
+    made_by = {"potential": row["potential"], "potential_sha256": row["potential_sha256"]}
     for index, step in enumerate(arrays["frame_steps"].tolist()):
+        if step == 0:
+            continue  # the relaxed cell that every point starts from, which is a record already
         yield frames.record(index, f"md_{point.environment.label}", {**made_by, "md": point.json, "step": step})
 
 

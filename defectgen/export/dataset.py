@@ -111,7 +111,11 @@ def export_dataset(
 
 def _hosts(runs: Sequence[Path]) -> set[str]:
     """Host hashes of all trusted records, each checked for its provenance before a byte is written."""
-    hosts = {str(provenance(record)["host"]) for run in runs for record in trusted_records(run)}
+    hosts = set()
+    for run in runs:
+        for record in trusted_records(run):
+            provenance(record)
+            hosts.add(str(record.cell.info["host"]))
     if not hosts:
         raise DataError("the run folders hold no trusted records: every relaxation and MD point diverged")
     return hosts

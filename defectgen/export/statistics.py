@@ -46,6 +46,7 @@ class Statistics:
         temperatures: MD temperatures, K.
         pressures: MD pressures, GPa.
         charges: total charges, e.
+        compositions: distinct cell contents, as (atomic number, count) pairs.
     """
 
     splits: dict[str, Counter[str]] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Statistics:
     temperatures: set[float] = field(default_factory=set)
     pressures: set[float] = field(default_factory=set)
     charges: set[int] = field(default_factory=set)
+    compositions: set[tuple[tuple[int, int], ...]] = field(default_factory=set)
 
     def add(self, record: Record, split: str) -> None:
         """Count one record of a split."""
@@ -67,10 +69,13 @@ class Statistics:
         self.splits.setdefault(split, Counter())[record.config_type] += 1
         self.hosts[(str(info.get("formula", "")), str(info["host"]))] += 1
         self.potentials[(str(info["potential"]), str(info.get("potential_sha256", "")))] += 1
-        for number, count in zip(*np.unique(cell.numbers, return_counts=True), strict=True):
-            tally = self.elements.setdefault(int(number), [0, 0])
+        numbers, counts = np.unique(cell.numbers, return_counts=True)
+        composition = tuple(zip(numbers.tolist(), counts.tolist(), strict=True))
+        self.compositions.add(composition)
+        for number, count in composition:
+            tally = self.elements.setdefault(number, [0, 0])
             tally[0] += 1
-            tally[1] += int(count)
+            tally[1] += count
         self.charges.add(cell.charge)
         self._add_ranges(record)
         dynamics = info.get("md")
@@ -78,6 +83,13 @@ class Statistics:
             self.engines[str(dynamics["engine"])] += 1
             self.temperatures.add(float(dynamics["temperature"]))
             self.pressures.add(float(dynamics["pressure"]))
+
+    @property
+    def separable(self) -> bool:
+        """Whether the compositions tell the atomic energies of all elements apart: as many independent as elements."""
+        contents = [dict(composition) for composition in sorted(self.compositions)]
+        matrix = np.array([[content.get(z, 0) for z in sorted(self.elements)] for content in contents])
+        return len(matrix) > 0 and int(np.linalg.matrix_rank(matrix)) == len(self.elements)
 
     def _add_ranges(self, record: Record) -> None:
         size = len(record.cell)
@@ -105,4 +117,5 @@ class Statistics:
             "temperatures": sorted(self.temperatures),
             "md_pressures": sorted(self.pressures),
             "charges": sorted(self.charges),
+            "separable": self.separable,
         }

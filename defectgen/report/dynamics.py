@@ -138,7 +138,7 @@ def _volume_table(rows: Sequence[Row]) -> Table:
         )
         for r in rows
     ]
-    return Table("Mean volume and strain of the cell against its start, one row a point.", columns, body)
+    return Table("Mean volume and strain of the cell against its start, one row per point.", columns, body)
 
 
 def _constants(rows: Sequence[Row]) -> list[Table]:

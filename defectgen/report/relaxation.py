@@ -89,7 +89,7 @@ def _table(rows: Sequence[Row]) -> Table:
         Column("gained", "eV", numeric=True),
         Column("largest force", "eV/Å", numeric=True),
     )
-    return Table("One row a relaxation.", columns, [_table_row(r) for r in rows])
+    return Table("One row per relaxation.", columns, [_table_row(r) for r in rows])
 
 
 def _table_row(row: Row) -> Sequence[str]:
@@ -172,7 +172,7 @@ def energies_section(data: RunData) -> Section:
     if not data.relaxed or data.bulk is None:
         return Section("energies", "Energies", [not_run("relax", data.folder.path)])
     intro = (
-        "Energies of the machine-learnt potential, neutral cells, fixed lattice of the relaxed host, no correction for "
+        "Energies of the interatomic potential, neutral cells, fixed lattice of the relaxed host, no correction for "
         "the finite cell. A formation energy of a single defect needs the chemical potentials of the atoms it takes "
         "or gives, which depend on the surroundings; this page does not assume any."
     )

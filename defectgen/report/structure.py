@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from defectgen.report.blocks import (
@@ -49,7 +49,7 @@ def host_section(data: RunData) -> Section:
             s["point_group"],
             str(s["multiplicity"]),
             number(s["radius"], 3),
-            ", ".join(f"{x:.4g}" for x in s["fractional"]),
+            ", ".join(f"{x:.4f}".rstrip("0").rstrip(".") for x in s["fractional"]),
         )
         for s in host["sites"]
     ]
@@ -105,13 +105,20 @@ def defects_section(data: RunData) -> Section:
             d["point_group"],
             str(d["multiplicity"]),
             str(d["degeneracy"]),
-            ", ".join(_charge(q) for q in d["charges"]),
+            _charges(d["charges"]),
             d["key"],
         )
         for d in data.defects
     ]
     note = "Likely charges come from oxidation states. All cells of this run are neutral in the potential's eyes."
-    return Section("defects", "Defects", [Text(text), Table("One row a defect.", columns, rows, note)])
+    return Section("defects", "Defects", [Text(text), Table("One row per defect.", columns, rows, note)])
+
+
+def _charges(charges: Sequence[int]) -> str:
+    """A range where the charges follow on each other, else a list."""
+    if len(charges) > 2 and list(charges) == list(range(charges[0], charges[-1] + 1)):  # noqa: PLR2004  else a pair
+        return f"{_charge(charges[0])} to {_charge(charges[-1])}"
+    return ", ".join(_charge(q) for q in charges)
 
 
 def _charge(charge: int) -> str:

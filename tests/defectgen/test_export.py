@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from augment.errors import DataError
 from defectgen.export import DatasetManifest, check_split, export_dataset, split_hosts
-from defectgen.export.collect import trusted_records
+from defectgen.export.collect import provenance, trusted_records
 from defectgen.export.extxyz import frame_text
 from md.record import write_records
 from tests.defectgen.export_runs import make_record, make_run, morse_labels, rock_salt
@@ -60,8 +60,8 @@ def test_every_label_reads_back_with_ase(runs: list[Path], dataset: tuple[Path, 
     by_host = {atoms.info["host"]: images for images in frames.values() for atoms in images}
     for run in runs:
         records = list(trusted_records(run))
-        images = by_host[records[0].cell.info["host"]]
-        assert len(images) == len(records) == 18
+        images = by_host[provenance(records[0])["host"]]
+        assert len(images) == len(records) == 16
         for atoms, record in zip(images, records, strict=True):
             assert atoms.numbers.tolist() == record.cell.numbers.tolist()
             assert np.array_equal(atoms.positions, record.cell.positions)
@@ -84,7 +84,7 @@ def test_no_host_is_in_two_files(dataset: tuple[Path, DatasetManifest]) -> None:
     out, manifest = dataset
     found = {s: {a.info["host"] for a in read_all(out / f"{s}.extxyz")} for s in ("train", "valid", "test")}
     check_split(found)
-    assert {s: sorted(hosts) for s, hosts in found.items()} == manifest.hosts
+    assert {s: sorted(h.split("/")[1] for h in hosts) for s, hosts in found.items()} == manifest.hosts
     assert sorted(h for hosts in manifest.hosts.values() for h in hosts) == ["a" * 12, "b" * 12, "c" * 12]
 
 
@@ -111,7 +111,7 @@ def test_the_seed_chooses_the_split() -> None:
 def test_one_host_is_all_train_and_the_card_says_so(runs: list[Path], tmp_path: Path) -> None:
     manifest = export_dataset(runs[:1], tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["README.md", "manifest.json", "train.extxyz"]
-    assert manifest.frames == {"train.extxyz": 18}
+    assert manifest.frames == {"train.extxyz": 16}
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "All records are of one host crystal" in card
     assert "--valid_fraction" in card
@@ -172,7 +172,7 @@ def test_a_lost_or_damaged_point_stops_the_export(tmp_path: Path) -> None:
 
 def test_points_come_in_the_order_of_the_summary(runs: list[Path]) -> None:
     kinds = [r.config_type for r in trusted_records(runs[0])]
-    assert kinds == ["relaxed"] * 6 + ["md_600K_0GPa"] * 6 + ["md_300K_0GPa"] * 6
+    assert kinds == ["relaxed"] * 6 + ["md_600K_0GPa"] * 5 + ["md_300K_0GPa"] * 5
 
 
 def test_a_record_without_provenance_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -201,13 +201,30 @@ def test_awkward_text_survives_the_comment_line(tmp_path: Path) -> None:
     assert "nothing" not in atoms.info
 
 
+def test_a_host_whose_hash_looks_like_a_number_stays_text(tmp_path: Path) -> None:
+    for host in ("123456789012", "12345e678901"):
+        record = make_record(host, "MgO", (12, 8), 1)
+        path = tmp_path / f"{host}.extxyz"
+        path.write_text(frame_text(record, provenance(record)))
+        assert read_all(path)[0].info["host"] == f"MgO/{host}"
+
+
 def test_the_card_says_what_a_reader_must_know(dataset: tuple[Path, DatasetManifest]) -> None:
     out, manifest = dataset
     card = (out / "README.md").read_text(encoding="utf-8")
     for needed in ("MLIP labels, not DFT", "ab" * 32, "Licence:", "mace_run_train", "relaxed", "300, 600 K"):
         assert needed in card
-    assert manifest.statistics["records"]["train"] == {"md_300K_0GPa": 6, "md_600K_0GPa": 6, "relaxed": 6}
-    assert manifest.statistics["elements"]["O"]["records"] == 36
+    assert manifest.statistics["records"]["train"] == {"md_300K_0GPa": 5, "md_600K_0GPa": 5, "relaxed": 6}
+    assert manifest.statistics["elements"]["O"]["records"] == 32
+
+
+def test_the_card_warns_where_compositions_do_not_separate_the_elements(tmp_path: Path) -> None:
+    pristine, vacancy = make_record(*MGO, 0), make_record(*MGO, 1)
+    for name, records in (("one", [pristine]), ("two", [pristine, vacancy])):
+        write_records(tmp_path / name / "relax/records.npz", records)
+        export_dataset([tmp_path / name], tmp_path / f"out-{name}")
+    warned = ["tell the elements apart" in (tmp_path / f"out-{n}/README.md").read_text() for n in ("one", "two")]
+    assert warned == [True, False]
 
 
 def run_python(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
