@@ -11,7 +11,8 @@ from ase.build import bulk
 
 from augment.errors import PotentialError
 from md.potentials import list_potentials, resolve_potential
-from md.students import student_names
+from md.quiet import quiet_loading
+from md.students import load_student, student_names
 
 
 def test_auto_takes_chgnet_for_a_host_without_a_student() -> None:
@@ -72,7 +73,28 @@ def test_listing_tells_what_loads_here_and_leaves_the_process_as_it_was() -> Non
     statuses = {status.name: status for status in list_potentials()}
     assert statuses["chgnet"].usable, statuses["chgnet"].detail
     assert statuses["emt"].usable
+    assert all(statuses[name].usable for name in student_names())
+    import torch
+
     assert "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD" not in os.environ
+    assert torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.skipif(not student_names(), reason="no student in this tree")
+def test_a_trusted_model_file_gives_the_labels_of_the_network_in_it(tmp_path: Path) -> None:
+    import torch
+
+    network, card = load_student(student_names()[0])
+    with quiet_loading():  # torch deprecates how e3nn pickles
+        torch.save(network, tmp_path / "own.model")
+    own = resolve_potential(tmp_path / "own.model", card["elements"], trust=True)
+    assert (own.kind, own.name, own.elements) == ("mace", "own.model", frozenset(card["elements"]))
+    atoms = bulk("MgO", "rocksalt", 4.3)
+    energies = [p.calculator().get_potential_energy(atoms) for p in (own, resolve_potential(student_names()[0]))]
+    assert energies[0] == pytest.approx(energies[1], abs=1e-10)
+    (tmp_path / "own.model").write_bytes(b"something else")
+    with pytest.raises(PotentialError, match="changed since it was trusted"):
+        replace(own, name="again").calculator()
 
 
 @pytest.mark.parametrize("name", ["emt", "chgnet", *student_names()])

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase.build import bulk
 from conftest import cell_of
 
 from augment.cell import DefectCell
@@ -17,8 +18,9 @@ from augment.errors import ConditionError, DataError, DefectgenError, PotentialE
 from md.environment import Environment
 from md.jobs import grid, md_all, relax_all
 from md.observables import summary
-from md.potentials import Potential
+from md.potentials import Potential, resolve_potential
 from md.relax import RelaxSettings
+from md.students import student_names
 from md.sweep import Task, sweep
 
 
@@ -180,6 +182,21 @@ def test_relaxations_and_dynamics_are_the_same_with_one_and_two_workers(
     assert responses[0] == responses[1]
     for stage in ("relax", "md"):
         assert contents(tmp_path / "1" / stage) == contents(tmp_path / "2" / stage)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["chgnet", *student_names()])
+def test_torch_potentials_give_the_same_bytes_with_one_and_two_workers(name: str, tmp_path: Path) -> None:
+    atoms = bulk("MgO", "rocksalt", 4.3, cubic=True)
+    cells = [cell_of(atoms), cell_of(atoms)]
+    cells[1].positions[0, 0] += 0.1
+    potential = resolve_potential(name)
+    points = grid(cells, [Environment(300.0)], steps=5, interval=1)
+    for workers in (1, 2):
+        relax_all(cells, potential, tmp_path / f"relax{workers}", workers=workers)
+        md_all(points, potential, tmp_path / f"md{workers}", workers=workers)
+    assert contents(tmp_path / "relax1") == contents(tmp_path / "relax2")
+    assert contents(tmp_path / "md1") == contents(tmp_path / "md2")
 
 
 def test_what_decides_an_item_decides_its_file(emt: Potential, copper: DefectCell, tmp_path: Path) -> None:
