@@ -80,8 +80,8 @@ class Bridge:
         sigma_strain: strain noise at t = 0 per component and unit of `Conditions.strain_scale`.
     """
 
-    sigma: float = 0.1
-    sigma_strain: float = 0.01
+    sigma: float = 0.04
+    sigma_strain: float = 0.005
 
     def noise(self, symmetry: CellSymmetry, strain_scale: float, rng: np.random.Generator) -> State:
         """State at t = 0: Cartesian Gaussian noise in the H-invariant space."""

@@ -39,10 +39,10 @@ class NetworkConfig:
         neighbours: typical number of neighbours, by whose root sums over messages are divided.
     """
 
-    width: int = 96
+    width: int = 72
     layers: int = 3
     cutoff: float = 5.0
-    radial: int = 16
+    radial: int = 12
     embedding: int = 24
     neighbours: float = 40.0
 
@@ -179,6 +179,7 @@ class Interaction(nn.Module):
         super().__init__()
         w = config.width
         self.norm = nn.LayerNorm(w)
+        self.norm_update = nn.LayerNorm(w)
         self.condition = nn.Linear(w, 2 * w)
         self.content = _mlp(w, w, 4 * w)
         self.filter = _mlp(edge_width, w // 2, 4 * w)
@@ -192,6 +193,7 @@ class Interaction(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """New (m, w) scalars and (m, 3, w) vectors; `edge` is basis, envelope and the two unit vectors."""
         basis, envelope, units = edge
+        v = bounded(v)
         gain, shift = self.condition(condition).chunk(2, dim=1)
         normed = self.norm(s) * (1.0 + gain) + shift
         weights = self.filter(basis) * (envelope * self.scale)[:, None]
@@ -202,11 +204,21 @@ class Interaction(nn.Module):
         vectors = vectors + units[:, 1, :, None] * along_present[:, None]
         s = s.index_add(0, batch.receivers, to_s)
         v = v.index_add(0, batch.receivers, vectors)
+        v = bounded(v)
         left, right = self.left(v), self.right(v)
         # The small constant keeps the gradient of the norm finite where symmetry makes a vector vanish.
         norms = torch.sqrt((right**2).sum(dim=1) + 1e-6)
-        a, b, c = self.update(torch.cat([s, norms], dim=1)).chunk(3, dim=1)
+        a, b, c = self.update(torch.cat([self.norm_update(s), norms], dim=1)).chunk(3, dim=1)
         return s + a + b * (left * right).sum(dim=1), v + c[:, None] * left
+
+
+def bounded(v: Tensor) -> Tensor:
+    """Vectors (m, 3, w) with their root-mean-square length over channels kept below one; short ones hardly change.
+
+    Without it the products of vectors grow from layer to layer and training diverges.
+    """
+    square: Tensor = (v**2).sum(dim=1, keepdim=True).mean(dim=2, keepdim=True)
+    return v / torch.sqrt(1.0 + square)
 
 
 class StrainHead(nn.Module):
@@ -255,7 +267,8 @@ class DisplacementNetwork(nn.Module):
         self.conditions = _mlp(Conditions.WIDTH + 7, w, w)
         self.start = nn.Linear(w, w)
         self.layers = nn.ModuleList(Interaction(config, self.basis.width) for _ in range(config.layers))
-        self.gate = _mlp(2 * w, w, w)
+        self.norm = nn.LayerNorm(w)
+        self.gate = _mlp(2 * w, w, w + 1)
         self.read = nn.Linear(w, 1, bias=False)
         self.strain = StrainHead(config, self.basis.width)
 
@@ -275,8 +288,11 @@ class DisplacementNetwork(nn.Module):
         v = self.start(s)[:, None] * (displacements / DISPLACEMENT_SCALE)[:, :, None]
         for layer in self.layers:
             s, v = layer(s, v, batch, edge, condition)
+        s, v = self.norm(s), bounded(v)
         gate = self.gate(torch.cat([s, condition], dim=1))
-        moved = self.read(gate[:, None] * v)[:, :, 0] * DISPLACEMENT_SCALE
+        # The last gate lets what is already right through, more and more so towards the end of the path.
+        passed = gate[:, -1:] * time.index_select(0, batch.graph)[:, None]
+        moved = self.read(gate[:, None, :-1] * v)[:, :, 0] * DISPLACEMENT_SCALE + passed * displacements
         atoms = (batch.markers != Marker.VACANCY).to(moved.dtype)
         scale = (batch.strain_scale * STRAIN_SCALE)[:, None, None]
         return moved * atoms[:, None], self.strain(s, v, batch, edge) * scale

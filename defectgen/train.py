@@ -58,7 +58,7 @@ class TrainSettings:
 
     steps: int = 4000
     batch: int = 8
-    rate: float = 1e-3
+    rate: float = 6e-4
     warmup: int = 100
     decay: float = 1e-3
     averaging: float = 0.998
@@ -66,7 +66,7 @@ class TrainSettings:
     subgroup: float = 0.5
     snapshots: float = 0.15
     near: float = 3.0
-    strain_weight: float = 0.1
+    strain_weight: float = 0.2
     seed: int = 0
     checkpoint: int = 200
 
@@ -264,7 +264,7 @@ def loss_of(network: DisplacementNetwork, samples: Sequence[Sample], settings: T
 
     Relaxed geometries are a function of the conditions: their displacement error counts by a pseudo-Huber norm, so that
     one atom that moves far does not hide the rest. Snapshots are a distribution, whose bridge needs the conditional
-    mean, hence squares. Atoms near the defect weigh more.
+    mean, hence squares; the strain is a function of the conditions in both. Atoms near the defect weigh more.
     """
     batch = collate([(s.case.template, s.edges, s.conditions) for s in samples])
     noisy, clean = padded_displacements(samples)
@@ -276,7 +276,7 @@ def loss_of(network: DisplacementNetwork, samples: Sequence[Sample], settings: T
     snapshot = torch.tensor([s.conditions.snapshot for s in samples])[batch.graph]
     error = torch.where(snapshot, squares, torch.sqrt(squares + 0.04) - 0.2)
     weights = torch.as_tensor(np.concatenate([node_weights(s, settings.near) for s in samples]), dtype=torch.float32)
-    strain_error = (((strained - target) / STRAIN_SCALE) ** 2).mean(dim=(1, 2))
+    strain_error = torch.sqrt((((strained - target) / STRAIN_SCALE) ** 2).sum(dim=(1, 2)) + 0.04) - 0.2
     total: Tensor = (weights * error).sum() / len(samples) + settings.strain_weight * strain_error.mean()
     return total
 

@@ -38,6 +38,7 @@ class LabelSettings:
 
     Attributes:
         image_distances: range of the smallest distance between images of a defect, drawn for a host, Å.
+        min_atoms: smallest supercell; in tiny ones symmetry lets nothing move.
         max_atoms: largest supercell; the lower end of the range is tried where the draw needs more.
         max_defects: defects of a host.
         fmax: relaxation ends when no force exceeds this, eV/Å.
@@ -55,6 +56,7 @@ class LabelSettings:
     """
 
     image_distances: tuple[float, float] = (5.0, 6.8)
+    min_atoms: int = 14
     max_atoms: int = 32
     max_defects: int = 4
     fmax: float = 0.05
@@ -127,12 +129,13 @@ def small_supercell(host: Host, settings: LabelSettings, image_distance: float) 
         SupercellError: even that has more atoms than the settings allow.
     """
     lowest = settings.image_distances[0]
+    low, high = settings.min_atoms, settings.max_atoms
     for distance in (image_distance, lowest):
         try:
-            return find_supercell(host, min_image_distance=distance, max_atoms=settings.max_atoms)
+            return find_supercell(host, min_image_distance=distance, min_atoms=low, max_atoms=high)
         except SupercellError:
             continue
-    return find_supercell(host, min_image_distance=lowest, max_atoms=settings.max_atoms, keep_point_group=False)
+    return find_supercell(host, min_image_distance=lowest, min_atoms=low, max_atoms=high, keep_point_group=False)
 
 
 def relax_host(host: Host, potential: Potential, pressure: float) -> RelaxedHost:

@@ -1,0 +1,95 @@
+"""How good the shipped generator is on hosts that it has never seen, beside simple baselines.
+
+    OMP_NUM_THREADS=1 python benchmarks/generator.py [SPLIT]
+
+Prints errors within 5 Å of the defect by kind of label, whether H holds in spglib's judgement, and seconds a structure.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import spglib
+
+from defectgen.corpus.case import Case, Label, read_cases
+from defectgen.diffusion import State
+from defectgen.evaluate import (
+    Method,
+    diffusion,
+    label_symmetry,
+    labels_of_kind,
+    mean_scores,
+    one_shot,
+    symmetric_rattle,
+    unrelaxed,
+)
+from defectgen.pretrained import load_model
+
+CORPUS = Path(__file__).parents[1] / "training" / "corpus.npz"
+KINDS = {
+    "relaxed": "relaxed, 0 GPa, full H",
+    "broken": "relaxed, 0 GPa, H = 1 (lower than with full H)",
+    "pressed": "relaxed in the host's cell at 2 to 20 GPa",
+    "mean": "thermal mean, H = 1",
+}
+SYMPREC = 1e-4
+
+
+def symmetry_holds(case: Case, label: Label, state: State) -> bool:
+    """Whether spglib finds a group whose order is a multiple of |H|."""
+    template, frame = case.template, np.eye(3) + state.strain
+    cell, numbers = template.cell @ frame, template.numbers[: template.n_atoms]
+    positions = template.positions[: template.n_atoms] @ frame + state.displacements
+    dataset = spglib.get_symmetry_dataset((cell, positions @ np.linalg.inv(cell), numbers), symprec=SYMPREC)
+    return dataset is not None and len(dataset.rotations) % label_symmetry(case, label).order == 0
+
+
+def thermal_spread(pairs: list[tuple[Case, Label]], method: Method) -> tuple[float, float]:
+    """Root-mean-square displacement of proposed and true snapshots, Å."""
+    found = np.concatenate([method(case, label).displacements for case, label in pairs])
+    true = np.concatenate([label.state.displacements for _, label in pairs])
+    return tuple(float(np.sqrt((u**2).sum(axis=1).mean())) for u in (found, true))  # type: ignore[return-value]
+
+
+def main() -> None:
+    """Print the tables."""
+    split = sys.argv[1] if len(sys.argv) > 1 else "test"
+    model, cases = load_model(), read_cases(CORPUS)
+    hosts = sorted({case.formula for case in cases if case.split == split})
+    shared = sorted({c.formula for c in cases if c.split == split} & set(model.card["hosts"]["train"]))
+    print(f"{split}: {len(hosts)} hosts ({', '.join(hosts)}); of these in training: {shared or 'none'}")
+    methods: dict[str, Method] = {
+        "unrelaxed": unrelaxed,
+        "symmetric rattle, 0.05 Å": symmetric_rattle(0.05),
+        "same network, one shot": one_shot(model),
+        "diffusion, 24 steps": diffusion(model),
+        "diffusion, 50 steps, eta 0.5": diffusion(model, steps=50, eta=0.5),
+    }
+    for kind, title in KINDS.items():
+        pairs = list(labels_of_kind(cases, split, kind))
+        if not pairs:
+            continue
+        print(f"\n{title}: {len(pairs)} labels")
+        print(f"{'':32}{'error Å':>9}{'cosine':>8}{'better':>8}{'|d vol|':>9}{'s each':>8}")
+        for name, method in methods.items():
+            start = time.perf_counter()
+            row = mean_scores(pairs, method)
+            each = (time.perf_counter() - start) / len(pairs)
+            print(
+                f"{name:32}{row['error']:9.4f}{row['cosine']:8.2f}{row['better']:8.0%}{row['strain']:9.4f}{each:8.3f}"
+            )
+        held = [symmetry_holds(c, x, methods["diffusion, 24 steps"](c, x)) for c, x in pairs]
+        print(f"H holds by spglib at {SYMPREC:g} Å: {sum(held)} of {len(held)}")
+    snapshots = list(labels_of_kind(cases, split, "snapshot"))
+    if snapshots:
+        found, true = thermal_spread(snapshots, methods["diffusion, 24 steps"])
+        print(
+            f"\nsnapshots: {len(snapshots)}, root-mean-square displacement {found:.3f} Å proposed, {true:.3f} Å in MD"
+        )
+
+
+if __name__ == "__main__":
+    main()

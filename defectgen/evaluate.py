@@ -1,0 +1,136 @@
+"""How good proposals are: errors of generated geometries against labels, near the defect, beside simple baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from augment import CellSymmetry
+from augment.cell import FloatArray
+from defectgen.corpus.case import Case, Label
+from defectgen.diffusion import State, project
+from defectgen.pretrained import Model
+from defectgen.representation import Conditions
+from defectgen.sample import predictor, sample_seed
+from defectgen.train import subgroup
+
+NEAR = 5.0
+"""Å; errors are averaged over atoms within this distance of the defect, where something happens."""
+
+Method = Callable[[Case, Label], State]
+"""A way to propose the geometry of a label, told only its conditions and subgroup."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Error of one proposal.
+
+    Attributes:
+        error: mean length of the displacement error within `NEAR` of the defect, Å.
+        size: mean length of the label's displacements there, which is the error of not moving at all, Å.
+        cosine: between proposed and true displacements there; NaN where one of them vanishes.
+        strain: error of the relative volume change, trace of the strain.
+    """
+
+    error: float
+    size: float
+    cosine: float
+    strain: float
+
+
+def label_symmetry(case: Case, label: Label) -> CellSymmetry:
+    """H that a label is asked with: none where it is broken or hot, else the full stabilizer."""
+    whole = not (label.broken or label.snapshot)
+    return case.symmetry if whole else subgroup(case.symmetry, [])
+
+
+def conditions_of(case: Case, label: Label) -> Conditions:
+    """Conditions that a label was made under."""
+    order = label_symmetry(case, label).order
+    return Conditions(label.temperature, label.pressure, order, case.symmetry.order, label.snapshot)
+
+
+def score(case: Case, label: Label, proposal: State) -> Score:
+    """Compare a proposal with a label; both are taken without rigid translation."""
+    near = case.template.defect_distance[: case.template.n_atoms] < NEAR
+    none = subgroup(case.symmetry, [])
+    found, true = (project(s, none).displacements[near] for s in (proposal, label.state))
+    lengths = np.linalg.norm(found) * np.linalg.norm(true)
+    # Below a hundredth of an Å in all there is no direction to compare.
+    cosine = float((found * true).sum() / lengths) if lengths > 1e-4 else np.nan  # noqa: PLR2004
+    return Score(
+        float(np.linalg.norm(found - true, axis=1).mean()),
+        float(np.linalg.norm(true, axis=1).mean()),
+        cosine,
+        abs(float(np.trace(proposal.strain - label.state.strain))),
+    )
+
+
+def diffusion(model: Model, *, steps: int = 24, seed: int = 0, eta: float = 0.0, guidance: float = 1.0) -> Method:
+    """The generative model."""
+
+    def propose(case: Case, label: Label) -> State:
+        symmetry, conditions = label_symmetry(case, label), conditions_of(case, label)
+        predict = predictor(model, case.template, conditions, guidance)
+        rng = np.random.default_rng(sample_seed(seed, case.template.key, symmetry.symbol, 0))
+        return model.bridge.sample(predict, symmetry, conditions.strain_scale, rng, steps=steps, eta=eta)
+
+    return propose
+
+
+def one_shot(model: Model) -> Method:
+    """The same network asked once, at t = 0 and without noise: a regressor."""
+
+    def propose(case: Case, label: Label) -> State:
+        start = State(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
+        clean = predictor(model, case.template, conditions_of(case, label))(start, 0.0)
+        return project(clean, label_symmetry(case, label))
+
+    return propose
+
+
+def unrelaxed(_case: Case, label: Label) -> State:
+    """Nothing moves."""
+    return State(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
+
+
+def symmetric_rattle(sigma: float, seed: int = 0) -> Method:
+    """Random displacements of `sigma` (Å per component) that keep H."""
+
+    def propose(case: Case, label: Label) -> State:
+        rng = np.random.default_rng(sample_seed(seed, case.template.key, "rattle", 0))
+        noise: FloatArray = rng.normal(scale=sigma, size=label.state.displacements.shape)
+        return project(State(noise, np.zeros((3, 3))), label_symmetry(case, label))
+
+    return propose
+
+
+def labels_of_kind(cases: Sequence[Case], split: str, kind: str) -> Iterator[tuple[Case, Label]]:
+    """Labels of a split: `relaxed`, `broken`, `pressed` (relaxed under pressure), `mean` (thermal) or `snapshot`."""
+    for case in cases:
+        for label in case.labels:
+            if case.split == split and _kind(label) == kind:
+                yield case, label
+
+
+def _kind(label: Label) -> str:
+    if label.temperature > 0:
+        return "snapshot" if label.snapshot else "mean"
+    if label.pressure != 0:
+        return "pressed"
+    return "broken" if label.broken else "relaxed"
+
+
+def mean_scores(pairs: Sequence[tuple[Case, Label]], method: Method) -> Mapping[str, float]:
+    """Means over labels: `error`, `size` (Å), `cosine`, `strain`, `better` (share of labels nearer than unrelaxed)."""
+    scores = [score(case, label, method(case, label)) for case, label in pairs]
+    cosines = np.array([s.cosine for s in scores])
+    return {
+        "error": float(np.mean([s.error for s in scores])),
+        "size": float(np.mean([s.size for s in scores])),
+        "cosine": float(np.nanmean(cosines)) if np.isfinite(cosines).any() else float("nan"),
+        "strain": float(np.mean([s.strain for s in scores])),
+        "better": float(np.mean([s.error < s.size for s in scores])),
+    }

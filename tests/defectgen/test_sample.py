@@ -1,0 +1,232 @@
+"""What was asked is what comes out: constraints, symmetry, seeds and conditions; weights cannot be tampered with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from augment import Defect, find_supercell, point_defects, read_host
+from augment.errors import ConditionError, DataError, DefectgenError, SettingsError
+from defectgen.diffusion import Bridge, State, apply_state, residual
+from defectgen.network import NetworkConfig, fresh_network
+from defectgen.pretrained import load_model, save_model
+from defectgen.sample import Request, find_subgroup, generate, without_overlap
+
+SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
+
+
+@pytest.fixture(scope="module")
+def host():
+    return read_host("examples/hosts/MgO.cif")
+
+
+@pytest.fixture(scope="module")
+def defects(host):
+    supercell = find_supercell(host, min_image_distance=5.5)
+    return point_defects(supercell, dopants=["Al"])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """An untrained network: what holds for it holds by construction."""
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(path, fresh_network(SMALL, seed=0), Bridge(), {"elements": ["Mg", "O"]})
+    return load_model(str(path))
+
+
+def state_of(defect: Defect, cell) -> State:
+    ideal = defect.cell()
+    frame = np.linalg.solve(ideal.cell, cell.cell)
+    return State(cell.positions - ideal.positions @ frame, frame - np.eye(3))
+
+
+def test_species_counts_sites_and_cell_are_those_of_the_defect(defects, model):
+    for defect, cell in zip(defects, generate(defects, model=model, steps=2), strict=True):
+        ideal = defect.cell()
+        assert (cell.numbers == ideal.numbers).all()
+        assert (cell.sites == ideal.sites).all()
+        assert (cell.cell == ideal.cell).all()
+        assert (cell.key, cell.name, cell.charge) == (defect.key, defect.name, defect.charge)
+        assert abs(cell.positions - ideal.positions).max() > 0 or defect.symmetry().order == 48
+
+
+def test_every_subgroup_asked_for_is_kept(defects, model):
+    from spglib import get_symmetry_dataset
+
+    defect = next(d for d in defects if d.name == "v_O")
+    for symmetry in defect.subgroups()[::5]:
+        request = {"subgroup": symmetry.symbol, "temperature": 500.0, "pressure": 10.0}
+        cell = generate([defect], model=model, steps=2, **request)[0]
+        kept = find_subgroup(defect, Request(**request))
+        state = state_of(defect, cell)
+        assert residual(state, kept) < 1e-9
+        scaled = cell.to_ase().get_scaled_positions()
+        found = get_symmetry_dataset((cell.cell, scaled, cell.numbers), symprec=1e-5)
+        assert len(found.rotations) % kept.order == 0
+
+
+def test_without_symmetry_the_full_group_is_lost(defects, model):
+    """Negative control of the test above."""
+    defect = next(d for d in defects if d.name == "v_O")
+    cell = generate([defect], model=model, steps=3, subgroup="1")[0]
+    assert residual(state_of(defect, cell), defect.symmetry()) > 1e-4
+
+
+def test_same_seed_same_bytes_whatever_else_is_asked_for(defects, model):
+    together = generate(defects[:4], model=model, n=2, steps=3, subgroup="1", seed=7)
+    alone = generate(defects[2:3], model=model, n=2, steps=3, subgroup="1", seed=7)
+    reverse = generate(defects[3::-1], model=model, n=1, steps=3, subgroup="1", seed=7)
+    for a, b in zip([*alone, reverse[1]], [*together[4:6], together[4]], strict=True):
+        assert a.positions.tobytes() == b.positions.tobytes()
+        assert {**a.info, "elapsed": 0} == {**b.info, "elapsed": 0}
+    other = generate(defects[2:3], model=model, steps=3, subgroup="1", seed=8)[0]
+    assert abs(other.positions - alone[0].positions).max() > 1e-4
+    assert abs(alone[0].positions - alone[1].positions).max() > 1e-4
+
+
+def test_the_number_of_threads_does_not_matter(defects, model):
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            results.append(generate(defects[:1], model=model, steps=3, subgroup="1")[0].positions.tobytes())
+    finally:
+        torch.set_num_threads(before)
+    assert results[0] == results[1]
+
+
+def test_the_default_dtype_of_other_packages_does_not_matter(defects, model):
+    expected = generate(defects[:1], model=model, steps=3, subgroup="1")[0].positions
+    default = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        found = generate(defects[:1], model=model, steps=3, subgroup="1")[0].positions
+    finally:
+        torch.set_default_dtype(default)
+    assert expected.tobytes() == found.tobytes()
+
+
+def test_defect_cells_are_generated_as_their_defects(defects, host, model):
+    direct = generate(defects[:2], model=model, steps=2)
+    again = generate([d.cell() for d in defects[:2]], host=host, model=model, steps=2)
+    assert [c.positions.tobytes() for c in direct] == [c.positions.tobytes() for c in again]
+    with pytest.raises(ConditionError, match="give its host"):
+        generate([defects[0].cell()], model=model)
+
+
+def test_conditions_are_written_down(defects, model):
+    cell = generate(defects[:1], model=model, steps=2, temperature=900, pressure=5, seed=3)[0]
+    info = cell.info
+    assert (info["temperature"], info["pressure"], info["seed"], info["sample"]) == (900, 5, 3, 0)
+    assert (info["defect_key"], info["subgroup"]) == (defects[0].key, defects[0].symmetry().symbol)
+    assert info["elapsed"] > 0
+    assert info["model_sha256"] == model.sha256
+
+
+def test_pressure_strains_the_cell_and_the_reference_is_not_strained(defects, model):
+    relaxed, pressed = (generate(defects[:1], model=model, steps=2, pressure=p)[0] for p in (0.0, 10.0))
+    assert (relaxed.cell == defects[0].cell().cell).all()
+    assert abs(pressed.cell - relaxed.cell).max() > 1e-6
+
+
+def test_elements_without_training_data_are_named(defects, model):
+    cells = {c.name: c for c in generate(defects, model=model, steps=1)}
+    assert cells["Al_Mg"].info["extrapolates"] == ["Al"]
+    assert cells["v_O"].info["extrapolates"] == []
+
+
+def test_guidance_zero_forgets_the_subgroup_but_not_its_constraint(defects, model):
+    defect = defects[0]
+    plain, guided = (generate([defect], model=model, steps=3, guidance=g)[0] for g in (1.0, 3.0))
+    assert abs(plain.positions - guided.positions).max() > 0
+    assert residual(state_of(defect, guided), defect.symmetry()) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"temperature": -1.0}, "between 0"),
+        ({"temperature": float("nan")}, "between 0"),
+        ({"pressure": 1e4}, "beyond"),
+        ({"snapshot": True}, "above 0 K"),
+        ({"n": 0}, "give n"),
+        ({"steps": 0}, "give n"),
+        ({"subgroup": "6/mmm"}, "choose full or one of m-3m"),
+        ({"model": "nonesuch"}, "no model 'nonesuch'"),
+    ],
+)
+def test_impossible_requests_get_one_clear_error(defects, model, asked, message):
+    with pytest.raises(DefectgenError, match=message) as error:
+        generate(defects[:1], **{"model": model, **asked})
+    assert "\n" not in str(error.value)
+
+
+def test_a_subgroup_may_be_named_by_schoenflies(defects):
+    by_name = find_subgroup(defects[0], Request(subgroup="C3v"))
+    assert by_name.symbol == "3m"
+
+
+def test_overlapping_atoms_are_pulled_back_and_it_is_said(defects):
+    ideal = defects[0].cell()
+    crash = np.zeros((len(ideal), 3))
+    crash[0] = ideal.positions[1] - ideal.positions[0]
+    safe, factor = without_overlap(ideal, State(crash, np.zeros((3, 3))))
+    assert 0 <= factor < 1
+    cell = apply_state(ideal, safe)
+    distances = cell.to_ase().get_all_distances(mic=True)
+    assert distances[np.triu_indices(len(ideal), 1)].min() > 1.0
+    calm = State(0.01 * crash, np.zeros((3, 3)))
+    assert without_overlap(ideal, calm)[1] == 1.0
+
+
+def test_weights_survive_a_round_trip_and_tampering_is_refused(tmp_path):
+    network = fresh_network(SMALL, seed=5)
+    path = tmp_path / "a.safetensors"
+    save_model(path, network, Bridge(sigma=0.2), {"elements": ["O"]})
+    loaded = load_model(str(path))
+    state = network.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in loaded.network.state_dict().items())
+    assert loaded.bridge == Bridge(sigma=0.2)
+    assert loaded.network.config == SMALL
+
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match="SHA-256"):
+        load_model(str(path))
+
+
+@pytest.mark.parametrize("damage", ["missing", "no json", "another format", "no elements", "another network"])
+def test_a_damaged_card_is_refused(tmp_path, damage):
+    path = tmp_path / "a.safetensors"
+    save_model(path, fresh_network(SMALL, seed=5), Bridge(), {"elements": ["O"]})
+    card_path = path.with_suffix(".json")
+    card = json.loads(card_path.read_text())
+    match damage:
+        case "missing":
+            card_path.unlink()
+        case "no json":
+            card_path.write_text("{")
+        case "another format":
+            card_path.write_text(json.dumps({**card, "format": 99}))
+        case "no elements":
+            card_path.write_text(json.dumps({k: v for k, v in card.items() if k != "elements"}))
+        case _:
+            card["network"]["width"] = 8
+            card_path.write_text(json.dumps(card))
+    with pytest.raises(DataError):
+        load_model(str(path))
+
+
+def test_a_card_must_name_the_elements(tmp_path):
+    with pytest.raises(SettingsError, match="elements"):
+        save_model(tmp_path / "a.safetensors", fresh_network(SMALL, seed=5), Bridge(), {})
+
+
+def test_a_request_is_checked_once_made():
+    assert replace(Request(), temperature=300.0, snapshot=True).snapshot
