@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 
 import numpy as np
 
@@ -37,16 +38,19 @@ def similar_dopants(elements: tuple[str, ...]) -> list[tuple[str, str]]:
     return pairs
 
 
-def choose_defects(supercell: Supercell, rng: np.random.Generator, extra: float = 0.5) -> list[Defect]:
+def choose_defects(
+    supercell: Supercell, rng: np.random.Generator, known: Collection[str] = DOPANTS, extra: float = 0.5
+) -> list[Defect]:
     """Up to two vacancies, a substitution and an interstitial, and sometimes one more substitution and an antisite.
 
     Args:
         supercell: where the defects are put.
         rng: decides; the same state gives the same defects.
+        known: elements that may be doped with, those of the teacher.
         extra: probability of each optional defect.
     """
     chosen = _some(point_defects(supercell, kinds=["vacancy"]), rng, 2)
-    substitutions = _substitutions(supercell, rng)
+    substitutions = _substitutions(supercell, rng, known)
     interstitials = point_defects(supercell, kinds=["interstitial"], max_voids=MAX_VOID_ORBITS)
     chosen += substitutions[:1] + _some(interstitials, rng, 1)
     if rng.random() < extra:
@@ -56,9 +60,9 @@ def choose_defects(supercell: Supercell, rng: np.random.Generator, extra: float 
     return chosen
 
 
-def _substitutions(supercell: Supercell, rng: np.random.Generator) -> list[Defect]:
+def _substitutions(supercell: Supercell, rng: np.random.Generator, known: Collection[str]) -> list[Defect]:
     """Two substitutions of like elements, or fewer where there are none."""
-    pairs = similar_dopants(supercell.host.elements)
+    pairs = [pair for pair in similar_dopants(supercell.host.elements) if pair[0] in known]
     chosen: list[Defect] = []
     for index in rng.permutation(len(pairs))[:2]:
         dopant, own = pairs[int(index)]

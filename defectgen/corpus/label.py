@@ -105,7 +105,7 @@ def label_host(
     rng = np.random.default_rng(seed)
     relaxed = relax_host(host, potential, float(rng.uniform(*settings.pressures)))
     supercell = small_supercell(relaxed.host, settings, float(rng.uniform(*settings.image_distances)))
-    defects = choose_defects(supercell, rng)[: settings.max_defects]
+    defects = choose_defects(supercell, rng, potential.elements)[: settings.max_defects]
     hot = int(rng.integers(len(defects))) if rng.random() < settings.dynamics_share else -1
     cases = []
     for index, defect in enumerate(defects):
@@ -272,12 +272,12 @@ def run_nvt(
     """
     from ase import units
     from ase.md.langevin import Langevin
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
     atoms = cell.to_ase()
     atoms.calc = potential.calculator()
     static = -float(atoms.get_stress()[:3].mean()) / GPA
-    MaxwellBoltzmannDistribution(atoms, temperature_K=2.0 * temperature, rng=rng)
+    spread = np.sqrt(2.0 * BOLTZMANN * temperature * atoms.get_masses())
+    atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * spread[:, None])
     thermostat = Langevin(
         atoms, settings.timestep * units.fs, temperature_K=temperature, friction=0.02 / units.fs, rng=rng, fixcm=False
     )
