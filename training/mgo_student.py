@@ -135,7 +135,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "student", help="working folder")
     parser.add_argument("--relabel", action="store_true", help="make cells and labels again")
     parser.add_argument("--workers", type=int, default=2, help="processes that label")
-    parser.add_argument("--epochs", type=int, default=60, help="of training")
+    parser.add_argument("--epochs", type=int, default=40, help="of training")
     parser.add_argument("--quick", action="store_true", help="rehearse on a few cells")
     return parser.parse_args()
 
