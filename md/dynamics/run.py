@@ -15,6 +15,10 @@ from md.guards import Divergence, Evaluator
 from md.potentials import Potential
 from md.quiet import one_torch_thread
 
+EQUIPARTITION = 2.0
+"""A thermostatted run starts from a relaxed cell at twice its temperature: half of it becomes potential energy within
+a vibration, where a start at the temperature itself would spend most of a short run warming up again."""
+
 
 def run_point(point: MdPoint, cell: DefectCell, potential: Potential) -> Response:
     """Run molecular dynamics of `cell` as `point` says; the same arguments give the same trajectory.
@@ -44,7 +48,8 @@ def _integrate(point: MdPoint, cell: DefectCell, potential: Potential, recorder:
 
     velocity_rng, thermostat_rng = np.random.default_rng(point.seed).spawn(2)
     masses = atomic_masses[cell.numbers]
-    velocities = thermal_velocities(masses, point.environment.temperature, velocity_rng)
+    start = point.environment.temperature * (1 if point.environment.ensemble == "nve" else EQUIPARTITION)
+    velocities = thermal_velocities(masses, start, velocity_rng)
     evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume)
     try:
         if point.engine == "ase":
