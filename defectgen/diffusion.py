@@ -103,22 +103,35 @@ class Bridge:
         *,
         steps: int = 24,
         eta: float = 0.0,
+        spread: float = 1.0,
     ) -> State:
         """Go from noise to a clean state in `steps` steps; every state on the way is projected onto H.
+
+        Args:
+            predict: the network.
+            symmetry: H.
+            strain_scale: see `Conditions.strain_scale`.
+            rng: of the noise.
+            steps: more are more exact.
+            eta: share of the noise that is drawn anew at each step.
+            spread: scale of the noise. 1 samples what was learnt; 0 starts from the ideal cell, the noise's mode, and
+                gives one best guess.
 
         Raises:
             ConditionError: steps < 1 or eta outside [0, 1].
             SymmetryError: the permutations and rotations of H are inconsistent, so that projecting leaves a residual.
         """
-        if steps < 1 or not 0.0 <= eta <= 1.0:
-            raise ConditionError(f"steps = {steps}, eta = {eta}: at least one step and 0 <= eta <= 1 are needed")
+        if steps < 1 or not 0.0 <= eta <= 1.0 or not spread >= 0.0:
+            raise ConditionError(
+                f"steps = {steps}, eta = {eta}, spread = {spread}: steps >= 1, 0 <= eta <= 1 and spread >= 0 are needed"
+            )
         times = np.linspace(0.0, 1.0, steps + 1)
-        state = self.noise(symmetry, strain_scale, rng)
+        state = self.noise(symmetry, strain_scale, rng).scaled(spread)
         for now, then in pairwise(times):
             clean = project(predict(state, float(now)), symmetry)
             implied = (state - clean.scaled(now)).scaled(1.0 / (1.0 - now))
             if eta > 0.0:
-                fresh = self.noise(symmetry, strain_scale, rng)
+                fresh = self.noise(symmetry, strain_scale, rng).scaled(spread)
                 implied = implied.scaled(np.sqrt(1.0 - eta**2)) + fresh.scaled(eta)
             state = project(clean.scaled(then) + implied.scaled(1.0 - then), symmetry)
             self._check(state, symmetry)

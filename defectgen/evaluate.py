@@ -68,14 +68,16 @@ def score(case: Case, label: Label, proposal: State) -> Score:
     )
 
 
-def diffusion(model: Model, *, steps: int = 24, seed: int = 0, eta: float = 0.0, guidance: float = 1.0) -> Method:
+def diffusion(
+    model: Model, *, steps: int = 24, seed: int = 0, eta: float = 0.0, guidance: float = 1.0, spread: float = 1.0
+) -> Method:
     """The generative model."""
 
     def propose(case: Case, label: Label) -> State:
         symmetry, conditions = label_symmetry(case, label), conditions_of(case, label)
         predict = predictor(model, case.template, conditions, guidance)
         rng = np.random.default_rng(sample_seed(seed, case.template.key, symmetry.symbol, 0))
-        return model.bridge.sample(predict, symmetry, conditions.strain_scale, rng, steps=steps, eta=eta)
+        return model.bridge.sample(predict, symmetry, conditions.strain_scale, rng, steps=steps, eta=eta, spread=spread)
 
     return propose
 

@@ -27,6 +27,8 @@ OVERLAP = 0.6
 
 MAX_TEMPERATURE = 5000.0
 MAX_PRESSURE = 500.0
+MAX_SPREAD = 10.0
+MAX_GUIDANCE = 10.0
 _SHRINKS = 6
 
 
@@ -45,6 +47,8 @@ class Request:
         steps: of the sampler.
         eta: share of the noise that is drawn anew at each step; 0 follows the deterministic flow.
         guidance: weight of the conditions; 1 is what was learnt, more exaggerates them, 0 ignores them.
+        spread: scale of the noise; 0 gives the best guess, 1 a draw from what was learnt. By default the first relaxed
+            structure of a defect is the best guess, and all others and all snapshots are draws.
     """
 
     subgroup: str | None = None
@@ -56,6 +60,7 @@ class Request:
     steps: int = 24
     eta: float = 0.0
     guidance: float = 1.0
+    spread: float | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.temperature <= MAX_TEMPERATURE:
@@ -64,10 +69,20 @@ class Request:
             raise ConditionError(f"pressure {self.pressure} GPa is beyond ±{MAX_PRESSURE:.0f} GPa")
         if self.snapshot and self.temperature == 0.0:
             raise ConditionError("a snapshot needs a temperature above 0 K; leave it out for the relaxed structure")
-        if self.n < 1 or self.steps < 1 or not 0.0 <= self.eta <= 1.0:
+        if self.n < 1 or self.steps < 1:
+            raise ConditionError(f"n = {self.n}, steps = {self.steps}: give at least one structure and one step")
+        if not (0.0 <= self.eta <= 1.0 and (self.spread is None or 0.0 <= self.spread <= MAX_SPREAD)):
             raise ConditionError(
-                f"n = {self.n}, steps = {self.steps}, eta = {self.eta}: give n, steps >= 1 and 0 <= eta <= 1"
+                f"eta = {self.eta}, spread = {self.spread}: eta is from 0 to 1, spread from 0 to {MAX_SPREAD:g}"
             )
+        if not abs(self.guidance) <= MAX_GUIDANCE:
+            raise ConditionError(f"guidance {self.guidance} is not between -{MAX_GUIDANCE:g} and {MAX_GUIDANCE:g}")
+
+    def spread_of(self, index: int) -> float:
+        """Scale of the noise of one sample."""
+        if self.spread is not None:
+            return self.spread
+        return 0.0 if index == 0 and not self.snapshot else 1.0
 
 
 def generate(
@@ -148,11 +163,17 @@ def _samples(defect: Defect, symmetry: CellSymmetry, model: Model, request: Requ
         rng = np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, index))
         with one_torch_thread(wanted=True):
             state = model.bridge.sample(
-                predict, symmetry, conditions.strain_scale, rng, steps=request.steps, eta=request.eta
+                predict,
+                symmetry,
+                conditions.strain_scale,
+                rng,
+                steps=request.steps,
+                eta=request.eta,
+                spread=request.spread_of(index),
             )
         safe, factor = without_overlap(ideal, state)
         cell = apply_state(ideal, safe)
-        own = {"sample": index, "elapsed": round(time.perf_counter() - began, 4)}
+        own = {"sample": index, "spread": request.spread_of(index), "elapsed": round(time.perf_counter() - began, 4)}
         if factor < 1.0:
             own["shrunk"] = factor
         yield cell.with_geometry(cell.positions, cell.cell, **info, **own)

@@ -95,7 +95,7 @@ def test_a_group_that_is_none_is_noticed():
         Bridge().sample(lambda x, _t: x, fake, 0.0, np.random.default_rng(0), steps=3)
 
 
-@pytest.mark.parametrize("bad", [{"steps": 0}, {"eta": -0.1}, {"eta": 1.5}])
+@pytest.mark.parametrize("bad", [{"steps": 0}, {"eta": -0.1}, {"eta": 1.5}, {"spread": -1.0}])
 def test_impossible_settings_are_refused(symmetry, bad):
     with pytest.raises(ConditionError, match="eta"):
         Bridge().sample(lambda x, _t: x, symmetry, 0.0, np.random.default_rng(0), **bad)

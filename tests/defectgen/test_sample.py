@@ -45,7 +45,7 @@ def state_of(defect: Defect, cell) -> State:
 
 
 def test_species_counts_sites_and_cell_are_those_of_the_defect(defects, model):
-    for defect, cell in zip(defects, generate(defects, model=model, steps=2), strict=True):
+    for defect, cell in zip(defects, generate(defects, model=model, steps=2, spread=1.0), strict=True):
         ideal = defect.cell()
         assert (cell.numbers == ideal.numbers).all()
         assert (cell.sites == ideal.sites).all()
@@ -59,7 +59,7 @@ def test_every_subgroup_asked_for_is_kept(defects, model):
 
     defect = next(d for d in defects if d.name == "v_O")
     for symmetry in defect.subgroups()[::5]:
-        request = {"subgroup": symmetry.symbol, "temperature": 500.0, "pressure": 10.0}
+        request = {"subgroup": symmetry.symbol, "temperature": 500.0, "pressure": 10.0, "spread": 1.0}
         cell = generate([defect], model=model, steps=2, **request)[0]
         kept = find_subgroup(defect, Request(**request))
         state = state_of(defect, cell)
@@ -72,7 +72,7 @@ def test_every_subgroup_asked_for_is_kept(defects, model):
 def test_without_symmetry_the_full_group_is_lost(defects, model):
     """Negative control of the test above."""
     defect = next(d for d in defects if d.name == "v_O")
-    cell = generate([defect], model=model, steps=3, subgroup="1")[0]
+    cell = generate([defect], model=model, steps=3, subgroup="1", spread=1.0)[0]
     assert residual(state_of(defect, cell), defect.symmetry()) > 1e-4
 
 
@@ -83,9 +83,18 @@ def test_same_seed_same_bytes_whatever_else_is_asked_for(defects, model):
     for a, b in zip([*alone, reverse[1]], [*together[4:6], together[4]], strict=True):
         assert a.positions.tobytes() == b.positions.tobytes()
         assert {**a.info, "elapsed": 0} == {**b.info, "elapsed": 0}
-    other = generate(defects[2:3], model=model, steps=3, subgroup="1", seed=8)[0]
-    assert abs(other.positions - alone[0].positions).max() > 1e-4
+    other = generate(defects[2:3], model=model, n=2, steps=3, subgroup="1", seed=8)
+    assert abs(other[1].positions - alone[1].positions).max() > 1e-4
     assert abs(alone[0].positions - alone[1].positions).max() > 1e-4
+
+
+def test_the_best_guess_needs_no_seed_and_draws_do(defects, model):
+    guesses = [generate(defects[:1], model=model, steps=2, seed=s)[0] for s in (1, 2)]
+    draws = [generate(defects[:1], model=model, steps=2, seed=s, spread=1.0, subgroup="1")[0] for s in (1, 2)]
+    assert guesses[0].positions.tobytes() == guesses[1].positions.tobytes()
+    assert draws[0].positions.tobytes() != draws[1].positions.tobytes()
+    assert (guesses[0].info["spread"], draws[0].info["spread"]) == (0.0, 1.0)
+    assert generate(defects[:1], model=model, steps=1, temperature=300, snapshot=True)[0].info["spread"] == 1.0
 
 
 def test_the_number_of_threads_does_not_matter(defects, model):
@@ -94,7 +103,8 @@ def test_the_number_of_threads_does_not_matter(defects, model):
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            results.append(generate(defects[:1], model=model, steps=3, subgroup="1")[0].positions.tobytes())
+            cell = generate(defects[:1], model=model, steps=3, subgroup="1", spread=1.0)[0]
+            results.append(cell.positions.tobytes())
     finally:
         torch.set_num_threads(before)
     assert results[0] == results[1]
@@ -154,8 +164,11 @@ def test_guidance_zero_forgets_the_subgroup_but_not_its_constraint(defects, mode
         ({"temperature": float("nan")}, "between 0"),
         ({"pressure": 1e4}, "beyond"),
         ({"snapshot": True}, "above 0 K"),
-        ({"n": 0}, "give n"),
-        ({"steps": 0}, "give n"),
+        ({"n": 0}, "at least one"),
+        ({"steps": 0}, "at least one"),
+        ({"eta": 2.0}, "eta is from 0 to 1"),
+        ({"spread": -1.0}, "spread from 0"),
+        ({"guidance": float("nan")}, "guidance"),
         ({"subgroup": "6/mmm"}, "choose full or one of m-3m"),
         ({"model": "nonesuch"}, "no model 'nonesuch'"),
     ],
