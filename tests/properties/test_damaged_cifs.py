@@ -1,0 +1,115 @@
+"""A CIF damaged at random gives a structure or one CifError, soon, and never another exception or a warning."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pytest
+
+from augment.cif import read_structure
+from augment.errors import CifError
+from tests.augment.crystals import HOSTS
+
+TEXTS = [path.read_bytes() for path in sorted(HOSTS.glob("*.cif"))]
+TOKENS = (
+    b"?",
+    b".",
+    b"nan",
+    b"inf",
+    b"-1",
+    b"1e99",
+    b"'",
+    b"loop_",
+    b"0",
+    b"abc",
+    b"1/3",
+    b"#",
+    b";",
+    b"9" * 30,
+    b"data_y",
+)
+
+
+def truncated(text, rng):
+    return text[: rng.integers(len(text))]
+
+
+def with_flipped_bytes(text, rng):
+    flipped = bytearray(text)
+    for place in rng.integers(len(text), size=rng.integers(1, 6)):
+        flipped[place] = rng.integers(256)
+    return bytes(flipped)
+
+
+def without_some_lines(text, rng):
+    lines = text.split(b"\n")
+    gone = set(rng.integers(len(lines), size=3).tolist())
+    return b"\n".join(line for k, line in enumerate(lines) if k not in gone)
+
+
+def with_lines_swapped(text, rng):
+    lines = text.split(b"\n")
+    i, j = rng.integers(len(lines), size=2)
+    lines[i], lines[j] = lines[j], lines[i]
+    return b"\n".join(lines)
+
+
+def with_a_line_repeated(text, rng):
+    lines = text.split(b"\n")
+    lines.insert(rng.integers(len(lines)), lines[rng.integers(len(lines))])
+    return b"\n".join(lines)
+
+
+def with_a_strange_word(text, rng):
+    lines = text.split(b"\n")
+    place = rng.integers(len(lines))
+    words = lines[place].split() or [b""]
+    words[rng.integers(len(words))] = TOKENS[rng.integers(len(TOKENS))]
+    lines[place] = b" ".join(words)
+    return b"\n".join(lines)
+
+
+DAMAGES = (
+    truncated,
+    with_flipped_bytes,
+    without_some_lines,
+    with_lines_swapped,
+    with_a_line_repeated,
+    with_a_strange_word,
+)
+
+
+def read_many(path, seed: int, count: int) -> list[str]:
+    """Outcome of each damaged file; an alarm ends what takes too long."""
+
+    def too_long(*_) -> None:
+        raise TimeoutError
+
+    rng, outcomes = np.random.default_rng(seed), []
+    previous = signal.signal(signal.SIGALRM, too_long)
+    try:
+        for _ in range(count):
+            path.write_bytes(DAMAGES[rng.integers(len(DAMAGES))](TEXTS[rng.integers(len(TEXTS))], rng))
+            signal.alarm(30)  # 5 s of one core, and room for a busy machine
+            try:
+                structure = read_structure(path)
+                assert len(structure) > 0
+                outcomes.append("structure")
+            except CifError as error:
+                outcomes.append("refused" if str(error).startswith(str(path)) else str(error))
+            signal.alarm(0)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+    return outcomes
+
+
+def test_two_hundred_damaged_files(tmp_path) -> None:
+    outcomes = read_many(tmp_path / "host.cif", seed=1, count=200)
+    assert {"structure", "refused"} == set(outcomes), "some damage is harmless, some is not"
+
+
+@pytest.mark.slow
+def test_thousands_of_damaged_files(tmp_path) -> None:
+    assert {"structure", "refused"} == set(read_many(tmp_path / "host.cif", seed=2, count=5000))
