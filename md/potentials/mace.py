@@ -25,9 +25,7 @@ def describe_student(name: str) -> Potential:
 
     card = student_card(name)
     elements = frozenset(str(symbol) for symbol in card["elements"])
-    return Potential(
-        name, "student", elements, "float64", str(card["weights"]["sha256"]), f"defectgen student {name}"
-    )
+    return Potential(name, "student", elements, "float64", str(card["weights"]["sha256"]), f"defectgen student {name}")
 
 
 def student_calculator(name: str) -> Any:
@@ -68,9 +66,7 @@ def model_calculator(path: Path, sha256: str) -> Any:
     """
     content = _read_model(path)
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise PotentialError(
-            f"{path}: the model changed since it was trusted; start again with the file as it is"
-        )
+        raise PotentialError(f"{path}: the model changed since it was trusted; start again with the file as it is")
     return _calculator(_unpickle(content, path))
 
 

@@ -56,9 +56,7 @@ def _status(name: str, describe: Callable[[], Potential]) -> PotentialStatus:
         potential.calculator()
     except (DefectgenError, ImportError) as error:
         return PotentialStatus(name, usable=False, detail=str(error))
-    return PotentialStatus(
-        name, usable=True, detail=f"{potential.source}; {potential.precision}; {potential.coverage}"
-    )
+    return PotentialStatus(name, usable=True, detail=f"{potential.source}; {potential.precision}; {potential.coverage}")
 
 
 def _resolve_auto(symbols: frozenset[str]) -> Potential:
@@ -86,9 +84,7 @@ def _resolve_named(spec: str, *, trust: bool) -> Potential:
     path = Path(spec).expanduser()
     if not path.is_file():
         known = ", ".join([AUTO, "chgnet", *student_names(), "emt"])
-        raise PotentialError(
-            f"no potential named {spec!r} and no such file; use one of {known}, or a MACE model file"
-        )
+        raise PotentialError(f"no potential named {spec!r} and no such file; use one of {known}, or a MACE model file")
     if not trust:
         raise PotentialError(
             f"{path}: a MACE model file is a Python pickle and can run any code when it is loaded; "
