@@ -57,6 +57,7 @@ class Batch:
 
     Attributes:
         numbers, host_numbers, markers, wyckoff: (m,) indices of embeddings.
+        known: (m, 2) 0 where the learnt embedding of the element, of the host's element, is hidden; else 1.
         scalars: (m, 3) log site-symmetry order, log multiplicity, closeness to the defect.
         graph: (m,) graph of each node.
         senders, receivers: (e,) nodes.
@@ -70,6 +71,7 @@ class Batch:
     host_numbers: Tensor
     markers: Tensor
     wyckoff: Tensor
+    known: Tensor
     scalars: Tensor
     graph: Tensor
     senders: Tensor
@@ -97,6 +99,7 @@ def collate(items: Sequence[tuple[Template, Edges, Conditions]], dtype: torch.dt
         host_numbers=ints([t.host_numbers for t in templates]),
         markers=ints([t.markers for t in templates]),
         wyckoff=ints([t.wyckoff for t in templates]),
+        known=floats(np.concatenate([_known(t, c) for t, c in zip(templates, conditions, strict=True)])),
         scalars=floats(np.concatenate([_node_scalars(t) for t in templates])),
         graph=torch.repeat_interleave(torch.arange(len(nodes)), torch.tensor(nodes)),
         senders=ints([e.senders + s for e, s in zip(edges, starts, strict=True)]),
@@ -106,6 +109,11 @@ def collate(items: Sequence[tuple[Template, Edges, Conditions]], dtype: torch.dt
         strain_scale=floats(np.array([c.strain_scale for c in conditions])),
         nodes=nodes,
     )
+
+
+def _known(template: Template, conditions: Conditions) -> FloatArray:
+    both = np.stack([template.numbers, template.host_numbers], axis=1)
+    return np.where(np.isin(both, sorted(conditions.anonymous)), 0.0, 1.0)
 
 
 def _node_scalars(template: Template) -> FloatArray:
@@ -131,8 +139,8 @@ class NodeEmbedding(nn.Module):
         super().__init__()
         self.register_buffer("elements", torch.zeros(MAX_NUMBER + 1, DESCRIPTORS))
         self.species = nn.Embedding(MAX_NUMBER + 1, config.embedding)
-        # Descriptors carry over to elements without training data; the learned part starts small beside them.
-        nn.init.normal_(self.species.weight, std=0.1)
+        # Descriptors carry over to elements without training data, whose learnt part stays zero.
+        nn.init.zeros_(self.species.weight)
         self.marker = nn.Embedding(len(Marker), 8)
         self.wyckoff = nn.Embedding(len(WYCKOFF_LETTERS), 8)
         element_width = DESCRIPTORS + config.embedding
@@ -141,8 +149,8 @@ class NodeEmbedding(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """(m, width) scalars."""
         parts = []
-        for numbers in (batch.numbers, batch.host_numbers):
-            parts += [self.elements[numbers], self.species(numbers)]
+        for k, numbers in enumerate((batch.numbers, batch.host_numbers)):
+            parts += [self.elements[numbers], self.species(numbers) * batch.known[:, k : k + 1]]
         parts += [self.marker(batch.markers), self.wyckoff(batch.wyckoff), batch.scalars]
         mixed: Tensor = self.mix(torch.cat(parts, dim=1))
         return mixed

@@ -137,6 +137,8 @@ class Conditions:
         stabilizer_order: order of the full stabilizer of the defect, of which H is a subgroup.
         snapshot: an instantaneous frame instead of the relaxed (or thermal-mean) structure.
         hidden: names among temperature, pressure and subgroup that the network is not told (guidance dropout).
+        anonymous: atomic numbers of which the network is told the descriptors only, as of elements that it has never
+            seen.
     """
 
     temperature: float = 0.0
@@ -145,6 +147,7 @@ class Conditions:
     stabilizer_order: int = 1
     snapshot: bool = False
     hidden: frozenset[str] = frozenset()
+    anonymous: frozenset[int] = frozenset()
 
     WIDTH: ClassVar[int] = 12
 

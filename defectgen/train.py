@@ -48,6 +48,7 @@ class TrainSettings:
         decay: weight decay.
         averaging: decay of the exponential moving average of the weights, which is what is kept.
         hide: probability with which each condition is hidden from the network (classifier-free guidance).
+        anonymous: probability with which an element is known by its descriptors only.
         subgroup: probability of a proper subgroup of the stabilizer as H for a geometry that has all of it.
         snapshots: share of snapshots among the geometries drawn.
         near: range in Å of the extra weight of atoms near the defect.
@@ -60,9 +61,10 @@ class TrainSettings:
     batch: int = 8
     rate: float = 6e-4
     warmup: int = 100
-    decay: float = 1e-3
+    decay: float = 1e-2
     averaging: float = 0.998
     hide: float = 0.1
+    anonymous: float = 0.3
     subgroup: float = 0.5
     snapshots: float = 0.15
     near: float = 3.0
@@ -152,6 +154,7 @@ class Training:
         label = _choose_label(case.labels, self.settings.snapshots, rng)
         symmetry = choose_subgroup(case, label, self.settings.subgroup, rng)
         names = ("temperature", "pressure", "subgroup")
+        elements = np.unique([case.template.numbers, case.template.host_numbers]).tolist()
         conditions = Conditions(
             label.temperature,
             label.pressure,
@@ -159,6 +162,7 @@ class Training:
             case.symmetry.order,
             label.snapshot,
             frozenset(name for name in names if rng.random() < self.settings.hide),
+            frozenset(z for z in elements if rng.random() < self.settings.anonymous),
         )
         clean = project(label.state, symmetry)
         noise = self.bridge.noise(symmetry, conditions.strain_scale, rng)

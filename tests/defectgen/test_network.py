@@ -127,6 +127,19 @@ def test_the_vacancy_and_the_conditions_are_seen(network, case):
         assert abs(base - other).max() > 1e-8
 
 
+def test_an_anonymous_element_is_known_by_its_descriptors_alone(case):
+    """Hiding an embedding is as if the element had never been learnt: its row is zero."""
+    u, strain = noisy(case)
+    learnt = fresh_network(SMALL, seed=1).double().eval()
+    assert (learnt.embed.species.weight == 0).all()
+    torch.nn.init.normal_(learnt.embed.species.weight)
+    hidden = run(learnt, case, u, strain, replace(CONDITIONS, anonymous=frozenset({30})))[0]
+    assert abs(hidden - run(learnt, case, u, strain)[0]).max() > 1e-8
+    with torch.no_grad():
+        learnt.embed.species.weight[30] = 0.0
+    assert np.allclose(hidden, run(learnt, case, u, strain)[0], atol=1e-12)
+
+
 def test_a_fresh_network_depends_on_its_seed_alone():
     default = torch.get_default_dtype()
     first = fresh_network(SMALL, seed=3).state_dict()
