@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -221,7 +222,9 @@ def relax_with(
 
     potential.require({chemical_symbols[int(z)] for z in cell.numbers})
     began = time.perf_counter()
-    with one_torch_thread(wanted=potential.uses_torch):
+    with one_torch_thread(wanted=potential.uses_torch), warnings.catch_warnings():
+        # SciPy remarks on rounding errors of 1e-13 in the logarithm of the deformation gradient.
+        warnings.filterwarnings("ignore", message="logm result may be inaccurate", category=RuntimeWarning)
         descent = _Descent(cell, potential, settings, symmetry)
         status, reason = descent.run()
     kept = descent.snapshots if settings.keep_path else descent.snapshots[-1:]
