@@ -44,6 +44,11 @@ _UNSUPPORTED = ("edge_irreps", "cueq_config", "embedding_specs", "use_embedding_
 _ARRAYS = ("atomic_energies", "atomic_numbers", "atomic_inter_scale", "atomic_inter_shift")
 
 
+_COUPLING = "U_matrix"
+_SINGLE = 1e-5
+"""Rounding of coefficients of order one in float32, with a margin."""
+
+
 @contextmanager
 def quiet_mace() -> Iterator[None]:
     """Import or call MACE inside, silently and without its lasting changes of global settings.
@@ -106,24 +111,49 @@ def build_network(config: Mapping[str, Any], state: Mapping[str, Tensor], where:
     Raises:
         PotentialError: the settings are not those of this MACE, or the tensors do not fit them.
     """
+    try:
+        network = _construct(config)
+        network.load_state_dict(dict(state), strict=True)
+    except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise PotentialError(
+            f"{where}: the student does not fit the installed {versions()} ({error}); reinstall the package"
+        ) from None
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def doubled(network: nn.Module) -> nn.Module:
+    """A float64 copy of a `ScaleShiftMACE` that was trained in float32.
+
+    Learnt numbers are copied as they are; coupling coefficients are computed again in float64, or rotations would
+    change the energy by the rounding of float32.
+
+    Raises:
+        PotentialError: the network is of another kind, or its coefficients are in another basis than those here.
+    """
+    config, trained = config_of(network), network.state_dict()
+    exact = _construct(config).state_dict()
+    for name, value in trained.items():
+        close = (value.double() - exact[name].double()).abs().max() < _SINGLE if value.numel() else True
+        if _COUPLING not in name:
+            exact[name] = value.to(exact[name].dtype)
+        elif not close:
+            raise PotentialError(f"{name} is in another basis than here; train with the installed {versions()}")
+    return build_network(config, exact, where="network in double precision")
+
+
+def _construct(config: Mapping[str, Any]) -> nn.Module:
     with quiet_mace(), double_precision():
         import numpy as np
         from e3nn.o3 import Irreps
         from mace.modules import ScaleShiftMACE, interaction_classes
         from torch.nn.functional import silu
 
-        try:
-            network: nn.Module = ScaleShiftMACE(
-                **{key: config[key] for key in _PLAIN},
-                **{key: Irreps(config[key]) for key in _IRREPS},
-                **{key: interaction_classes[config[key]] for key in _BLOCKS},
-                **{key: np.array(config[key]) for key in _ARRAYS if key != "atomic_numbers"},
-                atomic_numbers=list(config["atomic_numbers"]),
-                gate=silu,
-            )
-            network.load_state_dict(dict(state), strict=True)
-        except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
-            raise PotentialError(
-                f"{where}: the student does not fit the installed {versions()} ({error}); reinstall the package"
-            ) from None
-    return network.eval().requires_grad_(requires_grad=False)
+        network: nn.Module = ScaleShiftMACE(
+            **{key: config[key] for key in _PLAIN},
+            **{key: Irreps(config[key]) for key in _IRREPS},
+            **{key: interaction_classes[config[key]] for key in _BLOCKS},
+            **{key: np.array(config[key]) for key in _ARRAYS if key != "atomic_numbers"},
+            atomic_numbers=list(config["atomic_numbers"]),
+            gate=silu,
+        )
+    return network
