@@ -64,7 +64,7 @@ def random_crystal(number: int, rng: np.random.Generator, *, most_atoms: int = 4
 
 
 def disguised(structure: Structure, rng: np.random.Generator, *, noise: float = 0.0) -> Structure:
-    """The same crystal in another primitive or multiple basis, origin, orientation and order of atoms."""
+    """The same crystal in another basis, origin, orientation and order of atoms, with noise in Å."""
     while True:
         basis = rng.integers(-2, 3, size=(3, 3))
         if abs(round(float(np.linalg.det(basis)))) == 1:
@@ -73,8 +73,8 @@ def disguised(structure: Structure, rng: np.random.Generator, *, noise: float = 
     turn *= np.linalg.det(turn)
     order = rng.permutation(len(structure))
     points = (structure.frac_coords + rng.random(3)) @ np.linalg.inv(basis)
-    points = points[order] + rng.normal(scale=noise, size=points.shape) if noise else points[order]
     lattice = Lattice(basis @ structure.lattice.matrix @ turn)
+    points = points[order] + lattice.get_fractional_coords(rng.normal(scale=noise, size=points.shape))
     return Structure(lattice, [structure[i].specie for i in order], points - np.floor(points))
 
 
