@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice, product
+from math import comb, prod
 
 from augment.host import Host
 
@@ -11,14 +13,39 @@ MAX_CHARGE = 4
 """e; states beyond this are not seen in practice."""
 
 
+MAX_EFFORT = 100_000
+"""Combinations of mixed oxidation states that are tried; beyond, each element gets one state."""
+
+
 @lru_cache(maxsize=64)
 def oxidation_states(host: Host) -> dict[str, int]:
     """Most likely oxidation state of each element of the host; all zero where no neutral assignment exists."""
-    from pymatgen.core import Composition
+    from pymatgen.core import Composition, Element
 
-    guesses = Composition(host.formula).oxi_state_guesses()
-    best = guesses[0] if guesses else {}
+    composition = Composition(host.formula)
+    amounts = {element: round(amount) for element, amount in composition.get_el_amt_dict().items()}
+    states = {e: Element(e).icsd_oxidation_states or Element(e).oxidation_states or (0,) for e in amounts}
+    # One element can take as many ways to mix its states, and all together as many total charges.
+    mixtures = sum(comb(n + len(states[e]) - 1, n) for e, n in amounts.items())
+    totals = prod(n * (max(states[e]) - min(states[e])) + 1 for e, n in amounts.items())
+    if max(mixtures, totals) > MAX_EFFORT:
+        best = _one_state_each(amounts, {e: tuple(s) for e, s in states.items()})
+    else:
+        best = next(iter(composition.oxi_state_guesses()), {})
     return {element: round(best.get(element, 0.0)) for element in host.elements}
+
+
+def _one_state_each(amounts: dict[str, int], states: dict[str, tuple[int, ...]]) -> dict[str, float]:
+    """Neutral assignment of one state to each element with the fewest uncommon states; empty where there is none."""
+    from pymatgen.core import Element
+
+    neutral = [
+        dict(zip(amounts, chosen, strict=True))
+        for chosen in islice(product(*(states[e] for e in amounts)), MAX_EFFORT)
+        if sum(n * q for n, q in zip(amounts.values(), chosen, strict=True)) == 0 and any(chosen)
+    ]
+    uncommon = [sum(q not in Element(e).common_oxidation_states for e, q in chosen.items()) for chosen in neutral]
+    return {e: float(q) for e, q in neutral[uncommon.index(min(uncommon))].items()} if neutral else {}
 
 
 def likely_charges(host: Host, edits: Sequence[tuple[str, str]]) -> tuple[int, ...]:

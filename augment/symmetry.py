@@ -97,16 +97,18 @@ class SpaceGroup:
             SymmetryError: an operation takes a site where there is none of its kind.
         """
         images = self.images(points)
-        difference = images[:, :, None] - points[None, None]
-        remainder = difference - np.rint(difference)
-        distance = np.linalg.norm(remainder @ lattice, axis=-1)
-        distance = np.where(kinds[:, None] == kinds[None], distance, np.inf)
-        image = distance.argmin(axis=-1)
-        miss = np.take_along_axis(distance, image[..., None], axis=-1).max(initial=0.0)
-        if miss > MATCH_TOLERANCE or (np.sort(image, axis=1) != np.arange(len(points))).any():
-            raise SymmetryError(f"the sites are not closed under the space group (off by {miss:.3f} Å)")
+        image = np.zeros(images.shape[:2], dtype=np.int64)
+        for kind in np.unique(kinds):
+            sites = np.flatnonzero(kinds == kind)
+            difference = images[:, sites, None] - points[sites]
+            distance = np.linalg.norm((difference - np.rint(difference)) @ lattice, axis=-1)
+            nearest = distance.argmin(axis=-1)
+            miss = np.take_along_axis(distance, nearest[..., None], axis=-1).max(initial=0.0)
+            if miss > MATCH_TOLERANCE or (np.sort(nearest, axis=1) != np.arange(len(sites))).any():
+                raise SymmetryError(f"the sites are not closed under the space group (off by {miss:.3f} Å)")
+            image[:, sites] = sites[nearest]
         offset = np.rint(images - points[image]).astype(np.int64)
-        return image.astype(np.int64), offset
+        return image, offset
 
 
 def orbits(permutations: IntArray) -> IntArray:
