@@ -29,7 +29,7 @@ def rattle(
         sigma: standard deviation, Å; with a symmetry, that of the noise before it is projected.
         seed: of the random generator.
         min_distance: no two atoms may come closer, Å; 0.7 of the shortest distance by default. A draw that breaks
-            it is repeated for the atoms concerned with less amplitude.
+            it is repeated with nine tenths of the amplitude.
         symmetry: keep this symmetry by projecting the noise onto its invariant space.
 
     Raises:
@@ -55,8 +55,8 @@ def rattle(
 def strained(cell: DefectCell, strain: FloatArray) -> DefectCell:
     """The cell under a homogeneous strain (3, 3): every vector x becomes (1 + strain) x; atoms move along."""
     deformation = np.eye(3) + np.asarray(strain, dtype=float)
-    if np.linalg.det(deformation) <= 0:
-        raise ConditionError("a strain that turns the cell inside out; its determinant must stay positive")
+    if not np.linalg.det(deformation) > 0:
+        raise ConditionError("a strain that turns the cell inside out; the determinant of 1 + strain must be positive")
     return cell.with_geometry(cell.positions @ deformation.T, cell.cell @ deformation.T, geometry="strained")
 
 

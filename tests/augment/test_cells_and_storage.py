@@ -157,8 +157,9 @@ def test_rattles_and_strains_that_cannot_be_are_refused(cells) -> None:
             rattle(cells[0], sigma, 0)
     with pytest.raises(ConditionError, match="Å apart"):
         rattle(cells[0], 0.05, 0, min_distance=3.0)
-    with pytest.raises(ConditionError):
-        strained(cells[0], -2 * np.eye(3))
+    for strain in (-2 * np.eye(3), np.full((3, 3), np.nan)):
+        with pytest.raises(ConditionError):
+            strained(cells[0], strain)
 
 
 def test_a_strain_moves_cell_and_atoms_alike(cells) -> None:
