@@ -55,7 +55,7 @@ def rattle(
 def strained(cell: DefectCell, strain: FloatArray) -> DefectCell:
     """The cell under a homogeneous strain (3, 3): every vector x becomes (1 + strain) x; atoms move along."""
     deformation = np.eye(3) + np.asarray(strain, dtype=float)
-    if not np.linalg.det(deformation) > 0:
+    if not np.isfinite(deformation).all() or np.linalg.det(deformation) <= 0:
         raise ConditionError("a strain that turns the cell inside out; the determinant of 1 + strain must be positive")
     return cell.with_geometry(cell.positions @ deformation.T, cell.cell @ deformation.T, geometry="strained")
 
