@@ -142,8 +142,22 @@ def check_conditions(settings: Settings) -> None:
             Environment(temperature, pressure, settings.md.ensemble)
     if defects:
         find_potential(settings, defects[0].host)
-        _chosen(settings, [d.name for d in defects])
+        names = _chosen(settings, [d.name for d in defects])
+        _check_subgroups(settings, [d for d in defects if d.name in names])
     load_model(settings.generate.model)
+
+
+def _check_subgroups(settings: Settings, defects: Sequence[Defect]) -> None:
+    """Check that every defect has the subgroups asked for by symbol; every one has `full` and `1`.
+
+    Raises:
+        ConditionError: one has not; the message lists those that it has.
+    """
+    from defectgen.sample import Request, find_subgroup
+
+    for symbol in set(settings.generate.subgroups) - {"full", "1"}:
+        for defect in defects:
+            find_subgroup(defect, Request(subgroup=symbol))
 
 
 def _chosen(settings: Settings, names: Sequence[str]) -> list[str]:

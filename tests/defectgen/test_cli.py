@@ -120,6 +120,7 @@ def test_an_impossible_request_gets_one_line_and_nothing_is_written(call, tmp_pa
         ("potential: {name: emt}", "does not cover"),
         ("generate: {only: [v_Xe]}", "no defect named v_Xe"),
         ("generate: {model: nowhere}", "nowhere"),
+        ("generate: {subgroups: [6mm]}", "'6mm' is no subgroup"),
     ],
 )
 def test_impossible_settings_get_one_line_and_nothing_is_written(call, tmp_path, text, words):
