@@ -57,7 +57,7 @@ class TrainSettings:
         checkpoint: steps between checkpoints.
     """
 
-    steps: int = 4000
+    steps: int = 2600
     batch: int = 8
     rate: float = 6e-4
     warmup: int = 100

@@ -41,7 +41,7 @@ def validation(cases: list[Case], model: Model) -> dict[str, Any]:
     for kind in KINDS:
         pairs = list(labels_of_kind(cases, "valid", kind))
         if pairs:
-            table[kind] = {"labels": len(pairs), **mean_scores(pairs, diffusion(model))}
+            table[kind] = {"labels": len(pairs), **mean_scores(pairs, diffusion(model, spread=0.0))}
     return table
 
 

@@ -1,0 +1,74 @@
+"""The shipped weights: bound to the shipped corpus, split by host, and better than moving nothing on a new host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from augment import find_supercell, point_defects, read_host
+from defectgen.corpus import read_cases
+from defectgen.corpus.case import file_hash
+from defectgen.evaluate import diffusion, label_symmetry, labels_of_kind, mean_scores, score, unrelaxed
+from defectgen.pretrained import FOLDER, load_model, model_names
+from defectgen.sample import generate
+
+CORPUS = Path("training/corpus.npz")
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return read_cases(CORPUS)
+
+
+def test_the_weights_are_small_and_bound_to_the_shipped_corpus():
+    card = load_model().card
+    assert "default" in model_names()
+    assert (FOLDER / "default.safetensors").stat().st_size < 4e6
+    assert card["corpus_sha256"] == file_hash(CORPUS)
+    assert 3e5 < card["parameters"] < 6e5
+
+
+def test_no_held_out_host_was_learnt_from(cases):
+    hosts = load_model().card["hosts"]
+    assert not set(hosts["train"]) & {*hosts["valid"], *hosts["test"]}
+    assert {case.formula for case in cases if case.split == "train"} == set(hosts["train"])
+    assert "MgO" in hosts["test"]
+
+
+def test_it_has_learnt_its_training_hosts(cases):
+    pairs = list(labels_of_kind(cases, "train", "relaxed"))[::15]
+    row = mean_scores(pairs, diffusion(load_model(), steps=4, spread=0.0))
+    assert row["error"] < 0.7 * row["size"]
+    assert row["cosine"] > 0.6
+
+
+def test_it_beats_no_relaxation_on_a_held_out_host(cases):
+    pairs = [(c, x) for c, x in labels_of_kind(cases, "test", "relaxed") if c.formula == "MgO"]
+    assert len(pairs) == 4
+    row = mean_scores(pairs, diffusion(load_model(), steps=8, spread=0.0))
+    assert row["error"] < 0.8 * row["size"]
+
+
+def test_scores_of_the_label_itself_and_of_nothing(cases):
+    case, label = next(labels_of_kind(cases, "test", "pressed"))
+    perfect, nothing = score(case, label, label.state), score(case, label, unrelaxed(case, label))
+    assert perfect.error == pytest.approx(0, abs=1e-7)
+    assert perfect.cosine == pytest.approx(1)
+    assert nothing.error == pytest.approx(nothing.size)
+    assert nothing.strain > 0
+    assert label_symmetry(case, label).order in (1, case.symmetry.order)
+
+
+@pytest.mark.parametrize("name", ["GaN", "TiO2_rutile", "ZrO2_monoclinic"])
+def test_proposals_for_hosts_of_many_symmetries_are_usable(name):
+    from spglib import get_symmetry_dataset
+
+    supercell = find_supercell(read_host(f"examples/hosts/{name}.cif"), min_image_distance=5.0)
+    defects = point_defects(supercell, kinds=["vacancy"])
+    for defect, cell in zip(defects, generate(defects, steps=4, pressure=5.0), strict=True):
+        scaled = cell.to_ase().get_scaled_positions()
+        found = get_symmetry_dataset((cell.cell, scaled, cell.numbers), symprec=1e-5)
+        assert len(found.rotations) % defect.stabilizer.order == 0
+        assert 0.8 < cell.volume / defect.cell().volume < 1.0
+        assert "shrunk" not in cell.info
