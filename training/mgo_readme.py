@@ -10,9 +10,9 @@ TEMPLATE = """# {name}
 A small MACE potential for MgO with its native point defects, distilled from a larger one so that relaxation and
 molecular dynamics are fast on a CPU. `training/mgo_student.py` wrote this page; every number on it was measured there.
 
-Teacher: {teacher} (SHA-256 `{teacher_hash}`), level PBE. This set of weights teaches because it is the package's
-default potential: student and teacher can be held against each other in the same run. The teacher is a model itself,
-not density functional theory; what it gets wrong, the student gets wrong too.
+Teacher: {teacher} (SHA-256 `{teacher_hash}`), level PBE. This set of weights teaches
+because it is the package's default potential: student and teacher can be held against each other in the same run. The
+teacher is a model itself, not density functional theory; what it gets wrong, the student gets wrong too.
 
 ## Held-out errors against the teacher
 
@@ -46,13 +46,16 @@ One evaluation of 64 atoms took {milliseconds:.0f} ms on one core while this pag
 
 Cells of 8 to 64 sites labelled with energy, forces and stress by the teacher: random strain and rattle, Langevin
 dynamics of the teacher at 300 to {hottest:.0f} K, and for every native defect ({defects}) relaxation
-paths, rattled copies of their ends, and dynamics. Splits are by trajectory, never by frame: {contents}.
+paths, rattled copies of their ends, and dynamics. Splits are by trajectory, never by frame:
+{contents}.
 The labels are in `training/mgo_labels.extxyz.gz`.
 
 ## Domain and limits
 
 - Mg and O only: rock-salt MgO and its native defects, up to {temperature:.0f} K and {pressure:.0f} GPa (volume
   {low:.2f} to {high:.2f} of equilibrium), away from surfaces, melts, other phases, oxygen molecules and dopants.
+- Vacancy energies are up to {vacancy:.2f} eV off the teacher's, and a defect outside the list above is worse: see
+  `unseen`. Take energies of formation from the teacher, and use the student for geometries and dynamics.
 - Neutral cells only: like its teacher it knows no charge.
 - The cutoff is {cutoff:g} Å in each of two layers: no long-range electrostatics.
 """
@@ -77,6 +80,7 @@ def readme(card: Mapping[str, Any]) -> str:
         low=domain["volume_ratio"][0],
         high=domain["volume_ratio"][1],
         cutoff=card["training"]["r_max"],
+        vacancy=_largest_vacancy_difference(card["properties"]),
     )
 
 
@@ -99,6 +103,11 @@ def _property_rows(properties_of: Mapping[str, Mapping[str, float]]) -> list[str
         f"{value - teacher[key]:+.3f} |"
         for key, value in student.items()
     ]
+
+
+def _largest_vacancy_difference(properties_of: Mapping[str, Mapping[str, float]]) -> float:
+    student, teacher = properties_of["student"], properties_of["teacher"]
+    return max(abs(value - teacher[key]) for key, value in student.items() if key.startswith("v_"))
 
 
 def _survival_row(run: Mapping[str, Any]) -> str:
