@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/generator.py [SPLIT]
 
-Prints errors within 5 Å of the defect by kind of label, whether H holds in spglib's judgement, and CPU seconds a structure.
+Prints errors within 5 Å of the defect by kind of label, whether H holds in spglib's judgement, and CPU seconds each.
 """
 
 from __future__ import annotations
