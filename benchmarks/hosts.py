@@ -52,7 +52,7 @@ PUBLISHED = {
     ),
     "GaN": Published(188.0, "Xia et al., Phys. Rev. B 47, 12925 (1993)"),
     "Al2O3_corundum": Published(
-        254.4, "d'Amour et al., J. Appl. Phys. 49, 4411 (1978)", (("defects.min_image_distance", 7.0),)
+        254.4, "d'Amour et al., J. Appl. Phys. 49, 4411 (1978)", (("defects.min_image_distance", 6.5),)
     ),
     "ZrO2_monoclinic": Published(212.0, "Desgreniers and Lagarec, Phys. Rev. B 59, 8467 (1999)"),
 }
