@@ -81,7 +81,9 @@ def test_the_dataset_holds_every_relaxed_cell_and_frame(finished):
     frames = read(finished / "export" / "train.extxyz", index=":")
     kinds = [f.info["config_type"] for f in frames]
     assert kinds.count("relaxed") == 3
-    assert sum(k.startswith("md_") for k in kinds) == 2 * 2 * 2 * 4  # the start of a trajectory is the relaxed cell again
+    assert (
+        sum(k.startswith("md_") for k in kinds) == 2 * 2 * 2 * 4
+    )  # the start of a trajectory is the relaxed cell again
     assert all({"REF_energy", "REF_stress", "total_charge"} <= set(f.info) for f in frames)
     assert all("REF_forces" in f.arrays for f in frames)
 
