@@ -105,7 +105,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_dataset(finished, tmp_pa
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            assert process.wait(timeout=moments.uniform(2, 12)) == 0
+            assert process.wait(timeout=moments.uniform(1, 6)) == 0
             break
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
