@@ -266,8 +266,11 @@ def _stage(
 ) -> Any:
     """Run one stage in a run folder with some settings changed; the folder."""
     from defectgen.run_folder import RunFolder
+    from defectgen.stages import check_environments
 
     folder = RunFolder.open(path)
+    # Before anything of the folder is replaced.
+    check_environments(folder.settings.replaced(changes))
     with folder.locked():
         folder = folder.with_changes(stage, changes, overwrite=overwrite)
         if folder.finished(stage):

@@ -134,17 +134,27 @@ def check_conditions(settings: Settings) -> None:
         DefectgenError: names what is not possible.
     """
     from defectgen.pretrained import load_model
-    from md.environment import Environment
 
+    check_environments(settings)
     defects = build_defects(settings)
-    for temperature in settings.md.temperatures:
-        for pressure in settings.md.pressures:
-            Environment(temperature, pressure, settings.md.ensemble)
     if defects:
         find_potential(settings, defects[0].host)
         names = _chosen(settings, [d.name for d in defects])
         _check_subgroups(settings, [d for d in defects if d.name in names])
     load_model(settings.generate.model)
+
+
+def check_environments(settings: Settings) -> None:
+    """Check the temperatures and pressures of the dynamics.
+
+    Raises:
+        ConditionError: one is not possible in the ensemble asked for.
+    """
+    from md.environment import Environment
+
+    for temperature in settings.md.temperatures:
+        for pressure in settings.md.pressures:
+            Environment(temperature, pressure, settings.md.ensemble)
 
 
 def _check_subgroups(settings: Settings, defects: Sequence[Defect]) -> None:

@@ -140,6 +140,17 @@ def test_a_folder_of_another_run_is_left_alone(call, tmp_path):
     assert "another host" in err
 
 
+def test_an_impossible_temperature_replaces_nothing(call, tmp_path):
+    call("defects", MGO, "-o", tmp_path / "run")
+    kept = tmp_path / "run" / "md" / "summary.jsonl"
+    kept.parent.mkdir()
+    kept.write_text("{}", encoding="utf-8")
+    code, _, err = call("md", tmp_path / "run", "--temperature=-5", "--overwrite")
+    assert code == 2
+    assert "temperature of -5.0 K" in err
+    assert kept.exists()
+
+
 def test_a_stage_out_of_order_says_what_to_run(call, tmp_path):
     call("defects", MGO, "-o", tmp_path / "run")
     code, _, err = call("relax", tmp_path / "run")
