@@ -1,0 +1,75 @@
+"""Kinds of edit: what may be done at which orbit of a host, read from names such as `v_O`, `Fe_Ti` and `O_i_Td`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from augment.errors import DefectError
+from augment.host import Host, SiteOrbit
+from augment.naming import INTERSTITIAL, VACANCY, orbit_suffixes
+
+_NAME = re.compile(r"(?P<put>[A-Za-z]{1,2})_(?P<site>[A-Za-z]{1,2})(?P<suffix>_.+)?")
+_VACANCIES = {VACANCY, "Va"}
+"""How vacancies are written; a bare `V` is vanadium."""
+
+
+@dataclass(frozen=True, order=True)
+class Kind:
+    """One edit allowed at every site of one orbit.
+
+    Attributes:
+        orbit: index into the host's orbits.
+        number: atomic number put there; 0 removes the atom.
+    """
+
+    orbit: int
+    number: int
+
+
+def kinds(host: Host, name: str) -> tuple[Kind, ...]:
+    """The edits that a name in doped's convention means, one for each orbit that it fits.
+
+    `v_O` is a vacancy on any oxygen orbit; `v_O_C2v` (the name that a defect prints) and `v_O_4c` (by Wyckoff position)
+    choose among several orbits. Interstitials are `O_i`, `O_i_Td`, `O_i_8c`.
+
+    Raises:
+        DefectError: the name has another form, an element is unknown or not in the host, no orbit fits, or nothing
+            would change.
+    """
+    from ase.data import atomic_numbers
+
+    match = _NAME.fullmatch(name.strip())
+    if match is None:
+        raise DefectError(f"{name!r} names no point defect; write v_O, Al_Mg, O_i or, for one site of several, v_O_C2v")
+    put, site = match["put"], match["site"]
+    if put not in _VACANCIES and (put not in atomic_numbers or put == "X"):
+        raise DefectError(f"{name}: {put!r} is no element; give a symbol such as Al, or v for a vacancy")
+    number = 0 if put in _VACANCIES else int(atomic_numbers[put])
+    element = "" if site == INTERSTITIAL else site
+    if number == 0 and not element:
+        raise DefectError(f"{name}: a void holds no atom to remove; name the element of a lattice site, such as v_O")
+    if put == element:
+        raise DefectError(f"{name}: {put} on a site of {put} changes nothing; name another element")
+    return tuple(Kind(k, number) for k in _fitting(host, name, element, match["suffix"] or ""))
+
+
+def _fitting(host: Host, name: str, element: str, suffix: str) -> list[int]:
+    """Indices of the orbits of an element, or of the voids, that a suffix of a name fits."""
+    found = [k for k, orbit in enumerate(host.orbits) if orbit.element == element]
+    if not found:
+        there = "no interstitial site" if not element else f"no {element} (it is of {', '.join(host.elements)})"
+        raise DefectError(f"{name}: {host.formula} has {there}")
+    suffixes = orbit_suffixes(host)
+    chosen = [k for k in found if suffixes[k] == suffix] if suffix else found
+    chosen = chosen or [k for k in found if suffix[1:] in _descriptions(host.orbits[k])]
+    if not chosen:
+        choices = [f"{suffixes[k].removeprefix('_') or 'no suffix'} ({host.orbits[k].wyckoff})" for k in found]
+        raise DefectError(f"{name}: no site {suffix[1:]!r}; {host.formula} offers {', '.join(choices)}")
+    return chosen
+
+
+def _descriptions(orbit: SiteOrbit) -> Sequence[str]:
+    """What tells an orbit besides its full suffix: point group, Wyckoff position, Wyckoff letter."""
+    return (orbit.point_group, orbit.wyckoff, orbit.wyckoff[-1])
