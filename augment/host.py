@@ -64,6 +64,8 @@ class Host:
         orbits: Wyckoff orbits, lattice orbits first, voids by falling radius.
         space_group_number: 1 to 230.
         space_group_symbol: short Hermann-Mauguin symbol.
+        normal: of a crystal with a planar defect, the integers h for which the plane is h·x = constant in the
+            primitive cell; none in a bulk crystal.
     """
 
     lattice: FloatArray
@@ -74,6 +76,7 @@ class Host:
     orbits: tuple[SiteOrbit, ...]
     space_group_number: int
     space_group_symbol: str
+    normal: tuple[int, int, int] | None = None
 
     @property
     def n_lattice(self) -> int:
@@ -119,11 +122,16 @@ class Host:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hexadecimal digits of the space group, the metric and the sites, on a grid of 1e-4."""
+        """Twelve hexadecimal digits of the space group, the metric and the sites, on a grid of 1e-4.
+
+        The void sites of a bulk crystal follow from its atoms; those at a plane count with it.
+        """
+        count = self.n_lattice if self.normal is None else len(self.points)
         metric = grid((self.lattice @ self.lattice.T)[np.triu_indices(3)])
-        sites = grid(self.points[: self.n_lattice]) % round(1 / GRID)
-        rows = np.concatenate([self.numbers[: self.n_lattice, None], sites], axis=1)
-        text = json.dumps([self.space_group_number, metric.tolist(), rows.tolist()])
+        sites = grid(self.points[:count]) % round(1 / GRID)
+        rows = np.concatenate([self.numbers[:count, None], sites], axis=1)
+        content = [self.space_group_number, metric.tolist(), rows.tolist()]
+        text = json.dumps(content if self.normal is None else [*content, self.normal])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_pymatgen(self) -> Structure:
@@ -183,10 +191,11 @@ def host_from_structure(structure: Structure, where: str = "structure") -> Host:
     """
     crystal = standardise(structure, where)
     voids = find_voids(crystal.standard.group, crystal.points, crystal.primitive)
-    return _assemble(crystal, voids)
+    return assemble_host(crystal, voids)
 
 
-def _assemble(crystal: StandardCrystal, voids: list[VoidOrbit]) -> Host:
+def assemble_host(crystal: StandardCrystal, voids: list[VoidOrbit], normal: tuple[int, int, int] | None = None) -> Host:
+    """Host of a standardised crystal and its void orbits; `normal` as in Host."""
     image, _ = crystal.standard.group.site_maps(crystal.points, crystal.numbers, crystal.primitive)
     radii = _nearest(crystal.points, crystal.primitive)
     smallest = image.min(axis=0)
@@ -211,6 +220,7 @@ def _assemble(crystal: StandardCrystal, voids: list[VoidOrbit]) -> Host:
         orbits=tuple(found),
         space_group_number=crystal.standard.number,
         space_group_symbol=crystal.symbol,
+        normal=normal,
     )
 
 

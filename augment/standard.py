@@ -34,6 +34,8 @@ class StandardCrystal:
         lattice: (3, 3) conventional lattice, rows, Å; a along x, b in the xy plane.
         points: (n, 3) fractional coordinates in the primitive cell, by atomic number and coordinates.
         numbers: (n,) atomic numbers.
+        linear: (3, 3) integers: a point x of the given cell is `linear @ x + shift` in the primitive one.
+        shift: (3,) fractions.
     """
 
     standard: StandardGroup
@@ -41,6 +43,8 @@ class StandardCrystal:
     lattice: FloatArray
     points: FloatArray
     numbers: IntArray
+    linear: IntArray
+    shift: FloatArray
 
     @property
     def primitive(self) -> FloatArray:
@@ -54,28 +58,29 @@ def standardise(structure: Structure, where: str) -> StandardCrystal:
     Raises:
         CifError: no space group can be found at a tolerance of 0.01 Å, or it does not hold.
     """
-    structure = _right_handed(structure)
+    axes = [0, 1, 2] if np.linalg.det(structure.lattice.matrix) > 0 else [1, 0, 2]
+    structure = _with_axes(structure, axes)
     dataset = _dataset(structure, where)
     standard = standard_group(int(dataset.number))
+    to_primitive = np.linalg.inv(standard.basis.T)
     try:
         lattice, points, numbers = _primitive_sites(structure, dataset, standard)
         lattice = _rounded_lattice(standard, lattice)
         points = _symmetrised(standard, points, numbers, standard.basis @ lattice)
-        lattice, points = _least_description(standard, lattice, points, numbers)
+        lattice, points, linear, shift = _least_description(standard, lattice, points, numbers)
         lattice = _rounded_lattice(standard, lattice)
         points = _symmetrised(standard, np.round(points, _DIGITS), numbers, standard.basis @ lattice)
     except SymmetryError as error:
         raise CifError(f"{where}: its space group {dataset.international} does not hold ({error})") from None
     order = _site_order(numbers, points)
-    return StandardCrystal(standard, str(dataset.international), lattice, points[order], numbers[order])
+    shift = linear @ to_primitive @ np.asarray(dataset.origin_shift) + shift
+    linear = np.rint(linear @ to_primitive @ dataset.transformation_matrix)[:, axes].astype(np.int64)
+    return StandardCrystal(standard, str(dataset.international), lattice, points[order], numbers[order], linear, shift)
 
 
-def _right_handed(structure: Structure) -> Structure:
-    """The same crystal in right-handed axes, which spglib expects."""
-    if np.linalg.det(structure.lattice.matrix) > 0:
-        return structure
-    swap = [1, 0, 2]
-    return type(structure)(structure.lattice.matrix[swap], structure.species, structure.frac_coords[:, swap])
+def _with_axes(structure: Structure, axes: list[int]) -> Structure:
+    """The same crystal with its axes in another order: right-handed, as spglib expects."""
+    return type(structure)(structure.lattice.matrix[axes], structure.species, structure.frac_coords[:, axes])
 
 
 def _dataset(structure: Structure, where: str) -> Any:
@@ -135,11 +140,11 @@ def _rounded_lattice(standard: StandardGroup, lattice: FloatArray) -> FloatArray
 
 def _least_description(
     standard: StandardGroup, lattice: FloatArray, points: FloatArray, numbers: IntArray
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, IntArray, FloatArray]:
     """Lattice and points of the least description: first by cell, then by Wyckoff letters, then by coordinates.
 
     Letters and coordinates are compared element by element, from the most electropositive on, so that in MgO
-    magnesium is on `a` and oxygen on `b`.
+    magnesium is on `a` and oxygen on `b`. The linear part and the shift that lead to it are the last two.
     """
     least, linear = least_cells(standard.number, lattice)
     rank = _electronegativity_rank(numbers)
@@ -151,12 +156,12 @@ def _least_description(
     best = min(letters)
     anchors = _rarest(rank)
     finalists = [
-        wrap(p + shift)
-        for p, found in zip(described, letters, strict=True)
+        (wrap(p + shift), u, tau + shift)
+        for p, found, (u, tau) in zip(described, letters, candidates, strict=True)
         if found == best
         for shift in anchor_shifts(standard.number, p[anchors])
     ]
-    return least, min(finalists, key=lambda p: _coordinates(p, rank))
+    return least, *min(finalists, key=lambda finalist: _coordinates(finalist[0], rank))
 
 
 def _letters(standard: StandardGroup, points: FloatArray, counts: IntArray, rank: IntArray) -> list[tuple[int, int]]:

@@ -40,7 +40,9 @@ class VoidOrbit:
     point_group: str
 
 
-def find_voids(group: SpaceGroup, points: FloatArray, lattice: FloatArray) -> list[VoidOrbit]:
+def find_voids(
+    group: SpaceGroup, points: FloatArray, lattice: FloatArray, max_radius: float = np.inf
+) -> list[VoidOrbit]:
     """Void orbits of a crystal, largest first.
 
     Voronoi vertices are the local maxima of the distance to the nearest atom; Voronoi edges and faces hold its
@@ -50,15 +52,17 @@ def find_voids(group: SpaceGroup, points: FloatArray, lattice: FloatArray) -> li
         group: operations in the primitive basis.
         points: (n, 3) fractional coordinates of the atoms in the primitive cell.
         lattice: (3, 3) primitive lattice, rows, Å.
+        max_radius: Å; wider voids are empty space, such as the vacuum above a surface.
     """
-    atoms = _atoms_that_matter(points, lattice)
+    atoms = _atoms_that_matter(points, lattice, max_radius)
     vertices, saddles = _critical_points(atoms, lattice)
     found: list[VoidOrbit] = []
     for point in _distinct(vertices, lattice):
-        _add_orbit(found, group, point, atoms, lattice, MIN_RADIUS, pinned=False)
+        _add_orbit(found, group, point, atoms, lattice, (MIN_RADIUS, max_radius), pinned=False)
     largest = max((v.radius for v in found), default=0.0)
+    radii = (max(MIN_RADIUS, SADDLE_FRACTION * largest), max_radius)
     for point in _distinct(saddles, lattice):
-        _add_orbit(found, group, point, atoms, lattice, max(MIN_RADIUS, SADDLE_FRACTION * largest), pinned=True)
+        _add_orbit(found, group, point, atoms, lattice, radii, pinned=True)
     return sorted(found, key=lambda v: (-grid(np.array(v.radius)), len(v.points), tuple(grid(v.points[0]))))
 
 
@@ -84,12 +88,12 @@ def _inverse_heights(lattice: FloatArray) -> FloatArray:
     return inverse
 
 
-def _atoms_that_matter(points: FloatArray, lattice: FloatArray) -> FloatArray:
-    """Cartesian positions (m, 3) of every atom that can be the nearest to a point of the cell, Å.
+def _atoms_that_matter(points: FloatArray, lattice: FloatArray, max_radius: float) -> FloatArray:
+    """Cartesian positions (m, 3) of every atom that can be the nearest, within a radius, to a point of the cell, Å.
 
     No point is farther from a lattice of points than half the diagonal of a box with the lattice's edges.
     """
-    widest = shortest_basis_diagonal(lattice) / 2 + 10 * _SAME
+    widest = min(shortest_basis_diagonal(lattice) / 2, max_radius) + 10 * _SAME
     images = images_around(points, lattice, widest)
     fractional, margin = images @ np.linalg.inv(lattice), widest * _inverse_heights(lattice)
     return np.asarray(images[((fractional > -margin) & (fractional < 1 + margin)).all(axis=1)])
@@ -166,14 +170,16 @@ def _add_orbit(
     point: FloatArray,
     atoms: FloatArray,
     lattice: FloatArray,
-    min_radius: float,
+    radii: tuple[float, float],
     *,
     pinned: bool,
 ) -> None:
-    """Close a point under the group; keep its orbit if new, far from every atom and, where asked, pinned."""
+    """Close a point under the group; keep its orbit if new, of a radius between two, and, where asked, pinned."""
     centre = _snapped(group, point, lattice)
     radius = float(np.linalg.norm(atoms - centre @ lattice, axis=1).min())
-    if radius < min_radius or any(_separation(v.points, centre, lattice).min() < 10 * _SAME for v in found):
+    if not radii[0] <= radius <= radii[1] or any(
+        _separation(v.points, centre, lattice).min() < 10 * _SAME for v in found
+    ):
         return
     rotations = group.rotations[_moved(group, centre, lattice)[1] < _SAME]
     free = np.trace(rotations, axis1=1, axis2=2).sum()  # |H| x dimension of the invariant vectors
