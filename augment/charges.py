@@ -48,28 +48,54 @@ def _one_state_each(amounts: dict[str, int], states: dict[str, tuple[int, ...]])
     return {e: float(q) for e, q in neutral[uncommon.index(min(uncommon))].items()} if neutral else {}
 
 
-def likely_charges(host: Host, edits: Sequence[tuple[str, str]]) -> tuple[int, ...]:
+def formal_charges(host: Host, orbit: int, number: int) -> tuple[int, ...]:
+    """Formal charges (e) that putting an element on a site of an orbit can give, ascending; 0 removes the atom.
+
+    An element of the host keeps its oxidation state there, another may take any of its common ones.
+    """
+    before = oxidation_states(host).get(host.orbits[orbit].element, 0)
+    return tuple(sorted(state - before for state in _states(host, _symbol(number))))
+
+
+def likely_charges(host: Host, edits: Sequence[tuple[int, int]]) -> tuple[int, ...]:
     """Charges (e) from neutral to full ionisation of a set of edits.
 
     Args:
         host: gives the oxidation states of its own elements.
-        edits: (element at the site, element put there), empty for a void or a vacancy.
+        edits: (orbit of the site, atomic number put there), 0 for a vacancy.
     """
     lowest = highest = 0
-    for old, new in edits:
-        before = oxidation_states(host).get(old, 0)
-        changes = [state - before for state in _states(host, new)]
+    for orbit, number in edits:
+        before = oxidation_states(host).get(host.orbits[orbit].element, 0)
+        changes = [state - before for state in _likely_states(host, _symbol(number))]
         lowest += min(0, *changes)
         highest += max(0, *changes)
     return tuple(range(max(lowest, -MAX_CHARGE), min(highest, MAX_CHARGE) + 1))
 
 
 def _states(host: Host, element: str) -> tuple[int, ...]:
-    """Oxidation states to expect of an element in this host; (0,) for nothing there or in a metallic host."""
+    """Oxidation states of an element in this host: its own there, else its common ones; (0,) where none is known."""
     own = oxidation_states(host)
     if not element or not any(own.values()):
         return (0,)
+    return (own[element],) if element in own else _common_states(element)
+
+
+def _likely_states(host: Host, element: str) -> tuple[int, ...]:
+    """As `_states`, but an element of the host may take its common states as well."""
+    states = _states(host, element)
+    own = element in oxidation_states(host) and any(oxidation_states(host).values())
+    return tuple({*states, *_common_states(element)}) if own else states
+
+
+@lru_cache(maxsize=128)
+def _common_states(element: str) -> tuple[int, ...]:
     from pymatgen.core import Element
 
-    common = Element(element).common_oxidation_states
-    return tuple({*common, own[element]} if element in own else common) or (0,)
+    return tuple(Element(element).common_oxidation_states) or (0,)
+
+
+def _symbol(number: int) -> str:
+    from ase.data import chemical_symbols
+
+    return str(chemical_symbols[number]) if number else ""

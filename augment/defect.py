@@ -68,6 +68,14 @@ class Defect:
     def __hash__(self) -> int:
         return hash(self.key)
 
+    @classmethod
+    def canonical(cls, supercell: Supercell, edits: tuple[Edit, ...]) -> Defect:
+        """The neutral defect of edits that are known to be the canonical set of their orbit, unchecked."""
+        defect = object.__new__(cls)
+        for name, value in (("supercell", supercell), ("edits", edits), ("charge", 0)):
+            object.__setattr__(defect, name, value)
+        return defect
+
     @property
     def host(self) -> Host:
         """The pristine crystal."""
@@ -159,9 +167,8 @@ class Defect:
     @cached_property
     def charges(self) -> tuple[int, ...]:
         """Likely charge states, from oxidation states of the host and the elements put in."""
-        return likely_charges(
-            self.host, [(o.element, _symbol(e.number)) for o, e in zip(self.orbits, self.edits, strict=True)]
-        )
+        orbit = self.supercell.sites.orbit
+        return likely_charges(self.host, [(int(orbit[e.site]), e.number) for e in self.edits])
 
     def with_charge(self, charge: int) -> Defect:
         """The same edits with another total charge, e."""

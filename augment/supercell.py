@@ -1,4 +1,4 @@
-"""Supercells of a host: exhaustive search over Hermite normal forms, and the space group's action on the sites."""
+"""Supercells of a host, and the space group's action on their sites."""
 
 from __future__ import annotations
 
@@ -10,13 +10,8 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import SupercellError
 from augment.host import Host
-from augment.lattice import hermite_normal_form, hermite_normal_forms, invariant_forms, reduced_matrix, shortest_vectors
+from augment.lattice import hermite_normal_form, reduced_matrix, successive_minima
 from augment.symmetry import FiniteGroup
-
-DEFAULT_IMAGE_DISTANCE = 8.0
-"""Å between a defect and its nearest image: enough for a first look with a machine-learned potential."""
-
-DEFAULT_MAX_ATOMS = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +86,21 @@ class Supercell:
         """(3, 3) lattice vectors of the supercell, rows, Å."""
         return self.matrix @ self.host.primitive
 
-    @cached_property
+    @property
     def image_distance(self) -> float:
         """Distance between a site and its nearest periodic image, Å."""
-        return float(shortest_vectors(self.cell[None])[0])
+        return float(self._minima[0])
+
+    @property
+    def aspect(self) -> float:
+        """Longest over shortest vector of the reduced basis; 1 for the most isotropic cells."""
+        return float(self._minima[2] / self._minima[0])
+
+    @cached_property
+    def _minima(self) -> FloatArray:
+        """Lengths (3,) of the reduced basis, shortest first, Å."""
+        lengths: FloatArray = successive_minima(self.cell[None])[0]
+        return lengths
 
     @cached_property
     def hermite_normal_form(self) -> IntArray:
@@ -191,6 +197,24 @@ class Supercell:
         """(index, index) index of the sum of two cells."""
         return self.cell_index(self.cells[:, None] + self.cells[None])
 
+    def distances(self, sites: IntArray) -> FloatArray:
+        """Distances (k, k) between sites (k,) and their nearest images, Å, alike for equivalent pairs to rounding."""
+        reduced = reduced_matrix(self.matrix, self.host.primitive)
+        images = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+        basis, cell = np.divmod(sites, self.index)
+        between = self.cell_index(self.cells[cell] - self.cells[cell][:, None])
+        found = np.empty((len(sites), len(sites)))
+        for first in np.unique(basis):
+            rows = basis == first
+            kinds, kind = np.unique(basis, return_inverse=True)
+            offsets = (self.host.points[kinds] - self.host.points[first])[:, None] + self.cells
+            fractional = offsets @ np.linalg.inv(reduced)
+            fractional -= np.rint(fractional)
+            vectors = (fractional[:, :, None] + images) @ (reduced @ self.host.primitive)
+            nearest = np.linalg.norm(vectors, axis=-1).min(axis=-1)
+            found[rows] = nearest[kind, between[rows]]
+        return found
+
     @cached_property
     def cartesian_of(self) -> tuple[FloatArray, FloatArray]:
         """Matrices A, B so that a rotation R of the primitive basis is A R B in Cartesian axes."""
@@ -211,57 +235,11 @@ class Supercell:
             "matrix_conventional": (np.round(conventional, 6) + 0.0).tolist(),
             "atoms": self.n_atoms,
             "image_distance": round(self.image_distance, 4),
+            "aspect": round(self.aspect, 4),
             "point_group_order": len(self.point_operations),
             "host_point_group_order": self.host.group.order,
+            "point_group_index": self.point_group_index,
         }
-
-
-def find_supercell(
-    host: Host,
-    *,
-    min_image_distance: float = DEFAULT_IMAGE_DISTANCE,
-    min_atoms: int = 1,
-    max_atoms: int = DEFAULT_MAX_ATOMS,
-    keep_point_group: bool = True,
-) -> Supercell:
-    """Smallest supercell whose periodic images are far enough apart, by exhaustive search.
-
-    Every superlattice of each index is tried (Hermite normal forms); of the smallest index that reaches the
-    distance, the one with the largest distance is taken.
-
-    Args:
-        host: the pristine crystal.
-        min_image_distance: between a site and its nearest image, Å.
-        min_atoms: fewest atoms.
-        max_atoms: most atoms.
-        keep_point_group: only superlattices invariant under the host's point group.
-
-    Raises:
-        SupercellError: none fits.
-    """
-    if not (min_image_distance > 0 and 1 <= min_atoms <= max_atoms):
-        raise SupercellError(
-            f"image distance {min_image_distance} Å and {min_atoms} to {max_atoms} atoms: "
-            "all must be positive and the most atoms no fewer than the least"
-        )
-    volume = abs(float(np.linalg.det(host.primitive)))
-    densest = int(np.ceil(min_image_distance**3 / np.sqrt(2) / volume - 1e-9))
-    best = 0.0
-    for index in range(max(1, densest, -(-min_atoms // host.n_lattice)), max_atoms // host.n_lattice + 1):
-        forms = hermite_normal_forms(index)
-        if keep_point_group:
-            forms = forms[invariant_forms(forms, host.group.rotations, index)]
-        if len(forms) == 0:
-            continue
-        distance = shortest_vectors(forms @ host.primitive)
-        best = max(best, float(distance.max()))
-        if distance.max() >= min_image_distance - 1e-6:
-            form = forms[int(np.argmax(np.round(distance, 6)))]
-            return Supercell.from_normal_form(host, form)
-    raise SupercellError(
-        f"{host.formula}: no supercell of {min_atoms} to {max_atoms} atoms has images {min_image_distance:g} Å apart "
-        f"(the best reaches {best:.2f} Å); allow more atoms or a smaller distance"
-    )
 
 
 def conventional_supercell(host: Host, matrix: IntArray) -> Supercell:
