@@ -6,7 +6,8 @@ from augment.enumerate import point_defects
 from augment.errors import DefectgenError
 from augment.host import Host, host_from_structure, read_host
 from augment.invariant import CellSymmetry
-from augment.supercell import Supercell, conventional_supercell, find_supercell
+from augment.search import find_supercell, supercell_table, widest_supercell
+from augment.supercell import Supercell, conventional_supercell
 
 __all__ = [
     "CellSymmetry",
@@ -21,4 +22,6 @@ __all__ = [
     "host_from_structure",
     "point_defects",
     "read_host",
+    "supercell_table",
+    "widest_supercell",
 ]

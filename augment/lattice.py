@@ -106,6 +106,13 @@ def shortest_vectors(lattices: FloatArray) -> FloatArray:
     return shortest
 
 
+def successive_minima(lattices: FloatArray) -> FloatArray:
+    """Lengths (k, 3) of the three shortest independent vectors of each lattice (k, 3, 3), shortest first."""
+    basis, _ = _reduce(lattices)
+    minima: FloatArray = np.sort(np.linalg.norm(basis, axis=2), axis=1)
+    return minima
+
+
 def shortest_basis_diagonal(lattice: FloatArray) -> float:
     """Length of the diagonal of the box whose edges are the vectors of a lattice's reduced basis, Å."""
     basis, _ = _reduce(lattice[None])
@@ -157,3 +164,35 @@ def diagonal_form(matrix: IntArray) -> tuple[IntArray, IntArray, IntArray]:
             if not form[k + 1 :, k].any() and not form[k, k + 1 :].any():
                 break
     return np.diag(form).copy(), left, right
+
+
+def plane_basis(normal: IntArray, lattice: FloatArray) -> IntArray:
+    """Basis (3, 3) of Z³, rows: two short vectors with normal · m = 0, then the most upright one across.
+
+    Args:
+        normal: (3,) integers; the last vector takes the least positive value of normal · c.
+        lattice: (3, 3) rows, Å, which says what is short.
+    """
+    diagonal, left, right = diagonal_form(normal[None])
+    across, first, second = right.T
+    across = across * np.sign(left[0, 0] * diagonal[0])
+    metric = lattice @ lattice.T
+    while True:
+        if first @ metric @ first > second @ metric @ second + 1e-9:  # noqa: PLR2004  rounding
+            first, second = second, first
+        step = round(float(first @ metric @ second / (first @ metric @ first)) - 1e-9)
+        if step == 0:
+            break
+        second = second - step * first
+    inside = np.stack([first, second])
+    gram = inside @ metric @ inside.T
+    lean = np.rint(np.linalg.solve(gram, inside @ metric @ across) - 1e-9).astype(np.int64)
+    basis = np.stack([first, second, across - lean @ inside])
+    if np.linalg.det(basis) < 0:
+        basis[1] *= -1
+    return np.asarray(basis, dtype=np.int64)
+
+
+def layered_matrix(form: IntArray, primitive: FloatArray, normal: IntArray) -> IntArray:
+    """Basis of the superlattice with two short vectors in a plane, one across and positive determinant."""
+    return np.asarray(plane_basis(form @ normal, form @ primitive) @ form, dtype=np.int64)

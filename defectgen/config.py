@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
-from augment.supercell import DEFAULT_IMAGE_DISTANCE
+from augment.search import DEFAULT_IMAGE_DISTANCE
 
 Kind = Literal["vacancy", "antisite", "substitution", "interstitial"]
 

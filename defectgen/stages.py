@@ -16,8 +16,9 @@ from augment.defect import Defect
 from augment.enumerate import point_defects
 from augment.errors import ConditionError, DataError
 from augment.host import Host, read_host
+from augment.search import find_supercell
 from augment.store import read_cells, write_atomically, write_cells
-from augment.supercell import Supercell, find_supercell
+from augment.supercell import Supercell
 from defectgen.config import Settings
 from defectgen.progress import progress
 from defectgen.run_folder import RunFolder

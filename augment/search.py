@@ -1,0 +1,201 @@
+"""The search for supercells: smallest that is wide enough, widest that is small enough, and the trade-off between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from augment.cell import FloatArray, IntArray
+from augment.errors import SupercellError
+from augment.host import Host
+from augment.lattice import hermite_normal_form, shortest_vectors, successive_minima
+from augment.sublattices import CompactLattices, InvariantForms, longest_possible
+from augment.supercell import Supercell
+
+DEFAULT_IMAGE_DISTANCE = 8.0
+"""Å between a defect and its nearest image: enough for a first look with a machine-learned potential."""
+
+DEFAULT_MAX_ATOMS = 400
+
+_SAME = 1e-6
+"""Å, or a ratio of lengths; distances this close are equal."""
+
+_FLOORS = (0.96, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.03, 0.0)
+"""Least distances tried, in units of the longest possible: the better the cell, the fewer vectors can make it."""
+
+
+def find_supercell(
+    host: Host,
+    *,
+    min_image_distance: float = DEFAULT_IMAGE_DISTANCE,
+    min_atoms: int = 1,
+    max_atoms: int = DEFAULT_MAX_ATOMS,
+    keep_point_group: bool = True,
+    max_aspect: float = math.inf,
+) -> Supercell:
+    """Smallest supercell whose periodic images are far enough apart, by exhaustive search.
+
+    Of the smallest number of atoms that reaches the distance, the widest is taken; of several such, the one that keeps
+    most of the point group, then the one with the least aspect.
+
+    Args:
+        host: the pristine crystal.
+        min_image_distance: between a site and its nearest image, Å.
+        min_atoms: fewest atoms.
+        max_atoms: most atoms.
+        keep_point_group: only superlattices invariant under the host's point group.
+        max_aspect: largest ratio of the longest to the shortest vector of the reduced basis; 1 asks for equal lengths.
+
+    Raises:
+        SupercellError: none fits.
+    """
+    if not (min_image_distance > 0 and math.isfinite(min_image_distance)):
+        raise SupercellError(f"image distance {min_image_distance} Å; give a positive number")
+    search = _Search(host, keep_point_group, max_aspect)
+    for index in _indices(host, min_atoms, max_atoms):
+        if longest_possible(search.volume * index) >= min_image_distance - _SAME:
+            found = search.widest(index, min_image_distance)
+            if found is not None:
+                return found
+    raise SupercellError(
+        f"{host.formula}: no supercell of {min_atoms} to {max_atoms} atoms has images {min_image_distance:g} Å apart"
+        f"{search.limits} ({_best_reached(search, min_atoms, max_atoms)}); allow more atoms or a smaller distance"
+    )
+
+
+def widest_supercell(
+    host: Host, *, min_atoms: int = 1, max_atoms: int, keep_point_group: bool = True, max_aspect: float = math.inf
+) -> Supercell:
+    """Supercell in a range of sizes with the largest image distance, by exhaustive search; of several, the smallest.
+
+    Args:
+        host: the pristine crystal.
+        min_atoms: fewest atoms.
+        max_atoms: most atoms.
+        keep_point_group: only superlattices invariant under the host's point group.
+        max_aspect: largest ratio of the longest to the shortest vector of the reduced basis.
+
+    Raises:
+        SupercellError: none fits.
+    """
+    search = _Search(host, keep_point_group, max_aspect)
+    best = search.widest_in(_indices(host, min_atoms, max_atoms))
+    if best is None:
+        raise SupercellError(
+            f"{host.formula}: no supercell of {min_atoms} to {max_atoms} atoms{search.limits}; "
+            f"its primitive cell has {host.n_lattice} atoms: widen the range"
+        )
+    return best
+
+
+def supercell_table(
+    host: Host, max_atoms: int, *, keep_point_group: bool = True, max_aspect: float = math.inf
+) -> list[Supercell]:
+    """The widest supercell of each size up to a number of atoms; sizes without one are left out.
+
+    Raises:
+        SupercellError: not even the primitive cell has so few atoms.
+    """
+    search = _Search(host, keep_point_group, max_aspect)
+    every = (search.widest(index, 0.0) for index in _indices(host, 1, max_atoms))
+    return [supercell for supercell in every if supercell is not None]
+
+
+def _indices(host: Host, min_atoms: int, max_atoms: int) -> range:
+    """Numbers of primitive cells with a number of atoms in the range."""
+    if not 1 <= min_atoms <= max_atoms:
+        raise SupercellError(
+            f"{min_atoms} to {max_atoms} atoms: both must be positive and the most no fewer than the least"
+        )
+    indices = range(-(-min_atoms // host.n_lattice), max_atoms // host.n_lattice + 1)
+    if not indices:
+        raise SupercellError(
+            f"{host.formula}: no supercell has {min_atoms} to {max_atoms} atoms; "
+            f"its primitive cell has {host.n_lattice}: ask for a multiple"
+        )
+    return indices
+
+
+def _best_reached(search: _Search, min_atoms: int, max_atoms: int) -> str:
+    best = search.widest_in(_indices(search.host, min_atoms, max_atoms))
+    return "there is none" if best is None else f"the best reaches {best.image_distance:.2f} Å"
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """What is searched: all superlattices of each index, or those that keep the point group."""
+
+    host: Host
+    keep_point_group: bool
+    max_aspect: float
+
+    def __post_init__(self) -> None:
+        if not self.max_aspect >= 1:
+            raise SupercellError(f"aspect {self.max_aspect}: a ratio of longest to shortest is 1 or more")
+
+    @cached_property
+    def volume(self) -> float:
+        """Volume of the primitive cell, Å³."""
+        return abs(float(np.linalg.det(self.host.primitive)))
+
+    @property
+    def limits(self) -> str:
+        """What else is asked, in words for an error."""
+        kept = " and keeps the point group" if self.keep_point_group else ""
+        return kept + (f" and an aspect of at most {self.max_aspect:g}" if math.isfinite(self.max_aspect) else "")
+
+    @cached_property
+    def invariant(self) -> InvariantForms:
+        return InvariantForms(self.host.group.rotations)
+
+    @cached_property
+    def compact(self) -> CompactLattices:
+        return CompactLattices(self.host.primitive, self.host.group.rotations)
+
+    def widest_in(self, indices: range) -> Supercell | None:
+        """The widest of all indices, of several the smallest; none where there is none."""
+        best, distance = None, 0.0
+        for index in reversed(indices):
+            if longest_possible(self.volume * index) < distance - _SAME:
+                break
+            found = self.widest(index, distance)
+            if found is not None:
+                best, distance = found, found.image_distance
+        return best
+
+    def widest(self, index: int, least: float) -> Supercell | None:
+        """The widest supercell of an index, if it is at least so wide (Å)."""
+        for forms in self._batches(index, least):
+            if len(forms):
+                minima = successive_minima(forms @ self.host.primitive)
+                fits = (minima[:, 0] >= least - _SAME) & (minima[:, 2] <= self.max_aspect * minima[:, 0] + _SAME)
+                if fits.any():
+                    return self._chosen(forms[fits], minima[fits])
+        return None
+
+    def _batches(self, index: int, least: float) -> Iterator[IntArray]:
+        """Superlattices of an index; all that are wider come in the same batch or before."""
+        if self.keep_point_group and not self.invariant.everything:
+            yield self.invariant.of_index(index)
+            return
+        bound = longest_possible(self.volume * index)
+        least = max(least, float(shortest_vectors(self.host.primitive[None])[0]))
+        for floor in _FLOORS:
+            yield self.compact.of_index(index, max(floor * bound, least), self.max_aspect)
+            if floor * bound <= least:
+                return
+
+    def _chosen(self, forms: IntArray, minima: FloatArray) -> Supercell:
+        """The widest, then the most symmetric, then the one of least aspect, then of the first normal form."""
+        wide = minima[:, 0] >= minima[:, 0].max() - _SAME
+        forms, minima = forms[wide], minima[wide]
+        turned = forms[:, None] @ self.host.group.rotations.transpose(0, 2, 1) @ np.linalg.inv(forms)[:, None]
+        kept = (np.abs(turned - np.rint(turned)).max(axis=(2, 3)) < _SAME).sum(axis=1)
+        forms, minima = forms[kept == kept.max()], minima[kept == kept.max()]
+        even = forms[minima[:, 2] <= minima[:, 2].min() + _SAME]
+        normal = min(hermite_normal_form(form).tolist() for form in even)
+        return Supercell.from_normal_form(self.host, np.array(normal, dtype=np.int64))
