@@ -10,7 +10,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import SupercellError
 from augment.host import Host
-from augment.lattice import hermite_normal_form, reduced_matrix, successive_minima
+from augment.lattice import hermite_normal_form, layered_matrix, reduced_matrix, successive_minima
 from augment.symmetry import FiniteGroup
 
 
@@ -62,13 +62,15 @@ class Supercell:
 
     @classmethod
     def from_normal_form(cls, host: Host, form: IntArray) -> Supercell:
-        """The superlattice of a Hermite normal form, in its basis of short vectors.
+        """The superlattice of a Hermite normal form, in its basis of short vectors; two lie in the host's plane.
 
         Raises:
             SupercellError: the form has a zero on its diagonal.
         """
         if (np.diag(form) < 1).any():
             raise SupercellError(f"{form.tolist()} is no Hermite normal form")
+        if host.normal is not None:
+            return cls(host, layered_matrix(form, host.primitive, np.array(host.normal)))
         return cls(host, reduced_matrix(form, host.primitive))
 
     @property
