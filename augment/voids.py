@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from augment.cell import FloatArray, IntArray
+from augment.cell import FloatArray
 from augment.lattice import shortest_basis_diagonal
 from augment.symmetry import SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 
@@ -126,17 +127,14 @@ def _in_cell(positions: FloatArray, lattice: FloatArray) -> NDArray[np.bool_]:
 
 def _edge_saddles(vertices: FloatArray, ridges: list[list[int]], owners: FloatArray) -> FloatArray:
     """Points of Voronoi edges nearest to the atoms around them, where they lie within the edge."""
-    rows = [
-        (a, b, k)
-        for k, ridge in enumerate(ridges)
-        if -1 not in ridge
-        for a, b in zip(ridge, ridge[1:] + ridge[:1], strict=True)
-    ]
-    if not rows:
-        return np.zeros((0, 3))
-    index: IntArray = np.array(rows, dtype=np.int64)
-    start, stop, atom = vertices[index[:, 0]], vertices[index[:, 1]], owners[index[:, 2]]
-    along = stop - start
+    lengths = np.array([len(ridge) for ridge in ridges], dtype=np.int64)
+    flat = np.fromiter(chain.from_iterable(ridges), dtype=np.int64, count=int(lengths.sum()))
+    following = np.arange(len(flat)) + 1
+    ends = np.cumsum(lengths)
+    following[ends - 1] = ends - lengths  # each ridge closes on its first vertex
+    bounded = np.repeat(np.minimum.reduceat(flat, ends - lengths) >= 0, lengths)
+    start, atom = vertices[flat[bounded]], np.repeat(owners, lengths, axis=0)[bounded]
+    along = vertices[flat[following[bounded]]] - start
     length2 = (along**2).sum(axis=1)
     long = length2 > _SAME**2
     start, along, atom, length2 = start[long], along[long], atom[long], length2[long]
@@ -175,11 +173,12 @@ def _add_orbit(
     pinned: bool,
 ) -> None:
     """Close a point under the group; keep its orbit if new, of a radius between two, and, where asked, pinned."""
+    known = np.concatenate([np.zeros((0, 3)), *(v.points for v in found)])
+    if _separation(known, point, lattice).min(initial=np.inf) < _SAME:
+        return
     centre = _snapped(group, point, lattice)
     radius = float(np.linalg.norm(atoms - centre @ lattice, axis=1).min())
-    if not radii[0] <= radius <= radii[1] or any(
-        _separation(v.points, centre, lattice).min() < 10 * _SAME for v in found
-    ):
+    if not radii[0] <= radius <= radii[1] or _separation(known, centre, lattice).min(initial=np.inf) < 10 * _SAME:
         return
     rotations = group.rotations[_moved(group, centre, lattice)[1] < _SAME]
     free = np.trace(rotations, axis1=1, axis2=2).sum()  # |H| x dimension of the invariant vectors
