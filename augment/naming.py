@@ -44,11 +44,11 @@ def _suffix(host: Host, orbit: int, depth: int) -> str:
     """Point group (depth 1) and neighbour shells (depth 2 and more)."""
     if depth == 0:
         return ""
-    shells = _neighbour_shells(host, orbit, depth - 1)
+    shells = neighbour_shells(host, orbit, depth - 1)
     return "_".join([f"_{host.orbits[orbit].point_group}", *shells])
 
 
-def _neighbour_shells(host: Host, orbit: int, count: int) -> list[str]:
+def neighbour_shells(host: Host, orbit: int, count: int) -> list[str]:
     """Element and distance (`O1.80`) of the nearest `count` shells around an orbit's first site."""
     if count == 0:
         return []
