@@ -107,6 +107,10 @@ class Defect:
         except SupercellError as error:
             raise DefectError(f"key {key}: {error}") from None
         edits = () if match["edits"] == BULK else tuple(_parse_edit(t) for t in match["edits"].split("+"))
+        if any(e.site >= len(supercell.sites.numbers) for e in edits):
+            from augment.dumbbells import with_dumbbells
+
+            supercell = Supercell(with_dumbbells(host), supercell.matrix)
         return cls(supercell, edits, int(match["charge"]))
 
     @cached_property
@@ -118,6 +122,10 @@ class Defect:
     @cached_property
     def name(self) -> str:
         """Name in doped's convention; parts of a complex are joined by `+`."""
+        if any(o.axis for o in self.orbits):
+            from augment.dumbbells import dumbbell_name
+
+            return dumbbell_name(self) or "+".join(self._part_name(e) for e in self.edits)
         return "+".join(self._part_name(e) for e in self.edits) or BULK
 
     def _part_name(self, edit: Edit) -> str:
@@ -127,9 +135,10 @@ class Defect:
 
     @cached_property
     def type(self) -> str:
-        """`vacancy`, `substitution`, `antisite`, `interstitial`, `complex`, or `bulk` without edits."""
+        """`vacancy`, `substitution`, `antisite`, `interstitial`, `split interstitial`, `complex` or `bulk`."""
         if len(self.edits) != 1:
-            return "complex" if self.edits else BULK
+            split = self.name.count("_split_") == 1
+            return ("split interstitial" if split else "complex") if self.edits else BULK
         edit, orbit = self.edits[0], self.orbits[0]
         if edit.number == 0:
             return "vacancy"

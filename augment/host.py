@@ -13,6 +13,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.cif import read_structure
+from augment.spacegroup import StandardGroup
 from augment.standard import StandardCrystal, standardise
 from augment.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 from augment.voids import VoidOrbit, find_voids
@@ -34,6 +35,7 @@ class SiteOrbit:
         order: order of the site-symmetry group.
         members: indices of its sites in the primitive cell (lattice sites first, then voids).
         radius: distance to the nearest atom, Å.
+        axis: of a site at the end of a dumbbell, its direction in the conventional cell (`110`); else empty.
     """
 
     element: str
@@ -44,11 +46,12 @@ class SiteOrbit:
     order: int
     members: tuple[int, ...]
     radius: float
+    axis: str = ""
 
     @property
     def void(self) -> bool:
-        """Whether the orbit is of interstitial sites."""
-        return not self.element
+        """Whether the orbit is of interstitial sites, not counting the ends of dumbbells."""
+        return not self.element and not self.axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,8 +204,13 @@ def assemble_host(crystal: StandardCrystal, voids: list[VoidOrbit], normal: tupl
     smallest = image.min(axis=0)
     points, start = [crystal.points], len(crystal.points)
     found = [
-        _site_orbit(
-            crystal, int(crystal.numbers[first]), np.flatnonzero(smallest == first), points[0], float(radii[first])
+        site_orbit(
+            crystal.standard,
+            crystal.primitive,
+            np.flatnonzero(smallest == first),
+            points[0],
+            number=int(crystal.numbers[first]),
+            radius=float(radii[first]),
         )
         for first in np.unique(smallest)
     ]
@@ -210,7 +218,9 @@ def assemble_host(crystal: StandardCrystal, voids: list[VoidOrbit], normal: tupl
         members = np.arange(start, start + len(void.points))
         points.append(void.points)
         start += len(members)
-        found.append(_site_orbit(crystal, 0, members, np.concatenate(points), void.radius))
+        found.append(
+            site_orbit(crystal.standard, crystal.primitive, members, np.concatenate(points), radius=void.radius)
+        )
     return Host(
         lattice=crystal.lattice,
         primitive=crystal.primitive,
@@ -224,17 +234,34 @@ def assemble_host(crystal: StandardCrystal, voids: list[VoidOrbit], normal: tupl
     )
 
 
-def _site_orbit(
-    crystal: StandardCrystal, number: int, members: IntArray, points: FloatArray, radius: float
+def site_orbit(
+    standard: StandardGroup,
+    primitive: FloatArray,
+    members: IntArray,
+    points: FloatArray,
+    *,
+    radius: float,
+    number: int = 0,
+    axis: str = "",
 ) -> SiteOrbit:
-    """The orbit of some sites of the primitive cell, with its Wyckoff position and site symmetry."""
+    """The orbit of some sites of the primitive cell, with its Wyckoff position and site symmetry.
+
+    Args:
+        standard: the space group.
+        primitive: (3, 3) primitive lattice, rows, Å.
+        members: indices of the orbit's sites.
+        points: (n, 3) fractional coordinates of all sites.
+        radius: distance to the nearest atom, Å.
+        number: atomic number; 0 where there is no atom.
+        axis: as in SiteOrbit.
+    """
     from ase.data import chemical_symbols
 
-    standard, first = crystal.standard, points[members[0]]
+    first = points[members[0]]
     count = len(members) * standard.cells
     position = standard.position_of(first, count)
     offset = standard.group.images(first[None])[:, 0] - first
-    fixing = np.linalg.norm((offset - np.rint(offset)) @ crystal.primitive, axis=1) < MATCH_TOLERANCE
+    fixing = np.linalg.norm((offset - np.rint(offset)) @ primitive, axis=1) < MATCH_TOLERANCE
     return SiteOrbit(
         element=str(chemical_symbols[number]) if number else "",
         wyckoff=f"{count}{position.letter}",
@@ -244,6 +271,7 @@ def _site_orbit(
         order=standard.group.order // len(members),
         members=tuple(members.tolist()),
         radius=radius,
+        axis=axis,
     )
 
 

@@ -57,7 +57,7 @@ def kinds(host: Host, name: str) -> tuple[Kind, ...]:
 
 def _fitting(host: Host, name: str, element: str, suffix: str) -> list[int]:
     """Indices of the orbits of an element, or of the voids, that a suffix of a name fits."""
-    found = [k for k, orbit in enumerate(host.orbits) if orbit.element == element]
+    found = [k for k, orbit in enumerate(host.orbits) if orbit.element == element and not orbit.axis]
     if not found:
         there = "no interstitial site" if not element else f"no {element} (it is of {', '.join(host.elements)})"
         raise DefectError(f"{name}: {host.formula} has {there}")
