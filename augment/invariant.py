@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import SymmetryError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,3 +48,23 @@ class CellSymmetry:
         """H-invariant part of a (3, 3) strain: 1/|H| sum over h of R e R^T."""
         total: FloatArray = np.einsum("hab,bc,hdc->ad", self.rotations, strain, self.rotations)
         return total / self.order
+
+    def displacement_operator(self, weights: FloatArray) -> csr_array:
+        """Sum over h of weights[h] D(h) as a sparse (3n, 3n) matrix on displacements flattened in row order.
+
+        With weights 1/|H| it is the projector of `project_displacements`; other weights (h,) give those of other
+        irreducible representations. Atoms of one orbit couple, so that it holds at most 9 n |H| numbers.
+        """
+        from scipy.sparse import csr_array
+
+        n, axis = self.permutations.shape[1], np.arange(3)
+        used = np.flatnonzero(weights)
+        blocks = np.broadcast_to((weights[:, None, None] * self.rotations)[used, None], (len(used), n, 3, 3))
+        rows = np.broadcast_to(3 * self.permutations[used][:, :, None, None] + axis[:, None], blocks.shape)
+        columns = np.broadcast_to(3 * np.arange(n)[:, None, None] + axis, blocks.shape)
+        return csr_array((blocks.ravel(), (rows.ravel(), columns.ravel())), shape=(3 * n, 3 * n))
+
+    def strain_operator(self, weights: FloatArray, strain: FloatArray) -> FloatArray:
+        """Sum over h of weights[h] R e R^T for strains (..., 3, 3)."""
+        turned: FloatArray = np.einsum("h,hab,...bc,hdc->...ad", weights, self.rotations, strain, self.rotations)
+        return turned

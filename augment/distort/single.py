@@ -1,4 +1,4 @@
-"""Distorted copies of defect cells: rattled with minimum distances kept, and strained."""
+"""One distorted copy of a defect cell: rattled as a whole with minimum distances kept, or strained."""
 
 from __future__ import annotations
 
