@@ -49,25 +49,28 @@ def _one_state_each(amounts: dict[str, int], states: dict[str, tuple[int, ...]])
 
 
 def formal_charges(host: Host, orbit: int, number: int) -> tuple[int, ...]:
-    """Formal charges (e) that putting an element on a site of an orbit can give, ascending; 0 removes the atom.
+    """Formal charges (e) that putting an element on a site of an orbit can bring, ascending; 0 removes the atom.
 
     An element of the host keeps its oxidation state there, another may take any of its common ones.
     """
+    from ase.data import chemical_symbols
+
     before = oxidation_states(host).get(host.orbits[orbit].element, 0)
-    return tuple(sorted(state - before for state in _states(host, _symbol(number))))
+    put = str(chemical_symbols[number]) if number else ""
+    return tuple(sorted(state - before for state in _states(host, put)))
 
 
-def likely_charges(host: Host, edits: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+def likely_charges(host: Host, edits: Sequence[tuple[str, str]]) -> tuple[int, ...]:
     """Charges (e) from neutral to full ionisation of a set of edits.
 
     Args:
         host: gives the oxidation states of its own elements.
-        edits: (orbit of the site, atomic number put there), 0 for a vacancy.
+        edits: (element at the site, element put there), empty for a void or a vacancy.
     """
     lowest = highest = 0
-    for orbit, number in edits:
-        before = oxidation_states(host).get(host.orbits[orbit].element, 0)
-        changes = [state - before for state in _likely_states(host, _symbol(number))]
+    for old, new in edits:
+        before = oxidation_states(host).get(old, 0)
+        changes = [state - before for state in _likely_states(host, new)]
         lowest += min(0, *changes)
         highest += max(0, *changes)
     return tuple(range(max(lowest, -MAX_CHARGE), min(highest, MAX_CHARGE) + 1))
@@ -93,9 +96,3 @@ def _common_states(element: str) -> tuple[int, ...]:
     from pymatgen.core import Element
 
     return tuple(Element(element).common_oxidation_states) or (0,)
-
-
-def _symbol(number: int) -> str:
-    from ase.data import chemical_symbols
-
-    return str(chemical_symbols[number]) if number else ""

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from augment.cell import IntArray
 from augment.defect import Defect
 from augment.editspace import EditSpace
-from augment.errors import DefectError
 from augment.recipe import Recipe
 from augment.symmetry import BoolArray
 
@@ -163,19 +162,3 @@ def count_by_size(space: EditSpace, recipe: Recipe) -> Iterator[tuple[int, int, 
             orbits += len(found)
             total += int((order // found.stabilizers).sum())
         yield size, orbits, total
-
-
-def check_cutoff(space: EditSpace) -> None:
-    """Refuse a cutoff within which no two edits lie.
-
-    Raises:
-        DefectError: says how far the nearest two edits are.
-    """
-    if space.cutoff is not None and not space.compatible.any():
-        sites = np.unique(space.site)
-        distance = space.supercell.distances(sites)
-        nearest = distance[~np.eye(len(sites), dtype=bool)].min(initial=np.inf)
-        raise DefectError(
-            f"no two of {', '.join(space.names)} are within {space.cutoff:g} Å of each other; "
-            f"the nearest are {nearest:.3f} Å apart"
-        )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from augment.invariant import CellSymmetry
 from augment.naming import INTERSTITIAL, VACANCY, orbit_suffixes
 from augment.supercell import Supercell
 from augment.symmetry import FiniteGroup, schoenflies
+
+if TYPE_CHECKING:
+    from augment.dumbbells import Dumbbell
 
 _KEY = re.compile(
     r"(?P<host>[0-9a-f]{12})/(?P<form>\d+(?:\.\d+){5})/(?P<edits>bulk|[A-Za-z]+\d+(?:\+[A-Za-z]+\d+)*)/q(?P<charge>[+-]?\d+)"
@@ -120,12 +123,21 @@ class Defect:
         return tuple(self.host.orbits[orbit[e.site]] for e in self.edits)
 
     @cached_property
-    def name(self) -> str:
-        """Name in doped's convention; parts of a complex are joined by `+`."""
-        if any(o.axis for o in self.orbits):
-            from augment.dumbbells import dumbbell_name
+    def dumbbell(self) -> Dumbbell | None:
+        """What the defect is as a split interstitial; None for any other."""
+        if not any(o.axis for o in self.orbits):
+            return None
+        from augment.dumbbells import dumbbell_of
 
-            return dumbbell_name(self) or "+".join(self._part_name(e) for e in self.edits)
+        return dumbbell_of(self.edits, self.orbits)
+
+    @cached_property
+    def name(self) -> str:
+        """Name in doped's convention; parts of a complex are joined by `+`; a split one is `O_i_split_O_110`."""
+        if self.dumbbell is not None:
+            site = self.dumbbell.site
+            suffix = orbit_suffixes(self.host)[self.host.orbits.index(site)]
+            return f"{self.dumbbell.inserted}_{INTERSTITIAL}_split_{site.element}{suffix}_{self.dumbbell.axis}"
         return "+".join(self._part_name(e) for e in self.edits) or BULK
 
     def _part_name(self, edit: Edit) -> str:
@@ -136,9 +148,10 @@ class Defect:
     @cached_property
     def type(self) -> str:
         """`vacancy`, `substitution`, `antisite`, `interstitial`, `split interstitial`, `complex` or `bulk`."""
+        if self.dumbbell is not None:
+            return "split interstitial"
         if len(self.edits) != 1:
-            split = self.name.count("_split_") == 1
-            return ("split interstitial" if split else "complex") if self.edits else BULK
+            return "complex" if self.edits else BULK
         edit, orbit = self.edits[0], self.orbits[0]
         if edit.number == 0:
             return "vacancy"
@@ -176,8 +189,10 @@ class Defect:
     @cached_property
     def charges(self) -> tuple[int, ...]:
         """Likely charge states, from oxidation states of the host and the elements put in."""
-        orbit = self.supercell.sites.orbit
-        return likely_charges(self.host, [(int(orbit[e.site]), e.number) for e in self.edits])
+        edits = [(o.element, _symbol(e.number)) for e, o in zip(self.edits, self.orbits, strict=True)]
+        if self.dumbbell is not None:
+            edits = [("", self.dumbbell.inserted)]
+        return likely_charges(self.host, edits)
 
     def with_charge(self, charge: int) -> Defect:
         """The same edits with another total charge, e."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.defect import Defect, Edit
 from augment.host import Host, SiteOrbit, site_orbit
-from augment.naming import orbit_suffixes
 from augment.spacegroup import standard_group
 from augment.supercell import Supercell
 from augment.symmetry import GRID, wrap
@@ -64,21 +63,34 @@ def split_interstitials(supercell: Supercell, elements: Sequence[int]) -> Iterat
                     yield defect
 
 
-def dumbbell_name(defect: Defect) -> str | None:
-    """Name of a split interstitial (`O_i_split_O_110`): inserted atom, shared site, direction; None of others."""
+@dataclass(frozen=True)
+class Dumbbell:
+    """What a split interstitial is.
+
+    Attributes:
+        site: orbit of the lattice site that two atoms share.
+        inserted: element of the atom that is there besides the site's own.
+        axis: direction in the conventional cell.
+    """
+
+    site: SiteOrbit
+    inserted: str
+    axis: str
+
+
+def dumbbell_of(edits: Sequence[Edit], orbits: Sequence[SiteOrbit]) -> Dumbbell | None:
+    """The split interstitial that edits on sites of these orbits make; None where they make something else."""
     from ase.data import chemical_symbols
 
-    removed = [(e, o) for e, o in zip(defect.edits, defect.orbits, strict=True) if e.number == 0]
-    ends = [(e, o) for e, o in zip(defect.edits, defect.orbits, strict=True) if o.axis]
-    if len(removed) != 1 or len(ends) != 2 or len(defect.edits) != 3:  # noqa: PLR2004  a dumbbell has two ends
+    removed = [o for e, o in zip(edits, orbits, strict=True) if e.number == 0]
+    ends = [(str(chemical_symbols[e.number]), o.axis) for e, o in zip(edits, orbits, strict=True) if o.axis]
+    if len(removed) != 1 or len(ends) != 2 or len(edits) != 3:  # noqa: PLR2004  a dumbbell has two ends
         return None
-    site = removed[0][1]
-    put = [str(chemical_symbols[e.number]) for e, _ in ends]
-    if site.element not in put:
+    elements = [element for element, _ in ends]
+    if removed[0].element not in elements:
         return None
-    put.remove(site.element)
-    suffix = orbit_suffixes(defect.host)[defect.host.orbits.index(site)]
-    return f"{put[0]}_i_split_{site.element}{suffix}_{ends[0][1].axis}"
+    elements.remove(removed[0].element)
+    return Dumbbell(removed[0], elements[0], ends[0][1])
 
 
 def _distinct_axes(host: Host, orbit: SiteOrbit) -> list[tuple[int, ...]]:

@@ -93,6 +93,21 @@ class EditSpace:
         near = self.supercell.distances(sites) <= self.cutoff + GRID
         return np.asarray(apart & near[index[:, None], index])
 
+    def check_cutoff(self) -> None:
+        """Refuse a cutoff within which no two edits lie.
+
+        Raises:
+            DefectError: says how far the nearest two are.
+        """
+        if self.cutoff is not None and not self.compatible.any():
+            sites = np.unique(self.site)
+            distance = self.supercell.distances(sites)
+            nearest = distance[~np.eye(len(sites), dtype=bool)].min(initial=np.inf)
+            raise DefectError(
+                f"no two of {', '.join(self.names)} are within {self.cutoff:g} Å of each other; "
+                f"the nearest are {nearest:.3f} Å apart"
+            )
+
     def edits(self, members: IntArray) -> tuple[Edit, ...]:
         """The edits of a complex, given by their places in the space."""
         return tuple(Edit(int(self.site[k]), int(self.number[k])) for k in members)

@@ -32,20 +32,31 @@ def point_defects(
     unknown = [k for k in kinds if k not in KINDS]
     if unknown:
         raise DefectError(f"unknown kind of defect {unknown[0]!r}; the kinds are {', '.join(KINDS)}")
-    numbers = [_dopant_number(supercell, symbol) for symbol in dopants]
+    numbers = [_foreign(supercell, symbol) for symbol in dopants]
     return list(_each(supercell, numbers, kinds, max_voids))
 
 
-def _dopant_number(supercell: Supercell, symbol: str) -> int:
+def dopant_number(symbol: str) -> int:
+    """Atomic number of an element to put in.
+
+    Raises:
+        DefectError: the symbol is no element.
+    """
     from ase.data import atomic_numbers
 
     if symbol not in atomic_numbers or symbol == "X":
         raise DefectError(f"dopant {symbol!r} is not an element; give a symbol such as Al")
+    return int(atomic_numbers[symbol])
+
+
+def _foreign(supercell: Supercell, symbol: str) -> int:
+    """Atomic number of a dopant that is not of the host."""
+    number = dopant_number(symbol)
     if symbol in supercell.host.elements:
         raise DefectError(
             f"dopant {symbol} is an element of the host {supercell.host.formula}; its antisites are made anyway"
         )
-    return int(atomic_numbers[symbol])
+    return number
 
 
 def _each(
@@ -57,7 +68,7 @@ def _each(
     orbits = supercell.host.orbits
     first = [o.members[0] * supercell.index for o in orbits]
     lattice = [s for s, o in zip(first, orbits, strict=True) if not o.void]
-    voids = [s for s, o in zip(first, orbits, strict=True) if o.void][:max_voids]
+    voids = [s for s, o in zip(first, orbits, strict=True) if o.void and not o.axis][:max_voids]
     held = supercell.sites.numbers
     if "vacancy" in kinds:
         yield from (Defect(supercell, (Edit(s, 0),)) for s in lattice)

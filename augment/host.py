@@ -50,8 +50,8 @@ class SiteOrbit:
 
     @property
     def void(self) -> bool:
-        """Whether the orbit is of interstitial sites, not counting the ends of dumbbells."""
-        return not self.element and not self.axis
+        """Whether the orbit is of sites without an atom: voids, and the ends of dumbbells."""
+        return not self.element
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,3 +73,9 @@ def _fitting(host: Host, name: str, element: str, suffix: str) -> list[int]:
 def _descriptions(orbit: SiteOrbit) -> Sequence[str]:
     """What tells an orbit besides its full suffix: point group, Wyckoff position, Wyckoff letter."""
     return (orbit.point_group, orbit.wyckoff, orbit.wyckoff[-1])
+
+
+def put_element(name: str) -> str:
+    """Symbol of the element that an edit of this name puts in; empty for a vacancy or where the name is none."""
+    match = _NAME.fullmatch(name.strip())
+    return match["put"] if match and match["put"] not in _VACANCIES else ""

@@ -63,7 +63,19 @@ class Recipe:
                 f"complexes of {self.max_size} edits, but the kinds asked for have {sites} sites in the supercell; "
                 "ask for fewer or take a larger supercell"
             )
+        if self.neutral:
+            self._check_charges(space)
         return range(self.min_size, self.max_size + 1)
+
+    def _check_charges(self, space: EditSpace) -> None:
+        charges = [_charges(space, label) for label in range(len(space.names))]
+        totals, balanced = {0}, False
+        for size in range(1, self.max_size + 1):
+            totals = {total + charge for total in totals for charge in set().union(*charges)}
+            balanced |= size >= self.min_size and 0 in totals
+        if not balanced:
+            said = ", ".join(f"{n} {'/'.join(f'{q:+d}' for q in c)}" for n, c in zip(space.names, charges, strict=True))
+            raise DefectError(f"no complex of {self.min_size} to {self.max_size} edits is neutral ({said}); add a kind")
 
     def limits(self, space: EditSpace) -> IntArray:
         """(names,) most edits of each kind."""

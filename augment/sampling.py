@@ -13,7 +13,6 @@ import numpy as np
 
 from augment.burnside import CycleCounter
 from augment.cell import IntArray
-from augment.complexes import check_cutoff
 from augment.defect import Defect
 from augment.editspace import EditSpace
 from augment.errors import DefectError
@@ -51,7 +50,7 @@ def sample_complexes(
         counter, source = CycleCounter(space, recipe, size), random.Random(seed)  # noqa: S311  not for secrets
         drawn: Iterator[IntArray] = (counter.draw(source, by_orbit=weight == "orbit") for _ in range(count))
     else:
-        check_cutoff(space)
+        space.check_cutoff()
         drawn = islice(_Cliques(space, recipe, size).draw(seed, by_orbit=weight == "orbit"), count)
     for members in drawn:
         yield Defect(space.supercell, space.edits(members))

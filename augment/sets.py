@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from augment.charges import formal_charges
-from augment.complexes import check_cutoff, complexes
+from augment.complexes import complexes
 from augment.defect import Defect
 from augment.editspace import EditSpace
 from augment.errors import DefectError
@@ -46,8 +46,8 @@ def schottky_sets(supercell: Supercell, formula: str | None = None, *, cutoff: f
         raise DefectError(f"{formula!r} is no chemical formula; give one such as SrO")
     charge = 0
     for element, count in amounts.items():
-        first = kinds(supercell.host, f"{VACANCY}_{element}")[0]
-        charge += round(count) * formal_charges(supercell.host, first.orbit, 0)[0]
+        orbit = kinds(supercell.host, f"{VACANCY}_{element}")[0].orbit
+        charge += round(count) * formal_charges(supercell.host, orbit, 0)[0]
     if charge:
         raise DefectError(f"removing {formula} leaves a charge of {charge:+d}; give a neutral formula unit")
     return _mixed(supercell, {f"{VACANCY}_{e}": round(n) for e, n in amounts.items()}, cutoff)
@@ -84,7 +84,7 @@ def _reaches(supercell: Supercell, element: str, reach: float | None) -> dict[in
     removed = [k.orbit for k in kinds(supercell.host, f"{VACANCY}_{element}")]
     lattice = np.flatnonzero(np.isin(supercell.sites.orbit, removed))
     for orbit, what in enumerate(supercell.host.orbits):
-        if what.void:
+        if what.void and not what.axis:
             sites = np.concatenate([[what.members[0] * supercell.index], lattice])
             nearest = float(supercell.distances(sites)[0, 1:].min())
             found[orbit] = SPLIT_REACH * nearest if reach is None else reach
@@ -94,5 +94,5 @@ def _reaches(supercell: Supercell, element: str, reach: float | None) -> dict[in
 def _mixed(supercell: Supercell, counts: dict[str, int], cutoff: float | None) -> Iterator[Defect]:
     """Complexes of so many edits of each kind."""
     space = EditSpace.of(supercell, tuple(counts), cutoff)
-    check_cutoff(space)
+    space.check_cutoff()
     return complexes(space, Recipe.exactly(counts))

@@ -19,17 +19,43 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class ComplexSettings(_Section):
+    """Complexes of several edits; none without names."""
+
+    names: tuple[str, ...] = Field((), description="kinds of edit to combine, e.g. [v_O, Fe_Ti, O_i]")
+    min_size: int = Field(1, ge=1, le=64, description="fewest edits in a complex")
+    size: int = Field(2, ge=1, le=64, description="most edits in a complex")
+    neutral: bool = Field(default=False, description="only complexes whose formal charges can sum to zero")
+    sample: int | None = Field(
+        None, ge=1, le=1_000_000, description="draw so many at random, of the largest size; null enumerates"
+    )
+    weight: Literal["orbit", "degeneracy"] = Field(
+        "orbit", description="draw every distinct complex alike, or as often as it has copies"
+    )
+
+
 class DefectSettings(_Section):
     """Which defects, and in what supercell."""
 
     dopants: tuple[str, ...] = Field(
         (), description="elements to substitute on every site and to insert, e.g. [Al, Ni]"
     )
-    kinds: tuple[Kind, ...] = Field(get_args(Kind), description="kinds of defect to make")
+    kinds: tuple[Kind, ...] = Field(get_args(Kind), description="kinds of point defect to make")
+    sets: tuple[str, ...] = Field(
+        (), description="frenkel, schottky, dopant-vacancy, split-vacancy, split-interstitial; one element as frenkel:O"
+    )
+    cutoff: float | None = Field(
+        None, gt=0, le=60, description="largest distance between two edits of a set or complex, Å; null for any"
+    )
+    limit: int | None = Field(None, ge=1, description="make only the first so many defects; null for all")
+    supercell: tuple[int, ...] | None = Field(
+        None, min_length=9, max_length=9, description="nine integers, rows, on the conventional cell; null searches"
+    )
     min_image_distance: float = Field(
         DEFAULT_IMAGE_DISTANCE, gt=0, le=60, description="least distance between a defect and its image, Å"
     )
     max_atoms: int = Field(400, ge=1, le=20_000, description="most atoms in the supercell")
+    keep_point_group: bool = Field(default=True, description="search only supercells that keep the host's point group")
     max_voids: int | None = Field(None, ge=0, description="interstitial sites to fill, widest first; null for all")
 
 
@@ -93,6 +119,7 @@ class Settings(_Section):
     workers: int = Field(2, ge=1, le=256, description="processes; results do not depend on it")
     potential: PotentialSettings = PotentialSettings()
     defects: DefectSettings = DefectSettings()
+    complexes: ComplexSettings = ComplexSettings()
     generate: GenerateSettings = GenerateSettings()
     relax: RelaxSettings = RelaxSettings()
     md: MdSettings = MdSettings()

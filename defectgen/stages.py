@@ -13,15 +13,13 @@ import numpy as np
 
 from augment.cell import BULK, DefectCell
 from augment.defect import Defect
-from augment.enumerate import point_defects
 from augment.errors import ConditionError, DataError
 from augment.host import Host, read_host
-from augment.search import find_supercell
 from augment.store import read_cells, write_atomically, write_cells
-from augment.supercell import Supercell
 from defectgen.config import Settings
 from defectgen.progress import progress
 from defectgen.run_folder import RunFolder
+from defectgen.selection import asked_elements, build_defects, build_supercell
 from md.potentials import Potential, resolve_potential
 from md.record import Record, read_records, write_records
 from md.reference import onto_relaxed_host
@@ -56,36 +54,13 @@ def _timed(stage: str) -> Callable[[Callable[[RunFolder], Counts]], Callable[[Ru
     return wrap
 
 
-def build_supercell(settings: Settings) -> Supercell:
-    """Host and supercell of the settings.
-
-    Raises:
-        CifError: the host cannot be used.
-        SupercellError: no supercell fits.
-    """
-    asked = settings.defects
-    host = read_host(settings.host)
-    return find_supercell(host, min_image_distance=asked.min_image_distance, max_atoms=asked.max_atoms)
-
-
-def build_defects(settings: Settings) -> list[Defect]:
-    """The symmetry-distinct point defects that the settings ask for.
-
-    Raises:
-        DefectgenError: the host, the supercell or a dopant is not possible.
-    """
-    asked = settings.defects
-    supercell = build_supercell(settings)
-    return point_defects(supercell, dopants=asked.dopants, kinds=asked.kinds, max_voids=asked.max_voids)
-
-
 def find_potential(settings: Settings, host: Host) -> Potential:
-    """The potential of the settings, checked to cover the host and every dopant.
+    """The potential of the settings, checked to cover the host and every element put into it.
 
     Raises:
         PotentialError: it is missing, untrusted or does not cover an element.
     """
-    symbols = {*host.elements, *settings.defects.dopants}
+    symbols = {*host.elements, *asked_elements(settings)}
     return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from augment import Defect, Host
+    from augment import Defect, Host, Supercell
+    from augment.editspace import EditSpace
 
 
 def host_table(host: Host) -> Table:
@@ -24,25 +26,39 @@ def host_table(host: Host) -> Table:
     return table
 
 
-def defect_table(defects: Sequence[Defect]) -> tuple[Table, str]:
-    """Table of defects of one supercell, and a line on the supercell."""
-    columns = ("name", "type", "Wyckoff", "site sym.", "group", ">mult.", ">degen.", ">charge (e)")
-    if not defects:
-        return _table("no defects", columns), "no defect of the kinds asked for"
-    supercell = defects[0].supercell
-    table = _table(f"{len(defects)} symmetry-distinct defects of {supercell.host.formula}", columns)
-    for defect in defects:
+def defect_table(supercell: Supercell, defects: Iterator[Defect], rows: int) -> tuple[Table, str]:
+    """Table of the first so many defects of a supercell, and a line on the supercell."""
+    shown = list(islice(defects, rows))
+    more = next(defects, None) is not None
+    columns = ("name", "Wyckoff", "site sym.", "group", ">mult.", ">degen.", ">charge (e)")
+    title = f"{len(shown)} symmetry-distinct defects of {supercell.host.formula}"
+    table = _table(f"the first {title}; --json lists all" if more else title if shown else "no defects", columns)
+    for defect in shown:
         row = defect.to_dict()
         charges = " to ".join(
             dict.fromkeys(f"{q:+d}" if q else "0" for q in defect.charges[:: len(defect.charges) - 1 or 1])
         )
-        named = (row["name"], row["type"], row["wyckoff"], row["site_symmetry"], row["point_group"])
+        named = (row["name"], row["wyckoff"], row["site_symmetry"], row["point_group"])
         table.add_row(*named, str(row["multiplicity"]), str(row["degeneracy"]), charges)
+    return table, _supercell_note(supercell)
+
+
+def count_table(space: EditSpace, counts: Iterator[tuple[int, int, int]]) -> tuple[Table, str]:
+    """Table of the numbers of complexes of each size, and a line on the supercell."""
+    within = f", any two within {space.cutoff:g} Å" if space.cutoff is not None else ""
+    table = _table(
+        f"complexes of {', '.join(space.names)}{within}", (">size", ">symmetry-distinct", ">in the supercell")
+    )
+    for size, orbits, total in counts:
+        table.add_row(str(size), f"{orbits:,}", f"{total:,}")
+    return table, _supercell_note(space.supercell)
+
+
+def _supercell_note(supercell: Supercell) -> str:
     kept = "all of the host's point group"
     if supercell.point_group_index > 1:
         kept = f"the host's point group broken, index {supercell.point_group_index}"
-    note = f"supercell: {supercell.n_atoms} atoms, images {supercell.image_distance:.2f} Å apart, {kept}"
-    return table, note
+    return f"supercell: {supercell.n_atoms} atoms, images {supercell.image_distance:.2f} Å apart, {kept}"
 
 
 def relax_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -79,5 +95,6 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        table.add_column(column.removeprefix(">"), justify=justify, overflow="fold", no_wrap=column == columns[0])
     return table

@@ -11,6 +11,26 @@ from typing import Annotated, Any
 import typer
 
 from augment.errors import ConditionError, DefectgenError, ResumeError
+from defectgen.cli.defects import defects
+from defectgen.cli.options import (
+    Distance,
+    Dopants,
+    Folder,
+    Json,
+    MaxAtoms,
+    MaxVoids,
+    Output,
+    Overwrite,
+    PotentialName,
+    Seed,
+    Trust,
+    Workers,
+    defect_changes,
+    numbers,
+    say,
+    settings_of,
+    show,
+)
 
 app = typer.Typer(
     name="defectgen",
@@ -19,22 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Cif = Annotated[Path, typer.Argument(metavar="HOST.cif", help="CIF of the host crystal")]
-Folder = Annotated[Path, typer.Argument(metavar="RUN", help="folder of the run")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="folder to write")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object a line")]
-Seed = Annotated[int | None, typer.Option("--seed", help="seed of everything random")]
-Workers = Annotated[int | None, typer.Option("--workers", help="processes; results do not depend on it")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace this stage, and drop those after it")]
-Dopants = Annotated[
-    list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
-]
-Distance = Annotated[float | None, typer.Option("--min-image-distance", help="between a defect and its image, Å")]
-MaxAtoms = Annotated[int | None, typer.Option("--max-atoms", help="most atoms in the supercell")]
-MaxVoids = Annotated[int | None, typer.Option("--max-voids", help="interstitial sites to fill, widest first")]
-PotentialName = Annotated[str | None, typer.Option("--potential", help="auto, chgnet, mace-mgo or a MACE .model file")]
-Trust = Annotated[bool, typer.Option("--trust-model", help="a .model file is a pickle and can run code: trust it")]
+app.command()(defects)
 
 
 @app.command()
@@ -54,14 +59,14 @@ def run(
     from defectgen.pipeline import run as run_pipeline
 
     changes = {
-        **_defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
         "output": output,
         "potential.name": potential,
         "potential.trust": trust_model or None,
         "seed": seed,
         "workers": workers,
     }
-    _say(f"report: {run_pipeline(_settings(what, changes))}")
+    say(f"report: {run_pipeline(settings_of(what, changes))}")
 
 
 @app.command()
@@ -77,35 +82,7 @@ def init(
     from augment.store import write_atomically
 
     write_atomically(path, to_yaml(Settings(host=host, output=Path("out") / host.stem)).encode())
-    _say(f"{path}: edit it, then `defectgen run {path}`")
-
-
-@app.command()
-def defects(
-    host: Cif,
-    output: Output = None,
-    dopant: Dopants = None,
-    min_image_distance: Distance = None,
-    max_atoms: MaxAtoms = None,
-    max_voids: MaxVoids = None,
-    as_json: Json = False,
-    seed: Seed = None,
-) -> None:
-    """List the symmetry-distinct point defects of a host; with -o, start a run folder with them."""
-    from defectgen.stages import build_defects, start_folder
-
-    changes = _defect_changes(dopant, min_image_distance, max_atoms, max_voids)
-    settings = _settings(host, {**changes, "output": output, "seed": seed})
-    found = build_defects(settings)
-    if output is not None:
-        start_folder(settings)
-    if as_json:
-        for defect in found:
-            _say(json.dumps(defect.to_dict()))
-    else:
-        from defectgen.tables import defect_table
-
-        _print(*defect_table(found))
+    say(f"{path}: edit it, then `defectgen run {path}`")
 
 
 @app.command()
@@ -141,13 +118,13 @@ def generate(
         return
     if output is None:
         raise ConditionError(f"{source}: a host needs a folder to write to; give it with -o")
-    settings = _settings(source, {**changes, "seed": seed, "output": output})
+    settings = settings_of(source, {**changes, "seed": seed, "output": output})
     check_conditions(settings)
     folder = start_folder(settings)
     with folder.locked():
         if not folder.finished("generate"):
             generate_stage(folder)
-    _say(f"{output / 'generate'}")
+    say(f"{output / 'generate'}")
 
 
 @app.command()
@@ -186,8 +163,8 @@ def md(
     from defectgen.stages import md_stage
 
     changes = {
-        "md.temperatures": _numbers(temperature, "--temperature"),
-        "md.pressures": _numbers(pressure, "--pressure"),
+        "md.temperatures": numbers(temperature, "--temperature"),
+        "md.pressures": numbers(pressure, "--pressure"),
         "md.ensemble": ensemble,
         "md.engines": engine.split(",") if engine else None,
         "md.steps": steps,
@@ -198,7 +175,7 @@ def md(
     opened = _stage(folder, "md", md_stage, changes, overwrite, quiet=as_json)
     if as_json:
         for row in opened.read_lines("md/summary.jsonl"):
-            _say(json.dumps(row))
+            say(json.dumps(row))
 
 
 @app.command()
@@ -217,7 +194,7 @@ def export(
     if output is None and len(folders) > 1:
         raise ConditionError("several run folders need a folder for the dataset; give it with -o")
     export_dataset(folders, target, seed=seed)
-    _say(f"{target}")
+    say(f"{target}")
 
 
 @app.command()
@@ -227,7 +204,7 @@ def report(folder: Folder) -> None:
     from defectgen.run_folder import RunFolder
 
     RunFolder.open(folder)
-    _say(f"report: {write_report(folder)}")
+    say(f"report: {write_report(folder)}")
 
 
 @app.command()
@@ -235,30 +212,7 @@ def doctor() -> None:
     """Say what is installed, what can be used here, and what to do about the rest."""
     from defectgen.doctor import diagnose, doctor_table
 
-    _print(doctor_table(diagnose()))
-
-
-def _defect_changes(
-    dopants: list[str] | None, distance: float | None, max_atoms: int | None, max_voids: int | None
-) -> dict[str, Any]:
-    """Settings of the defects stage that the command line gives."""
-    return {
-        "defects.dopants": dopants or None,
-        "defects.min_image_distance": distance,
-        "defects.max_atoms": max_atoms,
-        "defects.max_voids": max_voids,
-    }
-
-
-def _settings(what: Path, changes: dict[str, Any]) -> Any:
-    """Settings of a YAML file or of a CIF with defaults, with the command line's changes."""
-    from defectgen.config import Settings, read_settings
-
-    if what.suffix.lower() in {".yaml", ".yml"}:
-        settings = read_settings(what)
-    else:
-        settings = Settings(host=what, output=Path("out") / what.stem)
-    return settings.replaced(changes)
+    show(doctor_table(diagnose()))
 
 
 def _stage(
@@ -275,33 +229,12 @@ def _stage(
         folder = folder.with_changes(stage, changes, overwrite=overwrite)
         if folder.finished(stage):
             if not quiet:
-                _say(f"{stage} has finished already; --overwrite runs it again")
+                say(f"{stage} has finished already; --overwrite runs it again")
         else:
             function(folder)
             if not quiet:
-                _say(f"{path / stage}")
+                say(f"{path / stage}")
     return folder
-
-
-def _numbers(text: str | None, option: str) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise ConditionError(f"{option} {text!r}: give numbers separated by commas, such as 300,900") from None
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-
-
-def _print(*renderables: Any) -> None:
-    from rich.console import Console
-
-    console = Console()
-    for renderable in renderables:
-        console.print(renderable)
 
 
 def main() -> None:

@@ -1,0 +1,74 @@
+"""What the commands share: options with their help, settings from them, and lines printed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from augment.errors import ConditionError
+
+Cif = Annotated[Path, typer.Argument(metavar="HOST.cif", help="CIF of the host crystal")]
+Folder = Annotated[Path, typer.Argument(metavar="RUN", help="folder of the run")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="folder to write")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object a line")]
+Seed = Annotated[int | None, typer.Option("--seed", help="seed of everything random")]
+Workers = Annotated[int | None, typer.Option("--workers", help="processes; results do not depend on it")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace this stage, and drop those after it")]
+Dopants = Annotated[
+    list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
+]
+Distance = Annotated[float | None, typer.Option("--min-image-distance", help="between a defect and its image, Å")]
+MaxAtoms = Annotated[int | None, typer.Option("--max-atoms", help="most atoms in the supercell")]
+MaxVoids = Annotated[int | None, typer.Option("--max-voids", help="interstitial sites to fill, widest first")]
+PotentialName = Annotated[str | None, typer.Option("--potential", help="auto, chgnet, mace-mgo or a MACE .model file")]
+Trust = Annotated[bool, typer.Option("--trust-model", help="a .model file is a pickle and can run code: trust it")]
+
+
+def defect_changes(
+    dopants: list[str] | None, distance: float | None, max_atoms: int | None, max_voids: int | None
+) -> dict[str, Any]:
+    """Settings of the defects stage that the command line gives."""
+    return {
+        "defects.dopants": dopants or None,
+        "defects.min_image_distance": distance,
+        "defects.max_atoms": max_atoms,
+        "defects.max_voids": max_voids,
+    }
+
+
+def settings_of(what: Path, changes: dict[str, Any]) -> Any:
+    """Settings of a YAML file or of a CIF with defaults, with the command line's changes."""
+    from defectgen.config import Settings, read_settings
+
+    if what.suffix.lower() in {".yaml", ".yml"}:
+        settings = read_settings(what)
+    else:
+        settings = Settings(host=what, output=Path("out") / what.stem)
+    return settings.replaced(changes)
+
+
+def numbers(text: str | None, option: str) -> list[float] | None:
+    """Numbers of an option, separated by commas."""
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConditionError(f"{option} {text!r}: give numbers separated by commas, such as 300,900") from None
+
+
+def say(line: str) -> None:
+    """One line on the standard output."""
+    sys.stdout.write(line + "\n")
+
+
+def show(*renderables: Any) -> None:
+    """Tables and lines on the terminal."""
+    from rich.console import Console
+
+    console = Console()
+    for renderable in renderables:
+        console.print(renderable)

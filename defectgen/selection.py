@@ -1,0 +1,126 @@
+"""From settings to defects: the supercell, and the point defects, named sets and complexes asked for, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from augment.complexes import complexes
+from augment.defect import Defect
+from augment.dumbbells import split_interstitials
+from augment.editspace import EditSpace
+from augment.enumerate import dopant_number, point_defects
+from augment.errors import DefectError
+from augment.host import Host, read_host
+from augment.kinds import put_element
+from augment.recipe import Recipe
+from augment.sampling import sample_complexes
+from augment.search import find_supercell
+from augment.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, split_vacancies
+from augment.supercell import Supercell, conventional_supercell
+from defectgen.config import Settings
+
+SETS = ("frenkel", "schottky", "dopant-vacancy", "split-vacancy", "split-interstitial")
+
+
+def build_supercell(settings: Settings) -> Supercell:
+    """Host and supercell of the settings.
+
+    Raises:
+        CifError: the host cannot be used.
+        SupercellError: no supercell fits.
+    """
+    asked = settings.defects
+    host = read_host(settings.host)
+    if asked.supercell is not None:
+        return conventional_supercell(host, np.array(asked.supercell).reshape(3, 3))
+    return find_supercell(
+        host,
+        min_image_distance=asked.min_image_distance,
+        max_atoms=asked.max_atoms,
+        keep_point_group=asked.keep_point_group,
+    )
+
+
+def build_defects(settings: Settings) -> list[Defect]:
+    """The symmetry-distinct defects that the settings ask for.
+
+    Raises:
+        DefectgenError: the host, the supercell, a kind or a dopant is not possible.
+    """
+    return list(each_defect(settings, build_supercell(settings)))
+
+
+def each_defect(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
+    """The defects that the settings ask for, one by one: point defects, then named sets, then complexes."""
+    return islice(_every(settings, supercell), settings.defects.limit)
+
+
+def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
+    asked = settings.defects
+    yield from point_defects(supercell, dopants=asked.dopants, kinds=asked.kinds, max_voids=asked.max_voids)
+    for name in asked.sets:
+        yield from _named_set(settings, supercell, name)
+    if settings.complexes.names:
+        space, recipe = complex_space(settings, supercell)
+        if settings.complexes.sample is None:
+            yield from complexes(space, recipe)
+        else:
+            count, weight = settings.complexes.sample, settings.complexes.weight
+            yield from sample_complexes(space, recipe, count, settings.seed, weight=weight)
+
+
+def complex_space(settings: Settings, supercell: Supercell) -> tuple[EditSpace, Recipe]:
+    """The edits that complexes are made of, and how many of them.
+
+    Raises:
+        DefectError: a kind does not fit the host, or more edits are asked for than there are sites.
+    """
+    asked = settings.complexes
+    space = EditSpace.of(supercell, asked.names, settings.defects.cutoff)
+    recipe = Recipe(asked.size if asked.sample else asked.min_size, asked.size, neutral=asked.neutral)
+    recipe.sizes(space)
+    if asked.size > 1:
+        space.check_cutoff()
+    return space, recipe
+
+
+def asked_elements(settings: Settings) -> set[str]:
+    """Symbols of the elements that the defects asked for put into the host, besides its own."""
+    named = {put_element(name) for name in settings.complexes.names}
+    sets = {name.partition(":")[2] for name in settings.defects.sets if name.startswith("dopant-vacancy:")}
+    return {*settings.defects.dopants, *named, *sets} - {""}
+
+
+def _named_set(settings: Settings, supercell: Supercell, name: str) -> Iterator[Defect]:
+    """The defects of a set such as `frenkel`, `frenkel:O` or `schottky:SrO`."""
+    kind, _, what = name.partition(":")
+    if kind not in SETS:
+        raise DefectError(f"unknown set of defects {kind!r}; the sets are {', '.join(SETS)}")
+    host, cutoff = supercell.host, settings.defects.cutoff
+    if kind == "schottky":
+        return schottky_sets(supercell, what or None, cutoff=cutoff)
+    if kind == "split-interstitial":
+        elements = [what] if what else [*host.elements, *settings.defects.dopants]
+        return split_interstitials(supercell, [dopant_number(symbol) for symbol in elements])
+    elements = [what] if what else _elements(host, settings, kind)
+    return (defect for element in elements for defect in _of_element(kind, supercell, element, cutoff))
+
+
+def _elements(host: Host, settings: Settings, kind: str) -> list[str]:
+    if kind != "dopant-vacancy":
+        return list(host.elements)
+    if not settings.defects.dopants:
+        raise DefectError("dopant-vacancy pairs of no dopant; name one, such as dopant-vacancy:Fe")
+    return list(settings.defects.dopants)
+
+
+def _of_element(kind: str, supercell: Supercell, element: str, cutoff: float | None) -> Iterator[Defect]:
+    if kind == "split-vacancy":
+        return split_vacancies(supercell, element, reach=cutoff)
+    make: Any = {"frenkel": frenkel_pairs, "dopant-vacancy": dopant_vacancy_pairs}[kind]
+    found: Iterator[Defect] = make(supercell, element, cutoff=cutoff)
+    return found
