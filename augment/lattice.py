@@ -178,7 +178,7 @@ def plane_basis(normal: IntArray, lattice: FloatArray) -> IntArray:
     across = across * np.sign(left[0, 0] * diagonal[0])
     metric = lattice @ lattice.T
     while True:
-        if first @ metric @ first > second @ metric @ second + 1e-9:  # noqa: PLR2004  rounding
+        if first @ metric @ first > second @ metric @ second + 1e-9:
             first, second = second, first
         step = round(float(first @ metric @ second / (first @ metric @ first)) - 1e-9)
         if step == 0:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.cif import MAX_ATOMS
 from augment.errors import SupercellError
 from augment.host import Host
 from augment.lattice import plane_basis
@@ -90,11 +91,20 @@ class Plane:
     @cached_property
     def cuts(self) -> FloatArray:
         """(k,) heights of the symmetry-distinct gaps between atomic layers, widest gap first."""
+        return self._distinct(np.array([1, -1]))
+
+    @cached_property
+    def bottoms(self) -> FloatArray:
+        """(k,) as `cuts`, but distinct for a crystal above the cut: its other side is another surface."""
+        return self._distinct(np.array([1]))
+
+    def _distinct(self, signs: IntArray) -> FloatArray:
         middle, _ = self.gaps
         sign, shift, _ = self.operations
-        images = sign[:, None] * middle + shift[:, None]
+        used = np.isin(sign, signs)
+        images = sign[used, None] * middle + shift[used, None]
         same = close_to_integer(images[:, :, None] - middle).any(axis=0)
-        return middle[same.argmax(axis=1) == np.arange(len(middle))]
+        return np.asarray(middle[same.argmax(axis=1) == np.arange(len(middle))])
 
     def cut(self, number: int) -> float:
         """Height of one of the distinct cuts.
@@ -113,10 +123,19 @@ class Plane:
             bottom: height, in spacings.
             top: height, in spacings.
             inside: (2, 3) in-plane vectors whose cell is filled; those of `basis` by default.
+
+        Raises:
+            SupercellError: more atoms than a host may have.
         """
         thick = max(1, int(np.ceil(top - bottom - _SAME_HEIGHT)))
         edges = self.basis[:2] if inside is None else inside
         matrix = np.stack([*edges, thick * self.basis[2]])
+        atoms = round(abs(float(np.linalg.det(matrix)))) * self.host.n_lattice
+        if atoms > MAX_ATOMS:
+            raise SupercellError(
+                f"{self.host.formula}: {atoms} atoms between two planes, a host has at most {MAX_ATOMS}; "
+                "make it thinner or take smaller indices"
+            )
         cells = Supercell(self.host, matrix if np.linalg.det(matrix) > 0 else matrix[[1, 0, 2]]).cells
         count = self.host.n_lattice
         points = (self.host.points[:count, None] + cells).reshape(-1, 3)

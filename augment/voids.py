@@ -59,11 +59,11 @@ def find_voids(
     vertices, saddles = _critical_points(atoms, lattice)
     found: list[VoidOrbit] = []
     for point in _distinct(vertices, lattice):
-        _add_orbit(found, group, point, atoms, lattice, (MIN_RADIUS, max_radius), pinned=False)
+        add_orbit(found, group, point, atoms, lattice, (MIN_RADIUS, max_radius), pinned=False)
     largest = max((v.radius for v in found), default=0.0)
     radii = (max(MIN_RADIUS, SADDLE_FRACTION * largest), max_radius)
     for point in _distinct(saddles, lattice):
-        _add_orbit(found, group, point, atoms, lattice, radii, pinned=True)
+        add_orbit(found, group, point, atoms, lattice, radii, pinned=True)
     return sorted(found, key=lambda v: (-grid(np.array(v.radius)), len(v.points), tuple(grid(v.points[0]))))
 
 
@@ -162,7 +162,7 @@ def _separation(points: FloatArray, point: FloatArray, lattice: FloatArray) -> F
     return separation
 
 
-def _add_orbit(
+def add_orbit(
     found: list[VoidOrbit],
     group: SpaceGroup,
     point: FloatArray,

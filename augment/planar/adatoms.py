@@ -1,0 +1,103 @@
+"""Adatom sites above a surface: where a probe that rolls over the atoms is highest, on a saddle, or at rest."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from augment.cell import FloatArray, IntArray
+from augment.lattice import plane_basis
+from augment.standard import StandardCrystal
+from augment.voids import VoidOrbit, add_orbit, images_around
+
+_TOUCH = 1e-3
+"""Å; distances of a probe to the atoms that it touches are equal up to rounding."""
+
+_WEIGHT = 1e-6
+"""A contact of less weight bears nothing: the probe rests on the others."""
+
+_CONTACTS = 3
+"""A probe that rests on more atoms rests on some three, or two, of them."""
+
+
+def adatom_sites(crystal: StandardCrystal, normal: IntArray, lowest: float, taken: list[VoidOrbit]) -> list[VoidOrbit]:
+    """Orbits of ontop, bridge and hollow sites of a slab, in this order.
+
+    A probe stays at the crystal's shortest bond length from the atoms. Its height is critical where the normal is
+    a sum, with positive weights, of the directions from the atoms that it touches to it (Karush, Kuhn and Tucker):
+    one atom below it (ontop), two (bridge), or three and more (hollow).
+
+    Args:
+        crystal: the slab.
+        normal: (3,) integers, the plane in the primitive basis.
+        lowest: height of its lowest plane.
+        taken: orbits that are sites already; none of them is found again.
+    """
+    group, lattice = crystal.standard.group, crystal.primitive
+    image, _ = group.site_maps(crystal.points, crystal.numbers, lattice)
+    own, slab = _slab(crystal.points, lattice, normal, lowest)
+    bond = float(_shortest(own, slab))
+    across = np.linalg.solve(lattice, normal.astype(float))
+    around = images_around(crystal.points, lattice, 2 * bond)
+    found = list(taken)
+    for count, up, first in itertools.product(range(1, _CONTACTS + 1), (across, -across), np.unique(image.min(axis=0))):
+        probes = _critical_probes(own[first], slab, count, bond, up / np.linalg.norm(across))
+        for probe in np.linalg.solve(lattice.T, probes.T).T:
+            add_orbit(found, group, probe, around, lattice, (bond - _TOUCH, np.inf), pinned=False)
+    return found[len(taken) :]
+
+
+def _slab(points: FloatArray, lattice: FloatArray, normal: IntArray, lowest: float) -> tuple[FloatArray, FloatArray]:
+    """Cartesian atoms (n, 3) of one slab in one piece, and all of the slab around them (m, 3), Å."""
+    basis = plane_basis(normal, lattice)
+    inside = points @ np.linalg.inv(basis)
+    inside -= np.floor(inside - [0, 0, lowest - _WEIGHT])
+    own = inside @ basis @ lattice
+    edges = basis[:2] @ lattice
+    width = np.linalg.norm(np.cross(*edges)) / np.linalg.norm(edges, axis=1).max()
+    distance = np.linalg.norm(edges, axis=1).max()  # no bond is longer
+    reach = int(np.ceil(2 * distance / width)) + 2
+    shifts = np.array(list(itertools.product(range(-reach, reach + 1), repeat=2))) @ edges
+    return own, (own + shifts[:, None]).reshape(-1, 3)
+
+
+def _shortest(own: FloatArray, slab: FloatArray) -> float:
+    distance = np.linalg.norm(own[:, None] - slab, axis=-1)
+    return float(distance[distance > _TOUCH].min())
+
+
+def _critical_probes(first: FloatArray, slab: FloatArray, count: int, bond: float, up: FloatArray) -> FloatArray:
+    """Probes (k, 3) that touch `count` atoms of which one is the first, with no atom in the way from above."""
+    away = np.linalg.norm(slab - first, axis=1)
+    near = slab[(away > _TOUCH) & (away < 2 * bond)]
+    chosen = list(itertools.combinations(range(len(near)), count - 1))
+    others = near[np.array(chosen, dtype=np.int64).reshape(len(chosen), count - 1)]
+    contacts = np.concatenate([np.broadcast_to(first, (len(others), 1, 3)), others], axis=1)
+    probes, contacts = _resting(contacts, bond, up)
+    weights = np.linalg.pinv((probes[:, None] - contacts).transpose(0, 2, 1)) @ up
+    probes = probes[(weights > _WEIGHT).all(axis=1)]
+    return probes[[_open(probe, slab, bond, up) for probe in probes]] if len(probes) else probes
+
+
+def _resting(contacts: FloatArray, bond: float, up: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The highest points at a bond's length from sets of atoms (m, k, 3), where there are any, and those sets."""
+    spans = contacts[:, 1:] - contacts[:, :1]
+    gram = spans @ spans.transpose(0, 2, 1)
+    spread = np.linalg.det(gram) > _TOUCH
+    contacts, spans, gram = contacts[spread], spans[spread], gram[spread]
+    squares = np.diagonal(gram, axis1=1, axis2=2)
+    centre = (np.linalg.solve(gram, squares[..., None] / 2) * spans).sum(axis=1)
+    upright = up - (np.linalg.solve(gram, (spans @ up)[..., None]) * spans).sum(axis=1)
+    steep, left = np.linalg.norm(upright, axis=1), bond**2 - (centre**2).sum(axis=1)
+    able = (steep > _TOUCH) & (left > 0)
+    rise = upright[able] * (np.sqrt(left[able]) / steep[able])[:, None]
+    return contacts[able, 0] + centre[able] + rise, contacts[able]
+
+
+def _open(probe: FloatArray, slab: FloatArray, bond: float, up: FloatArray) -> bool:
+    """Whether no atom is nearer to the probe than a bond, here or anywhere on its way up."""
+    offset = slab - probe
+    height = offset @ up
+    aside = np.linalg.norm(offset - np.maximum(height, 0)[:, None] * up, axis=1)
+    return bool((aside > bond - _TOUCH).all())
