@@ -17,7 +17,6 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -118,7 +117,7 @@ class ColumnStore(Sequence[DefectCell]):
         _check_header(path)
         self.path = path
         self._files, self._starts = _segments(path)
-        self._segment = lru_cache(maxsize=_OPEN_SEGMENTS)(self._open)
+        self._opened: dict[int, Segment] = {}
 
     def __len__(self) -> int:
         return int(self._starts[-1])
@@ -155,9 +154,14 @@ class ColumnStore(Sequence[DefectCell]):
         parts = [self._segment(number).column(name) for number in range(len(self._files))]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def _open(self, number: int) -> Segment:
-        expected = int(self._starts[number + 1] - self._starts[number])
-        return Segment.read(self._files[number], expected)
+    def _segment(self, number: int) -> Segment:
+        """A segment, from those in memory if it is there; the one opened first makes room."""
+        if number not in self._opened:
+            if len(self._opened) == _OPEN_SEGMENTS:
+                del self._opened[next(iter(self._opened))]
+            expected = int(self._starts[number + 1] - self._starts[number])
+            self._opened[number] = Segment.read(self._files[number], expected)
+        return self._opened[number]
 
 
 def _make_header(path: Path) -> None:

@@ -162,8 +162,11 @@ def strain_characters(action: CellSymmetry) -> FloatArray:
 
 
 def _inverse(table: IntArray) -> IntArray:
-    identity = int(np.flatnonzero((table == np.arange(len(table))).all(axis=1))[0])
-    return np.argmax(table == identity, axis=1)
+    return np.asarray(np.argmax(table == _identity(table), axis=1))
+
+
+def _identity(table: IntArray) -> int:
+    return int(np.flatnonzero((table == np.arange(len(table))).all(axis=1))[0])
 
 
 def _real_classes(table: IntArray) -> IntArray:
@@ -174,7 +177,7 @@ def _real_classes(table: IntArray) -> IntArray:
 
 def _numbered(values: IntArray) -> IntArray:
     """Each value as its place among the distinct ones."""
-    return np.searchsorted(np.unique(values), values)
+    return np.asarray(np.searchsorted(np.unique(values), values))
 
 
 def _class_sums(table: IntArray, classes: IntArray) -> FloatArray:
@@ -194,8 +197,7 @@ def _real_character(values: FloatArray, classes: IntArray, table: IntArray) -> t
     <χ/d, χ/d> is 1/d², 2/d² or 4/d², and the mean of χ(h²)/d (Frobenius, Schur) tells which: positive for a real
     representation, 0 for a conjugate pair, negative for a doubled pseudo-real one.
     """
-    identity = int(np.flatnonzero((table == np.arange(len(table))).all(axis=1))[0])
-    ratio = (values / values[classes[identity]])[classes]
+    ratio = (values / values[classes[_identity(table)]])[classes]
     kind = float(ratio[np.diagonal(table)].mean())
     norm = 2 if abs(kind) < _EXACT else 1 if kind > 0 else 4
     dimension = round(float(np.sqrt(norm / (ratio**2).mean())))

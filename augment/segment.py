@@ -141,7 +141,7 @@ def segment_bytes(batches: Sequence[Copies]) -> bytes:
     }
     flat = np.concatenate([b.displacements.reshape(-1, 3) for b in batches]).astype(np.float32)
     text = np.frombuffer(json.dumps(tables, sort_keys=True).encode(), np.uint8)
-    return _hdf5({"displacements": flat, "tables": text} | rows | _parent_columns(list(parents.values())))
+    return _hdf5(rows | _parent_columns(list(parents.values())) | {"displacements": flat, "tables": text})
 
 
 def _hdf5(columns: dict[str, Column]) -> bytes:
