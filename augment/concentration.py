@@ -1,0 +1,277 @@
+"""Impurities at a concentration: how many of each kind, in which supercell, with formal charges that balance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from augment.charges import oxidation_states
+from augment.errors import DefectError, SupercellError
+from augment.host import Host
+from augment.kinds import kinds
+from augment.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS, find_supercell
+from augment.solution import SolidSolution
+from augment.sublattices import longest_possible
+from augment.supercell import Supercell
+
+TOLERANCE = 1e-3
+"""Fractions are often written with three decimals."""
+
+_REACH = 2
+"""Edits above and below a fraction that are tried, so that one of the choices balances charges of up to 4 e."""
+
+_DIGITS = 9
+"""Decimals of a departure that count: two this close are equal."""
+
+_ROUNDING = 10.0**-_DIGITS
+
+
+@dataclass(frozen=True)
+class Concentration:
+    """How much of which impurities a crystal is to hold.
+
+    Attributes:
+        fractions: of the sites of a kind that are edited so, above 0 and up to 1, by the kind's name (`Al_Mg`, `v_O`).
+        counts: numbers of the kinds that are given by number instead.
+        compensate: kind that is added in the number that balances the formal charges of the others (`v_Mg`).
+        neutral: whether the formal charges must sum to zero without one, by the choice of the numbers.
+        states: oxidation states by element that differ from the usual; the usual ones are the host's own and, of a
+            dopant, the common one nearest to that of the site.
+        tolerance: largest departure of a realised fraction; None for the nearest that a supercell can have.
+    """
+
+    fractions: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    compensate: str | None = None
+    neutral: bool = False
+    states: Mapping[str, int] = field(default_factory=dict)
+    tolerance: float | None = TOLERANCE
+
+    def __post_init__(self) -> None:
+        if not self.fractions and not self.counts:
+            raise DefectError("no impurity given; name some with their fraction of the sites, such as Al_Mg=0.05")
+        for name, fraction in self.fractions.items():
+            if not 0 < fraction <= 1:
+                raise DefectError(f"{name}={fraction:g}: a fraction of the sites is above 0 and at most 1")
+        for name, count in self.counts.items():
+            if count < 1:
+                raise DefectError(f"{count} of {name}; give a positive number")
+        doubled = (self.fractions.keys() & self.counts.keys()) | ({self.compensate} & set(self.names))
+        if doubled:
+            raise DefectError(f"{min(map(str, doubled))} is given twice; give each kind one amount")
+        if self.tolerance is not None and not self.tolerance >= 0:
+            raise DefectError(f"tolerance {self.tolerance} of a fraction; give 0 or more")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The kinds that are asked for, without the compensating one."""
+        return (*self.fractions, *self.counts)
+
+
+def formal_charge(host: Host, name: str, states: Mapping[str, int]) -> int:
+    """Formal charge (e) of one edit of a kind: of the states that a dopant may take, the nearest to the site's.
+
+    Args:
+        host: gives the oxidation states of its own elements.
+        name: of the kind.
+        states: oxidation states by element that override the usual ones.
+    """
+    from ase.data import chemical_symbols
+    from pymatgen.core import Element
+
+    kind = kinds(host, name)[0]
+    own = {**oxidation_states(host), **states}
+    before = own.get(host.orbits[kind.orbit].element, 0)
+    put = str(chemical_symbols[kind.number])
+    if not kind.number or not any(own.values()):
+        return -before
+    choices = (own[put],) if put in own else Element(put).common_oxidation_states or (0,)
+    return min((state - before for state in choices), key=lambda charge: (abs(charge), charge))
+
+
+def realise(
+    host: Host,
+    concentration: Concentration,
+    *,
+    supercell: Supercell | None = None,
+    min_image_distance: float = DEFAULT_IMAGE_DISTANCE,
+    max_atoms: int = DEFAULT_MAX_ATOMS,
+    keep_point_group: bool = True,
+    min_separation: float = 0.0,
+) -> SolidSolution:
+    """The numbers of edits that a concentration means, in the smallest supercell that can have them.
+
+    Args:
+        host: the pristine crystal.
+        concentration: what it is to hold.
+        supercell: where; by default the smallest that realises the fractions within their tolerance or, without a
+            tolerance, that of all sizes which comes nearest.
+        min_image_distance: between a site and its nearest image, Å, where no supercell is given.
+        max_atoms: most atoms of a supercell that is not given.
+        keep_point_group: only supercells invariant under the host's point group.
+        min_separation: Å; of two editable sites closer than this, at most one holds an atom.
+
+    Raises:
+        DefectError: a kind does not fit the host, or the charges cannot be balanced so.
+        SupercellError: no supercell realises the concentration.
+    """
+    request = _Request(host, concentration)
+    request.check_balance()
+    if supercell is not None:
+        counts = request.counts(supercell.index)
+        if counts is None:
+            nearest = request.loosened().counts(supercell.index)
+            raise SupercellError(
+                f"{supercell.n_atoms} atoms do not realise {request}{request.told(nearest, supercell)}"
+            )
+        return SolidSolution(supercell, counts, request.charges, min_separation)
+
+    def search(wanted: _Request) -> tuple[Supercell, dict[str, int]] | None:
+        for index, numbers in wanted.candidates(max_atoms // host.n_lattice):
+            found = _of_index(host, index, min_image_distance, keep_point_group=keep_point_group)
+            if found is not None:
+                return found, numbers
+        return None
+
+    chosen = search(request)
+    if chosen is None:
+        nearest_cell, nearest = search(request.loosened()) or (None, None)
+        kept = " and keeps the point group" if keep_point_group else ""
+        raise SupercellError(
+            f"{host.formula}: no supercell of up to {max_atoms} atoms with images {min_image_distance:g} Å apart{kept} "
+            f"realises {request}{request.told(nearest, nearest_cell)}"
+        )
+    return SolidSolution(*chosen, request.charges, min_separation)
+
+
+def _of_index(host: Host, index: int, min_image_distance: float, *, keep_point_group: bool) -> Supercell | None:
+    """The widest supercell of a number of primitive cells, if it is wide enough (Å)."""
+    if longest_possible(index * abs(float(np.linalg.det(host.primitive)))) < min_image_distance:
+        return None
+    size = index * host.n_lattice
+    try:
+        return find_supercell(
+            host,
+            min_image_distance=min_image_distance,
+            min_atoms=size,
+            max_atoms=size,
+            keep_point_group=keep_point_group,
+        )
+    except SupercellError:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Request:
+    """A concentration in a host: the numbers that it means in a supercell of any size."""
+
+    host: Host
+    concentration: Concentration
+
+    def __str__(self) -> str:
+        asked = self.concentration
+        amounts = [*(f"{k}={v:g}" for k, v in asked.fractions.items()), *(f"{k}={n}" for k, n in asked.counts.items())]
+        tolerance = "" if asked.tolerance is None or not asked.fractions else f" within {asked.tolerance:g}"
+        balanced = f" balanced by {asked.compensate}" if asked.compensate else " with balanced charges" * asked.neutral
+        return ", ".join(amounts) + tolerance + balanced
+
+    def loosened(self) -> _Request:
+        """The same without a tolerance."""
+        return _Request(self.host, replace(self.concentration, tolerance=None))
+
+    def told(self, counts: Mapping[str, int] | None, supercell: Supercell | None) -> str:
+        """What is nearest, in words for an error."""
+        if counts is None or supercell is None:
+            return "; allow more atoms, or another balance of charges"
+        found = [f"{k} = {n / (supercell.index * self.sites[k]):.4g}" for k, n in counts.items()]
+        return f"; {', '.join(found)} in {supercell.n_atoms} atoms is nearest: allow more atoms or a larger tolerance"
+
+    @cached_property
+    def sites(self) -> dict[str, int]:
+        """Sites in the primitive cell that each kind can be at."""
+        found = [*self.concentration.names, *([self.concentration.compensate] if self.concentration.compensate else [])]
+        return {name: sum(len(self.host.orbits[k.orbit].members) for k in kinds(self.host, name)) for name in found}
+
+    @cached_property
+    def charges(self) -> dict[str, int]:
+        """Formal charge of each kind, e."""
+        return {name: formal_charge(self.host, name, self.concentration.states) for name in self.sites}
+
+    def check_balance(self) -> None:
+        """Refuse a compensating kind whose charge has the wrong sign, or charges of one sign that are to balance."""
+        asked, charges = self.concentration, self.charges
+        if not (asked.compensate or asked.neutral):
+            return
+        told = ", ".join(f"{name} {charge:+d}" for name, charge in charges.items())
+        signs = {int(np.sign(charges[name])) for name in asked.names} - {0}
+        if asked.compensate and len(signs) == 1 and np.sign(charges[asked.compensate]) not in {-s for s in signs}:
+            raise DefectError(
+                f"{asked.compensate} cannot balance the others: formal charges are {told} e; "
+                f"name a kind of the other sign, or give oxidation states"
+            )
+        if asked.neutral and not asked.compensate and len(signs) == 1:
+            raise DefectError(
+                f"no numbers balance: formal charges are {told} e; add a kind of the other sign, "
+                "or give oxidation states"
+            )
+
+    def candidates(self, most: int) -> Iterator[tuple[int, dict[str, int]]]:
+        """Numbers of primitive cells and of edits: the smallest first or, without a tolerance, the nearest."""
+        every = ((index, self.counts(index)) for index in range(1, most + 1))
+        found = ((index, counts) for index, counts in every if counts is not None)
+        if self.concentration.tolerance is not None:
+            return found
+        return iter(sorted(found, key=lambda item: (round(self._departure(*item), _DIGITS), item[0])))
+
+    def _departure(self, index: int, counts: Mapping[str, int]) -> float:
+        """Largest departure of a fraction."""
+        fractions = self.concentration.fractions
+        return max((abs(counts[k] / (index * self.sites[k]) - f) for k, f in fractions.items()), default=0.0)
+
+    def counts(self, index: int) -> dict[str, int] | None:
+        """Numbers of edits in so many primitive cells, the nearest that fit and balance; none where there are none."""
+        fractions = self.concentration.fractions
+        choices = [self._choices(fraction, index * self.sites[name]) for name, fraction in fractions.items()]
+        best: dict[str, int] | None = None
+        for numbers in product(*choices):
+            trial = self._balanced(dict(zip(fractions, numbers, strict=True)) | dict(self.concentration.counts))
+            if trial is None or not self._fits(trial, index):
+                continue
+            if best is None or self._departure(index, trial) < self._departure(index, best):
+                best = trial
+        return best
+
+    def _choices(self, fraction: float, sites: int) -> list[int]:
+        """Numbers of edits near a fraction of the sites, nearest first."""
+        exact, tolerance = fraction * sites, self.concentration.tolerance
+        near = sorted(range(math.floor(exact) - _REACH, math.ceil(exact) + _REACH + 1), key=lambda n: abs(n - exact))
+        limit = math.inf if tolerance is None else tolerance * sites + _ROUNDING
+        return [n for n in near if 0 <= n <= sites and abs(n - exact) <= limit]
+
+    def _balanced(self, numbers: dict[str, int]) -> dict[str, int] | None:
+        """The numbers with that of the compensating kind; none where the charges cannot be balanced so."""
+        total = sum(self.charges[name] * number for name, number in numbers.items())
+        name = self.concentration.compensate
+        if name is None:
+            return None if self.concentration.neutral and total else numbers
+        each = self.charges[name]
+        if total == 0:
+            return numbers
+        if each == 0 or -total % each or -total // each < 0:
+            return None
+        return numbers | {name: -total // each}
+
+    def _fits(self, numbers: Mapping[str, int], index: int) -> bool:
+        """Whether there is an edit, and no orbit holds more of them than it has sites for."""
+        if not any(numbers.values()):
+            return False
+        orbits = {name: {kind.orbit for kind in kinds(self.host, name)} for name in numbers}
+        return all(
+            sum(numbers[other] for other in numbers if orbits[other] <= orbits[name]) <= index * self.sites[name]
+            for name in numbers
+        )

@@ -1,0 +1,202 @@
+"""Ensembles of a solid solution: all configurations, random ones, or the most random-like, each with its key."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from augment.burnside import CycleCounter
+from augment.cell import IntArray
+from augment.complexes import enumerate_orbits
+from augment.defect import Defect
+from augment.errors import DefectError
+from augment.quasirandom import quasirandom
+from augment.sampling import Weight
+from augment.solution import SolidSolution
+
+Mode = Literal["exact", "random", "sqs"]
+
+MAX_EXACT = 10_000
+"""Configurations that are enumerated without being asked for more."""
+
+_MAX_REPEATS = 1_000
+"""Configurations drawn in a row that were drawn before, after which the others are taken to be too rare."""
+
+_MAX_IMPOSSIBLE = 500_000
+"""Configurations drawn in a row that leave atoms too close together, after which the search is given up."""
+
+_BATCH = 1_000
+"""Configurations drawn at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Configuration:
+    """One symmetry-distinct configuration of an ensemble.
+
+    Attributes:
+        defect: its edits, with their canonical key.
+        objective: weighted sum of its Warren-Cowley parameters, 0 for perfect disorder; of quasirandom ones only.
+    """
+
+    defect: Defect
+    objective: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Distinct configurations of a solid solution, and how they came about.
+
+    Attributes:
+        solution: the numbers of edits and the supercell.
+        mode: `exact` for all of them, `random`, or `sqs` for quasirandom ones.
+        weight: of a random ensemble, whether orbits or configurations were alike.
+        seed: of the random generator; none for `exact`.
+        members: the configurations, no two equivalent.
+    """
+
+    solution: SolidSolution
+    mode: Mode
+    weight: Weight | None
+    seed: int | None
+    members: tuple[Configuration, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values: what was asked, what was realised, and every configuration."""
+        solution = self.solution
+        return {
+            "mode": self.mode,
+            "weight": self.weight,
+            "seed": self.seed,
+            "formula": solution.formula,
+            "counts": dict(solution.counts),
+            "fractions": solution.fractions,
+            "formal_charges": dict(solution.charges),
+            "net_charge": solution.net_charge,
+            "distinct": len(self.members) if self.mode == "exact" else solution.orbits,
+            "supercell": solution.supercell.describe(),
+            "members": [
+                {"key": m.defect.key, "degeneracy": m.defect.degeneracy, "objective": m.objective} for m in self.members
+            ],
+        }
+
+
+def ensemble(
+    solution: SolidSolution,
+    mode: Mode = "random",
+    *,
+    count: int = 10,
+    seed: int = 0,
+    weight: Weight = "degeneracy",
+    max_exact: int = MAX_EXACT,
+) -> Ensemble:
+    """Distinct configurations of a solid solution.
+
+    Args:
+        solution: the numbers of edits and the supercell.
+        mode: `exact` for all of them, `random` for some, `sqs` for those nearest to perfect disorder, best first.
+        count: most that are drawn; fewer where there are fewer.
+        seed: of the random generator.
+        weight: `degeneracy` draws every configuration of the supercell alike (a random alloy), `orbit` every
+            symmetry-distinct one.
+        max_exact: most that are enumerated.
+
+    Raises:
+        DefectError: there are too many to enumerate, or none leaves the atoms far enough apart.
+    """
+    if mode not in get_args(Mode):
+        raise DefectError(f"mode {mode!r}; the modes are {', '.join(get_args(Mode))}")
+    if count < 1:
+        raise DefectError(f"{count} configurations; ask for at least one")
+    if mode == "exact":
+        return Ensemble(solution, mode, None, None, tuple(map(Configuration, _all(solution, max_exact))))
+    if mode == "sqs":
+        best = quasirandom(solution, count, seed)
+        return Ensemble(solution, mode, None, seed, tuple(Configuration(*each) for each in best))
+    drawn = _some(solution, count, seed, weight)
+    return Ensemble(solution, mode, weight, seed, tuple(map(Configuration, drawn)))
+
+
+def _all(solution: SolidSolution, most: int) -> Iterator[Defect]:
+    """Every distinct configuration.
+
+    Raises:
+        DefectError: there are more than `most`, or none.
+    """
+    if solution.orbits is None or solution.orbits > most:
+        number = "too many to count" if solution.orbits is None else f"{solution.orbits}"
+        raise DefectError(
+            f"{solution.formula} has {number} distinct configurations, more than {most}; "
+            "draw random or quasirandom ones, or take a smaller supercell"
+        )
+    found = 0
+    for orbits in enumerate_orbits(solution.space, solution.recipe.max_size, solution.recipe):
+        for members in orbits.members[solution.possible(orbits.members)]:
+            found += 1
+            yield Defect.canonical(solution.supercell, solution.space.edits(members))
+    if not found:
+        raise _impossible(solution)
+
+
+def _some(solution: SolidSolution, count: int, seed: int, weight: Weight) -> list[Defect]:
+    """Random distinct configurations, in the order in which they came up."""
+    if solution.orbits is not None and solution.orbits <= count:
+        return list(_all(solution, count))
+    found: dict[str, Defect] = {}
+    repeats = 0
+    for members in _drawn(solution, seed, weight):
+        defect = Defect(solution.supercell, solution.space.edits(members))
+        repeats = repeats + 1 if defect.key in found else 0
+        found.setdefault(defect.key, defect)
+        if len(found) == count or repeats == _MAX_REPEATS:
+            break
+    if not found:
+        raise _impossible(solution)
+    return list(found.values())
+
+
+def _drawn(solution: SolidSolution, seed: int, weight: Weight) -> Iterator[IntArray]:
+    """Possible sets of edits, drawn independently until none has come up for long."""
+    draw = _shuffles if weight == "degeneracy" else _orbits
+    misses = 0
+    for batch in draw(solution, seed):
+        fitting = batch[solution.possible(batch)]
+        misses = 0 if len(fitting) else misses + len(batch)
+        if misses >= _MAX_IMPOSSIBLE:
+            return
+        yield from fitting
+
+
+def _shuffles(solution: SolidSolution, seed: int) -> Iterator[IntArray]:
+    """Batches (c, k) of sets of edits: the species of each sublattice in a random order on its sites."""
+    rng = np.random.default_rng(seed)
+    while True:
+        parts = []
+        for sublattice in solution.sublattices:
+            species = np.repeat(np.arange(len(sublattice.counts)), sublattice.counts)
+            placed = rng.permuted(np.broadcast_to(species, (_BATCH, len(species))), axis=1)
+            parts.append(np.stack([sublattice.members(row) for row in placed]))
+        yield np.sort(np.concatenate(parts, axis=1), axis=1)
+
+
+def _orbits(solution: SolidSolution, seed: int) -> Iterator[IntArray]:
+    """Batches (1, k) of sets of edits, every orbit alike."""
+    if solution.orbits is None:
+        raise DefectError(
+            f"{solution.formula} has too many configurations to draw each distinct one alike; "
+            "draw by degeneracy, as in a random alloy"
+        )
+    counter = CycleCounter(solution.space, solution.recipe, solution.recipe.max_size)
+    rng = random.Random(seed)  # noqa: S311  not for secrets
+    while True:
+        yield counter.draw(rng, by_orbit=True)[None]
+
+
+def _impossible(solution: SolidSolution) -> DefectError:
+    return DefectError(
+        f"{solution.formula}: no configuration was found with all atoms {solution.min_separation:g} Å apart; "
+        "take a smaller supercell and exact mode, or a smaller separation"
+    )

@@ -1,0 +1,164 @@
+"""A solid solution: so many edits of each kind in a supercell, and how many configurations of them there are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augment.burnside import count_orbits
+from augment.cell import IntArray
+from augment.editspace import EditSpace
+from augment.errors import DefectError
+from augment.recipe import Recipe
+from augment.supercell import Supercell
+from augment.symmetry import GRID, BoolArray
+
+MAX_COUNTING = 1_000_000
+"""Numbers of edits of each kind x sites; the orbits of larger problems take minutes to count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sublattice:
+    """Sites that some kinds of edit share, and how many of each species they hold.
+
+    Attributes:
+        sites: (n,) of the supercell, ascending.
+        species: atomic number of the pristine sites, then that of each kind; 0 for none.
+        counts: sites with each species.
+        edits: (n, kinds) place in the edit space of each kind at each site.
+    """
+
+    sites: IntArray
+    species: tuple[int, ...]
+    counts: tuple[int, ...]
+    edits: IntArray
+
+    @property
+    def configurations(self) -> int:
+        """Number of ways to put the species on the sites."""
+        return math.factorial(len(self.sites)) // math.prod(math.factorial(n) for n in self.counts)
+
+    def members(self, placed: IntArray) -> IntArray:
+        """Edits that put `species[placed[i]]` on each site i (n,)."""
+        row = np.flatnonzero(placed)
+        return self.edits[row, placed[row] - 1]
+
+
+@dataclass(frozen=True, eq=False)
+class SolidSolution:
+    """Numbers of edits of some kinds in a supercell.
+
+    Attributes:
+        supercell: where.
+        counts: edits of each kind, by its name.
+        charges: formal charge of one edit of each kind, e.
+        min_separation: Å; of two editable sites closer than this, at most one holds an atom.
+    """
+
+    supercell: Supercell
+    counts: Mapping[str, int]
+    charges: Mapping[str, int]
+    min_separation: float = 0.0
+
+    @cached_property
+    def space(self) -> EditSpace:
+        """All edits of the kinds that there are any of."""
+        return EditSpace.of(self.supercell, [name for name, count in self.counts.items() if count])
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """Exactly the numbers of edits."""
+        return Recipe.exactly({name: count for name, count in self.counts.items() if count})
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Realised fraction of the sites of each kind."""
+        return {name: self.counts[name] / n for name, n in zip(self.space.names, self._sites_of_names, strict=True)}
+
+    @property
+    def _sites_of_names(self) -> list[int]:
+        return [int((self.space.label == label).sum()) for label in range(len(self.space.names))]
+
+    @property
+    def net_charge(self) -> int:
+        """Sum of the formal charges, e."""
+        return sum(self.charges[name] * count for name, count in self.counts.items())
+
+    @cached_property
+    def formula(self) -> str:
+        """What a supercell holds, as pymatgen writes it."""
+        from ase.data import chemical_symbols
+        from pymatgen.core import Composition
+
+        numbers = self.supercell.sites.numbers
+        amounts = np.bincount(numbers, minlength=len(chemical_symbols))
+        for name, count in zip(self.space.names, self._counted, strict=True):
+            first = int(np.argmax(self.space.label == self.space.names.index(name)))
+            amounts[numbers[self.space.site[first]]] -= count
+            amounts[self.space.number[first]] += count
+        found = {chemical_symbols[z]: int(n) for z, n in enumerate(amounts) if z and n}
+        return str(Composition(found).formula)
+
+    @property
+    def _counted(self) -> list[int]:
+        return [self.counts[name] for name in self.space.names]
+
+    @cached_property
+    def sublattices(self) -> tuple[Sublattice, ...]:
+        """The sets of sites that are edited, each with the kinds that share it.
+
+        Raises:
+            DefectError: two kinds share some of their sites only.
+        """
+        space, found = self.space, dict[tuple[int, ...], list[int]]()
+        for label in range(len(space.names)):
+            found.setdefault(tuple(space.site[space.label == label].tolist()), []).append(label)
+        every = [site for sites in found for site in sites]
+        if len(set(every)) < len(every):
+            raise DefectError(
+                f"some of {', '.join(space.names)} share a part of their sites; "
+                "name them by the same sites (v_O_8c and F_O_8c), or draw by orbit"
+            )
+        return tuple(self._sublattice(np.array(sites), labels) for sites, labels in found.items())
+
+    def _sublattice(self, sites: IntArray, labels: list[int]) -> Sublattice:
+        edits = np.stack([np.flatnonzero(self.space.label == label) for label in labels], axis=1)
+        counts = [self._counted[label] for label in labels]
+        species = (int(self.supercell.sites.numbers[sites[0]]), *self.space.number[edits[0]].tolist())
+        return Sublattice(sites, species, (len(sites) - sum(counts), *counts), edits)
+
+    @cached_property
+    def orbits(self) -> int | None:
+        """Number of symmetry-distinct configurations, by Burnside's lemma; None where it takes too long.
+
+        Configurations with atoms too close together are counted as well.
+        """
+        states = math.prod(count + 1 for count in self._counted)
+        if states * len(np.unique(self.space.site)) > MAX_COUNTING:
+            return None
+        return next(count_orbits(self.space, self.recipe))[1]
+
+    @cached_property
+    def clashes(self) -> IntArray:
+        """(k, 2) pairs of editable sites, as places among `sites`, that are too close for two atoms."""
+        if self.min_separation <= 0:
+            return np.zeros((0, 2), dtype=np.int64)
+        near = self.supercell.distances(self.sites) < self.min_separation - GRID
+        return np.argwhere(np.triu(near, k=1))
+
+    @cached_property
+    def sites(self) -> IntArray:
+        """(n,) the sites that can be edited."""
+        return np.unique(self.space.site)
+
+    def possible(self, members: IntArray) -> BoolArray:
+        """Whether each set (c, k) of edits leaves no two atoms too close together."""
+        filled = np.broadcast_to(self.supercell.sites.numbers[self.sites] > 0, (len(members), len(self.sites))).copy()
+        place: NDArray[np.int64] = np.searchsorted(self.sites, self.space.site[members])
+        np.put_along_axis(filled, place, self.space.number[members] > 0, axis=1)
+        return np.asarray(~(filled[:, self.clashes[:, 0]] & filled[:, self.clashes[:, 1]]).any(axis=1))
