@@ -74,8 +74,19 @@ def standardise(structure: Structure, where: str) -> StandardCrystal:
         raise CifError(f"{where}: its space group {dataset.international} does not hold ({error})") from None
     order = _site_order(numbers, points)
     shift = linear @ to_primitive @ np.asarray(dataset.origin_shift) + shift
-    linear = np.rint(linear @ to_primitive @ dataset.transformation_matrix)[:, axes].astype(np.int64)
-    return StandardCrystal(standard, str(dataset.international), lattice, points[order], numbers[order], linear, shift)
+    linear = np.rint(linear @ to_primitive @ dataset.transformation_matrix).astype(np.int64)
+    shift = _refined_shift(structure.frac_coords @ linear.T + shift, points, standard.basis @ lattice) + shift
+    crystal = (lattice, points[order], numbers[order])
+    return StandardCrystal(standard, str(dataset.international), *crystal, linear[:, axes], shift)
+
+
+def _refined_shift(given: FloatArray, points: FloatArray, primitive: FloatArray) -> FloatArray:
+    """Mean offset (3,) from the given atoms to their places: spglib's origin is off by up to its tolerance."""
+    offset = points[:, None] - given
+    offset -= np.rint(offset)
+    nearest = np.linalg.norm(offset @ primitive, axis=-1).argmin(axis=0)
+    mean: FloatArray = offset[nearest, np.arange(len(nearest))].mean(axis=0)
+    return mean
 
 
 def _with_axes(structure: Structure, axes: list[int]) -> Structure:
