@@ -27,6 +27,10 @@ _MAX_BATCHES = 2_000
 """Batches without one fitting set before the search is given up: some eight million candidates."""
 
 
+_IMAGES = 2_000_000
+"""Images of edits that are looked at at once; bounds the memory."""
+
+
 def sample_complexes(
     space: EditSpace, recipe: Recipe, count: int, seed: int, *, weight: Weight = "orbit"
 ) -> Iterator[Defect]:
@@ -87,12 +91,10 @@ class _Cliques:
         found = idle = 0
         while ways.any() and idle < _MAX_BATCHES:
             sets = self._fitting(rng, ways / ways.sum())
-            chance = rng.random(len(sets))
-            for members, drawn in zip(sets, chance, strict=True):
-                if not by_orbit or drawn * largest * self.size < stabilizer_order(self.space, members):
-                    found, idle = found + 1, 0
-                    yield members
-            idle += 1
+            if by_orbit:
+                sets = sets[rng.random(len(sets)) * largest * self.size < stabilizer_orders(self.space, sets)]
+            yield from sets
+            found, idle = found + len(sets), 0 if len(sets) else idle + 1
         raise DefectError(
             f"no complex of {self.size} edits within {self.space.cutoff:g} Å of one another was found in "
             f"{_MAX_BATCHES * _BATCH} draws after {found}; widen the cutoff or relax the numbers of each kind"
@@ -119,8 +121,14 @@ class _Cliques:
         return sets[self.recipe.accepts(self.space, sets)]
 
 
-def stabilizer_order(space: EditSpace, members: IntArray) -> int:
-    """Number of operations that leave a set of edits where it is."""
-    inside = np.zeros(len(space), dtype=bool)
-    inside[members] = True
-    return int(inside[space.permutations[:, members]].all(axis=1).sum())
+def stabilizer_orders(space: EditSpace, sets: IntArray) -> IntArray:
+    """(c,) number of operations that leave each of some sets (c, k) of edits where it is."""
+    orders = np.zeros(len(sets), dtype=np.int64)
+    step = max(1, _IMAGES // (len(space.permutations) * sets.shape[1]))
+    for start in range(0, len(sets), step):
+        chosen = sets[start : start + step]
+        inside = np.zeros((len(chosen), len(space)), dtype=bool)
+        inside[np.arange(len(chosen))[:, None], chosen] = True
+        stays = inside[np.arange(len(chosen))[:, None], space.permutations[:, chosen]].all(axis=2)
+        orders[start : start + step] = stays.sum(axis=0)
+    return orders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
@@ -22,7 +23,8 @@ SPLIT_REACH = 1.3
 
 def frenkel_pairs(supercell: Supercell, element: str, *, cutoff: float | None = None) -> Iterator[Defect]:
     """One defect for each distinct pair of a vacancy and an interstitial of an element, at most `cutoff` Å apart."""
-    return _mixed(supercell, {f"{VACANCY}_{element}": 1, f"{element}_{INTERSTITIAL}": 1}, cutoff)
+    found = _mixed(supercell, {f"{VACANCY}_{element}": 1, f"{element}_{INTERSTITIAL}": 1}, cutoff)
+    return _some(found, f"Frenkel pair of {element}", cutoff)
 
 
 def schottky_sets(supercell: Supercell, formula: str | None = None, *, cutoff: float | None = None) -> Iterator[Defect]:
@@ -50,14 +52,19 @@ def schottky_sets(supercell: Supercell, formula: str | None = None, *, cutoff: f
         charge += round(count) * formal_charges(supercell.host, orbit, 0)[0]
     if charge:
         raise DefectError(f"removing {formula} leaves a charge of {charge:+d}; give a neutral formula unit")
-    return _mixed(supercell, {f"{VACANCY}_{e}": round(n) for e, n in amounts.items()}, cutoff)
+    found = _mixed(supercell, {f"{VACANCY}_{e}": round(n) for e, n in amounts.items()}, cutoff)
+    return _some(found, "Schottky set", cutoff)
 
 
 def dopant_vacancy_pairs(supercell: Supercell, dopant: str, *, cutoff: float | None = None) -> Iterator[Defect]:
     """One defect for each distinct pair of a dopant (element symbol) on a lattice site and a vacancy."""
-    for site in supercell.host.elements:
-        for removed in supercell.host.elements:
-            yield from _mixed(supercell, {f"{dopant}_{site}": 1, f"{VACANCY}_{removed}": 1}, cutoff)
+    elements = supercell.host.elements
+    found = (
+        _mixed(supercell, {f"{dopant}_{site}": 1, f"{VACANCY}_{removed}": 1}, cutoff)
+        for site in elements
+        for removed in elements
+    )
+    return _some(chain.from_iterable(found), f"pair of {dopant} and a vacancy", cutoff)
 
 
 def split_vacancies(supercell: Supercell, element: str, *, reach: float | None = None) -> Iterator[Defect]:
@@ -93,6 +100,14 @@ def _reaches(supercell: Supercell, element: str, reach: float | None) -> dict[in
 
 def _mixed(supercell: Supercell, counts: dict[str, int], cutoff: float | None) -> Iterator[Defect]:
     """Complexes of so many edits of each kind."""
-    space = EditSpace.of(supercell, tuple(counts), cutoff)
-    space.check_cutoff()
-    return complexes(space, Recipe.exactly(counts))
+    return complexes(EditSpace.of(supercell, tuple(counts), cutoff), Recipe.exactly(counts))
+
+
+def _some(found: Iterator[Defect], what: str, cutoff: float | None) -> Iterator[Defect]:
+    """The defects found, of which there must be one."""
+    first = next(found, None)
+    if first is None:
+        within = "" if cutoff is None else f" within {cutoff:g} Å"
+        raise DefectError(f"no {what}{within}; widen the cutoff or take a larger supercell")
+    yield first
+    yield from found
