@@ -1,7 +1,5 @@
-"""Fill a store with distorted copies of a vacancy and read one back: python examples/distorted_copies.py [FOLDER]."""
+"""Stream distorted copies of a vacancy to disk and read some back: python examples/distorted_copies.py."""
 
-import sys
-import tempfile
 from itertools import chain
 from pathlib import Path
 
@@ -9,19 +7,9 @@ from augment import find_supercell, point_defects, read_host
 from augment.columns import ColumnStore, ColumnWriter
 from augment.distort import bond_distorted, mode_distorted, strain_distorted
 
-folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp()) / "copies"
-host = read_host(Path(__file__).parent / "hosts" / "MgO.cif")
-vacancy = next(d for d in point_defects(find_supercell(host), kinds=["vacancy"]) if d.name == "v_O")
-
-with ColumnWriter(folder) as writer:
-    for batch in chain(
-        mode_distorted(vacancy, 200, seed=1, only=["A1g", "Eg", "T1u"]),  # breathing, Jahn-Teller, off-centre
-        bond_distorted(vacancy, 100, seed=1),  # as ShakeNBreak
-        strain_distorted(vacancy, 100, seed=1, volume=(-0.05, 0.05)),
-    ):
+vacancy = point_defects(find_supercell(read_host(Path(__file__).parent / "hosts" / "MgO.cif")), kinds=["vacancy"])[0]
+with ColumnWriter(Path("copies")) as writer:
+    for batch in chain(*(make(vacancy, 1000, seed=1) for make in (mode_distorted, bond_distorted, strain_distorted))):
         writer.append(batch)
-
-store = ColumnStore(folder)
-for kind, irrep, subgroup in sorted(set(zip(*map(store.column, ("kind", "irrep", "subgroup")), strict=True)))[-12:]:
-    print(f"{kind:10} {irrep:4} keeps {subgroup}")
-print(f"{len(store)} copies; the first: {store[0].name}, {store[0].info['irrep']}, keeps {store[0].info['subgroup']}")
+for copy in ColumnStore(Path("copies"))[::97]:
+    print(f"{copy.name} {copy.info['kind']:10} {copy.info['irrep']:3} keeps {copy.info['subgroup']}")

@@ -129,7 +129,7 @@ def bond_distorted(
         return Copies(parent, shifts, np.zeros((len(index), 3, 3)), labels, label, amplitudes[label], seed, index, made)
 
     stop = start + (len(variants) if copies is None else copies)
-    return stream(make, f"bond {parent.key}/q{defect.charge}", seed, start, stop)
+    return stream(make, f"bond {parent.key}", seed, start, stop)
 
 
 def bond_variants(defect: Defect, neighbours: int, factors: Sequence[float], *, dimers: bool) -> tuple[Variant, ...]:

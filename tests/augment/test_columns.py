@@ -195,7 +195,7 @@ def test_a_writer_killed_at_any_moment_leaves_all_committed_rows_and_the_next_go
     path, moments = tmp_path / "killed", random.Random(1)
     path.mkdir()
     rows = 0
-    for _ in range(4):
+    for _ in range(6):
         process = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path), str(HOSTS / "MgO.cif")], stdout=subprocess.PIPE, text=True
         )
@@ -216,6 +216,14 @@ def test_a_writer_killed_at_any_moment_leaves_all_committed_rows_and_the_next_go
     with ColumnWriter(path) as writer:
         assert len(writer) == rows
     assert not list(path.glob(".rows-*")), "what the killed writers left is cleared"
+
+
+def test_the_example_fills_a_store(tmp_path) -> None:
+    script = HOSTS.parent / "distorted_copies.py"
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 31
+    assert "mode       A1g keeps m-3m" in done.stdout
+    assert len(ColumnStore(tmp_path / "copies")) == 3000
 
 
 def test_a_copy_of_a_store_is_a_store(store, tmp_path) -> None:

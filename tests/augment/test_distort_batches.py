@@ -67,6 +67,8 @@ def test_copies_are_the_same_bytes_however_a_stream_is_cut(make) -> None:
 
 
 def test_streams_of_one_seed_do_not_repeat_each_other() -> None:
+    charged = [merged(rattles(defect("MgO", "v_O", charge), 4, 0))[0] for charge in (0, 2)]
+    assert np.abs(charged[0] - charged[1]).max() > 0.05
     drawn = [merged(make(defect("MgO", "v_O"), 4, 0))[0] for make in (mode_distorted, rattles)]
     drawn.append(merged(rattles(defect("MgO", "v_Mg"), 4, 0))[0])
     flat = np.array([d.ravel()[:300] / np.linalg.norm(d.ravel()[:300]) for d in drawn])
