@@ -163,6 +163,19 @@ def test_geometries_are_proposed(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines] == [name for name in ("v_O", "v_Ti", "v_Sr") for _ in range(2)]
 
 
+def test_supercells_are_compared_and_drawn(tmp_path: Path) -> None:
+    lines = run_example("supercell_choice.py", cwd=tmp_path).splitlines()
+    assert [line.split()[0] for line in lines] == ["96", "96"]
+    assert {p.name for p in tmp_path.iterdir()} == {"GaN_supercells.png", "GaN_sites.png"}
+
+
+def test_defects_are_exported(tmp_path: Path) -> None:
+    lines = run_example("export_defects.py", cwd=tmp_path).splitlines()
+    assert any(line.startswith("V_O^••") for line in lines)
+    assert len(list((tmp_path / "MgO_vasp").iterdir())) == len(lines) + 1
+    assert len(list((tmp_path / "MgO_cif").iterdir())) == len(lines)
+
+
 @pytest.mark.slow
 def test_both_engines_see_the_same_volume(tmp_path: Path) -> None:
     lines = run_example("heat_and_squeeze.py", cwd=tmp_path).splitlines()
