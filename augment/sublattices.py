@@ -31,18 +31,18 @@ class InvariantForms:
     p L for an invariant L of smaller index p^j, so it is an invariant subspace of L / p L.
 
     Attributes:
-        rotations: (g, 3, 3) integer matrices of the group, acting on columns.
+        generators: (g, 3, 3) proper integer matrices that generate the group with the inversion, acting on columns.
     """
 
     def __init__(self, rotations: IntArray) -> None:
         proper = rotations * np.rint(np.linalg.det(rotations)).astype(np.int64)[:, None, None]
-        self.rotations = np.unique(proper, axis=0)
+        self.generators = _generators(np.unique(proper, axis=0))
         self._of_prime_power: dict[tuple[int, int], IntArray] = {}
 
     @cached_property
     def everything(self) -> bool:
         """Whether the group is only the identity and perhaps the inversion, which keep every sublattice."""
-        return len(self.rotations) == 1
+        return len(self.generators) == 0
 
     def of_index(self, index: int) -> IntArray:
         """(k, 3, 3) upper-triangular forms of an index."""
@@ -65,11 +65,29 @@ class InvariantForms:
         """Invariant sublattices of index prime^step in that of a form which hold prime times it, (k, 3, 3)."""
         if step == 3:  # noqa: PLR2004  three dimensions: all of it
             return prime * form[None]
-        acting = np.rint(form @ self.rotations.transpose(0, 2, 1) @ np.linalg.inv(form)).astype(np.int64)
+        acting = np.rint(form @ self.generators.transpose(0, 2, 1) @ np.linalg.inv(form)).astype(np.int64)
         if step == 1:
             normals = _invariant_lines(acting.transpose(0, 2, 1), prime)
             return _reduced_above(_orthogonal_to(normals, prime) @ form)
         return _reduced_above(_along(_invariant_lines(acting, prime), prime) @ form)
+
+
+def _generators(rotations: IntArray) -> IntArray:
+    """A few elements (k, 3, 3) that generate a finite group of matrices (g, 3, 3), the identity left out."""
+    identity = np.eye(3, dtype=np.int64)
+    chosen: list[IntArray] = []
+    reached = {identity.tobytes(): identity}
+    for rotation in rotations:
+        if rotation.tobytes() not in reached:
+            chosen.append(rotation)
+            frontier = list(reached.values())
+            while frontier:
+                element = frontier.pop()
+                for product in (element @ generator for generator in chosen):
+                    if product.tobytes() not in reached:
+                        reached[product.tobytes()] = product
+                        frontier.append(product)
+    return np.array(chosen, dtype=np.int64).reshape(-1, 3, 3)
 
 
 @lru_cache(maxsize=4096)
@@ -120,11 +138,12 @@ def _lines(prime: int) -> IntArray:
 
 
 def _invariant_lines(acting: IntArray, prime: int) -> IntArray:
-    """Lines u (k, 3) over the field of a prime with u A parallel to u for each matrix A of a group (g, 3, 3)."""
-    lines = _lines(prime) if prime <= _LAST_ORDER or len(acting) == 1 else _candidates(acting, prime)
+    """Lines u (k, 3) over the field of a prime with u A parallel to u for each generator A of a group (g, 3, 3)."""
+    lines = _candidates(acting, prime) if len(acting) and prime > _LAST_ORDER else _lines(prime)
     for matrix in acting:
         turned = lines @ matrix
-        lines = lines[(np.cross(turned, lines) % prime == 0).all(axis=1)]
+        parallel = turned[:, [1, 2, 0]] * lines[:, [2, 0, 1]] - turned[:, [2, 0, 1]] * lines[:, [1, 2, 0]]
+        lines = lines[(parallel % prime == 0).all(axis=1)]
     return lines
 
 
@@ -134,7 +153,7 @@ def _candidates(acting: IntArray, prime: int) -> IntArray:
     That is all of them where the prime does not divide the element's order: a line is then either fixed point by point
     or is in the image of A - 1.
     """
-    turn = acting[np.flatnonzero((acting != np.eye(3, dtype=np.int64)).any(axis=(1, 2)))[0]]
+    turn = acting[0]
     powers = [np.eye(3, dtype=np.int64)]
     while not (powers[-1] @ turn == powers[0]).all():
         powers.append(powers[-1] @ turn)
