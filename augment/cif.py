@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,25 @@ _FLATTEST = 1e-3
 """Volume over the product of the edges; a flatter cell is a typing error."""
 
 
+@dataclass(frozen=True, eq=False)
+class CifAtoms:
+    """What a CIF lists, expanded by its symmetry operations.
+
+    Attributes:
+        lattice: (3, 3) rows, Å.
+        labels: of the site of the asymmetric unit that each atom comes from (m,).
+        numbers: (m,) atomic numbers.
+        points: (m, 3) fractional coordinates.
+        occupancies: (m,) fraction of the cells in which each is there.
+    """
+
+    lattice: FloatArray
+    labels: tuple[str, ...]
+    numbers: IntArray
+    points: FloatArray
+    occupancies: FloatArray
+
+
 def read_structure(path: str | Path) -> Structure:
     """Ordered periodic structure of a CIF, as a pymatgen Structure in the cell that the file gives.
 
@@ -60,18 +80,38 @@ def read_structure(path: str | Path) -> Structure:
     path = Path(path)
     block = _atom_block(_read_text(path), path)
     try:
-        lattice = Lattice.from_parameters(*_cell_parameters(block))
-        numbers, points = _sites(block)
-        operations = _operations(block)
-        _check_bounds(len(points), operations)
-        points, owner = expand(points, operations, np.asarray(lattice.matrix))
-        _check_size(len(points))
-        structure = Structure(lattice, [Element.from_Z(int(z)) for z in numbers[owner]], points)
+        atoms = _atoms(block, ordered=True)
+        structure = Structure(Lattice(atoms.lattice), [Element.from_Z(int(z)) for z in atoms.numbers], atoms.points)
         _check_composition(block, structure)
     except CifError as error:
         raise CifError(f"{path}: {error}") from None
     check_overlap(structure, str(path))
     return structure
+
+
+def read_atoms(path: str | Path) -> CifAtoms:
+    """Atoms of a CIF, which may be there in a fraction of the cells only.
+
+    Raises:
+        CifError: as for `read_structure`, except that atoms may be partial and overlap.
+    """
+    path = Path(path)
+    try:
+        return _atoms(_atom_block(_read_text(path), path), ordered=False)
+    except CifError as error:
+        raise CifError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+
+
+def _atoms(block: CifBlock, *, ordered: bool) -> CifAtoms:
+    from pymatgen.core import Lattice
+
+    lattice = np.asarray(Lattice.from_parameters(*_cell_parameters(block)).matrix)
+    labels, numbers, points, occupancies = _sites(block, ordered=ordered)
+    operations = _operations(block)
+    _check_bounds(len(points), operations)
+    points, owner = expand(points, operations, lattice)
+    _check_size(len(points))
+    return CifAtoms(lattice, tuple(labels[k] for k in owner), numbers[owner], points, occupancies[owner])
 
 
 def _read_text(path: Path) -> str:
@@ -149,8 +189,8 @@ def _cell_parameters(block: CifBlock) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _sites(block: CifBlock) -> tuple[IntArray, FloatArray]:
-    """Atomic numbers (n,) and fractional coordinates (n, 3) of the asymmetric unit."""
+def _sites(block: CifBlock, *, ordered: bool) -> tuple[list[str], IntArray, FloatArray, FloatArray]:
+    """Labels, atomic numbers (n,), fractional coordinates (n, 3) and occupancies (n,) of the asymmetric unit."""
     labels = _column(block, "_atom_site_label", "_atom_site_type_symbol")
     symbols = _column(block, "_atom_site_type_symbol", "_atom_site_label")
     columns = [_column(block, name) for name in _COORDINATES]
@@ -160,21 +200,24 @@ def _sites(block: CifBlock) -> tuple[IntArray, FloatArray]:
             "its atom list is incomplete; each site needs a label or symbol and three fractional coordinates"
         )
     strict = "_atom_site_type_symbol" in block.data
-    numbers, points = [], []
+    numbers, points, shares = [], [], []
     for label, symbol, occupancy, *coordinates in zip(labels, symbols, occupancies, *columns, strict=True):
-        _check_occupancy(label, occupancy)
+        shares.append(_occupancy(label, occupancy, ordered=ordered))
         numbers.append(_atomic_number(symbol, label, strict=strict))
         points.append([_number(text, f"a coordinate of site {label}") for text in coordinates])
-    return np.array(numbers, dtype=np.int64), np.array(points)
+    return labels, np.array(numbers, dtype=np.int64), np.array(points), np.array(shares)
 
 
-def _check_occupancy(label: str, text: str) -> None:
+def _occupancy(label: str, text: str, *, ordered: bool) -> float:
     value = 1.0 if text in _ABSENT else _number(text, f"the occupancy of site {label}")
-    if abs(value - 1) > OCCUPANCY_TOLERANCE:
+    if ordered and abs(value - 1) > OCCUPANCY_TOLERANCE:
         raise CifError(
             f"site {label} has occupancy {value:g}; a host must be ordered: "
-            "give an ordered approximant and add the disorder as defects"
+            "derive ordered ones (augment.disorder.read_disordered, augment.impurities.ensemble), or give one"
         )
+    if not 0 <= value <= 1 + OCCUPANCY_TOLERANCE:
+        raise CifError(f"site {label} has occupancy {value:g}, which is no fraction from 0 to 1; correct it")
+    return value
 
 
 def _atomic_number(symbol: str, label: str, *, strict: bool) -> int:

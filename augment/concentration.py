@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
 
 import numpy as np
 
@@ -21,6 +20,9 @@ from augment.supercell import Supercell
 
 TOLERANCE = 1e-3
 """Fractions are often written with three decimals."""
+
+MAX_DEPARTURE = 0.1
+"""A fraction that departs by more from what was asked is of another material, even where it is the nearest."""
 
 _REACH = 2
 """Edits above and below a fraction that are tried, so that one of the choices balances charges of up to 4 e."""
@@ -42,7 +44,7 @@ class Concentration:
         neutral: whether the formal charges must sum to zero without one, by the choice of the numbers.
         states: oxidation states by element that differ from the usual; the usual ones are the host's own and, of a
             dopant, the common one nearest to that of the site.
-        tolerance: largest departure of a realised fraction; None for the nearest that a supercell can have.
+        tolerance: largest departure of a realised fraction; None for the nearest that a supercell can have, up to 0.1.
     """
 
     fractions: Mapping[str, float] = field(default_factory=dict)
@@ -94,6 +96,12 @@ def formal_charge(host: Host, name: str, states: Mapping[str, int]) -> int:
     return min((state - before for state in choices), key=lambda charge: (abs(charge), charge))
 
 
+def pristine_charge(host: Host, states: Mapping[str, int]) -> int:
+    """Sum of the oxidation states in a primitive cell, e; other than 0 only where `states` overrides the usual ones."""
+    own = {**oxidation_states(host), **states}
+    return sum(own[orbit.element] * len(orbit.members) for orbit in host.orbits if not orbit.void)
+
+
 def realise(
     host: Host,
     concentration: Concentration,
@@ -129,7 +137,7 @@ def realise(
             raise SupercellError(
                 f"{supercell.n_atoms} atoms do not realise {request}{request.told(nearest, supercell)}"
             )
-        return SolidSolution(supercell, counts, request.charges, min_separation)
+        return request.solution(supercell, counts, min_separation)
 
     def search(wanted: _Request) -> tuple[Supercell, dict[str, int]] | None:
         for index, numbers in wanted.candidates(max_atoms // host.n_lattice):
@@ -146,7 +154,7 @@ def realise(
             f"{host.formula}: no supercell of up to {max_atoms} atoms with images {min_image_distance:g} Å apart{kept} "
             f"realises {request}{request.told(nearest, nearest_cell)}"
         )
-    return SolidSolution(*chosen, request.charges, min_separation)
+    return request.solution(*chosen, min_separation)
 
 
 def _of_index(host: Host, index: int, min_image_distance: float, *, keep_point_group: bool) -> Supercell | None:
@@ -180,6 +188,10 @@ class _Request:
         balanced = f" balanced by {asked.compensate}" if asked.compensate else " with balanced charges" * asked.neutral
         return ", ".join(amounts) + tolerance + balanced
 
+    def solution(self, supercell: Supercell, counts: Mapping[str, int], min_separation: float) -> SolidSolution:
+        """So many edits in a supercell."""
+        return SolidSolution(supercell, counts, self.charges, self.pristine * supercell.index, min_separation)
+
     def loosened(self) -> _Request:
         """The same without a tolerance."""
         return _Request(self.host, replace(self.concentration, tolerance=None))
@@ -187,25 +199,29 @@ class _Request:
     def told(self, counts: Mapping[str, int] | None, supercell: Supercell | None) -> str:
         """What is nearest, in words for an error."""
         if counts is None or supercell is None:
-            return "; allow more atoms, or another balance of charges"
+            return "; allow more atoms, a larger tolerance, or another balance of charges"
         found = [f"{k} = {n / (supercell.index * self.sites[k]):.4g}" for k, n in counts.items()]
         return f"; {', '.join(found)} in {supercell.n_atoms} atoms is nearest: allow more atoms or a larger tolerance"
 
     @cached_property
     def sites(self) -> dict[str, int]:
         """Sites in the primitive cell that each kind can be at."""
-        found = [*self.concentration.names, *([self.concentration.compensate] if self.concentration.compensate else [])]
-        return {name: sum(len(self.host.orbits[k.orbit].members) for k in kinds(self.host, name)) for name in found}
+        return {name: sum(len(self.host.orbits[k].members) for k in found) for name, found in self._orbits.items()}
 
     @cached_property
     def charges(self) -> dict[str, int]:
         """Formal charge of each kind, e."""
         return {name: formal_charge(self.host, name, self.concentration.states) for name in self.sites}
 
+    @cached_property
+    def pristine(self) -> int:
+        """Charge of a primitive cell of the host, e."""
+        return pristine_charge(self.host, self.concentration.states)
+
     def check_balance(self) -> None:
         """Refuse a compensating kind whose charge has the wrong sign, or charges of one sign that are to balance."""
         asked, charges = self.concentration, self.charges
-        if not (asked.compensate or asked.neutral):
+        if self.pristine or not (asked.compensate or asked.neutral):
             return
         told = ", ".join(f"{name} {charge:+d}" for name, charge in charges.items())
         signs = {int(np.sign(charges[name])) for name in asked.names} - {0}
@@ -235,43 +251,53 @@ class _Request:
 
     def counts(self, index: int) -> dict[str, int] | None:
         """Numbers of edits in so many primitive cells, the nearest that fit and balance; none where there are none."""
-        fractions = self.concentration.fractions
-        choices = [self._choices(fraction, index * self.sites[name]) for name, fraction in fractions.items()]
-        best: dict[str, int] | None = None
-        for numbers in product(*choices):
-            trial = self._balanced(dict(zip(fractions, numbers, strict=True)) | dict(self.concentration.counts))
-            if trial is None or not self._fits(trial, index):
-                continue
-            if best is None or self._departure(index, trial) < self._departure(index, best):
-                best = trial
-        return best
+        asked = self.concentration
+        balanced = asked.compensate is not None or asked.neutral
+        given = sum(self.charges[name] * count for name, count in asked.counts.items())
+        start = index * self.pristine + given if balanced else 0
+        # For each total charge, the nearest numbers of the kinds so far.
+        best: dict[int, tuple[float, dict[str, int]]] = {start: (0.0, dict(asked.counts))}
+        for name, fraction in asked.fractions.items():
+            grown: dict[int, tuple[float, dict[str, int]]] = {}
+            for number in self._choices(fraction, index * self.sites[name]):
+                step = self.charges[name] * number if balanced else 0
+                off = abs(number / (index * self.sites[name]) - fraction)
+                for total, (departure, numbers) in best.items():
+                    worst = max(departure, off)
+                    if total + step not in grown or worst < grown[total + step][0] - _ROUNDING:
+                        grown[total + step] = worst, numbers | {name: number}
+            best = grown
+        for total, (_, numbers) in sorted(best.items(), key=lambda item: (item[1][0], abs(item[0]), item[0])):
+            trial = self._balanced(numbers, total)
+            if trial is not None and self._fits(trial, index):
+                return trial
+        return None
 
     def _choices(self, fraction: float, sites: int) -> list[int]:
         """Numbers of edits near a fraction of the sites, nearest first."""
         exact, tolerance = fraction * sites, self.concentration.tolerance
         near = sorted(range(math.floor(exact) - _REACH, math.ceil(exact) + _REACH + 1), key=lambda n: abs(n - exact))
-        limit = math.inf if tolerance is None else tolerance * sites + _ROUNDING
+        limit = (MAX_DEPARTURE if tolerance is None else tolerance) * sites + _ROUNDING
         return [n for n in near if 0 <= n <= sites and abs(n - exact) <= limit]
 
-    def _balanced(self, numbers: dict[str, int]) -> dict[str, int] | None:
-        """The numbers with that of the compensating kind; none where the charges cannot be balanced so."""
-        total = sum(self.charges[name] * number for name, number in numbers.items())
-        name = self.concentration.compensate
-        if name is None:
-            return None if self.concentration.neutral and total else numbers
-        each = self.charges[name]
+    def _balanced(self, numbers: dict[str, int], total: int) -> dict[str, int] | None:
+        """The numbers with that of the compensating kind; none where a total charge cannot be balanced."""
         if total == 0:
             return numbers
-        if each == 0 or -total % each or -total // each < 0:
-            return None
-        return numbers | {name: -total // each}
+        name = self.concentration.compensate
+        each = self.charges[name] if name else 0
+        return numbers | {name: -total // each} if name and each and total % each == 0 and total * each < 0 else None
 
     def _fits(self, numbers: Mapping[str, int], index: int) -> bool:
         """Whether there is an edit, and no orbit holds more of them than it has sites for."""
-        if not any(numbers.values()):
-            return False
-        orbits = {name: {kind.orbit for kind in kinds(self.host, name)} for name in numbers}
-        return all(
-            sum(numbers[other] for other in numbers if orbits[other] <= orbits[name]) <= index * self.sites[name]
+        return any(numbers.values()) and all(
+            sum(n for other, n in numbers.items() if self._orbits[other] <= self._orbits[name])
+            <= index * self.sites[name]
             for name in numbers
         )
+
+    @cached_property
+    def _orbits(self) -> dict[str, frozenset[int]]:
+        """Orbits that each kind can be at."""
+        asked = [*self.concentration.names, *filter(None, [self.concentration.compensate])]
+        return {name: frozenset(kind.orbit for kind in kinds(self.host, name)) for name in asked}

@@ -178,7 +178,7 @@ def _shuffles(solution: SolidSolution, seed: int) -> Iterator[IntArray]:
         for sublattice in solution.sublattices:
             species = np.repeat(np.arange(len(sublattice.counts)), sublattice.counts)
             placed = rng.permuted(np.broadcast_to(species, (_BATCH, len(species))), axis=1)
-            parts.append(np.stack([sublattice.members(row) for row in placed]))
+            parts.append(sublattice.members(placed))
         yield np.sort(np.concatenate(parts, axis=1), axis=1)
 
 
@@ -197,6 +197,6 @@ def _orbits(solution: SolidSolution, seed: int) -> Iterator[IntArray]:
 
 def _impossible(solution: SolidSolution) -> DefectError:
     return DefectError(
-        f"{solution.formula}: no configuration was found with all atoms {solution.min_separation:g} Å apart; "
+        f"{solution.formula}: no configuration was found with all atoms {solution.min_separation:.2f} Å apart; "
         "take a smaller supercell and exact mode, or a smaller separation"
     )

@@ -61,7 +61,7 @@ def quasirandom(
             found.setdefault(defect.key, (defect, round(value, _DIGITS)))
     if not found:
         raise DefectError(
-            f"{solution.formula}: no quasirandom configuration has all atoms {solution.min_separation:g} Å apart; "
+            f"{solution.formula}: no quasirandom configuration has all atoms {solution.min_separation:.2f} Å apart; "
             "draw random ones, or allow a smaller separation"
         )
     # The library lists equal ones in an order of its own.
@@ -128,7 +128,9 @@ def _search(
     for value, results in pack:
         for result in results:
             placed = np.split(np.array(result.structure().species), ends)
-            chosen = [part.members(codes - code) for part, codes, code in zip(mixed, placed, first, strict=False)]
+            chosen = [
+                part.members((codes - code)[None])[0] for part, codes, code in zip(mixed, placed, first, strict=False)
+            ]
             yield np.sort(np.concatenate([*pure, *chosen])), float(value)
 
 

@@ -44,9 +44,9 @@ class Sublattice:
         return math.factorial(len(self.sites)) // math.prod(math.factorial(n) for n in self.counts)
 
     def members(self, placed: IntArray) -> IntArray:
-        """Edits that put `species[placed[i]]` on each site i (n,)."""
-        row = np.flatnonzero(placed)
-        return self.edits[row, placed[row] - 1]
+        """Edits (c, k) that put `species[placed[:, i]]` on each site i of c configurations (c, n)."""
+        row, site = np.nonzero(placed)
+        return self.edits[site, placed[row, site] - 1].reshape(len(placed), -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +57,14 @@ class SolidSolution:
         supercell: where.
         counts: edits of each kind, by its name.
         charges: formal charge of one edit of each kind, e.
+        pristine_charge: sum of the oxidation states of the pristine supercell, e.
         min_separation: Å; of two editable sites closer than this, at most one holds an atom.
     """
 
     supercell: Supercell
     counts: Mapping[str, int]
     charges: Mapping[str, int]
+    pristine_charge: int = 0
     min_separation: float = 0.0
 
     @cached_property
@@ -86,8 +88,8 @@ class SolidSolution:
 
     @property
     def net_charge(self) -> int:
-        """Sum of the formal charges, e."""
-        return sum(self.charges[name] * count for name, count in self.counts.items())
+        """Sum of the formal charges, e; 0 where they balance."""
+        return self.pristine_charge + sum(self.charges[name] * count for name, count in self.counts.items())
 
     @cached_property
     def formula(self) -> str:
