@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 
 import numpy as np
@@ -29,6 +30,10 @@ TOKENS = (
     b"9" * 30,
     b"data_y",
 )
+
+
+MOST_MEMORY = 1_000_000
+"""kB, of the whole process."""
 
 
 def truncated(text, rng):
@@ -111,5 +116,7 @@ def test_two_hundred_damaged_files(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_thousands_of_damaged_files(tmp_path) -> None:
-    assert {"structure", "refused"} == set(read_many(tmp_path / "host.cif", seed=2, count=5000))
+@pytest.mark.parametrize("seed", range(2, 22))
+def test_a_hundred_thousand_damaged_files(tmp_path, seed) -> None:
+    assert {"structure", "refused"} == set(read_many(tmp_path / "host.cif", seed=seed, count=5000))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MOST_MEMORY
