@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-import numpy as np
-
-from augment.burnside import CycleCounter
-from augment.cell import IntArray
 from augment.complexes import enumerate_orbits
 from augment.defect import Defect
+from augment.draws import draws
 from augment.errors import DefectError
 from augment.quasirandom import quasirandom
 from augment.sampling import Weight
@@ -25,12 +21,6 @@ MAX_EXACT = 10_000
 
 _MAX_REPEATS = 1_000
 """Configurations drawn in a row that were drawn before, after which the others are taken to be too rare."""
-
-_MAX_IMPOSSIBLE = 500_000
-"""Configurations drawn in a row that leave atoms too close together, after which the search is given up."""
-
-_BATCH = 1_000
-"""Configurations drawn at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +54,13 @@ class Ensemble:
     seed: int | None
     members: tuple[Configuration, ...]
 
+    @property
+    def distinct(self) -> int | None:
+        """Number of distinct configurations that there are, drawn or not; None where they are too many to count."""
+        if self.mode == "exact":
+            return len(self.members)
+        return None if len(self.solution.clashes) else self.solution.orbits
+
     def to_dict(self) -> dict[str, Any]:
         """JSON values: what was asked, what was realised, and every configuration."""
         solution = self.solution
@@ -76,7 +73,7 @@ class Ensemble:
             "fractions": solution.fractions,
             "formal_charges": dict(solution.charges),
             "net_charge": solution.net_charge,
-            "distinct": len(self.members) if self.mode == "exact" else solution.orbits,
+            "distinct": self.distinct,
             "supercell": solution.supercell.describe(),
             "members": [
                 {"key": m.defect.key, "degeneracy": m.defect.degeneracy, "objective": m.objective} for m in self.members
@@ -147,7 +144,7 @@ def _some(solution: SolidSolution, count: int, seed: int, weight: Weight) -> lis
         return list(_all(solution, count))
     found: dict[str, Defect] = {}
     repeats = 0
-    for members in _drawn(solution, seed, weight):
+    for members in draws(solution, seed, weight):
         defect = Defect(solution.supercell, solution.space.edits(members))
         repeats = repeats + 1 if defect.key in found else 0
         found.setdefault(defect.key, defect)
@@ -158,45 +155,8 @@ def _some(solution: SolidSolution, count: int, seed: int, weight: Weight) -> lis
     return list(found.values())
 
 
-def _drawn(solution: SolidSolution, seed: int, weight: Weight) -> Iterator[IntArray]:
-    """Possible sets of edits, drawn independently until none has come up for long."""
-    draw = _shuffles if weight == "degeneracy" else _orbits
-    misses = 0
-    for batch in draw(solution, seed):
-        fitting = batch[solution.possible(batch)]
-        misses = 0 if len(fitting) else misses + len(batch)
-        if misses >= _MAX_IMPOSSIBLE:
-            return
-        yield from fitting
-
-
-def _shuffles(solution: SolidSolution, seed: int) -> Iterator[IntArray]:
-    """Batches (c, k) of sets of edits: the species of each sublattice in a random order on its sites."""
-    rng = np.random.default_rng(seed)
-    while True:
-        parts = []
-        for sublattice in solution.sublattices:
-            species = np.repeat(np.arange(len(sublattice.counts)), sublattice.counts)
-            placed = rng.permuted(np.broadcast_to(species, (_BATCH, len(species))), axis=1)
-            parts.append(sublattice.members(placed))
-        yield np.sort(np.concatenate(parts, axis=1), axis=1)
-
-
-def _orbits(solution: SolidSolution, seed: int) -> Iterator[IntArray]:
-    """Batches (1, k) of sets of edits, every orbit alike."""
-    if solution.orbits is None:
-        raise DefectError(
-            f"{solution.formula} has too many configurations to draw each distinct one alike; "
-            "draw by degeneracy, as in a random alloy"
-        )
-    counter = CycleCounter(solution.space, solution.recipe, solution.recipe.max_size)
-    rng = random.Random(seed)  # noqa: S311  not for secrets
-    while True:
-        yield counter.draw(rng, by_orbit=True)[None]
-
-
 def _impossible(solution: SolidSolution) -> DefectError:
     return DefectError(
         f"{solution.formula}: no configuration was found with all atoms {solution.min_separation:.2f} Å apart; "
-        "take a smaller supercell and exact mode, or a smaller separation"
+        "draw by degeneracy, take a smaller supercell and exact mode, or a smaller separation"
     )

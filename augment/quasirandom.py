@@ -7,18 +7,21 @@ The Warren-Cowley parameter of species a and b in a shell of neighbours is
 where N_ab is the number of ordered pairs of a and b at that distance, N that of all pairs, and x the fractions of the
 species; it is 0 in a random solution. The objective is the sum of |α_ab| / k over pairs of unlike species and over the
 shells k = 1, 2, ... of each sublattice (Zunger et al., Phys. Rev. Lett. 65, 353 (1990)). The search is that of the
-library sqsgenerator (Gehringer et al., Comput. Phys. Commun. 286, 108664 (2023)).
+library sqsgenerator (Gehringer et al., Comput. Phys. Commun. 286, 108664 (2023)); it knows no sites that exclude each
+other, of which the best of many random configurations is taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.defect import Defect
+from augment.draws import draws
 from augment.errors import DefectError
 from augment.solution import SolidSolution, Sublattice
 
@@ -27,6 +30,9 @@ SHELLS = 4
 
 ITERATIONS = 100_000
 """Configurations that are tried: some seconds on one core for a hundred sites."""
+
+APART = 1_000
+"""Random configurations that are compared where sites exclude each other."""
 
 _COPIES = 10
 """Configurations of one objective that are kept for each wanted: many are equivalent."""
@@ -51,14 +57,14 @@ def quasirandom(
         iterations: configurations that are tried.
 
     Raises:
-        DefectError: the library is not installed, kinds share a part of their sites, or no configuration that was
-            found leaves the atoms far enough apart.
+        DefectError: the library is not installed, kinds share a part of their sites, or no configuration was found
+            that leaves the atoms far enough apart.
     """
     found: dict[str, tuple[Defect, float]] = {}
-    for members, value in _search(solution, count, seed, shells, iterations):
-        if solution.possible(members[None])[0]:
-            defect = Defect(solution.supercell, solution.space.edits(members))
-            found.setdefault(defect.key, (defect, round(value, _DIGITS)))
+    search = _search_apart(solution, seed, shells) if len(solution.clashes) else None
+    for members, value in search or _search(solution, count, seed, shells, iterations):
+        defect = Defect(solution.supercell, solution.space.edits(members))
+        found.setdefault(defect.key, (defect, round(value, _DIGITS)))
     if not found:
         raise DefectError(
             f"{solution.formula}: no quasirandom configuration has all atoms {solution.min_separation:.2f} Å apart; "
@@ -132,6 +138,18 @@ def _search(
                 part.members((codes - code)[None])[0] for part, codes, code in zip(mixed, placed, first, strict=False)
             ]
             yield np.sort(np.concatenate([*pure, *chosen])), float(value)
+
+
+def _search_apart(solution: SolidSolution, seed: int, shells: int) -> Iterator[tuple[IntArray, float]]:
+    """Random edits that leave the atoms far enough apart, and their objectives."""
+    for members in islice(draws(solution, seed, "degeneracy"), APART):
+        value = 0.0
+        for part in solution.sublattices:
+            row, kind = np.nonzero(np.isin(part.edits, members))
+            placed = np.zeros(len(part.sites), dtype=np.int64)
+            placed[row] = kind + 1
+            value += objective(warren_cowley(solution, part, placed, shells))
+        yield members, value
 
 
 def _settings(

@@ -102,6 +102,9 @@ def test_what_the_library_cannot_do_is_said(monkeypatch) -> None:
     )
     with pytest.raises(DefectError, match="share a part of their sites"):
         ensemble(parted, "sqs")
+    apart = realise(host("CeO2"), Concentration({"v_O": 0.75}), min_image_distance=5, min_separation=3.0)
+    best = ensemble(apart, "sqs", count=2, seed=1).members
+    assert all(m.objective == pytest.approx(measured(apart, m.defect), abs=1e-8) for m in best)
     crowded = realise(host("CeO2"), Concentration({"v_O": 0.25}), min_image_distance=5, min_separation=3.0)
     with pytest.raises(DefectError, match=r"no quasirandom configuration has all atoms 3.00 Å apart"):
         ensemble(crowded, "sqs")
