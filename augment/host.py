@@ -127,14 +127,16 @@ class Host:
     def hash(self) -> str:
         """Twelve hexadecimal digits of the space group, the metric and the sites, on a grid of 1e-4.
 
-        The void sites of a bulk crystal follow from its atoms; those at a plane count with it.
+        The void sites of a bulk crystal follow from its atoms; those of a crystal with a plane from the plane as
+        well, so its normal and the sizes of its void orbits count.
         """
-        count = self.n_lattice if self.normal is None else len(self.points)
         metric = grid((self.lattice @ self.lattice.T)[np.triu_indices(3)])
-        sites = grid(self.points[:count]) % round(1 / GRID)
-        rows = np.concatenate([self.numbers[:count, None], sites], axis=1)
+        sites = grid(self.points[: self.n_lattice]) % round(1 / GRID)
+        rows = np.concatenate([self.numbers[: self.n_lattice, None], sites], axis=1)
         content = [self.space_group_number, metric.tolist(), rows.tolist()]
-        text = json.dumps(content if self.normal is None else [*content, self.normal])
+        if self.normal is not None:
+            content += [list(self.normal), [len(o.members) for o in self.orbits if o.void]]
+        text = json.dumps(content)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_pymatgen(self) -> Structure:

@@ -25,6 +25,9 @@ MERGE_DISTANCE = 0.1
 _SAME = 1e-3
 """Å; two constructions of one point differ by rounding only."""
 
+_FLAT = 0.01
+"""Å; atoms this close to one plane are in it."""
+
 
 @dataclass(frozen=True, eq=False)
 class VoidOrbit:
@@ -58,7 +61,7 @@ def find_voids(
     atoms = _atoms_that_matter(points, lattice, max_radius)
     vertices, saddles = _critical_points(atoms, lattice)
     found: list[VoidOrbit] = []
-    for point in _distinct(vertices, lattice):
+    for point in _determined(_distinct(vertices, lattice), atoms, lattice):
         add_orbit(found, group, point, atoms, lattice, (MIN_RADIUS, max_radius), pinned=False)
     largest = max((v.radius for v in found), default=0.0)
     radii = (max(MIN_RADIUS, SADDLE_FRACTION * largest), max_radius)
@@ -117,6 +120,20 @@ def _critical_points(atoms: FloatArray, lattice: FloatArray) -> tuple[FloatArray
     saddles = np.concatenate([edges[_in_cell(edges, lattice)], faces])
     inverse = np.linalg.inv(lattice)
     return diagram.vertices[inside] @ inverse, saddles @ inverse
+
+
+def _determined(vertices: FloatArray, atoms: FloatArray, lattice: FloatArray) -> FloatArray:
+    """The vertices (fractional) whose nearest atoms are not all in one plane.
+
+    Four atoms on a circle are equally far from every point of its axis, so rounding errors put a vertex anywhere.
+    """
+    keep = []
+    for centre in vertices @ lattice:
+        distance = np.linalg.norm(atoms - centre, axis=1)
+        touching = atoms[distance < distance.min() + _SAME]
+        spread = np.linalg.svd(touching - touching.mean(axis=0), compute_uv=False)
+        keep.append(len(spread) == 3 and spread[-1] > _FLAT)  # noqa: PLR2004  dimensions
+    return np.asarray(vertices[np.array(keep, dtype=bool)])
 
 
 def _in_cell(positions: FloatArray, lattice: FloatArray) -> NDArray[np.bool_]:

@@ -90,7 +90,7 @@ def fault_vectors(host: Host, miller: Sequence[int], divisions: int, *, cut: int
     """The symmetry-distinct vectors of a grid over the plane's cell: the points of a generalised fault surface.
 
     An operation that keeps the plane and the cut takes a fault vector f to R f, or to -R f where it exchanges the
-    two sides. The perfect crystal comes first.
+    two sides; mirror images count as one. The perfect crystal comes first.
 
     Args:
         host: the bulk crystal.
