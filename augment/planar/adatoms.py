@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -34,15 +35,18 @@ def adatom_sites(crystal: StandardCrystal, normal: IntArray, lowest: float, take
         lowest: height of its lowest plane.
         taken: orbits that are sites already; none of them is found again.
     """
+    from scipy.spatial import KDTree
+
     group, lattice = crystal.standard.group, crystal.primitive
     image, _ = group.site_maps(crystal.points, crystal.numbers, lattice)
     own, slab = _slab(crystal.points, lattice, normal, lowest)
-    bond = float(_shortest(own, slab))
+    tree = KDTree(slab)
+    bond = float(np.asarray(tree.query(own, k=2)[0])[:, 1].min())
     across = np.linalg.solve(lattice, normal.astype(float))
     around = images_around(crystal.points, lattice, 2 * bond)
     found = list(taken)
     for count, up, first in itertools.product(range(1, _CONTACTS + 1), (across, -across), np.unique(image.min(axis=0))):
-        probes = _critical_probes(own[first], slab, count, bond, up / np.linalg.norm(across))
+        probes = _critical_probes(own[first], tree, count, bond, up / np.linalg.norm(across))
         for probe in np.linalg.solve(lattice.T, probes.T).T:
             add_orbit(found, group, probe, around, lattice, (bond - _TOUCH, np.inf), pinned=False)
     return found[len(taken) :]
@@ -62,22 +66,18 @@ def _slab(points: FloatArray, lattice: FloatArray, normal: IntArray, lowest: flo
     return own, (own + shifts[:, None]).reshape(-1, 3)
 
 
-def _shortest(own: FloatArray, slab: FloatArray) -> float:
-    distance = np.linalg.norm(own[:, None] - slab, axis=-1)
-    return float(distance[distance > _TOUCH].min())
-
-
-def _critical_probes(first: FloatArray, slab: FloatArray, count: int, bond: float, up: FloatArray) -> FloatArray:
+def _critical_probes(first: FloatArray, tree: Any, count: int, bond: float, up: FloatArray) -> FloatArray:
     """Probes (k, 3) that touch `count` atoms of which one is the first, with no atom in the way from above."""
-    away = np.linalg.norm(slab - first, axis=1)
-    near = slab[(away > _TOUCH) & (away < 2 * bond)]
+    slab = np.asarray(tree.data)
+    near = slab[tree.query_ball_point(first, 2 * bond)]
+    near = near[np.linalg.norm(near - first, axis=1) > _TOUCH]
     chosen = list(itertools.combinations(range(len(near)), count - 1))
     others = near[np.array(chosen, dtype=np.int64).reshape(len(chosen), count - 1)]
     contacts = np.concatenate([np.broadcast_to(first, (len(others), 1, 3)), others], axis=1)
     probes, contacts = _resting(contacts, bond, up)
     weights = np.linalg.pinv((probes[:, None] - contacts).transpose(0, 2, 1)) @ up
-    probes = probes[(weights > _WEIGHT).all(axis=1)]
-    return probes[[_open(probe, slab, bond, up) for probe in probes]] if len(probes) else probes
+    probes = probes[(weights > _WEIGHT).all(axis=1) & (tree.query(probes)[0] > bond - _TOUCH)]
+    return np.array([probe for probe in probes if _open(probe, slab, bond, up)]).reshape(-1, 3)
 
 
 def _resting(contacts: FloatArray, bond: float, up: FloatArray) -> tuple[FloatArray, FloatArray]:
