@@ -15,7 +15,7 @@ demo: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-test-all: $(VENV)/.test
+test-all: $(VENV)/.oracles
 	$(BIN)/python -m pytest -n $(WORKERS) -m "slow or not slow"
 
 check: $(VENV)/.check
@@ -34,6 +34,10 @@ $(VENV)/.run: pyproject.toml $(VENV)/.venv
 
 $(VENV)/.test: pyproject.toml $(VENV)/.venv
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	touch $@
+
+$(VENV)/.oracles: pyproject.toml $(VENV)/.venv
+	$(BIN)/python -m pip install --quiet --editable ".[test,oracles]"
 	touch $@
 
 $(VENV)/.check: pyproject.toml $(VENV)/.venv

@@ -1,0 +1,150 @@
+"""Other codes give the same answers: doped for point defects, libcasm, bsym and StructureMatcher for complexes.
+
+The peers come with the extra `oracles`; where one is missing its tests are skipped.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from augment import Defect, conventional_supercell, find_supercell, host_from_structure, point_defects
+from augment.complexes import complexes, count_by_size
+from augment.editspace import EditSpace
+from augment.recipe import Recipe
+from augment.standard import standardise
+from tests.augment.crystals import host
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the peers' warnings
+
+HOSTS = ("Si", "Fe", "MgO", "GaN", "SrTiO3", "TiO2_rutile", "ZrO2_monoclinic", "Ga2O3_beta", "Li6PS5Cl")
+
+MERGED = 0.5
+"""Å; within this distance of each other pymatgen-analysis-defects, which doped asks, joins void sites."""
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_doped_finds_the_same_vacancies_and_antisites_and_no_other_interstitial(name) -> None:
+    generation = pytest.importorskip("doped.generation", reason="doped is not installed (extra `oracles`)")
+    structure = host(name).to_pymatgen()
+    made = generation.DefectsGenerator(structure, processes=1).defects
+    own = host_from_structure(structure)
+    found = point_defects(find_supercell(own, min_image_distance=6.0))
+    for kind, ours in (("vacancies", "vacancy"), ("substitutions", "antisite")):
+        theirs = Counter(
+            (entry.site.specie.symbol, _removed(entry), _per_formula(entry, entry.multiplicity))
+            for entry in made.get(kind, [])
+        )
+        mine = Counter(
+            (d.cell_element, d.orbits[0].element, d.multiplicity / own.n_conventional)
+            for d in map(_WithElement, found)
+            if d.type == ours
+        )
+        assert mine == theirs, kind
+    for entry in made.get("interstitials", []):
+        crystal = standardise(entry.structure, name)
+        point = crystal.linear @ entry.site.frac_coords + crystal.shift
+        gap = own.points[own.n_lattice :] - point
+        distance = np.linalg.norm((gap - np.rint(gap)) @ own.primitive, axis=1)
+        assert distance.min() < MERGED, entry.name
+
+
+class _WithElement:
+    """A defect with the element that ends up at its site, the removed one's for a vacancy."""
+
+    def __init__(self, defect: Defect) -> None:
+        from ase.data import chemical_symbols
+
+        self.type, self.orbits, self.multiplicity = defect.type, defect.orbits, defect.multiplicity
+        self.cell_element = (
+            chemical_symbols[defect.edits[0].number] if defect.edits[0].number else self.orbits[0].element
+        )
+
+
+def _removed(entry) -> str:
+    """Element of the host at the defect's site."""
+    gaps = entry.structure.frac_coords - entry.site.frac_coords
+    gaps -= np.rint(gaps)
+    return entry.structure[int(np.linalg.norm(gaps, axis=1).argmin())].specie.symbol
+
+
+def _per_formula(entry, multiplicity: int) -> float:
+    return multiplicity / len(entry.structure)
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "size"),
+    [("SrTiO3", "v_O", 3), ("MgO", "v_O,v_Mg,Al_Mg", 2), ("MgO", "v_O,Al_Mg", 3), ("TiO2_rutile", "v_O,Nb_Ti", 3)],
+)
+def test_libcasm_counts_the_same_complexes(name, kinds, size) -> None:
+    casm = pytest.importorskip("libcasm.configuration", reason="libcasm is not installed (extra `oracles`)")
+    from ase.data import chemical_symbols
+    from libcasm import xtal
+
+    crystal = host(name)
+    repeats = 3 if name == "SrTiO3" else 2
+    supercell = conventional_supercell(crystal, repeats * np.eye(3, dtype=np.int64))
+    edits = EditSpace.of(supercell, kinds.split(","))
+    allowed = [[chemical_symbols[z]] for z in crystal.numbers[: crystal.n_lattice]]
+    for site, number in {(int(s) // supercell.index, int(z)) for s, z in zip(edits.site, edits.number, strict=True)}:
+        allowed[site].append(chemical_symbols[number] if number else "Va")
+    lattice = xtal.Lattice(crystal.primitive.T)
+    prim = casm.Prim(xtal.Prim(lattice, crystal.points[: crystal.n_lattice].T, occ_dof=allowed))
+    assert len(prim.factor_group.elements) == crystal.group.order
+    level = [casm.Configuration(casm.Supercell(prim, supercell.matrix.T))]
+    for _ in range(size):
+        level = _one_more(casm, level, allowed, supercell.index)
+    assert next(count_by_size(edits, Recipe(size, size)))[1] == len(level)
+
+
+def _one_more(casm, level, allowed, index: int):
+    """Canonical configurations with one change more."""
+    found = {}
+    for parent in level:
+        for site in range(len(parent.occupation)):
+            for value in range(1, len(allowed[site // index])):
+                if parent.occ(site) == 0:
+                    child = parent.copy()
+                    child.set_occ(site, value)
+                    least = casm.make_canonical_configuration(child, in_canonical_supercell=False)
+                    found[least.occupation.tobytes()] = least
+    return list(found.values())
+
+
+@pytest.mark.parametrize(("name", "element", "size"), [("MgO", "O", 2), ("GaN", "N", 2), ("TiO2_rutile", "O", 3)])
+def test_bsym_counts_the_same_substitutions_with_the_same_degeneracies(name, element, size) -> None:
+    interface = pytest.importorskip("bsym.interface.pymatgen", reason="bsym is not installed (extra `oracles`)")
+    matrix = np.diag([2, 2, 2] if name == "GaN" else [1, 1, 2])
+    supercell = conventional_supercell(host(name), matrix)
+    structure = host(name).to_pymatgen().make_supercell(matrix)
+    there = int(structure.composition[element])
+    theirs = interface.unique_structure_substitutions(structure, element, {element: there - size, "Xe": size})
+    edits = EditSpace.of(supercell, [f"Xe_{element}"])
+    mine = [d.degeneracy for d in complexes(edits, Recipe(size, size))]
+    assert sorted(mine) == sorted(s.number_of_equivalent_configurations for s in theirs)
+
+
+@pytest.mark.parametrize(("name", "kinds"), [("MgO", "v_O,Al_Mg"), ("TiO2_rutile", "v_O,Nb_Ti"), ("GaN", "v_N,Mg_Ga")])
+def test_structure_matcher_tells_distinct_complexes_apart_and_joins_equivalent_ones(name, kinds) -> None:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    matcher = StructureMatcher(
+        primitive_cell=False, scale=False, attempt_supercell=False, stol=0.05, ltol=0.01, angle_tol=1
+    )
+    supercell = conventional_supercell(host(name), np.diag([2, 2, 1]))
+    found = list(complexes(EditSpace.of(supercell, kinds.split(",")), Recipe(2, 2)))
+    structures = [d.cell().to_pymatgen() for d in found]
+    assert not any(matcher.fit(a, b) for a, b in itertools.combinations(structures, 2))
+    rng = np.random.default_rng(0)
+    table = supercell.sites
+    for defect, structure in zip(found, structures, strict=True):
+        images = supercell.images(np.array([e.site for e in defect.edits]))
+        row = images[rng.integers(len(images))]
+        numbers = table.numbers.copy()
+        numbers[row] = [e.number for e in defect.edits]
+        kept = np.flatnonzero(numbers)
+        other = type(structure)(structure.lattice, numbers[kept], table.positions[kept], coords_are_cartesian=True)
+        assert matcher.fit(structure, other)
