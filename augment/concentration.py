@@ -152,7 +152,7 @@ def realise(
         kept = " and keeps the point group" if keep_point_group else ""
         raise SupercellError(
             f"{host.formula}: no supercell of up to {max_atoms} atoms with images {min_image_distance:g} Å apart{kept} "
-            f"realises {request}{request.told(nearest, nearest_cell)}"
+            f"realises {request}{request.told(nearest, nearest_cell)}{', or a lower point group' * keep_point_group}"
         )
     return request.solution(*chosen, min_separation)
 

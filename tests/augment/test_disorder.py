@@ -89,6 +89,10 @@ def test_the_symmetry_is_that_of_the_occupancies_where_the_parent_has_more(writt
     assert disordered.host.space_group_symbol == "Pm-3m"
     assert disordered.host.n_lattice == 2
     assert sorted(disordered.fractions.values()) == [0.2, 0.4]
+    sites = "La 0 0 0 1; Mn 0.5 0.5 0.5 1; O 0.5 0.5 0 0.9; O 0.5 0 0.5 0.8"
+    tetragonal = read_disordered(written(cif(3.87, "P 4/m m m", sites)))
+    assert tetragonal.host.space_group_symbol == "P4/mmm", "the parent would be cubic"
+    assert sorted(tetragonal.fractions.values()) == [0.1, 0.2]
     equal = read_disordered(written(FILES["Ni1.4Al0.6"].replace("0.8", "0.6").replace("0.2\n", "0.4\n")))
     assert equal.host.space_group_symbol == "Im-3m"
     assert equal.fractions == {"Al_Ni": 0.4}
@@ -171,8 +175,9 @@ def test_occupancies_that_cannot_be_are_refused_in_one_line(sites, message, writ
 
 def test_rounded_thirds_fill_a_site(written) -> None:
     text = cif(3.6, "F m -3 m", "Ni 0 0 0 0.334; Co 0 0 0 0.333; Fe 0 0 0 0.333")
-    assert "v_Ni" not in read_disordered(written(text)).fractions
-    assert "v_Ni" not in read_disordered(written(text.replace("0.334", "0.331"))).fractions
+    assert read_disordered(written(text)).fractions == {"Co_Ni": 0.333, "Fe_Ni": 0.333}
+    short = read_disordered(written(text.replace("0.334", "0.331"))).fractions
+    assert short == {"Fe_Co": 0.334, "Ni_Co": 0.332}, "scaled to fill the site"
     assert read_disordered(written(text.replace("0.334", "0.32").replace("0.333", "0.32"))).fractions[
         "v_Ni"
     ] == pytest.approx(0.04)
