@@ -1,7 +1,8 @@
-"""Students: small MACE potentials distilled from a larger teacher and shipped as safetensors and JSON.
+"""Students: small MACE potentials distilled from a larger teacher and kept as safetensors and JSON.
 
-A student is a folder beside this file with `weights.safetensors` (the state of a `ScaleShiftMACE`, float64),
-`card.json` (constructor settings, hashes, data, held-out errors, domain) and `README.md` (the card to read).
+A student is a folder with `weights.safetensors` (the state of a `ScaleShiftMACE`, float64), `card.json` (constructor
+settings, hashes, data, held-out errors, domain) and `README.md` (the card to read). Some are shipped beside this file;
+those that a user distils are in the folder of `user_folder()`.
 """
 
 from __future__ import annotations
@@ -14,36 +15,41 @@ from typing import TYPE_CHECKING, Any
 
 from augment.errors import PotentialError
 from augment.store import write_atomically
+from md.students.folders import CARD, WEIGHTS, register_folder, remedy, student_folders, user_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["load_student", "save_student", "student_card", "student_names"]
+__all__ = [
+    "load_student",
+    "read_student",
+    "register_folder",
+    "save_student",
+    "student_card",
+    "student_folders",
+    "student_names",
+    "user_folder",
+]
 
 FORMAT = 1
-CARD = "card.json"
-WEIGHTS = "weights.safetensors"
 
 
 def student_names() -> tuple[str, ...]:
-    """Names of the shipped students, sorted (`mace-mgo`, ...); needs no torch."""
-    return tuple(sorted(f"mace-{path.parent.name}" for path in Path(__file__).parent.glob(f"*/{CARD}")))
+    """Names of all students (`mace-mgo`, ...), the user's own before the shipped ones; needs no torch."""
+    return tuple(student_folders())
 
 
 def student_card(name: str) -> dict[str, Any]:
-    """The card of a shipped student: elements, teacher, data, errors, domain, versions; needs no torch.
+    """The card of a student: elements, teacher, data, errors, domain, versions; needs no torch.
 
     Raises:
         PotentialError: no student has this name, or its card cannot be read.
     """
-    if name not in student_names():
-        known = ", ".join(student_names()) or "none"
-        raise PotentialError(f"no shipped student is called {name!r}; there are: {known}")
     return _read_card(_folder(name))
 
 
 def load_student(name: str) -> tuple[nn.Module, dict[str, Any]]:
-    """A shipped student as (`ScaleShiftMACE` in float64 on the CPU, its card), checked before it is returned.
+    """A student as (`ScaleShiftMACE` in float64 on the CPU, its card), checked before it is returned.
 
     The weights must have the SHA-256 of the card, fit the network the card describes, and give the card's
     energy, largest force and stress on its reference cell. Global torch settings are left as they were.
@@ -51,7 +57,6 @@ def load_student(name: str) -> tuple[nn.Module, dict[str, Any]]:
     Raises:
         PotentialError: no student has this name, or any of these checks fails.
     """
-    student_card(name)
     return read_student(_folder(name))
 
 
@@ -105,7 +110,10 @@ def save_student(network: nn.Module, folder: Path, card: Mapping[str, Any]) -> N
 
 
 def _folder(name: str) -> Path:
-    return Path(__file__).parent / name.removeprefix("mace-")
+    folders = student_folders()
+    if name not in folders:
+        raise PotentialError(f"no student is called {name!r}; there are: {', '.join(folders) or 'none'}")
+    return folders[name]
 
 
 def _read_card(folder: Path) -> dict[str, Any]:
@@ -113,10 +121,10 @@ def _read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PotentialError(f"{path}: unreadable student card ({error}); reinstall the package") from None
+        raise PotentialError(f"{path}: unreadable student card ({error}); {remedy(path.parent)}") from None
     needed = {"format", "name", "elements", "config", "weights", "reference"}
     if not isinstance(card, dict) or not needed <= card.keys() or card["format"] != FORMAT:
-        raise PotentialError(f"{path}: not a student's card of format {FORMAT}; reinstall the package")
+        raise PotentialError(f"{path}: not a student's card of format {FORMAT}; {remedy(path.parent)}")
     return card
 
 
@@ -128,14 +136,14 @@ def _read_weights(path: Path, expected: str) -> dict[str, Tensor]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise PotentialError(f"{path}: weights cannot be read ({error}); reinstall the package") from None
+        raise PotentialError(f"{path}: weights cannot be read ({error}); {remedy(path.parent)}") from None
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise PotentialError(
             f"{path}: SHA-256 is {found[:12]}..., the card says {expected[:12]}...; the weights were "
-            "altered, reinstall the package"
+            f"altered, {remedy(path.parent)}"
         )
     try:
         return dict(load(content))
     except SafetensorError as error:
-        raise PotentialError(f"{path}: not a safetensors file ({error}); reinstall the package") from None
+        raise PotentialError(f"{path}: not a safetensors file ({error}); {remedy(path.parent)}") from None
