@@ -3,64 +3,78 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from augment.errors import ConditionError
+from defectgen.cli.listing import CifFolder, Exports, Extxyz, Poscar, list_defects
 from defectgen.cli.options import (
     Cif,
     Distance,
     Dopants,
     Json,
+    Matrix,
     MaxAtoms,
     MaxVoids,
     Output,
     Seed,
     defect_changes,
+    integers,
     say,
     settings_of,
     show,
 )
 
-_ROWS = 200
-"""Defects shown in a table; a longer list is for --json."""
+Kinds = Annotated[
+    list[str] | None, typer.Option("--kind", help="vacancy, antisite, substitution or interstitial; repeat for more")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="frenkel, schottky, dopant-vacancy, split-vacancy, split-interstitial; frenkel:O"),
+]
+Complex = Annotated[str | None, typer.Option("--complex", help="kinds to combine, by commas: v_O,v_Sr,Fe_Ti")]
+Size = Annotated[int | None, typer.Option("--size", help="most edits in a complex")]
+MinSize = Annotated[int | None, typer.Option("--min-size", help="fewest edits in a complex")]
+Cutoff = Annotated[float | None, typer.Option("--cutoff", help="largest distance within a complex or set, Å")]
+Neutral = Annotated[bool, typer.Option("--neutral", help="only complexes whose formal charges balance")]
+Sample = Annotated[int | None, typer.Option("--sample", help="draw so many complexes at random")]
+Weight = Annotated[str | None, typer.Option("--weight", help="what is drawn evenly: orbit or degeneracy")]
+Count = Annotated[bool, typer.Option("--count", help="count the complexes of each size")]
+Limit = Annotated[int | None, typer.Option("--limit", help="stop after so many defects")]
+AnySupercell = Annotated[
+    bool, typer.Option("--any-supercell", help="also supercells that break the host's point group")
+]
+Plot = Annotated[
+    Path | None, typer.Option("--plot", help="folder for pictures of the sites and of the choice of supercell")
+]
 
 
 def defects(
     host: Cif,
     output: Output = None,
     dopant: Dopants = None,
-    kind: Annotated[
-        list[str] | None, typer.Option("--kind", help="vacancy, antisite, substitution or interstitial; repeat")
-    ] = None,
-    named_set: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="frenkel, schottky, dopant-vacancy, split-vacancy or split-interstitial; frenkel:O for one element",
-        ),
-    ] = None,
-    complexes: Annotated[
-        str | None, typer.Option("--complex", help="kinds to combine, by commas: v_O,v_Sr,Fe_Ti")
-    ] = None,
-    size: Annotated[int | None, typer.Option("--size", help="most edits in a complex")] = None,
-    min_size: Annotated[int | None, typer.Option("--min-size", help="fewest edits in a complex")] = None,
-    cutoff: Annotated[float | None, typer.Option("--cutoff", help="largest distance within a complex, Å")] = None,
-    neutral: Annotated[bool, typer.Option("--neutral", help="only complexes whose formal charges balance")] = False,
-    sample: Annotated[int | None, typer.Option("--sample", help="draw so many complexes at random")] = None,
-    weight: Annotated[str | None, typer.Option("--weight", help="what is drawn evenly: orbit or degeneracy")] = None,
-    count: Annotated[bool, typer.Option("--count", help="count the complexes of each size")] = False,
-    limit: Annotated[int | None, typer.Option("--limit", help="stop after so many defects")] = None,
-    supercell: Annotated[
-        str | None, typer.Option("--supercell", help="nine integers, rows, on the conventional cell")
-    ] = None,
+    kind: Kinds = None,
+    named_set: Sets = None,
+    complexes: Complex = None,
+    size: Size = None,
+    min_size: MinSize = None,
+    cutoff: Cutoff = None,
+    neutral: Neutral = False,
+    sample: Sample = None,
+    weight: Weight = None,
+    count: Count = False,
+    limit: Limit = None,
+    supercell: Matrix = None,
     min_image_distance: Distance = None,
     max_atoms: MaxAtoms = None,
-    any_supercell: Annotated[
-        bool, typer.Option("--any-supercell", help="also supercells that break the host's point group")
-    ] = False,
+    any_supercell: AnySupercell = False,
     max_voids: MaxVoids = None,
+    poscar: Poscar = None,
+    cif: CifFolder = None,
+    extxyz: Extxyz = None,
+    plot: Plot = None,
     as_json: Json = False,
     seed: Seed = None,
 ) -> None:
@@ -74,7 +88,7 @@ def defects(
         "defects.sets": named_set or None,
         "defects.cutoff": cutoff,
         "defects.limit": limit,
-        "defects.supercell": _integers(supercell),
+        "defects.supercell": integers(supercell),
         "defects.keep_point_group": False if any_supercell else None,
         "complexes.names": names,
         "complexes.size": size,
@@ -88,25 +102,8 @@ def defects(
     settings = settings_of(host, changes)
     if count:
         _count(settings, as_json=as_json)
-        return
-    if output is not None:
-        from defectgen.stages import start_folder
-
-        start_folder(settings)
-    _list(settings, as_json=as_json)
-
-
-def _integers(text: str | None) -> list[int] | None:
-    """Nine integers of a supercell matrix."""
-    if text is None:
-        return None
-    try:
-        found = [int(part) for part in text.replace(",", " ").split()]
-    except ValueError:
-        found = []
-    if len(found) != 9:  # noqa: PLR2004  a matrix
-        raise ConditionError(f'--supercell {text!r}: give nine integers, rows, such as "2 0 0 0 2 0 0 0 2"')
-    return found
+    else:
+        _list(settings, Exports(poscar, cif, extxyz), plot, start=output is not None, as_json=as_json)
 
 
 def _count(settings: Any, *, as_json: bool) -> None:
@@ -126,16 +123,19 @@ def _count(settings: Any, *, as_json: bool) -> None:
         show(*count_table(space, counted))
 
 
-def _list(settings: Any, *, as_json: bool) -> None:
-    """Each defect as soon as it is found, or a table of the first ones."""
+def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as_json: bool) -> None:
+    """Each defect as soon as it is found, or a table of the first ones, and the files asked for."""
     from defectgen.selection import build_supercell, each_defect
 
     supercell = build_supercell(settings)
-    found = each_defect(settings, supercell)
-    if as_json:
-        for defect in found:
-            say(json.dumps(defect.to_dict()))
-    else:
-        from defectgen.tables import defect_table
+    if plot is not None:
+        from augment.plots import plot_sites, plot_supercells
 
-        show(*defect_table(supercell, found, _ROWS))
+        plot_sites(supercell.host, plot / "sites.png")
+        distance = settings.defects.min_image_distance
+        plot_supercells(supercell.host, plot / "supercells.png", chosen=supercell, min_image_distance=distance)
+    if start:
+        from defectgen.stages import start_folder
+
+        start_folder(settings)
+    list_defects(supercell, lambda: each_defect(settings, supercell), exports, as_json=as_json)

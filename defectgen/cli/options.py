@@ -27,6 +27,9 @@ PotentialName = Annotated[str | None, typer.Option("--potential", help="auto, ch
 Trust = Annotated[bool, typer.Option("--trust-model", help="a .model file is a pickle and can run code: trust it")]
 
 
+Matrix = Annotated[str | None, typer.Option("--supercell", help="nine integers, rows, on the conventional cell")]
+
+
 def defect_changes(
     dopants: list[str] | None, distance: float | None, max_atoms: int | None, max_voids: int | None
 ) -> dict[str, Any]:
@@ -58,6 +61,19 @@ def numbers(text: str | None, option: str) -> list[float] | None:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise ConditionError(f"{option} {text!r}: give numbers separated by commas, such as 300,900") from None
+
+
+def integers(text: str | None) -> list[int] | None:
+    """Nine integers of a supercell matrix."""
+    if text is None:
+        return None
+    try:
+        found = [int(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        found = []
+    if len(found) != 9:  # noqa: PLR2004  a matrix
+        raise ConditionError(f'--supercell {text!r}: give nine integers, rows, such as "2 0 0 0 2 0 0 0 2"')
+    return found
 
 
 def say(line: str) -> None:

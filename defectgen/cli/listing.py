@@ -1,0 +1,64 @@
+"""How a command shows the defects it finds, and the files that it writes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from defectgen.cli.options import say, show
+
+if TYPE_CHECKING:
+    from augment import Defect, Supercell
+
+_ROWS = 200
+"""Defects shown in a table; a longer list is for --json."""
+
+Poscar = Annotated[Path | None, typer.Option("--poscar", help="folder for one VASP folder a defect")]
+CifFolder = Annotated[Path | None, typer.Option("--cif", help="folder for one CIF a defect")]
+Extxyz = Annotated[Path | None, typer.Option("--extxyz", help="extended XYZ file for all ideal cells")]
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Where the ideal cells are written, None for nowhere.
+
+    Attributes:
+        poscar: folder of VASP folders.
+        cif: folder of CIFs.
+        extxyz: one extended XYZ file.
+    """
+
+    poscar: Path | None = None
+    cif: Path | None = None
+    extxyz: Path | None = None
+
+    def write(self, supercell: Supercell, defects: Callable[[], Iterator[Defect]]) -> None:
+        """Write the cells of the defects, and the pristine one where the format has a place for it."""
+        from augment.exchange import write_cifs, write_extxyz, write_poscars
+
+        if self.poscar is not None:
+            write_poscars(self.poscar, chain([supercell.bulk_cell()], (d.cell() for d in defects())))
+        if self.cif is not None:
+            write_cifs(self.cif, (d.cell() for d in defects()))
+        if self.extxyz is not None:
+            write_extxyz(self.extxyz, (d.cell() for d in defects()))
+
+
+def list_defects(
+    supercell: Supercell, defects: Callable[[], Iterator[Defect]], exports: Exports, *, as_json: bool
+) -> None:
+    """Write the files asked for, then print each defect as it is found, or a table of the first ones."""
+    exports.write(supercell, defects)
+    if as_json:
+        for defect in defects():
+            say(json.dumps(defect.to_dict()))
+    else:
+        from defectgen.tables import defect_table
+
+        show(*defect_table(supercell, defects(), _ROWS))
