@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def crystal_cell(lattice: FloatArray, positions: FloatArray, numbers: IntArray, label: str) -> Structure:
     """Pymatgen Structure of atoms at Cartesian positions (n, 3), Å, in a lattice (3, 3), rows, Å.
 
+    The last lattice vector is made as upright over the first two as lattice vectors can make it.
+
     Raises:
         SupercellError: no atoms, or more than a host may have.
     """
@@ -25,8 +27,10 @@ def crystal_cell(lattice: FloatArray, positions: FloatArray, numbers: IntArray, 
 
     if not 0 < len(numbers) <= MAX_ATOMS:
         raise SupercellError(f"{label}: {len(numbers)} atoms, a host has 1 to {MAX_ATOMS}; make it thinner or smaller")
-    points = positions @ np.linalg.inv(lattice)
-    return Structure(Lattice(lattice), [Element.from_Z(int(z)) for z in numbers], points)
+    lean = np.linalg.lstsq(lattice[:2].T, lattice[2], rcond=None)[0]
+    upright = np.stack([*lattice[:2], lattice[2] - np.rint(lean) @ lattice[:2]])
+    points = positions @ np.linalg.inv(upright)
+    return Structure(Lattice(upright), [Element.from_Z(int(z)) for z in numbers], points)
 
 
 def plane_name(miller: Sequence[int]) -> str:

@@ -174,6 +174,7 @@ def planar_host(
     label = label or kind
     if len(structure) > MAX_ATOMS:
         raise SupercellError(f"{label}: {len(structure)} atoms, more than {MAX_ATOMS}; make it thinner or smaller")
+    structure = type(structure)(structure.lattice, structure.species, structure.frac_coords, to_unit_cell=True)
     check_overlap(structure, label)
     crystal = standardise(structure, label)
     own, scale = _normal(crystal, np.array(normal, dtype=np.int64))

@@ -144,6 +144,14 @@ def test_keys_do_not_depend_on_how_the_cell_is_given(name) -> None:
         assert ours == theirs
 
 
+def test_atoms_may_be_given_in_any_cell() -> None:
+    planar, rng = made("MgO(100)"), np.random.default_rng(2)
+    structure = primitive_cell(planar)
+    away = structure.frac_coords + rng.integers(-10000, 10000, size=(len(structure), 3))
+    far = Structure(structure.lattice, structure.species, away)
+    assert planar_host(far, normal=planar.host.normal).host.hash == planar.host.hash
+
+
 def test_a_crystal_that_differs_has_other_keys() -> None:
     hashes = {surfaces(host("MgO"), (1, 0, 0), min_thickness=t)[0].host.hash for t in (8.0, 10.0, 12.0)}
     hashes |= {made(name).host.hash for name in EVERY}
