@@ -213,7 +213,7 @@ def _occupancy(label: str, text: str, *, ordered: bool) -> float:
     if ordered and abs(value - 1) > OCCUPANCY_TOLERANCE:
         raise CifError(
             f"site {label} has occupancy {value:g}; a host must be ordered: "
-            "derive ordered ones (augment.disorder.read_disordered, augment.impurities.ensemble), or give one"
+            "`defectgen impurities` derives ordered ones from it, or give one"
         )
     if not 0 <= value <= 1 + OCCUPANCY_TOLERANCE:
         raise CifError(f"site {label} has occupancy {value:g}, which is no fraction from 0 to 1; correct it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
 
     from augment import Defect, Host, Supercell
     from augment.editspace import EditSpace
+    from augment.impurities import Ensemble
+    from augment.planar import FaultVector, PlanarHost
+
+
+_DENOMINATOR = 1000
+"""Fault vectors are shown as fractions with at most this below the line."""
 
 
 def host_table(host: Host) -> Table:
@@ -52,6 +59,43 @@ def count_table(space: EditSpace, counts: Iterator[tuple[int, int, int]]) -> tup
     for size, orbits, total in counts:
         table.add_row(str(size), f"{orbits:,}", f"{total:,}")
     return table, _supercell_note(space.supercell)
+
+
+def ensemble_table(made: Ensemble) -> tuple[Table, str, str]:
+    """Table of the configurations of a solid solution, a line on its composition, and one on the supercell."""
+    solution = made.solution
+    objective = (">objective",) if made.mode == "sqs" else ()
+    title = f"{len(made.members)} configurations of {solution.formula}"
+    table = _table(title, (">no.", "group", ">degen.", *objective, "edits"))
+    for number, member in enumerate(made.members, start=1):
+        value = (f"{member.objective:.4f}",) if objective else ()
+        edits = member.defect.key.split("/")[2]
+        table.add_row(str(number), member.defect.point_group, str(member.defect.degeneracy), *value, edits)
+    table.columns[-1].no_wrap, table.columns[-1].overflow = True, "ellipsis"
+    fractions = ", ".join(f"{count} {kind} ({solution.fractions[kind]:.4g})" for kind, count in solution.counts.items())
+    distinct = "too many to count" if made.distinct is None else f"{made.distinct:,}"
+    note = f"{fractions}; net formal charge {solution.net_charge:+d}; distinct configurations: {distinct}"
+    return table, note, _supercell_note(solution.supercell)
+
+
+def planar_table(made: PlanarHost, supercell: Supercell, defects: Sequence[Defect]) -> tuple[Table, str, str]:
+    """Table of the defects in a planar host by depth, a line on the plane, and one on the supercell."""
+    table = _table(f"{len(defects)} defects of {made.label}", ("name", ">depth (Å)", "group", ">degen."))
+    for defect in defects:
+        depths = " ".join(f"{x:.2f}" for x in made.depths(defect))
+        table.add_row(defect.name, depths, defect.point_group, str(defect.degeneracy))
+    told = ", ".join(f"{key} {value}" for key, value in made.info.items())
+    return table, f"{made.kind}: {told}", _supercell_note(supercell)
+
+
+def fault_table(miller: Sequence[int], vectors: Sequence[FaultVector]) -> Table:
+    """Table of the distinct fault vectors of a plane."""
+    indices = " ".join(map(str, miller))
+    table = _table(f"{len(vectors)} distinct fault vectors on ({indices})", ("vector", ">multiplicity"))
+    for each in vectors:
+        vector = (str(Fraction(x).limit_denominator(_DENOMINATOR)) for x in each.vector)
+        table.add_row(" ".join(vector), str(each.multiplicity))
+    return table
 
 
 def _supercell_note(supercell: Supercell) -> str:

@@ -176,6 +176,25 @@ def test_defects_are_exported(tmp_path: Path) -> None:
     assert len(list((tmp_path / "MgO_cif").iterdir())) == len(lines)
 
 
+def test_complexes_are_listed_counted_and_drawn(tmp_path: Path) -> None:
+    lines = run_example("complexes.py", cwd=tmp_path).splitlines()
+    assert lines[0].startswith("v_O+v_Mg")
+    assert "20 of 2" in lines[-2]
+    assert lines[-1].count("/q+0") == 3
+
+
+def test_a_surface_has_its_defects_by_depth(tmp_path: Path) -> None:
+    lines = run_example("planar_defects.py", cwd=tmp_path).splitlines()
+    depths = [float(line.split()[1]) for line in lines[1:] if line.startswith("v_")]
+    assert depths == sorted(depths)
+    assert len(lines) == 13
+
+
+def test_a_doped_solid_has_its_configurations(tmp_path: Path) -> None:
+    lines = run_example("doped_solid.py", cwd=tmp_path).splitlines()
+    assert f"{len(lines) - 1} distinct configurations" in lines[0]
+
+
 @pytest.mark.slow
 def test_both_engines_see_the_same_volume(tmp_path: Path) -> None:
     lines = run_example("heat_and_squeeze.py", cwd=tmp_path).splitlines()

@@ -12,6 +12,7 @@ import typer
 
 from augment.errors import ConditionError, DefectgenError, ResumeError
 from defectgen.cli.defects import defects
+from defectgen.cli.impurities import impurities
 from defectgen.cli.options import (
     Distance,
     Dopants,
@@ -31,6 +32,7 @@ from defectgen.cli.options import (
     settings_of,
     show,
 )
+from defectgen.cli.planar import planar
 
 app = typer.Typer(
     name="defectgen",
@@ -40,6 +42,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(defects)
+app.command()(impurities)
+app.command()(planar)
 
 
 @app.command()

@@ -12,14 +12,18 @@ from augment.errors import ConditionError
 from defectgen.cli.listing import CifFolder, Exports, Extxyz, Poscar, list_defects
 from defectgen.cli.options import (
     Cif,
+    Complex,
+    Cutoff,
     Distance,
     Dopants,
     Json,
+    Kinds,
     Matrix,
     MaxAtoms,
     MaxVoids,
     Output,
     Seed,
+    Size,
     defect_changes,
     integers,
     say,
@@ -27,17 +31,11 @@ from defectgen.cli.options import (
     show,
 )
 
-Kinds = Annotated[
-    list[str] | None, typer.Option("--kind", help="vacancy, antisite, substitution or interstitial; repeat for more")
-]
 Sets = Annotated[
     list[str] | None,
     typer.Option("--set", help="frenkel, schottky, dopant-vacancy, split-vacancy, split-interstitial; frenkel:O"),
 ]
-Complex = Annotated[str | None, typer.Option("--complex", help="kinds to combine, by commas: v_O,v_Sr,Fe_Ti")]
-Size = Annotated[int | None, typer.Option("--size", help="most edits in a complex")]
 MinSize = Annotated[int | None, typer.Option("--min-size", help="fewest edits in a complex")]
-Cutoff = Annotated[float | None, typer.Option("--cutoff", help="largest distance within a complex or set, Å")]
 Neutral = Annotated[bool, typer.Option("--neutral", help="only complexes whose formal charges balance")]
 Sample = Annotated[int | None, typer.Option("--sample", help="draw so many complexes at random")]
 Weight = Annotated[str | None, typer.Option("--weight", help="what is drawn evenly: orbit or degeneracy")]

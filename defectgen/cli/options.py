@@ -27,6 +27,12 @@ PotentialName = Annotated[str | None, typer.Option("--potential", help="auto, ch
 Trust = Annotated[bool, typer.Option("--trust-model", help="a .model file is a pickle and can run code: trust it")]
 
 
+Kinds = Annotated[
+    list[str] | None, typer.Option("--kind", help="vacancy, antisite, substitution or interstitial; repeat for more")
+]
+Complex = Annotated[str | None, typer.Option("--complex", help="kinds to combine, by commas: v_O,v_Sr,Fe_Ti")]
+Size = Annotated[int | None, typer.Option("--size", help="most edits in a complex")]
+Cutoff = Annotated[float | None, typer.Option("--cutoff", help="largest distance within a complex or set, Å")]
 Matrix = Annotated[str | None, typer.Option("--supercell", help="nine integers, rows, on the conventional cell")]
 
 

@@ -1,12 +1,9 @@
 """The command line as a user meets it: JSON lines, tables, and one clear line with exit code 2 for bad input."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from defectgen.cli import main
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 MGO = HOSTS / "MgO.cif"
@@ -14,20 +11,6 @@ FIELDS = {
     "name", "key", "type", "element", "wyckoff", "site_symmetry", "point_group", "multiplicity", "degeneracy",
     "charges", "supercell",
 }  # fmt: skip
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run the command; returns exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["defectgen", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return stopped.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 def test_defects_prints_one_json_object_a_line(call):

@@ -1,0 +1,176 @@
+"""The command that makes surfaces, stacking faults and grain boundaries, and the defects in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from augment.errors import ConditionError
+from defectgen.cli.listing import CifFolder, Exports, Extxyz, Poscar
+from defectgen.cli.options import Cif, Complex, Cutoff, Distance, Dopants, Json, Kinds, MaxAtoms, Size, say, show
+
+if TYPE_CHECKING:
+    from augment import Defect, Supercell
+    from augment.planar import PlanarHost
+
+Surface = Annotated[str | None, typer.Option("--surface", help="Miller indices of a free surface: 1,0,0")]
+Thickness = Annotated[float, typer.Option("--thickness", help="least thickness of the slab, Å")]
+Vacuum = Annotated[float, typer.Option("--vacuum", help="above the slab, Å")]
+Symmetric = Annotated[bool, typer.Option("--symmetric", help="slabs with two equivalent sides, whatever their formula")]
+Termination = Annotated[
+    int, typer.Option("--termination", help="which of the distinct ends, from 0, non-polar ones first")
+]
+Fault = Annotated[str | None, typer.Option("--fault", help="Miller indices of the plane of a stacking fault: 1,1,1")]
+Vector = Annotated[str | None, typer.Option("--vector", help="fault vector in the conventional cell: 1/6,1/6,-1/3")]
+Scan = Annotated[int | None, typer.Option("--scan", help="list the distinct fault vectors on a grid of so many steps")]
+Cut = Annotated[int, typer.Option("--cut", help="between which layers the fault lies: 0, 1, ...")]
+Boundary = Annotated[int | None, typer.Option("--grain-boundary", help="Σ of a coincidence-site grain boundary: 5")]
+Axis = Annotated[str, typer.Option("--axis", help="rotation axis of the grains")]
+BoundaryPlane = Annotated[str | None, typer.Option("--plane", help="Miller indices of the boundary: 3,1,0")]
+Shift = Annotated[str, typer.Option("--shift", help="of one grain along the plane, fractions of its cell")]
+Separation = Annotated[float, typer.Option("--separation", help="least distance between faults or boundaries, Å")]
+
+
+def planar(
+    host: Cif,
+    surface: Surface = None,
+    thickness: Thickness = 10.0,
+    vacuum: Vacuum = 15.0,
+    symmetric: Symmetric = False,
+    termination: Termination = 0,
+    fault: Fault = None,
+    vector: Vector = None,
+    scan: Scan = None,
+    cut: Cut = 0,
+    grain_boundary: Boundary = None,
+    axis: Axis = "0,0,1",
+    plane: BoundaryPlane = None,
+    shift: Shift = "0,0",
+    separation: Separation = 15.0,
+    dopant: Dopants = None,
+    kind: Kinds = None,
+    complexes: Complex = None,
+    size: Size = None,
+    cutoff: Cutoff = None,
+    min_image_distance: Distance = None,
+    max_atoms: MaxAtoms = None,
+    poscar: Poscar = None,
+    cif: CifFolder = None,
+    extxyz: Extxyz = None,
+    as_json: Json = False,
+) -> None:
+    """A free surface, a stacking fault or a grain boundary of a host, and every distinct defect in it by depth."""
+    from augment import read_host
+    from augment.planar import find_layer_supercell
+
+    if sum(asked is not None for asked in (surface, fault, grain_boundary)) != 1:
+        raise ConditionError("give one of --surface, --fault and --grain-boundary")
+    crystal = read_host(host)
+    if fault is not None and scan is not None:
+        _scan(crystal, _whole(fault, "--fault"), scan, cut, as_json=as_json)
+        return
+    if surface is not None:
+        ends = {"min_thickness": thickness, "vacuum": vacuum, "symmetric": symmetric}
+        made = _slab(crystal, _whole(surface, "--surface"), termination, ends)
+    elif fault is not None:
+        made = _fault(crystal, _whole(fault, "--fault"), vector, {"min_separation": separation, "cut": cut})
+    elif grain_boundary is not None:
+        across = {"min_separation": separation, "shift": _fractions(shift, "--shift", 2)}
+        made = _boundary(crystal, grain_boundary, _whole(axis, "--axis"), plane, across)
+    width: dict[str, Any] = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
+    supercell = find_layer_supercell(made.host, **{k: v for k, v in width.items() if v is not None})
+    asked = {"dopants": dopant or (), "kinds": kind, "names": complexes, "size": size or 2, "cutoff": cutoff}
+    found = sorted(_defects(supercell, asked), key=lambda defect: (defect.type, float(made.depths(defect).min())))
+    Exports(poscar, cif, extxyz).write(supercell, lambda: iter(found))
+    _print(made, supercell, found, as_json=as_json)
+
+
+def _whole(text: str, option: str) -> tuple[int, ...]:
+    """Three integers, or four of a hexagonal crystal, of an option."""
+    try:
+        return tuple(int(part) for part in text.replace(" ", ",").split(",") if part)
+    except ValueError:
+        raise ConditionError(f"{option} {text!r}: give integers by commas, such as 1,0,0") from None
+
+
+def _fractions(text: str, option: str, count: int) -> tuple[float, ...]:
+    """Fractions of an option."""
+    try:
+        found = tuple(float(Fraction(part)) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        found = ()
+    if len(found) != count:
+        raise ConditionError(f"{option} {text!r}: give {count} fractions by commas, such as 1/6,1/6,-1/3")
+    return found
+
+
+def _slab(crystal: Any, miller: tuple[int, ...], termination: int, options: dict[str, Any]) -> PlanarHost:
+    from augment.planar import surfaces
+
+    slabs = surfaces(crystal, miller, **options)
+    if not 0 <= termination < len(slabs):
+        raise ConditionError(f"--termination {termination}; this surface has {len(slabs)}, numbered from 0")
+    return slabs[termination]
+
+
+def _fault(crystal: Any, miller: tuple[int, ...], vector: str | None, options: dict[str, Any]) -> PlanarHost:
+    from augment.planar import stacking_fault
+
+    if vector is None:
+        raise ConditionError("--fault needs its vector: give --vector, or --scan to see the distinct ones")
+    return stacking_fault(crystal, miller, _fractions(vector, "--vector", 3), **options)
+
+
+def _boundary(
+    crystal: Any, sigma: int, axis: tuple[int, ...], plane: str | None, options: dict[str, Any]
+) -> PlanarHost:
+    from augment.planar import grain_boundary
+
+    if plane is None:
+        raise ConditionError("--grain-boundary needs its plane: give --plane, such as 3,1,0")
+    return grain_boundary(crystal, sigma, axis, _whole(plane, "--plane"), **options)
+
+
+def _scan(crystal: Any, miller: tuple[int, ...], divisions: int, cut: int, *, as_json: bool) -> None:
+    """The distinct fault vectors of a plane."""
+    from augment.planar import fault_vectors
+
+    found = fault_vectors(crystal, miller, divisions, cut=cut)
+    if as_json:
+        for each in found:
+            say(json.dumps({"vector": list(each.vector), "multiplicity": each.multiplicity}))
+    else:
+        from defectgen.tables import fault_table
+
+        show(fault_table(miller, found))
+
+
+def _defects(supercell: Supercell, asked: dict[str, Any]) -> Iterator[Defect]:
+    """Point defects, or complexes where their kinds are named."""
+    from augment import point_defects
+    from augment.complexes import complexes
+    from augment.editspace import EditSpace
+    from augment.enumerate import KINDS
+    from augment.recipe import Recipe
+
+    if asked["names"] is None:
+        yield from point_defects(supercell, dopants=asked["dopants"], kinds=asked["kinds"] or KINDS)
+    else:
+        space = EditSpace.of(supercell, [name.strip() for name in asked["names"].split(",")], asked["cutoff"])
+        yield from complexes(space, Recipe(1, asked["size"]))
+
+
+def _print(made: PlanarHost, supercell: Supercell, found: list[Defect], *, as_json: bool) -> None:
+    if as_json:
+        about = {k: v for k, v in made.to_dict().items() if k != "sites"}
+        for defect in found:
+            depths = [round(float(x), 4) for x in made.depths(defect)]
+            say(json.dumps({**defect.to_dict(), "depths": depths, "planar": about}))
+    else:
+        from defectgen.tables import planar_table
+
+        show(*planar_table(made, supercell, found))
