@@ -13,12 +13,12 @@ from hypothesis.extra.numpy import arrays
 from augment.lattice import (
     diagonal_form,
     hermite_normal_form,
-    hermite_normal_forms,
     invariant_forms,
     reduced_matrix,
     shortest_vectors,
 )
 from augment.spacegroup import standard_group
+from tests.augment.brute_lattice import hermite_normal_forms
 
 small_matrices = arrays(np.int64, (3, 3), elements=st.integers(-4, 4))
 

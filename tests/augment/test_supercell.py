@@ -10,7 +10,8 @@ import pytest
 
 from augment import Supercell, conventional_supercell, find_supercell
 from augment.errors import SupercellError
-from augment.lattice import hermite_normal_forms, shortest_vectors
+from augment.lattice import shortest_vectors
+from tests.augment.brute_lattice import hermite_normal_forms
 from tests.augment.crystals import REFERENCE, host
 
 NAMES = {
