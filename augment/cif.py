@@ -13,6 +13,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import CifError
+from augment.formula import reduced_formula
 from augment.operations import Operations, expand, parse_operations
 
 if TYPE_CHECKING:
@@ -285,8 +286,8 @@ def _check_composition(block: CifBlock, structure: Structure) -> None:
     except Exception:  # noqa: BLE001  a formula in words is no formula to compare with
         return
     amounts["H"] = sum(amounts.pop(isotope, 0) for isotope in ("H", "D", "T"))
-    said = Composition({k: v for k, v in amounts.items() if v}).reduced_formula
-    found = structure.composition.reduced_formula
+    said = reduced_formula({k: v for k, v in amounts.items() if v})
+    found = reduced_formula(structure.composition.get_el_amt_dict())
     if said != found:
         raise CifError(
             f"its formula says {said}, its sites give {found}; "

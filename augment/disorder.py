@@ -14,6 +14,7 @@ from augment.cell import FloatArray, IntArray
 from augment.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
 from augment.concentration import Concentration, realise
 from augment.errors import CifError
+from augment.formula import full_formula
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffixes
 from augment.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS
@@ -108,7 +109,7 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
         CifError: the file is no usable CIF, every site is fully occupied by one species, a site or two that overlap are
             occupied more than once, or no space group is found.
     """
-    from pymatgen.core import Composition, Element, Lattice, Structure
+    from pymatgen.core import Element, Lattice, Structure
 
     where = str(path)
     atoms = read_atoms(path)
@@ -123,7 +124,7 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
     host, kind_of_orbit = _parent(parent, kind, majority, where)
     amounts = _amounts(mixtures, int(np.gcd.reduce(np.bincount(kind))))
     fractions = _fractions(host, [kinds[k] for k in kind_of_orbit])
-    return Disordered(host, fractions, _nearest_states(amounts), separation, str(Composition(amounts).formula))
+    return Disordered(host, fractions, _nearest_states(amounts), separation, full_formula(amounts))
 
 
 def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:

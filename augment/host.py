@@ -13,6 +13,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.cif import read_structure
+from augment.formula import reduced_formula
 from augment.spacegroup import StandardGroup
 from augment.standard import StandardCrystal, standardise
 from augment.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap
@@ -101,13 +102,11 @@ class Host:
     @cached_property
     def formula(self) -> str:
         """Reduced formula, as pymatgen writes it."""
-        from pymatgen.core import Composition
-
         counts: dict[str, float] = {}
         for orbit in self.orbits:
             if not orbit.void:
                 counts[orbit.element] = counts.get(orbit.element, 0) + orbit.multiplicity
-        return str(Composition(counts).reduced_formula)
+        return reduced_formula(counts)
 
     @cached_property
     def site_orbit(self) -> IntArray:

@@ -14,6 +14,7 @@ from augment.burnside import count_orbits
 from augment.cell import IntArray
 from augment.editspace import EditSpace
 from augment.errors import DefectError
+from augment.formula import full_formula
 from augment.recipe import Recipe
 from augment.supercell import Supercell
 from augment.symmetry import GRID, BoolArray
@@ -95,7 +96,6 @@ class SolidSolution:
     def formula(self) -> str:
         """What a supercell holds, as pymatgen writes it."""
         from ase.data import chemical_symbols
-        from pymatgen.core import Composition
 
         numbers = self.supercell.sites.numbers
         amounts = np.bincount(numbers, minlength=len(chemical_symbols))
@@ -104,7 +104,7 @@ class SolidSolution:
             amounts[numbers[self.space.site[first]]] -= count
             amounts[self.space.number[first]] += count
         found = {chemical_symbols[z]: int(n) for z, n in enumerate(amounts) if z and n}
-        return str(Composition(found).formula)
+        return full_formula(found)
 
     @property
     def _counted(self) -> list[int]:

@@ -14,6 +14,7 @@ from augment.cif import read_structure
 from augment.defect import Defect
 from augment.errors import DataError, SymmetryError
 from augment.exchange.folder import Names, whole_folder
+from augment.formula import full_formula
 from augment.host import Host
 from augment.notation import charged_name
 from augment.operations import expand, parse_operations
@@ -102,11 +103,11 @@ def read_cif_cell(path: Path, host: Host) -> DefectCell:
 
 
 def _cell_lines(cell: DefectCell) -> list[str]:
-    from pymatgen.core import Composition, Lattice
+    from pymatgen.core import Lattice
 
     lattice = Lattice(cell.cell)
     numbers, counts = np.unique(cell.numbers, return_counts=True)
-    formula = Composition({_symbol(int(z)): int(n) for z, n in zip(numbers, counts, strict=True)}).formula
+    formula = full_formula({_symbol(int(z)): int(n) for z, n in zip(numbers, counts, strict=True)})
     lengths = zip("abc", lattice.abc, strict=True)
     angles = zip(("alpha", "beta", "gamma"), lattice.angles, strict=True)
     return [

@@ -73,3 +73,15 @@ def test_charges_always_hold_zero_and_stay_within_bounds(path) -> None:
         assert 0 in defect.charges
         assert list(defect.charges) == list(range(defect.charges[0], defect.charges[-1] + 1))
         assert max(map(abs, defect.charges)) <= MAX_CHARGE
+
+
+def test_elements_without_electronegativity_need_no_warning() -> None:
+    from pymatgen.core import Lattice, Structure
+
+    from augment import host_from_structure
+
+    points = [[0, 0, 0], [0.5, 0.5, 0.5]]
+    crystal = host_from_structure(Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.4), ["Ne", "O"], points))
+    assert set(crystal.formula) == set("NeO")
+    found = point_defects(find_supercell(crystal, min_image_distance=4.0), dopants=["He", "Kr"])
+    assert {d.charges for d in found} == {(0,)}
