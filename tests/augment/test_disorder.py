@@ -184,7 +184,7 @@ def test_rounded_thirds_fill_a_site(written) -> None:
 
 
 def test_the_strict_reader_refuses_disorder_and_says_what_to_use(written) -> None:
-    with pytest.raises(CifError, match="read_disordered"):
+    with pytest.raises(CifError, match="`defectgen impurities` derives"):
         read_structure(written(FILES["Ni0.5Co0.5"]))
     with pytest.raises(CifError, match="in full"):
         read_disordered(HOSTS / "MgO.cif")
