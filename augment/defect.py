@@ -27,6 +27,10 @@ _KEY = re.compile(
 )
 
 
+MAX_CHARGE_PER_EDIT = 8
+"""e; the highest oxidation state of any element in a solid."""
+
+
 @dataclass(frozen=True, order=True)
 class Edit:
     """One change at one site of a supercell.
@@ -63,6 +67,11 @@ class Defect:
                 raise DefectError(f"site {edit.site} is not one of the supercell's {len(numbers)} sites")
             if numbers[edit.site] == edit.number:
                 raise DefectError(f"site {edit.site} already holds what the edit puts there")
+        if abs(self.charge) > MAX_CHARGE_PER_EDIT * max(1, len(self.edits)):
+            raise DefectError(
+                f"a charge of {self.charge:+d} e for {len(self.edits)} edits; "
+                f"no atom takes or gives more than {MAX_CHARGE_PER_EDIT} electrons"
+            )
         object.__setattr__(self, "edits", canonical_edits(self.supercell, self.edits))
 
     def __eq__(self, other: object) -> bool:

@@ -65,6 +65,7 @@ def test_a_key_gives_its_defect_back(name) -> None:
         (lambda key: key.replace("/v", "/Qq"), "names no element"),
         (lambda key: key.replace("/v0", "/v99999"), "not one of the supercell's"),
         (lambda key: key.replace("/v0", "/v0+v0"), "two edits at one site"),
+        (lambda key: key[:-1] + "9", "no atom takes or gives more than 8"),
         (lambda key: key[:13] + "0.0.0.0.0.0" + key[key.index("/v") :], "normal form"),
     ],
 )
