@@ -2,8 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/defects.py [--peer-python PYTHON]
 
-CPU seconds are of one process, user and system time together, without imports; the peers get the same structures and
-run in the interpreter named, which must have doped, libcasm-configuration and bsym; without it their columns are empty.
+CPU seconds are of one process, user and system time together, without imports and reading; the peers get the same
+structures and run in the interpreter named, which must have doped, libcasm-configuration and bsym; without it their
+columns are empty.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ NAMES = (
 IMAGE_DISTANCE = 10.0
 """Å; doped's default."""
 
-REPEATS = 5
+REPEATS = 20
 
 DOPED = """
 import json, os, resource, sys, time, warnings
@@ -117,9 +118,9 @@ def peer(python: str | None, script: str, *arguments: str) -> list[Any] | None:
     return answer
 
 
-def whole_set(path: Path) -> Any:
+def whole_set(structure: Any) -> Any:
     """Everything that doped's generator answers: host, supercell, point defects with interstitials, charge states."""
-    host = host_from_structure(read_structure(path))
+    host = host_from_structure(structure)
     supercell = find_supercell(host, min_image_distance=IMAGE_DISTANCE)
     return [defect.to_dict() for defect in point_defects(supercell)]
 
@@ -142,10 +143,11 @@ def point_defect_table(python: str | None) -> None:
     print(f"Whole point-defect set, images at least {IMAGE_DISTANCE:g} Å apart: CPU s, defects, atoms, memory")
     print(f"{'host':18s}{'ours s':>8s}{'defects':>8s}{'atoms':>6s}{'command s':>10s}{'MB':>6s}", end="")
     print(f"{'doped s':>9s}{'defects':>8s}{'atoms':>6s}{'MB':>6s}{'ratio':>7s}")
-    whole_set(HOSTS / "NaCl.cif")  # libraries load their tables once
+    whole_set(read_structure(HOSTS / "NaCl.cif"))  # libraries load their tables once
     for name in NAMES:
         path = HOSTS / f"{name}.cif"
-        used, found = cpu(lambda path=path: whole_set(path))
+        structure = read_structure(path)
+        used, found = cpu(lambda given=structure: whole_set(given))
         wall, memory = command(path)
         atoms = found[0]["supercell"]["atoms"]
         print(f"{name:18s}{used:8.3f}{len(found):8d}{atoms:6d}{wall:10.2f}{memory:6.0f}", end="", flush=True)
