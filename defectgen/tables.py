@@ -37,16 +37,19 @@ def defect_table(supercell: Supercell, defects: Iterator[Defect], rows: int) -> 
     """Table of the first so many defects of a supercell, and a line on the supercell."""
     shown = list(islice(defects, rows))
     more = next(defects, None) is not None
-    columns = ("name", "Wyckoff", "site sym.", "group", ">mult.", ">degen.", ">charge (e)")
     title = f"{len(shown)} symmetry-distinct defects of {supercell.host.formula}"
-    table = _table(f"the first {title}; --json lists all" if more else title if shown else "no defects", columns)
+    title = f"the first {title}; --json lists all" if more else title if shown else "no defects"
+    # The sites of several edits say little and take much room.
+    site = ("Wyckoff", "site sym.") if all(len(d.edits) == 1 for d in shown) else ()
+    table = _table(title, ("name", *site, "group", ">mult.", ">degen.", ">charge (e)"))
     for defect in shown:
         row = defect.to_dict()
         charges = " to ".join(
             dict.fromkeys(f"{q:+d}" if q else "0" for q in defect.charges[:: len(defect.charges) - 1 or 1])
         )
-        named = (row["name"], row["wyckoff"], row["site_symmetry"], row["point_group"])
-        table.add_row(*named, str(row["multiplicity"]), str(row["degeneracy"]), charges)
+        where = (row["wyckoff"], row["site_symmetry"]) if site else ()
+        counts = (str(row["multiplicity"]), str(row["degeneracy"]))
+        table.add_row(row["name"].replace("+", " + "), *where, row["point_group"], *counts, charges)
     return table, _supercell_note(supercell)
 
 
@@ -140,5 +143,5 @@ def _table(title: str, columns: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        table.add_column(column.removeprefix(">"), justify=justify, overflow="fold", no_wrap=column == columns[0])
+        table.add_column(column.removeprefix(">"), justify=justify, overflow="fold")
     return table
