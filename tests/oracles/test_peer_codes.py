@@ -16,6 +16,7 @@ from augment.complexes import complexes, count_by_size
 from augment.editspace import EditSpace
 from augment.recipe import Recipe
 from augment.standard import standardise
+from tests.augment.crystals import HOSTS as EXAMPLES
 from tests.augment.crystals import host
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the peers' warnings
@@ -148,3 +149,15 @@ def test_structure_matcher_tells_distinct_complexes_apart_and_joins_equivalent_o
         kept = np.flatnonzero(numbers)
         other = type(structure)(structure.lattice, numbers[kept], table.positions[kept], coords_are_cartesian=True)
         assert matcher.fit(structure, other)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.cif")), ids=lambda p: p.stem)
+def test_spglib_finds_the_claimed_symmetry_on_every_built_cell(path) -> None:
+    import spglib
+
+    supercell = find_supercell(host(path.stem), min_image_distance=6.0)
+    for defect in point_defects(supercell, dopants=["Xe"]):
+        cell = defect.cell()
+        fractional = cell.positions @ np.linalg.inv(cell.cell)
+        found = spglib.get_symmetry((cell.cell, fractional, cell.numbers), symprec=1e-4)
+        assert len(found["rotations"]) == defect.stabilizer.order, defect.name
