@@ -96,6 +96,11 @@ class Relaxation:
         return [self.frames.record(i, "relaxation_path", self._info) for i in range(len(self.frames))]
 
     @property
+    def outside(self) -> tuple[str, ...]:
+        """Why the final geometry is outside what the potential learnt; empty where it is inside."""
+        return self.potential.outside(self.cell)
+
+    @property
     def _info(self) -> dict[str, object]:
         return {**self.potential.provenance, "relaxation": dict(self.settings), "status": self.status}
 
@@ -113,6 +118,7 @@ class Relaxation:
             "volume": self.cell.volume,
             "potential": self.potential.name,
             "potential_sha256": self.potential.sha256,
+            "outside_domain": list(self.outside),
             "settings": dict(self.settings),
             "seconds": self.seconds if math.isfinite(self.seconds) else None,
         }

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from mgo_cells import HOTTEST, NATIVE, VOLUME_RANGE
 
+from augment.cell import DefectCell
 from md.potentials import Potential
+from md.potentials.domain import fit_domain
 from md.students.accuracy import label_errors, milliseconds
 from md.students.rock_salt import equation_of_state, vacancy_energies
 
@@ -61,22 +63,31 @@ def model_card(
         "teacher": {"name": teacher.name, "source": teacher.source, "sha256": teacher.sha256},
         "data": {split: _contents(cells) for split, cells in splits.items()},
         "training": dict(settings),
-        "domain": {
-            "host": "MgO, rock salt (Fm-3m)",
-            "elements": ["O", "Mg"],
-            "charge": 0,
-            "defects": list(NATIVE),
-            "temperature_K": [0.0, 1500.0],
-            "pressure_GPa": [0.0, 20.0],
-            "volume_ratio": list(VOLUME_RANGE),
-            "shear": 0.05,
-            "hottest_training_K": HOTTEST,
-        },
+        "domain": domain(splits["train"]),
         "errors": _errors(student, splits),
         "properties": {"student": properties(student), "teacher": properties(teacher.calculator())},
         "survival": [asdict(survival(student, *climate)) for climate in CLIMATES],
         "milliseconds_64": milliseconds(student, _crystal(4.25)),
     }
+
+
+def domain(cells: Sequence[Any]) -> dict[str, Any]:
+    """What the student learnt: the conditions of the recipe, and the geometries of its training cells."""
+    conditions = {
+        "host": "MgO, rock salt (Fm-3m)",
+        "charge": 0,
+        "defects": list(NATIVE),
+        "temperature_K": [0.0, 1500.0],
+        "pressure_GPa": [0.0, 20.0],
+        "volume_ratio": list(VOLUME_RANGE),
+        "shear": 0.05,
+        "hottest_training_K": HOTTEST,
+    }
+    made = [
+        DefectCell("training", "training", a.cell.array, a.numbers.astype(np.int64), a.positions, np.arange(len(a)))
+        for a in cells
+    ]
+    return fit_domain(made, conditions)
 
 
 def properties(calculator: Any) -> dict[str, float]:

@@ -90,6 +90,12 @@ class Response:
         """(k,) time of each frame, fs."""
         return self.frame_steps.astype(np.float64) * self.point.timestep
 
+    @property
+    def outside(self) -> dict[int, tuple[str, ...]]:
+        """Frames outside what the potential learnt, by their place, each with the reasons."""
+        verdicts = {i: self.potential.outside(record.cell) for i, record in enumerate(self.records())}
+        return {i: reasons for i, reasons in verdicts.items() if reasons}
+
     def records(self) -> list[Record]:
         """Every frame as a record, its provenance and environment in `cell.info`."""
         return [self._record(i) for i in range(len(self.frames))]

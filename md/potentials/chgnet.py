@@ -1,12 +1,14 @@
-"""CHGNet with the weights that its wheel carries: the default potential for any host.
+"""CHGNet with the weights that its wheel carries: potentials for any host.
 
-Deng et al., Nat. Mach. Intell. 5, 1031 (2023), https://doi.org/10.1038/s42256-023-00716-3.
+Deng et al., Nat. Mach. Intell. 5, 1031 (2023), https://doi.org/10.1038/s42256-023-00716-3; the r2SCAN weights:
+Huang et al., "Cross-functional transferability in foundation machine learning interatomic potentials" (2025).
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,77 +16,98 @@ from typing import Any
 
 from augment.errors import PotentialError
 from md.potentials.potential import Potential
-from md.quiet import quiet_evaluation, quiet_loading
+from md.potentials.reference import Tolerance, check_cells, read_cells
+from md.quiet import quiet_loading
 
-WEIGHTS = "0.3.0"
-"""The set of weights: trained on MPtrj (PBE and PBE+U)."""
 
-_WEIGHTS_FILE = "pretrained/0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar"
+@dataclass(frozen=True)
+class WeightSet:
+    """A set of weights in the wheel of chgnet.
+
+    Attributes:
+        version: what chgnet calls it.
+        file: its path in the package.
+        functional: what its labels were computed with.
+        output_bias: whether the last layer of its network has a bias.
+    """
+
+    version: str
+    file: str
+    functional: str
+    output_bias: bool = False
+
+
+CHGNET = "chgnet"
+"""The name of the default set."""
+
+WEIGHT_SETS = {
+    CHGNET: WeightSet("0.3.0", "pretrained/0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar", "PBE and PBE+U"),
+    "chgnet-r2scan": WeightSet(
+        "r2scan", "pretrained/r2scan/chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar", "r2SCAN"
+    ),
+    "chgnet-0.2.0": WeightSet(
+        "0.2.0", "pretrained/0.2.0/chgnet_0.2.0_e30f77s348m32.pth.tar", "PBE and PBE+U", output_bias=True
+    ),
+}
+
+_REFERENCE = Path(__file__).with_name("chgnet_reference.json")
+_TOLERANCE = Tolerance(energy=1e-4, forces=2e-3, stress=2e-5)
+"""float32 sums in another order differ by 1e-6 eV per atom, 2e-5 eV/Å and 1e-7 eV/Å³ on these cells."""
+
 _LAST_ATOMIC_NUMBER = 94
 _NOT_IN_TRAINING = frozenset({"Po", "At", "Rn", "Fr", "Ra"})
 """Elements up to Pu that MPtrj lacks: the network accepts them, with weights that never saw data."""
 
-_SELF_TEST_ENERGY = -6.3102
-_SELF_TEST_TOLERANCE = 1e-3
-"""Energy of rock-salt MgO at a = 4.21 Å, eV per atom, and how far a healthy build may be from it: other
-libraries round float32 differently in the sixth digit, while weights read wrongly are off by far more."""
 
-
-def _weights_path() -> Path:
+def _weights_path(weights: WeightSet) -> Path:
     spec = find_spec("chgnet")
     if spec is None or not spec.submodule_search_locations:
         raise PotentialError("chgnet is not installed; run `pip install chgnet`")
-    path = Path(spec.submodule_search_locations[0]) / _WEIGHTS_FILE
+    path = Path(spec.submodule_search_locations[0]) / weights.file
     if not path.is_file():
         raise PotentialError(f"{path}: the weights of chgnet are missing; install chgnet 0.4.2 again")
     return path
 
 
-def describe_chgnet() -> Potential:
-    """CHGNet as a `Potential`, without loading torch.
+def describe_chgnet(name: str = CHGNET) -> Potential:
+    """CHGNet with one of its `WEIGHT_SETS` as a `Potential`, without loading torch.
 
     Raises:
-        PotentialError: chgnet is not installed or carries no weights.
+        PotentialError: chgnet is not installed or lacks these weights.
     """
     from ase.data import chemical_symbols
 
-    digest = hashlib.sha256(_weights_path().read_bytes()).hexdigest()
+    weights = WEIGHT_SETS[name]
+    digest = hashlib.sha256(_weights_path(weights).read_bytes()).hexdigest()
     elements = frozenset(chemical_symbols[1 : _LAST_ATOMIC_NUMBER + 1]) - _NOT_IN_TRAINING
-    source = f"chgnet {version('chgnet')}, weights {WEIGHTS}"
-    return Potential("chgnet", "chgnet", elements, "float32", digest, source)
+    source = f"chgnet {version('chgnet')}, weights {weights.version}"
+    return Potential(name, "chgnet", elements, "float32", digest, source, "chgnet")
 
 
-def load_chgnet(sha256: str) -> Any:
-    """The calculator on the CPU, self-tested on MgO.
+def load_chgnet(name: str, sha256: str) -> Any:
+    """The calculator on the CPU, self-tested on three cells.
 
     Raises:
-        PotentialError: the weights are not the ones with this hash, or they give a wrong energy for MgO.
+        PotentialError: the weights are not the ones with this hash, or give other labels than they should.
     """
-    content = _weights_path().read_bytes()
+    weights = WEIGHT_SETS[name]
+    content = _weights_path(weights).read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
         raise PotentialError("the weights of chgnet changed since the potential was chosen; start again")
+    calculator = _calculator(weights, content)
+    cells = read_cells(_REFERENCE, name)
+    check_cells(calculator, cells, _TOLERANCE, f"{name} (chgnet {version('chgnet')})")
+    return calculator
+
+
+def _calculator(weights: WeightSet, content: bytes) -> Any:
     with quiet_loading():
         import torch
         from chgnet.model.model import CHGNet
 
-        from md.potentials.chgnet_calculator import QuietChgnet
+        from md.potentials.chgnet_calculator import ChgnetCalculator
 
         # Not by CHGNet.load, which unpickles: tensors and plain values are all that is in there.
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        model = CHGNet.from_dict(state["model"], mlp_out_bias=False, version=WEIGHTS)
-        calculator = QuietChgnet(model.to("cpu"))
-    _self_test(calculator)
-    return calculator
-
-
-def _self_test(calculator: Any) -> None:
-    from ase.build import bulk
-
-    atoms = bulk("MgO", "rocksalt", 4.21)
-    with quiet_evaluation():
-        energy = calculator.get_potential_energy(atoms) / len(atoms)
-    if abs(energy - _SELF_TEST_ENERGY) > _SELF_TEST_TOLERANCE:
-        raise PotentialError(
-            f"chgnet gives {energy:.4f} eV per atom for MgO where {_SELF_TEST_ENERGY} is right: its weights "
-            "are not read correctly here; check the versions of chgnet and torch"
-        )
+        model = CHGNet.from_dict(state["model"], mlp_out_bias=weights.output_bias, version=weights.version)
+        return ChgnetCalculator(model.to("cpu"))

@@ -16,11 +16,11 @@ EMT_ELEMENTS = frozenset({"Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt"})
 
 def describe_emt() -> Potential:
     """EMT as a `Potential`; its hash is that of the ASE source file with its parameters."""
-    spec = find_spec("ase.calculators.emt")
+    spec = find_spec("ase.calculators.emt", "ase")
     if spec is None or spec.origin is None:
         raise PotentialError("ase.calculators.emt is missing; install ase again")
     digest = hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
-    return Potential("emt", "emt", EMT_ELEMENTS, "float64", digest, "ase.calculators.emt")
+    return Potential("emt", "emt", EMT_ELEMENTS, "float64", digest, "ase.calculators.emt", "ase")
 
 
 def load_emt() -> Any:

@@ -1,4 +1,4 @@
-"""MACE potentials in float64: the shipped students, and a user's own model where it is trusted.
+"""MACE potentials in float64: students, and a user's own model where it is trusted; native where that is right.
 
 Batatia et al., NeurIPS 35 (2022), https://arxiv.org/abs/2206.07697.
 """
@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from augment.errors import PotentialError
-from md.potentials.potential import Potential
+from md.potentials.native import NotNativeError, native_calculator
+from md.potentials.potential import Evaluator, Potential
 from md.quiet import quiet_loading
 
 
 def describe_student(name: str) -> Potential:
-    """A shipped student as a `Potential`, from its card; needs no torch.
+    """A student as a `Potential`, from its card; needs no torch.
 
     Raises:
         PotentialError: no student has this name.
@@ -25,20 +29,23 @@ def describe_student(name: str) -> Potential:
 
     card = student_card(name)
     elements = frozenset(str(symbol) for symbol in card["elements"])
-    return Potential(name, "student", elements, "float64", str(card["weights"]["sha256"]), f"defectgen student {name}")
+    digest, source = str(card["weights"]["sha256"]), f"defectgen student {name}"
+    return Potential(name, "student", elements, "float64", digest, source, "mace-torch")
 
 
-def student_calculator(name: str) -> Any:
-    """ASE calculator of a shipped student.
+def student_calculator(name: str, sha256: str, evaluator: Evaluator) -> Any:
+    """ASE calculator of a student, evaluated by `evaluator`.
 
     Raises:
-        PotentialError: its weights are damaged or fail their self-test.
+        PotentialError: its weights are damaged, fail their self-test or changed since the student was chosen.
     """
-    from md.students import load_student
+    from md.students import load_student, student_folders
+    from md.students.folders import WEIGHTS
 
-    with quiet_loading():
-        module, _ = load_student(name)
-    return _calculator(module)
+    content = _read_model(student_folders()[name] / WEIGHTS)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise PotentialError(f"the weights of {name} are not those of its card: altered, or chosen before a change")
+    return _calculator(sha256, evaluator, lambda: load_student(name)[0])
 
 
 def describe_model(path: Path) -> Potential:
@@ -55,11 +62,11 @@ def describe_model(path: Path) -> Potential:
     from ase.data import chemical_symbols
 
     elements = frozenset(chemical_symbols[int(z)] for z in module.atomic_numbers)
-    return Potential(path.name, "mace", elements, "float64", digest, str(path.resolve()))
+    return Potential(path.name, "mace", elements, "float64", digest, str(path.resolve()), "mace-torch")
 
 
-def model_calculator(path: Path, sha256: str) -> Any:
-    """ASE calculator of a user's trusted MACE model.
+def model_calculator(path: Path, sha256: str, evaluator: Evaluator) -> Any:
+    """ASE calculator of a user's trusted MACE model, evaluated by `evaluator`.
 
     Raises:
         PotentialError: the file is not the one with this hash any more, or is no MACE model.
@@ -67,7 +74,38 @@ def model_calculator(path: Path, sha256: str) -> Any:
     content = _read_model(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise PotentialError(f"{path}: the model changed since it was trusted; start again with the file as it is")
-    return _calculator(_unpickle(content, path))
+    return _calculator(sha256, evaluator, lambda: _unpickle(content, path))
+
+
+def fastest(potential: Potential) -> Potential:
+    """A MACE potential with the evaluator that runs it fastest here and agrees with mace-torch; others as they are.
+
+    The first time for a set of weights this converts the network and compiles it, which takes some seconds.
+
+    Raises:
+        PotentialError: its weights are damaged.
+    """
+    if potential.kind not in {"student", "mace"}:
+        return potential
+    native = replace(potential, evaluator="symmetrix-xl")
+    try:
+        native.calculator()
+    except NotNativeError:
+        return replace(potential, evaluator="mace-torch")
+    return native
+
+
+def torch_calculator(network: Any) -> Any:
+    """ASE calculator of a MACE network through mace-torch."""
+    with quiet_loading():
+        from md.potentials.mace_calculator import QuietMace
+
+        return QuietMace(network)
+
+
+def _calculator(sha256: str, evaluator: Evaluator, load: Callable[[], Any]) -> Any:
+    with quiet_loading():
+        return torch_calculator(load()) if evaluator == "mace-torch" else native_calculator(sha256, load)
 
 
 def _read_model(path: Path) -> bytes:
@@ -86,17 +124,17 @@ def _unpickle(content: bytes, path: Path) -> Any:
             # The user trusted this file; it is loaded from the very bytes that were hashed.
             module = torch.load(io.BytesIO(content), map_location="cpu", weights_only=False)
         except Exception as error:
-            raise PotentialError(
-                f"{path}: not a MACE model that loads here ({type(error).__name__}: {error}); "
-                "save it again with the versions of mace-torch and e3nn installed here"
-            ) from error
+            raise PotentialError(_no_model(path, error)) from error
     if not (hasattr(module, "atomic_numbers") and hasattr(module, "r_max")):
         raise PotentialError(f"{path}: holds a {type(module).__name__}, which is no MACE model")
     return module
 
 
-def _calculator(module: Any) -> Any:
-    with quiet_loading():
-        from md.potentials.mace_calculator import QuietMace
-
-        return QuietMace(module)
+def _no_model(path: Path, error: Exception) -> str:
+    reason = f"{type(error).__name__}: {error}"
+    if "e3nn" in reason:
+        return (
+            f"{path}: saved under another e3nn than {version('e3nn')} installed here ({reason}); load it where it was "
+            "saved and save it again with this version"
+        )
+    return f"{path}: not a MACE model that loads here ({reason}); save it again with mace-torch {version('mace-torch')}"

@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
+from augment.cell import DefectCell
 from augment.errors import PotentialError
+from md.potentials.domain import Domain, domain_of
 
-Kind = Literal["chgnet", "student", "mace", "emt"]
+Kind = Literal["chgnet", "student", "mace", "ase", "emt"]
+
+Evaluator = Literal["symmetrix-xl", "mace-torch", "chgnet", "ase"]
+"""The library that turns weights and a geometry into labels; a MACE network may be evaluated by either of two."""
+
+_LIBRARIES: dict[Evaluator, tuple[str, ...]] = {
+    "symmetrix-xl": ("symmetrix-xl", "mace-torch", "e3nn"),
+    "mace-torch": ("mace-torch", "e3nn", "torch"),
+    "chgnet": ("chgnet", "torch"),
+    "ase": ("ase",),
+}
+"""Libraries whose versions can change the labels, the evaluator first."""
 
 _LONGEST_LIST = 12
 """Most elements that a message spells out."""
@@ -22,11 +36,13 @@ class Potential:
 
     Attributes:
         name: short name for tables (`chgnet`, `mace-mgo`, the file name of a MACE model).
-        kind: which code evaluates it.
+        kind: what the potential is.
         elements: symbols that it was made for.
         precision: `float32` or `float64`.
-        sha256: hash of the weights (of the source file for EMT); part of the provenance of every label.
-        source: where the weights come from; for `mace` the path of the model.
+        sha256: hash of the weights (of the source file where the potential is code); part of the provenance of
+            every label.
+        source: where the weights come from; for `mace` the path of the model, for `ase` the import path.
+        evaluator: the library that evaluates it here.
     """
 
     name: str
@@ -35,6 +51,7 @@ class Potential:
     precision: Literal["float32", "float64"]
     sha256: str
     source: str
+    evaluator: Evaluator = "ase"
 
     def covers(self, symbols: Iterable[str]) -> bool:
         """Whether every one of these element symbols is known to the potential."""
@@ -62,18 +79,29 @@ class Potential:
 
     @property
     def uses_torch(self) -> bool:
-        """Whether evaluating it runs torch, so that thread settings matter."""
-        return self.kind != "emt"
+        """Whether evaluating it may run torch, so that thread settings matter."""
+        return self.evaluator in {"mace-torch", "chgnet"} or self.kind == "ase"
 
     @property
     def provenance(self) -> dict[str, str]:
-        """JSON values that say who made a label: name, hash of the weights, precision and source."""
+        """JSON values that say who made a label: name, hash of the weights, precision, source, libraries."""
         return {
             "potential": self.name,
             "potential_sha256": self.sha256,
             "potential_precision": self.precision,
             "potential_source": self.source,
+            "potential_evaluator": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES[self.evaluator]),
         }
+
+    @property
+    def domain(self) -> Domain | None:
+        """Where it may be believed; None for a potential that says nothing but its elements."""
+        return _load_domain(self.name) if self.kind == "student" else None
+
+    def outside(self, cell: DefectCell) -> tuple[str, ...]:
+        """Why a structure is outside what the potential learnt; empty where it is inside or nothing is known."""
+        domain = self.domain
+        return () if domain is None else domain.verdict(cell.cell, cell.numbers, cell.positions).reasons
 
     def calculator(self) -> Any:
         """ASE calculator with energy, forces and stress; loaded once in each process.
@@ -82,6 +110,13 @@ class Potential:
             PotentialError: the weights are gone, cannot be loaded, or are not the ones that were resolved.
         """
         return _load_calculator(self)
+
+
+@lru_cache(maxsize=8)
+def _load_domain(name: str) -> Domain | None:
+    from md.students import student_card
+
+    return domain_of(student_card(name))
 
 
 @lru_cache(maxsize=8)
@@ -94,14 +129,18 @@ def _load_calculator(potential: Potential) -> Any:
         case "chgnet":
             from md.potentials.chgnet import load_chgnet
 
-            return load_chgnet(potential.sha256)
+            return load_chgnet(potential.name, potential.sha256)
+        case "ase":
+            from md.potentials.imported import load_imported
+
+            return load_imported(potential.source, potential.sha256)
         case "student":
             from md.potentials.mace import student_calculator
 
-            return student_calculator(potential.name)
+            return student_calculator(potential.name, potential.sha256, potential.evaluator)
         case "mace":
             from md.potentials.mace import model_calculator
 
-            return model_calculator(Path(potential.source), potential.sha256)
+            return model_calculator(Path(potential.source), potential.sha256, potential.evaluator)
         case _ as unreachable:
             assert_never(unreachable)

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from augment.errors import DefectgenError, PotentialError
+from md.potentials.chgnet import CHGNET, WEIGHT_SETS, describe_chgnet
+from md.potentials.emt import describe_emt
+from md.potentials.foundation import MACE_EXAMPLES, find_model
+from md.potentials.imported import describe_imported, is_import_path
+from md.potentials.mace import describe_model, describe_student, fastest
 from md.potentials.potential import Potential
 from md.students import student_names
 
 AUTO = "auto"
+EMT = "emt"
 
 
 @dataclass(frozen=True)
 class PotentialStatus:
-    """One line of `list_potentials`: a name, whether it can be used here, and why or why not."""
+    """One line of `list_potentials`: a name, the potential if it can be used here, and why or why not."""
 
     name: str
-    usable: bool
+    potential: Potential | None
     detail: str
+
+    @property
+    def usable(self) -> bool:
+        """Whether it loads here."""
+        return self.potential is not None
 
 
 def resolve_potential(spec: str | Path, symbols: Iterable[str] = (), *, trust: bool = False) -> Potential:
-    """The potential that `spec` names, checked to cover `symbols`.
+    """The potential that `spec` names, checked to cover `symbols`, with the fastest evaluator that is right here.
 
     Args:
-        spec: `auto` (a shipped student if it covers every symbol, else CHGNet), `chgnet`, the name of a
-            shipped student, `emt` (ASE's EMT for Al Cu Ag Au Ni Pd Pt, for tests), or a MACE model file.
+        spec: one of
+            `auto`: a student if it covers every symbol, else CHGNet;
+            `chgnet`, `chgnet-r2scan`, `chgnet-0.2.0`: the sets of weights in the wheel of chgnet;
+            the name of a student; `emt`: ASE's EMT for Al Cu Ag Au Ni Pd Pt, for tests;
+            a MACE model: a file, the name of a file in mace's cache (`~/.cache/mace`), or a name that mace fetches
+            (`small`, `medium`, `large`, `medium-mpa-0`, ...), looked for in this order;
+            `module:Class` of an ASE calculator, with JSON settings behind it if any.
         symbols: element symbols that it must cover.
-        trust: allow a MACE model file, which is a Python pickle and runs code when it is loaded.
+        trust: allow a MACE model, which is a Python pickle, or an import path: both run code when they are loaded.
 
     Raises:
         PotentialError: unknown name, untrusted file, weights that do not load, element not covered.
@@ -37,54 +53,57 @@ def resolve_potential(spec: str | Path, symbols: Iterable[str] = (), *, trust: b
     wanted = frozenset(symbols)
     potential = _resolve_auto(wanted) if str(spec) == AUTO else _resolve_named(str(spec), trust=trust)
     potential.require(wanted)
-    return potential
+    return fastest(potential)
 
 
 def list_potentials() -> list[PotentialStatus]:
-    """Every potential that ships and whether it loads here; for a check of the installation."""
-    names = ["chgnet", *student_names(), "emt"]
-    return [_status(name, _describe(name)) for name in names]
+    """Every potential that ships or is registered and whether it loads here."""
+    return [_status(name) for name in _names()]
 
 
-def _describe(name: str) -> Callable[[], Potential]:
-    return lambda: _resolve_named(name, trust=False)
+def _names() -> list[str]:
+    return [*WEIGHT_SETS, *student_names(), EMT]
 
 
-def _status(name: str, describe: Callable[[], Potential]) -> PotentialStatus:
+def _status(name: str) -> PotentialStatus:
     try:
-        potential = describe()
+        potential = resolve_potential(name)
         potential.calculator()
     except (DefectgenError, ImportError) as error:
-        return PotentialStatus(name, usable=False, detail=str(error))
-    return PotentialStatus(name, usable=True, detail=f"{potential.source}; {potential.precision}; {potential.coverage}")
+        return PotentialStatus(name, None, str(error))
+    detail = f"{potential.source}; {potential.precision} by {potential.evaluator}; {potential.coverage}"
+    return PotentialStatus(name, potential, detail)
 
 
 def _resolve_auto(symbols: frozenset[str]) -> Potential:
-    from md.potentials.chgnet import describe_chgnet
-    from md.potentials.mace import describe_student
-
     for name in student_names() if symbols else []:
         student = describe_student(name)
         if student.covers(symbols):
             return student
-    return describe_chgnet()
+    return describe_chgnet(CHGNET)
 
 
 def _resolve_named(spec: str, *, trust: bool) -> Potential:
-    from md.potentials.chgnet import describe_chgnet
-    from md.potentials.emt import describe_emt
-    from md.potentials.mace import describe_model, describe_student
-
-    if spec == "chgnet":
-        return describe_chgnet()
-    if spec == "emt":
+    if spec in WEIGHT_SETS:
+        return describe_chgnet(spec)
+    if spec == EMT:
         return describe_emt()
     if spec in student_names():
         return describe_student(spec)
-    path = Path(spec).expanduser()
-    if not path.is_file():
-        known = ", ".join([AUTO, "chgnet", *student_names(), "emt"])
-        raise PotentialError(f"no potential named {spec!r} and no such file; use one of {known}, or a MACE model file")
+    if is_import_path(spec):
+        if not trust:
+            raise PotentialError(f"{spec}: an import path runs code; if you trust it, say so with trust=True")
+        return describe_imported(spec)
+    return _resolve_model(spec, trust=trust)
+
+
+def _resolve_model(spec: str, *, trust: bool) -> Potential:
+    path = find_model(spec)
+    if path is None:
+        raise PotentialError(
+            f"no potential named {spec!r} and no such file; use one of {', '.join([AUTO, *_names()])}, a MACE model "
+            f"(a file, or a name such as {MACE_EXAMPLES}), or module:Class of an ASE calculator"
+        )
     if not trust:
         raise PotentialError(
             f"{path}: a MACE model file is a Python pickle and can run any code when it is loaded; "

@@ -1,0 +1,59 @@
+"""MACE models by name: from the folder where mace keeps what it has fetched, else from the network."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from augment.errors import PotentialError
+from md.quiet import quiet_loading
+
+MACE_EXAMPLES = "small, medium, large, medium-mpa-0"
+
+
+def mace_cache() -> Path:
+    """The folder where mace keeps models: `$XDG_CACHE_HOME/mace`, or `~/.cache/mace`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mace"
+
+
+def find_model(spec: str) -> Path | None:
+    """The file of a MACE model: at the path `spec`, in mace's cache, or fetched by its name; None for no such thing.
+
+    Raises:
+        PotentialError: it has a name that mace knows, and cannot be fetched.
+    """
+    for path in (Path(spec).expanduser(), mace_cache() / spec):
+        if path.is_file():
+            return path
+    if not spec.replace("-", "").isalnum():
+        return None
+    url = _url(spec)
+    return None if url is None else _cached(url) or _fetch(spec, url)
+
+
+def _url(name: str) -> str | None:
+    with quiet_loading():
+        from mace.calculators.foundations_models import mace_mp_urls
+
+    found: str | None = mace_mp_urls.get(name)
+    return found
+
+
+def _cached(url: str) -> Path | None:
+    """The file in mace's cache, under the name that mace gives it or under its own."""
+    own = url.rsplit("/", 1)[-1]
+    names = ("".join(c for c in own if c.isalnum() or c == "_"), own)
+    return next((path for name in names if (path := mace_cache() / name).is_file()), None)
+
+
+def _fetch(name: str, url: str) -> Path:
+    with quiet_loading():
+        from mace.calculators.foundations_models import download_mace_mp_checkpoint
+
+        try:
+            return Path(download_mace_mp_checkpoint(name))
+        except (OSError, RuntimeError) as error:
+            raise PotentialError(
+                f"the MACE model {name} is not on this machine and cannot be fetched ({error}); "
+                f"download {url} where there is a network and put it into {mace_cache()}"
+            ) from None
