@@ -194,20 +194,23 @@ with columns.ColumnWriter(Path(sys.argv[1])) as writer:
 def test_a_writer_killed_at_any_moment_leaves_all_committed_rows_and_the_next_goes_on(tmp_path) -> None:
     path, moments = tmp_path / "killed", random.Random(1)
     path.mkdir()
-    rows = 0
+    rows = files = 0
     for _ in range(6):
         process = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path), str(HOSTS / "MgO.cif")], stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
         assert int(process.stdout.readline()) == rows, "goes on after the last committed row"
-        time.sleep(0.15 + 0.2 * moments.random())
+        deadline = time.monotonic() + 60
+        while len(list(path.glob("rows-*.h5"))) <= files and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2 * moments.random())
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
         opened = ColumnStore(path)
-        assert len(opened) > rows
-        rows = len(opened)
+        assert len(opened) > rows, "the writer has committed something within a minute"
+        rows, files = len(opened), len(list(path.glob("rows-*.h5")))
     cell = next(iter(opened.batches())).parent
     expected = np.concatenate([b.displacements for b in rattled(cell, 0.05, rows, 3)]).astype(np.float32)
     found = np.concatenate([b.displacements for b in opened.batches()]).astype(np.float32)
