@@ -152,14 +152,21 @@ class Domain:
         return found
 
     @property
-    def json(self) -> dict[str, Any]:
-        """The domain as JSON values, for a card."""
+    def summary(self) -> dict[str, Any]:
+        """What a person wants to know of the domain, as JSON values: everything but the learnt environments."""
         return {
             **self.conditions,
-            "format": _FORMAT,
             "elements": _symbols(self.elements, " ").split(),
             "volume_per_atom": list(self.volume_per_atom),
             "shortest_distances": {_symbols(pair, "-"): value for pair, value in self.shortest_distances.items()},
+        }
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The domain as JSON values, for a card."""
+        return {
+            **self.summary,
+            "format": _FORMAT,
             "environments": {_symbols([element]): known.json for element, known in self.known.items()},
             "limits": {"largest": self.largest, "mean": self.mean},
         }

@@ -48,7 +48,7 @@ _SETTINGS = {
     # Otherwise each small matrix product asks the loader which threading library serves it: 10 ms an evaluation.
     "SYMMETRIX_HOST_WORKER_BLAS": "off",
 }
-"""Environment that symmetrix-xl reads when it is loaded."""
+"""Environment that symmetrix-xl reads when it is loaded and first used."""
 
 
 class NotNativeError(PotentialError):
@@ -75,9 +75,11 @@ def native_calculator(sha256: str, network: Callable[[], Any]) -> Any:
     found = _read(path) or _convert(path, network)
     if _REFUSAL in found:
         raise NotNativeError(found[_REFUSAL])
+    probes = [ReferenceCell.from_json(cell) for cell in found[_PROBES]]
     try:
-        calculator = _open(path)
-        check_cells(calculator, [ReferenceCell.from_json(cell) for cell in found[_PROBES]], TOLERANCE, "native MACE")
+        with quiet_loading(), _settings():
+            calculator = _open(path)
+            check_cells(calculator, probes, TOLERANCE, "native MACE")
     except Exception as error:
         raise NotNativeError(f"{type(error).__name__}: {error}") from error
     return calculator
@@ -168,7 +170,7 @@ def _packing(
 
 @contextmanager
 def _settings() -> Iterator[None]:
-    """Load symmetrix-xl inside with its settings, and leave the environment as it was."""
+    """Load symmetrix-xl and evaluate it once inside: it reads its settings then and not again."""
     wanted = {**_SETTINGS, "SYMMETRIX_JIT_CACHE": str(cache_folder() / "compiled")}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -184,10 +186,9 @@ def _settings() -> Iterator[None]:
 
 def _open(path: Path) -> Any:
     """The calculator of a converted network: compiled for it, or generic where no compiler works."""
-    with quiet_loading(), _settings():
-        from md.potentials.native_calculator import NativeMace
+    from md.potentials.native_calculator import NativeMace
 
-        try:
-            return NativeMace(path, compiled=True)
-        except RuntimeError:
-            return NativeMace(path, compiled=False)
+    try:
+        return NativeMace(path, compiled=True)
+    except RuntimeError:
+        return NativeMace(path, compiled=False)

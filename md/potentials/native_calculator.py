@@ -14,7 +14,7 @@ class NativeMace(Symmetrix):  # type: ignore[misc]  # symmetrix is untyped
     """A converted MACE network with energy, forces and stress.
 
     Neighbours are listed to the cutoff and a skin beyond it, and the list is used again until an atom or the cell has
-    moved so far that a pair could have come in; the labels do not depend on it.
+    moved so far that a pair could have come in; the labels do not depend on it but for rounding.
 
     Args:
         path: the converted network.
@@ -35,3 +35,8 @@ class NativeMace(Symmetrix):  # type: ignore[misc]  # symmetrix is untyped
         wanted = self.implemented_properties if atoms.cell.rank == len(atoms.cell) else ["energy", "forces"]
         with quiet_evaluation():
             super().calculate(atoms, wanted)
+
+    def reset(self) -> None:
+        """Forget results and neighbours: a list made elsewhere changes the order of sums, and so the last bit."""
+        super().reset()
+        self._neighbor_cache = None
