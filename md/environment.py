@@ -1,20 +1,32 @@
-"""The environment a defect cell is put in: temperature, pressure and ensemble."""
+"""The environment a defect cell is put in: temperature, pressure and ensemble, constant or changing in time."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from itertools import groupby
+from typing import Any, Literal, get_args
 
 from augment.errors import ConditionError
+from md.profile import TENSOR, Profile, Value, as_profile
 
-Ensemble = Literal["nve", "nvt", "npt"]
+Ensemble = Literal["nve", "nvt", "npt", "npt-aniso", "npt-full"]
+"""What is fixed: energy and cell; temperature and cell; temperature and pressure, where the cell breathes
+isotropically, along its three axes (which must be orthogonal), or in all six strains."""
+
+Axis = Literal["a", "b", "c"]
 
 HIGHEST_TEMPERATURE = 20_000.0
 """K; above it no crystal is left, and the time steps of this package are too long."""
 
 HIGHEST_PRESSURE = 1_000.0
 """GPa; three times that of the centre of the Earth. Under tension no solid bears a tenth of it."""
+
+_MOST_SHOWN = 4
+"""Values of a schedule that a label spells out."""
+
+FASTEST_STRAIN = 1.0
+"""1/ps; sound crosses a cell in about a picosecond, and no solid follows a faster strain."""
 
 
 def check_pressure(pressure: float) -> None:
@@ -30,40 +42,169 @@ def check_pressure(pressure: float) -> None:
         )
 
 
+def check_temperature(temperature: float) -> None:
+    """Check a temperature in K.
+
+    Raises:
+        ConditionError: it is not finite, not positive, or beyond what a crystal can bear.
+    """
+    if not 0 < temperature <= HIGHEST_TEMPERATURE:
+        raise ConditionError(
+            f"a temperature of {temperature} K is not between 0 and {HIGHEST_TEMPERATURE:g} K; "
+            "give it in kelvin, above 0"
+        )
+
+
 @dataclass(frozen=True)
-class Environment:
-    """A constant temperature and pressure and the ensemble that samples them.
+class Strain:
+    """A cell axis that is stretched at a constant rate while the others keep their lengths or their pressure.
 
     Attributes:
-        temperature: K; in `nve` that of the start, of which a harmonic crystal keeps half.
-        pressure: GPa, positive under compression; acts in `npt` only.
-        ensemble: `nve` (energy and cell fixed), `nvt` (temperature and cell fixed) or `npt` (temperature and
-            pressure fixed, the cell breathing isotropically).
+        axis: `a`, `b` or `c`; it must be orthogonal to the others.
+        rate: engineering strain rate, 1/ps: the axis grows by this share of its first length every picosecond.
 
     Raises:
         ConditionError: a value is not possible.
     """
 
-    temperature: float
-    pressure: float = 0.0
+    axis: Axis
+    rate: float
+
+    def __post_init__(self) -> None:
+        if self.axis not in get_args(Axis):
+            raise ConditionError(f"no axis is called {self.axis!r}; use one of {', '.join(get_args(Axis))}")
+        if not 0 < abs(self.rate) <= FASTEST_STRAIN:
+            raise ConditionError(f"a strain rate of {self.rate} per ps; give up to {FASTEST_STRAIN:g}, and not 0")
+
+    @property
+    def index(self) -> int:
+        """Row of the axis in the cell."""
+        return get_args(Axis).index(self.axis)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Temperature and pressure, constant or over time, and the ensemble that samples them.
+
+    Attributes:
+        temperature: K, a number or a profile; in `nve` that of the start, of which a harmonic crystal keeps half.
+        pressure: GPa, positive under compression: a number, the six components xx, yy, zz, yz, xz, xy of a stress
+            (in `npt-aniso` those along the axes a, b, c, without shear), or a profile of either; acts in the `npt`
+            ensembles only.
+        ensemble: see `Ensemble`.
+        strain: a rate at which one axis is stretched; goes with `nve`, `nvt` and `npt-aniso`.
+
+    Raises:
+        ConditionError: a value is not possible.
+    """
+
+    temperature: float | Profile
+    pressure: Value | Profile = 0.0
     ensemble: Ensemble = "npt"
+    strain: Strain | None = None
 
     def __post_init__(self) -> None:
         if self.ensemble not in get_args(Ensemble):
             known = ", ".join(get_args(Ensemble))
             raise ConditionError(f"no ensemble is called {self.ensemble!r}; use one of {known}")
-        if not (math.isfinite(self.temperature) and 0 < self.temperature <= HIGHEST_TEMPERATURE):
+        for name in ("temperature", "pressure"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
+        for temperature in self.temperatures.array.ravel():
+            check_temperature(float(temperature))
+        for pressure in self.pressures.array.ravel():
+            check_pressure(float(pressure))
+        self._check_pressures()
+        if self.temperatures.array.shape[1] != 1:
+            raise ConditionError("a temperature is one number, not six")
+        if self.ensemble == "nve" and not self.temperatures.is_constant:
+            raise ConditionError("in nve nothing holds a temperature; use nvt or npt for a schedule")
+        if self.strain is not None and self.ensemble in {"npt", "npt-full"}:
             raise ConditionError(
-                f"a temperature of {self.temperature} K is not between 0 and {HIGHEST_TEMPERATURE:g} K; "
-                "give it in kelvin, above 0"
+                f"in {self.ensemble} the barostat moves the strained axis; use npt-aniso or nvt with a strain rate"
             )
-        check_pressure(self.pressure)
-        if self.pressure and self.ensemble != "npt":
+
+    def _check_pressures(self) -> None:
+        values = self.pressures.array
+        if values.any() and not self.has_barostat:
+            shown = self.pressure if isinstance(self.pressure, float | int) else "given"
             raise ConditionError(
-                f"a pressure of {self.pressure} GPa has no effect in {self.ensemble}; use npt, or leave it at 0"
+                f"a pressure of {shown} GPa has no effect in {self.ensemble}; use npt, or leave it at 0"
             )
+        if self.pressures.quenches:
+            raise ConditionError("a pressure cannot be quenched: the cell follows a jump in its own time; use step")
+        if values.shape[1] == TENSOR and self.ensemble in {"npt", "npt-aniso"}:
+            shear = bool(values[:, 3:].any())
+            if self.ensemble == "npt" or shear:
+                raise ConditionError(f"the stress cannot be held in {self.ensemble}; use npt-full")
+
+    @property
+    def has_barostat(self) -> bool:
+        """Whether the pressure is held."""
+        return self.ensemble.startswith("npt")
+
+    @property
+    def needs_orthogonal_axes(self) -> bool:
+        """Whether the axes of the cell must be orthogonal."""
+        return self.ensemble == "npt-aniso" or self.strain is not None
+
+    @property
+    def temperatures(self) -> Profile:
+        """Temperature over time, K."""
+        return as_profile(self.temperature)
+
+    @property
+    def pressures(self) -> Profile:
+        """Pressure over time, GPa; one component or six."""
+        return as_profile(self.pressure)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether temperature and a hydrostatic pressure never change and no axis is strained."""
+        hydrostatic = self.pressures.array.shape[1] == 1
+        return self.temperatures.is_constant and self.pressures.is_constant and hydrostatic and self.strain is None
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The environment as JSON values: the last temperature and hydrostatic pressure, and what changes if any."""
+        values: dict[str, Any] = {
+            "ensemble": self.ensemble,
+            "temperature": float(self.temperatures.array[-1, 0]),
+            "pressure": float(self.pressures.array[-1, :3].mean()),
+        }
+        if not self.is_constant:
+            strain = None if self.strain is None else [self.strain.axis, float(self.strain.rate)]
+            values["schedule"] = [self.temperatures.json, self.pressures.json, strain]
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Environment:
+        """Inverse of `json`."""
+        if "schedule" not in values:
+            return cls(values["temperature"], values["pressure"], values["ensemble"])
+        temperature, pressure, strain = values["schedule"]
+        return cls(
+            Profile.from_json(temperature),
+            Profile.from_json(pressure),
+            values["ensemble"],
+            None if strain is None else Strain(*strain),
+        )
 
     @property
     def label(self) -> str:
-        """Short text for names and plots: `300K_0GPa`."""
-        return f"{self.temperature:g}K_{self.pressure:g}GPa"
+        """Short text for names and plots: `300K_0GPa`, `300-900K_0GPa`, `300K_0GPa_a0.01`."""
+        strain = "" if self.strain is None else f"_{self.strain.axis}{self.strain.rate:g}"
+        return f"{_span(self.temperatures)}K_{_span(self.pressures)}GPa{strain}"
+
+
+def _plain(value: Value | Profile) -> Value | Profile:
+    """A profile that never changes as its value, so that equal environments are equal objects."""
+    profile = as_profile(value)
+    return profile.values[0] if profile.is_constant else profile
+
+
+def _span(profile: Profile) -> str:
+    """The values that a few knots pass, `300-900-300`, or the range of many; of a tensor the mean normal ones."""
+    passed = [value for value, _ in groupby(f"{value:g}" for value in profile.array[:, :3].mean(axis=1))]
+    if len(passed) <= _MOST_SHOWN:
+        return "-".join(passed)
+    return f"{profile.array.min():g}..{profile.array.max():g}"

@@ -125,6 +125,7 @@ class Evaluator:
 
         self._atoms = Atoms(numbers=numbers, pbc=True)
         self._atoms.calc = calculator
+        self.forget()
         self._start_volume = start_volume
         self._largest_force = largest_force
         self.calls = 0
@@ -143,6 +144,10 @@ class Evaluator:
         evaluation = self._evaluate()
         check_labels(evaluation, self._largest_force)
         return evaluation
+
+    def forget(self) -> None:
+        """Make the next evaluation independent of those before, to the last bit."""
+        self._atoms.calc.reset()
 
     def _evaluate(self) -> Evaluation:
         try:

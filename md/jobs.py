@@ -22,7 +22,7 @@ from md.potentials import Potential
 from md.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
 from md.sweep import Progress, Task, sweep
 
-_VERSION = 2
+_VERSION = 3
 """Of the algorithms: raised when the same inputs come to give other results, so that no old item is taken over."""
 
 

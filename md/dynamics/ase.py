@@ -2,74 +2,128 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Protocol
 
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
+from md.checkpoint import State
 from md.dynamics.point import MdPoint
-from md.dynamics.recorder import Recorder
+from md.dynamics.run import Observe
+from md.dynamics.targets import THERMOSTAT_TIME, Targets
 from md.guards import Evaluator, guarded_calculator
+from md.potentials import Potential
 
-THERMOSTAT_TIME = 100.0
-"""fs; relaxation time of the thermostat: about one period of an acoustic phonon at the zone edge."""
-
-BAROSTAT_TIME = 1000.0
-"""fs; of the barostat. A stiff solid breathes some ten times faster than this mass parameter suggests."""
+_VARIABLE = "variable_"
 
 
-def run_ase(
-    point: MdPoint,
-    cell: DefectCell,
-    velocities: FloatArray,
-    evaluate: Evaluator,
-    recorder: Recorder,
-    rng: np.random.Generator,
-) -> None:
-    """Integrate a point with ASE, reporting every step to `recorder`; velocities (n, 3) in ASE units.
+class Dynamics(Protocol):
+    """An integrator of one leg."""
 
-    Raises:
-        Divergence: a guard stopped the run.
-        PotentialError: the potential failed.
+    def step(self, stretch: float) -> None:
+        """One step, in which a strained axis grows by the factor `stretch`."""
+
+    def set_targets(self, kelvin: float, pressure: FloatArray) -> None:
+        """New temperature (K) and pressure (3, 3), GPa."""
+
+    @property
+    def variables(self) -> dict[str, FloatArray]:
+        """Everything of the integrator that is not in the atoms."""
+
+
+class AseIntegrator:
+    """Integrates one point with ASE; each leg builds its integrator from the state.
+
+    Velocity Verlet in `nve`, Langevin dynamics in `nvt`, and Martyna-Tobias-Klein barostats in `npt` (isotropic),
+    `npt-aniso` (the three axes) and `npt-full` (all strains).
     """
-    atoms = cell.to_ase()
-    atoms.calc = guarded_calculator(evaluate)
-    atoms.set_velocities(velocities)
-    dynamics = _integrator(atoms, point, rng)
 
-    def observe() -> None:
-        atoms.get_forces()
-        recorder.observe(atoms.get_positions(), atoms.cell.array.copy(), atoms.get_velocities(), atoms.calc.last)
+    def __init__(self, point: MdPoint, cell: DefectCell, potential: Potential) -> None:
+        self._point, self._cell = point, cell
+        self._targets = Targets(point)
+        self._evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume)
 
-    dynamics.attach(observe)
-    dynamics.run(point.steps)
+    def start(self, velocities: FloatArray, rng: np.random.Generator) -> State:
+        """The state at step 0."""
+        atoms = self._cell.to_ase()
+        atoms.set_velocities(velocities)
+        return State(0, _arrays(atoms, {}, rng))
+
+    def advance(self, state: State, until: int, observe: Observe) -> State:
+        """Integrate to a later step.
+
+        Raises:
+            Divergence: a guard stopped the run.
+            PotentialError: the potential failed.
+        """
+        # What a calculator keeps from one geometry to the next, such as neighbours, decides the last bits.
+        self._evaluate.forget()
+        atoms, rng = self._atoms(state), _generator(state)
+        if state.step == 0:
+            _report(atoms, observe)
+        velocities, masses = atoms.get_velocities(), atoms.get_masses()
+        factor = self._targets.quench_factor(state.step, velocities, masses)
+        if factor != 1.0:
+            atoms.set_velocities(factor * velocities)
+        dynamics = self._dynamics(atoms, state, rng)
+        for step in range(state.step + 1, until + 1):
+            if not self._targets.constant:
+                dynamics.set_targets(self._targets.temperature(step), self._targets.pressure(step))
+            dynamics.step(self._point.stretch(step) / self._point.stretch(step - 1))
+            _report(atoms, observe)
+        return State(until, _arrays(atoms, dynamics.variables, rng))
+
+    def _atoms(self, state: State) -> Any:
+        atoms = self._cell.to_ase()
+        atoms.set_cell(state.arrays["cell"])
+        atoms.set_positions(state.arrays["positions"])
+        atoms.set_momenta(state.arrays["momenta"])
+        atoms.calc = guarded_calculator(self._evaluate)
+        return atoms
+
+    def _dynamics(self, atoms: Any, state: State, rng: np.random.Generator) -> Dynamics:
+        kelvin, pressure = self._targets.temperature(state.step), self._targets.pressure(state.step)
+        if not self._point.environment.has_barostat:
+            return FixedCell(atoms, self._point, kelvin, rng)
+        from md.dynamics.mtk import MtkDynamics
+
+        variables = {k.removeprefix(_VARIABLE): v for k, v in state.arrays.items() if k.startswith(_VARIABLE)}
+        return MtkDynamics(atoms, self._point, kelvin, pressure, variables)
 
 
-def _integrator(atoms: Any, point: MdPoint, rng: np.random.Generator) -> Any:
-    from ase import units
+class FixedCell:
+    """One leg of dynamics in a cell that changes by its strain rate at most; all its state is in atoms and rng."""
 
-    timestep, environment = point.timestep * units.fs, point.environment
-    match environment.ensemble:
-        case "nve":
-            from ase.md.verlet import VelocityVerlet
+    def __init__(self, atoms: Any, point: MdPoint, kelvin: float, rng: np.random.Generator) -> None:
+        from ase import units
+        from ase.md.verlet import VelocityVerlet
 
-            return VelocityVerlet(atoms, timestep)
-        case "nvt":
-            return _langevin(atoms, timestep, environment.temperature, rng)
-        case "npt":
-            from ase.md.nose_hoover_chain import IsotropicMTKNPT
+        self._atoms, self._strain = atoms, point.environment.strain
+        self._holds_temperature = point.environment.ensemble == "nvt"
+        timestep = point.timestep * units.fs
+        self._dynamics = (
+            _langevin(atoms, timestep, kelvin, rng) if self._holds_temperature else VelocityVerlet(atoms, timestep)
+        )
+        self.variables: dict[str, FloatArray] = {}
 
-            # ASE's chain drives 3n degrees of freedom to the temperature while the centre of mass rests, so
-            # that 3n - 3 of them would share the heat of 3n.
-            n = len(atoms)
-            return IsotropicMTKNPT(
-                atoms,
-                timestep,
-                temperature_K=environment.temperature * max(n - 1, 1) / n,
-                pressure_au=environment.pressure * units.GPa,
-                tdamp=THERMOSTAT_TIME * units.fs,
-                pdamp=BAROSTAT_TIME * units.fs,
-            )
+    def step(self, stretch: float) -> None:
+        """One step; the strained axis grows before it, and the forces of the step before go on, as in LAMMPS."""
+        forces = self._atoms.get_forces(md=True)
+        if self._strain is not None:
+            from md.dynamics.mtk import stretching
+
+            gradient = stretching(self._atoms.cell.array, self._strain.index, stretch)
+            positions = self._atoms.get_positions() @ gradient
+            self._atoms.set_cell(self._atoms.cell.array @ gradient)
+            self._atoms.set_positions(positions, apply_constraint=False)
+        self._dynamics.step(forces)
+
+    def set_targets(self, kelvin: float, pressure: FloatArray) -> None:
+        """New temperature, K; nothing holds a pressure here."""
+        del pressure
+        if self._holds_temperature:
+            self._dynamics.set_temperature(temperature_K=kelvin)
 
 
 def _langevin(atoms: Any, timestep: float, temperature: float, rng: np.random.Generator) -> Any:
@@ -81,3 +135,24 @@ def _langevin(atoms: Any, timestep: float, temperature: float, rng: np.random.Ge
     atoms.set_constraint(FixCom())
     friction = 1 / (THERMOSTAT_TIME * units.fs)
     return Langevin(atoms, timestep, temperature_K=temperature, friction=friction, fixcm=False, rng=rng)
+
+
+def _report(atoms: Any, observe: Observe) -> None:
+    atoms.get_forces()
+    observe(atoms.get_positions(), atoms.cell.array.copy(), atoms.get_velocities(), atoms.calc.last)
+
+
+def _arrays(atoms: Any, variables: dict[str, FloatArray], rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "positions": atoms.get_positions(),
+        "momenta": atoms.get_momenta(),
+        "cell": atoms.cell.array.copy(),
+        "rng": np.array(json.dumps(rng.bit_generator.state)),
+        **{f"{_VARIABLE}{name}": value for name, value in variables.items()},
+    }
+
+
+def _generator(state: State) -> np.random.Generator:
+    rng = np.random.default_rng()
+    rng.bit_generator.state = json.loads(str(state.arrays["rng"]))
+    return rng

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
+
+import numpy as np
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError
@@ -18,6 +21,15 @@ LONGEST_TIMESTEP = 10.0
 """fs; a tenth of the period of a slow optical phonon. Oxides need 1 to 2 fs."""
 
 LONGEST_RUN = 100_000_000
+
+CHECKPOINT = 500
+"""Steps between checkpoints: a few ms of writing for every second or more of integration."""
+
+ORTHOGONAL = 1e-4
+"""Largest cosine between axes that count as orthogonal: a relaxed cell keeps its angles to about 1e-6."""
+
+SHORTEST_STRETCH, LONGEST_STRETCH = 0.5, 2.0
+"""Of a strained axis, in its first length; no crystal is one crystal beyond."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,8 @@ class MdPoint:
         timestep: fs.
         interval: a frame is kept every so many steps, the start included; scalars are kept at every step.
         seed: of the velocities and the thermostat.
+        checkpoint: steps between checkpoints. A run starts afresh from each, whether it was interrupted or not, so
+            that both give the same bits; the last digits of a trajectory depend on it.
 
     Raises:
         ConditionError: a value is not possible.
@@ -46,6 +60,7 @@ class MdPoint:
     timestep: float = 1.0
     interval: int = 20
     seed: int = 0
+    checkpoint: int = CHECKPOINT
 
     def __post_init__(self) -> None:
         if self.engine not in get_args(Engine):
@@ -58,34 +73,91 @@ class MdPoint:
             raise ConditionError(f"a frame every {self.interval} steps; give between 1 and the {self.steps} steps")
         if self.seed < 0:
             raise ConditionError(f"the seed is {self.seed}; it cannot be negative")
+        if self.checkpoint < 1:
+            raise ConditionError(f"a checkpoint every {self.checkpoint} steps; give at least 1")
+        self._check_schedule()
+
+    def _check_schedule(self) -> None:
+        for name, profile in (("temperature", self.environment.temperatures), ("pressure", self.environment.pressures)):
+            if profile.in_steps(self.timestep).length > self.steps:
+                raise ConditionError(
+                    f"the schedule of the {name} takes {profile.length:g} fs, the run {self.length:g} fs "
+                    f"({self.steps} steps of {self.timestep:g} fs); give more steps or a shorter schedule"
+                )
+        if not SHORTEST_STRETCH <= self.stretch(self.steps) <= LONGEST_STRETCH:
+            raise ConditionError(
+                f"the strained axis would end at {self.stretch(self.steps):.2f} of its length; "
+                "give a lower strain rate or fewer steps"
+            )
 
     @classmethod
     def of(cls, cell: DefectCell, environment: Environment, **settings: Any) -> MdPoint:
-        """A point for `cell`; `settings` are the other attributes."""
-        return cls(cell.name, cell.key, environment, **settings)
+        """A point for `cell`; `settings` are the other attributes.
+
+        Raises:
+            ConditionError: a value is not possible, or not for this cell.
+        """
+        point = cls(cell.name, cell.key, environment, **settings)
+        point.check(cell)
+        return point
+
+    def check(self, cell: DefectCell) -> None:
+        """Check that this point is meant for a cell and possible in it.
+
+        Raises:
+            ConditionError: it is not.
+        """
+        if (self.name, self.key) != (cell.name, cell.key):
+            raise ConditionError(f"the point is for {self.name} ({self.key}), the cell is {cell.name} ({cell.key})")
+        axes = cell.cell / np.linalg.norm(cell.cell, axis=1)[:, None]
+        cosine = float(np.abs(axes @ axes.T - np.eye(3)).max())
+        if self.environment.needs_orthogonal_axes and cosine > ORTHOGONAL:
+            raise ConditionError(
+                f"{cell.name}: its axes are not orthogonal (cosine {cosine:.2f}), so none can be moved on its own; "
+                "use npt-full or npt, or a supercell with orthogonal axes"
+            )
+
+    @property
+    def length(self) -> float:
+        """Time that the run takes, fs."""
+        return self.steps * self.timestep
+
+    def stretch(self, step: float) -> float:
+        """Length of the strained axis after so many steps, in its first length."""
+        strain = self.environment.strain
+        return 1.0 if strain is None else 1.0 + strain.rate * step * self.timestep / 1000.0
+
+    def legs(self, first: int) -> Iterator[int]:
+        """Steps after `first` at which the run starts afresh: knots of the schedule, checkpoints, and the end."""
+        knots = {
+            int(time)
+            for profile in (self.environment.temperatures, self.environment.pressures)
+            for time in profile.in_steps(self.timestep).times
+        }
+        ends = sorted({*knots, *range(self.checkpoint, self.steps, self.checkpoint), self.steps})
+        return (end for end in ends if end > first)
 
     @property
     def json(self) -> dict[str, Any]:
         """The point as JSON values."""
-        return {
+        values = {
             "cell": self.name,
             "key": self.key,
             "engine": self.engine,
-            "ensemble": self.environment.ensemble,
-            "temperature": float(self.environment.temperature),
-            "pressure": float(self.environment.pressure),
+            **self.environment.json,
             "steps": int(self.steps),
             "timestep": float(self.timestep),
             "interval": int(self.interval),
             "seed": int(self.seed),
         }
+        return values if self.checkpoint == CHECKPOINT else {**values, "checkpoint": int(self.checkpoint)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> MdPoint:
         """Inverse of `json`."""
-        environment = Environment(values["temperature"], values["pressure"], values["ensemble"])
         others = {name: values[name] for name in ("engine", "steps", "timestep", "interval", "seed")}
-        return cls(values["cell"], values["key"], environment, **others)
+        checkpoint = values.get("checkpoint", CHECKPOINT)
+        return cls(values["cell"], values["key"], Environment.from_json(values), **others, checkpoint=checkpoint)
 
     @property
     def id(self) -> str:

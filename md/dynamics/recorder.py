@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from augment.cell import DefectCell, FloatArray
+from augment.cell import DefectCell, FloatArray, IntArray
 from md.dynamics.point import MdPoint
 from md.dynamics.response import Series
-from md.frames import Frames, Snapshot, stack_frames
+from md.frames import Arrays, Frames, stack_frames
 from md.guards import Evaluation, check_temperature
+
+_COLUMNS = ("scalars", "cells", "frame_steps", "positions", "frame_cells", "energies", "forces", "stresses")
 
 
 class Recorder:
@@ -22,10 +26,11 @@ class Recorder:
 
     def __init__(self, point: MdPoint, cell: DefectCell, masses: FloatArray) -> None:
         self._point, self._cell, self._masses = point, cell, masses
+        self._hottest = float(point.environment.temperatures.array.max())
         self._rows: list[tuple[float, float, float, float]] = []
         self._cells: list[FloatArray] = []
-        self._snapshots: list[Snapshot] = []
-        self._frame_steps: list[int] = []
+        self._frames: list[tuple[int, FloatArray, FloatArray, Evaluation]] = []
+        self._taken = (0, 0)
 
     @property
     def steps(self) -> int:
@@ -42,25 +47,56 @@ class Recorder:
 
         kinetic = 0.5 * float((self._masses[:, None] * velocities**2).sum())
         temperature = 2 * kinetic / (degrees_of_freedom(len(self._masses)) * units.kB)
-        check_temperature(temperature, self._point.environment.temperature)
+        check_temperature(temperature, self._hottest)
         volume = float(abs(np.linalg.det(cell)))
         pressure = -float(evaluation.stress[:3].mean()) + 2 * kinetic / (3 * volume)
         if self.steps % self._point.interval == 0:
-            self._snapshots.append((positions.copy(), cell.copy(), evaluation))
-            self._frame_steps.append(self.steps)
+            self._frames.append((self.steps, positions.copy(), cell.copy(), evaluation))
         self._cells.append(cell.copy())
         self._rows.append((evaluation.energy, kinetic, temperature, pressure / units.GPa))
 
+    def take_new(self) -> Arrays:
+        """What was recorded since the last call, for a checkpoint."""
+        rows, frames = self._taken
+        self._taken = len(self._rows), len(self._frames)
+        return self._arrays(rows, frames)
+
+    def _arrays(self, rows: int = 0, frames: int = 0) -> Arrays:
+        taken = self._frames[frames:]
+        stacked = stack_frames(self._cell, [(x, cell, evaluation) for _, x, cell, evaluation in taken])
+        columns = (
+            np.array(self._rows[rows:], dtype=float).reshape(-1, 4),
+            np.array(self._cells[rows:], dtype=float).reshape(-1, 3, 3),
+            np.array([step for step, *_ in taken], dtype=np.int64),
+            stacked.positions,
+            stacked.cells,
+            stacked.energies,
+            stacked.forces,
+            stacked.stresses,
+        )
+        return dict(zip(_COLUMNS, columns, strict=True))
+
+    def restore(self, parts: Sequence[Arrays]) -> None:
+        """Take back what `take_new` gave, part by part."""
+        for part in parts:
+            self._rows += [(float(a), float(b), float(c), float(d)) for a, b, c, d in part["scalars"]]
+            self._cells += list(part["cells"])
+            for i, step in enumerate(part["frame_steps"]):
+                labels = Evaluation(float(part["energies"][i]), part["forces"][i], part["stresses"][i])
+                self._frames.append((int(step), part["positions"][i], part["frame_cells"][i], labels))
+        self._taken = len(self._rows), len(self._frames)
+
     def series(self) -> Series:
         """The scalars so far."""
-        rows = np.array(self._rows, dtype=float).reshape(-1, 4)
-        energies, kinetic, temperatures, pressures = (rows[:, i].copy() for i in range(4))
-        cells = np.array(self._cells, dtype=float).reshape(-1, 3, 3)
-        return Series(energies, kinetic, temperatures, pressures, cells)
+        arrays = self._arrays()
+        energies, kinetic, temperatures, pressures = (arrays["scalars"][:, i].copy() for i in range(4))
+        return Series(energies, kinetic, temperatures, pressures, arrays["cells"])
 
-    def frames(self) -> tuple[Frames, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    def frames(self) -> tuple[Frames, IntArray]:
         """The frames so far and the (k,) step of each."""
-        return stack_frames(self._cell, self._snapshots), np.array(self._frame_steps, dtype=np.int64)
+        snapshots = [(positions, cell, evaluation) for _, positions, cell, evaluation in self._frames]
+        steps = np.array([step for step, *_ in self._frames], dtype=np.int64)
+        return stack_frames(self._cell, snapshots), steps
 
 
 def degrees_of_freedom(atoms: int) -> int:

@@ -1,17 +1,23 @@
-"""One point of molecular dynamics from its start to its response, whichever engine integrates it."""
+"""One point of molecular dynamics from its start to its response, whichever engine integrates it.
+
+A run is made of legs that end at checkpoints and where a schedule turns. Each leg is a function of the state at its
+beginning alone, which a checkpoint holds, so an interrupted run goes on to the very bits of an uninterrupted one.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
-from augment.cell import DefectCell
-from augment.errors import ConditionError
+from augment.cell import DefectCell, FloatArray
+from md.checkpoint import Checkpoints, State
 from md.dynamics.point import MdPoint
 from md.dynamics.recorder import Recorder, thermal_velocities
 from md.dynamics.response import MdStatus, Response
-from md.guards import Divergence, Evaluator
+from md.guards import Divergence, Evaluation
 from md.potentials import Potential
 from md.quiet import one_torch_thread
 
@@ -19,47 +25,77 @@ EQUIPARTITION = 2.0
 """A thermostatted run starts from a relaxed cell at twice its temperature: half of it becomes potential energy within
 a vibration, where a start at the temperature itself would spend most of a short run warming up again."""
 
+Observe = Callable[[FloatArray, FloatArray, FloatArray, Evaluation], None]
+"""Called at every full step with positions (n, 3), cell (3, 3), velocities (n, 3) in ASE units, and labels."""
 
-def run_point(point: MdPoint, cell: DefectCell, potential: Potential) -> Response:
+
+class Integrator(Protocol):
+    """An engine set up for one point."""
+
+    def start(self, velocities: FloatArray, rng: np.random.Generator) -> State:
+        """The state at step 0: velocities (n, 3) in ASE units, and the random numbers of a thermostat."""
+
+    def advance(self, state: State, until: int, observe: Observe) -> State:
+        """Integrate from a state to a later step, whose state it returns; step 0 is observed too."""
+
+
+def run_point(
+    point: MdPoint, cell: DefectCell, potential: Potential, checkpoints: Checkpoints | None = None
+) -> Response:
     """Run molecular dynamics of `cell` as `point` says; the same arguments give the same trajectory.
 
-    A run that a guard stops comes back as `diverged` with the good steps before it.
+    A run that a guard stops comes back as `diverged` with the good steps before it. With `checkpoints` the run goes
+    on from the newest of them and adds its own; it leaves them there.
 
     Raises:
-        ConditionError: the point is meant for another cell.
+        ConditionError: the point is meant for another cell, or not possible in it.
         PotentialError: an element is not covered, the engine is missing, or the potential fails.
+        ResumeError: a checkpoint cannot be trusted.
     """
     from ase.data import atomic_masses, chemical_symbols
 
-    if (point.name, point.key) != (cell.name, cell.key):
-        raise ConditionError(f"the point is for {point.name} ({point.key}), the cell is {cell.name} ({cell.key})")
+    point.check(cell)
     potential.require({chemical_symbols[int(z)] for z in cell.numbers})
     began = time.perf_counter()
     recorder = Recorder(point, cell, atomic_masses[cell.numbers])
     with one_torch_thread(wanted=potential.uses_torch):
-        status, reason = _integrate(point, cell, potential, recorder)
+        status, reason = _integrate(point, cell, potential, recorder, checkpoints)
     frames, frame_steps = recorder.frames()
     seconds = time.perf_counter() - began
     return Response(point, potential, status, reason, recorder.series(), frames, frame_steps, seconds)
 
 
-def _integrate(point: MdPoint, cell: DefectCell, potential: Potential, recorder: Recorder) -> tuple[MdStatus, str]:
-    from ase.data import atomic_masses
-
-    velocity_rng, thermostat_rng = np.random.default_rng(point.seed).spawn(2)
-    masses = atomic_masses[cell.numbers]
-    start = point.environment.temperature * (1 if point.environment.ensemble == "nve" else EQUIPARTITION)
-    velocities = thermal_velocities(masses, start, velocity_rng)
-    evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume)
+def _integrate(
+    point: MdPoint, cell: DefectCell, potential: Potential, recorder: Recorder, checkpoints: Checkpoints | None
+) -> tuple[MdStatus, str]:
+    state, recorded = checkpoints.read() if checkpoints else (None, [])
+    recorder.restore(recorded)
     try:
-        if point.engine == "ase":
-            from md.dynamics.ase import run_ase
-
-            run_ase(point, cell, velocities, evaluate, recorder, thermostat_rng)
-        else:
-            from md.dynamics.lammps import run_lammps
-
-            run_lammps(point, cell, velocities, evaluate, recorder)
+        integrator = _integrator(point, cell, potential)
+        state = state or _start(point, cell, integrator)
+        for end in point.legs(state.step):
+            state = integrator.advance(state, end, recorder.observe)
+            if checkpoints and end % point.checkpoint == 0 and end < point.steps:
+                checkpoints.write(state, recorder.take_new())
     except Divergence as signal:
         return "diverged", f"{signal} (step {recorder.steps} of {point.steps})"
     return "finished", ""
+
+
+def _integrator(point: MdPoint, cell: DefectCell, potential: Potential) -> Integrator:
+    if point.engine == "ase":
+        from md.dynamics.ase import AseIntegrator
+
+        return AseIntegrator(point, cell, potential)
+    from md.dynamics.lammps import LammpsIntegrator
+
+    return LammpsIntegrator(point, cell, potential)
+
+
+def _start(point: MdPoint, cell: DefectCell, integrator: Integrator) -> State:
+    from ase.data import atomic_masses
+
+    velocity_rng, thermostat_rng = np.random.default_rng(point.seed).spawn(2)
+    factor = 1 if point.environment.ensemble == "nve" else EQUIPARTITION
+    kelvin = factor * float(point.environment.temperatures.array[0, 0])
+    return integrator.start(thermal_velocities(atomic_masses[cell.numbers], kelvin, velocity_rng), thermostat_rng)

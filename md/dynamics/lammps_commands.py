@@ -1,0 +1,91 @@
+"""A point of molecular dynamics in the commands of LAMMPS: the box, the time step, thermostat, barostat, strain.
+
+LAMMPS wants the cell lower triangular, so it works in a rotated frame: cell = L Q with L lower triangular and Q
+orthogonal. Everything here is in that frame and in metal units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from augment.cell import FloatArray, IntArray
+from md.dynamics.point import MdPoint
+from md.dynamics.targets import BAROSTAT_TIME, THERMOSTAT_TIME, Targets
+
+FS_PER_PS = 1000.0
+BAR_PER_GPA = 10_000.0
+
+PRELUDE = ("units metal", "atom_style atomic", "atom_modify map array sort 0 0.0", "boundary p p p", "box tilt large")
+"""Before the box; atoms stay in their order, so that sums come out the same."""
+
+NEIGHBOURS = ("neigh_modify delay 0 every 1 check yes", "thermo_modify lost error norm no")
+
+_NAMES = "xyz"
+_COMPONENTS = (("x", 0, 0), ("y", 1, 1), ("z", 2, 2), ("yz", 1, 2), ("xz", 0, 2), ("xy", 0, 1))
+
+
+def triangular_frame(cell: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Split a cell as L Q: L (3, 3) lower triangular with a positive diagonal, Q (3, 3) orthogonal."""
+    q, r = np.linalg.qr(cell.T)
+    signs = np.where(np.diag(r) < 0, -1.0, 1.0)
+    return r.T * signs, signs[:, None] * q.T
+
+
+def box_values(triangle: FloatArray) -> tuple[float, ...]:
+    """Numbers of a `region prism`: xlo xhi ylo yhi zlo zhi xy xz yz, for a lower triangular cell (3, 3)."""
+    (lx, _, _), (xy, ly, _), (xz, yz, lz) = (map(float, row) for row in triangle)
+    return 0.0, lx, 0.0, ly, 0.0, lz, xy, xz, yz
+
+
+def mass_commands(numbers: IntArray) -> list[str]:
+    """Masses of the atom types, which are the distinct atomic numbers in rising order."""
+    from ase.data import atomic_masses
+
+    return [f"mass {i} {float(atomic_masses[z])!r}" for i, z in enumerate(np.unique(numbers), start=1)]
+
+
+def leg_commands(point: MdPoint, cell: FloatArray, first: int, last: int) -> list[str]:
+    """Time step and fixes of a leg from one step to another, on which every target is linear.
+
+    Args:
+        point: what is run.
+        cell: (3, 3) cell at the start of the run, Å.
+        first: step that the leg begins at.
+        last: step that it ends at; runs of it say `start FIRST stop LAST`.
+    """
+    environment, targets = point.environment, Targets(point)
+    commands = [f"timestep {point.timestep / FS_PER_PS!r}"]
+    kelvin = f"{targets.temperature_after(first)!r} {targets.temperature(last)!r}"
+    thermostat = f"temp {kelvin} {THERMOSTAT_TIME / FS_PER_PS}"
+    if environment.ensemble == "nve":
+        commands.append("fix integrator all nve")
+    elif not environment.has_barostat:
+        commands.append(f"fix integrator all nvt {thermostat}")
+    else:
+        commands.append(f"fix integrator all npt {thermostat} {_barostat(point, cell, targets, first, last)}")
+    if environment.strain is not None:
+        axis = environment.strain.index
+        speed = environment.strain.rate * float(np.linalg.norm(cell[axis]))
+        # Named by the leg: LAMMPS would hand a fix of the same name the box that the leg before began with.
+        commands.append(f"fix strain{first} all deform 1 {_NAMES[axis]} vel {speed!r} remap x units box")
+    return commands
+
+
+def _barostat(point: MdPoint, cell: FloatArray, targets: Targets, first: int, last: int) -> str:
+    environment = point.environment
+    _, rotation = triangular_frame(cell)
+    if environment.ensemble == "npt-aniso":  # its components are along the axes, which are x, y, z in this frame
+        rotation = np.eye(3)
+    begin, end = (
+        rotation @ (BAR_PER_GPA * pressure) @ rotation.T
+        for pressure in (targets.pressure_after(first), targets.pressure(last))
+    )
+    time = BAROSTAT_TIME / FS_PER_PS
+    style = {"npt": "iso", "npt-aniso": "aniso", "npt-full": "tri"}[environment.ensemble]
+    if targets.isotropic and environment.strain is None:
+        return f"{style} {float(begin[0, 0])!r} {float(end[0, 0])!r} {time} flip no"
+    names = _COMPONENTS if style == "tri" else _COMPONENTS[:3]
+    strained = None if environment.strain is None else environment.strain.index
+    held = [f"{name} {float(begin[i, j])!r} {float(end[i, j])!r} {time}" for name, i, j in names if i != strained]
+    # The reference of the stress is the present cell, so that the target is the true (Cauchy) stress as in ASE.
+    return f"{' '.join(held)} couple none nreset 1 flip no"

@@ -1,0 +1,72 @@
+"""Targets of thermostat and barostat at every step, and what a quench does to the velocities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from augment.cell import FloatArray
+from md.dynamics.point import MdPoint
+from md.dynamics.recorder import degrees_of_freedom
+from md.profile import TENSOR
+
+THERMOSTAT_TIME = 100.0
+"""fs; relaxation time of the thermostat: about one period of an acoustic phonon at the zone edge."""
+
+BAROSTAT_TIME = 1000.0
+"""fs; of the barostat. A stiff solid breathes some ten times faster than this mass parameter suggests."""
+
+
+class Targets:
+    """Temperature (K) and pressure (GPa) that a point asks for at each step; both engines follow the same."""
+
+    def __init__(self, point: MdPoint) -> None:
+        self._temperature = point.environment.temperatures.in_steps(point.timestep)
+        self._pressure = point.environment.pressures.in_steps(point.timestep)
+
+    @property
+    def constant(self) -> bool:
+        """Whether neither ever changes."""
+        return self._temperature.is_constant and self._pressure.is_constant
+
+    def temperature(self, step: int) -> float:
+        """Temperature at the end of a step, K; at a jump the one before it."""
+        return float(self._temperature.before(step)[0])
+
+    def temperature_after(self, step: int) -> float:
+        """Temperature with which the next step begins, K."""
+        return float(self._temperature.after(step)[0])
+
+    def pressure(self, step: int) -> FloatArray:
+        """(3, 3) pressure at the end of a step, GPa; at a jump the one before it."""
+        return _tensor(self._pressure.before(step))
+
+    def pressure_after(self, step: int) -> FloatArray:
+        """(3, 3) pressure with which the next step begins, GPa."""
+        return _tensor(self._pressure.after(step))
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether the pressure is one number at all times."""
+        return bool(self._pressure.array.shape[1] == 1)
+
+    def quench_factor(self, step: int, velocities: FloatArray, masses: FloatArray) -> float:
+        """What velocities (n, 3) in ASE units are multiplied with before the step after `step`: 1 without a quench."""
+        if float(step) not in self._temperature.quenches:
+            return 1.0
+        now = temperature_of(velocities, masses)
+        return float(np.sqrt(self.temperature_after(step) / now)) if now > 0 else 1.0
+
+
+def temperature_of(velocities: FloatArray, masses: FloatArray) -> float:
+    """Temperature of velocities (n, 3) in ASE units over 3n - 3 degrees of freedom, K; masses (n,) in amu."""
+    from ase import units
+
+    twice_kinetic = float((masses[:, None] * velocities**2).sum())
+    return twice_kinetic / (degrees_of_freedom(len(masses)) * float(units.kB))
+
+
+def _tensor(components: FloatArray) -> FloatArray:
+    if len(components) != TENSOR:
+        return np.asarray(components[0] * np.eye(3), dtype=float)
+    xx, yy, zz, yz, xz, xy = components
+    return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
