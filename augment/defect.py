@@ -169,19 +169,23 @@ class Defect:
         return "antisite" if _symbol(edit.number) in self.host.elements else "substitution"
 
     @cached_property
-    def stabilizer(self) -> FiniteGroup:
-        """The operations of the supercell's space group that leave the edit set where it is."""
+    def _fixing(self) -> IntArray:
+        """Indices of the operations that leave the edit set where it is."""
         labels = np.zeros(len(self.supercell.sites.numbers), dtype=np.int64)
         for edit in self.edits:
             labels[edit.site] = edit.number + 1
         sites = np.array([e.site for e in self.edits], dtype=np.int64)
-        fixing = (labels[self.supercell.images(sites)] == labels[sites]).all(axis=1)
-        return self.supercell.operations(np.flatnonzero(fixing))
+        return np.flatnonzero((labels[self.supercell.images(sites)] == labels[sites]).all(axis=1))
+
+    @cached_property
+    def stabilizer(self) -> FiniteGroup:
+        """The operations of the supercell's space group that leave the edit set where it is."""
+        return self.supercell.operations(self._fixing)
 
     @property
     def degeneracy(self) -> int:
         """Number of distinct copies in the supercell, |G| / |Stab|."""
-        return self.supercell.group_order // self.stabilizer.order
+        return self.supercell.group_order // len(self._fixing)
 
     @property
     def multiplicity(self) -> int:

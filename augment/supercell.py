@@ -73,7 +73,7 @@ class Supercell:
             return cls(host, layered_matrix(form, host.primitive, np.array(host.normal)))
         return cls(host, reduced_matrix(form, host.primitive))
 
-    @property
+    @cached_property
     def index(self) -> int:
         """Number of primitive cells in the supercell."""
         return round(float(np.linalg.det(self.matrix)))
@@ -173,26 +173,24 @@ class Supercell:
 
     def images(self, sites: IntArray) -> IntArray:
         """Images (|G|, k) of some sites (k,) under every operation, in the order of `group`."""
-        image, landing = self._landings(np.arange(len(self.point_operations)), sites)
+        image, landing = (column[:, sites] for column in self._landings)
         target = image[:, None] * self.index + self._sums.T[:, landing].transpose(1, 0, 2)
         return target.reshape(self.group_order, -1)
 
     def operations(self, elements: IntArray) -> FiniteGroup:
         """Some elements of the group, given by their indices in its order, acting on all sites."""
         kept, translation = np.divmod(elements, self.index)
-        every = np.arange(len(self.host.points) * self.index)
-        rotations, which = np.unique(kept, return_inverse=True)
-        image, landing = self._landings(rotations, every)
-        permutations = image[which] * self.index + self._sums[landing[which], translation[:, None]]
+        image, landing = (column[kept] for column in self._landings)
+        permutations = image * self.index + self._sums[landing, translation[:, None]]
         return FiniteGroup(self.host.group.rotations[self.point_operations[kept]], permutations)
 
-    def _landings(self, kept: IntArray, sites: IntArray) -> tuple[IntArray, IntArray]:
-        """Where some kept operations take sites before any lattice translation: primitive-cell site and cell (g, k)."""
-        image, offset = self.host.site_maps
-        chosen = self.point_operations[kept]
-        basis, cell = np.divmod(sites, self.index)
-        turned = self.cells @ self.host.group.rotations[chosen].transpose(0, 2, 1)
-        return image[chosen][:, basis], self.cell_index(turned[:, cell] + offset[chosen][:, basis])
+    @cached_property
+    def _landings(self) -> tuple[IntArray, IntArray]:
+        """Where the kept operations take the sites before any lattice translation: primitive-cell site, cell (g, n)."""
+        image, offset = (column[self.point_operations] for column in self.host.site_maps)
+        basis, cell = np.divmod(np.arange(len(self.host.points) * self.index), self.index)
+        turned = self.cells @ self.host.group.rotations[self.point_operations].transpose(0, 2, 1)
+        return image[:, basis], self.cell_index(turned[:, cell] + offset[:, basis])
 
     @cached_property
     def _sums(self) -> IntArray:
