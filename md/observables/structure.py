@@ -30,23 +30,30 @@ def mean_strain(start: FloatArray, cells: FloatArray) -> FloatArray:
     return np.asarray(strains(start, cells).mean(axis=0), dtype=float)
 
 
-def mean_square_displacement(frames: Frames, first: int = 0) -> FloatArray:
-    """Mean square displacement (k - first,) of all atoms from frame `first` on, Å²; its first value is 0.
+def displacements(frames: Frames, first: int = 0) -> FloatArray:
+    """Displacements (k - first, n, 3) of the atoms since frame `first`, Å; those of its first frame are 0.
 
     The drift of the centre of mass is removed. Displacements are taken between fractional positions, in the mean
-    cell, so that a breathing cell does not count as motion. In a crystal without diffusion it levels off at twice
-    the mean square vibration.
+    cell, so that a breathing cell does not count as motion; they are not wrapped, so that a jump stays one.
     """
     from ase.data import atomic_masses
 
     cells = frames.cells[first:]
     if len(cells) == 0:
-        return np.zeros(0)
+        return np.zeros((0, len(frames.start), 3))
     fractional = frames.positions[first:] @ np.linalg.inv(cells)
     moved = (fractional - fractional[0]) @ cells.mean(axis=0)
     masses = atomic_masses[frames.start.numbers]
     moved -= np.einsum("n,kna->ka", masses / masses.sum(), moved)[:, None, :]
-    return np.asarray((moved**2).sum(axis=2).mean(axis=1), dtype=float)
+    return np.asarray(moved, dtype=float)
+
+
+def mean_square_displacement(frames: Frames, first: int = 0) -> FloatArray:
+    """Mean square displacement (k - first,) of all atoms from frame `first` on, Å²; its first value is 0.
+
+    In a crystal without diffusion it levels off at twice the mean square vibration.
+    """
+    return np.asarray((displacements(frames, first) ** 2).sum(axis=2).mean(axis=1), dtype=float)
 
 
 def shortest_translation(cell: FloatArray) -> float:
