@@ -1,0 +1,67 @@
+"""The command that distils a small, fast potential for one host from a large teacher."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from defectgen.cli.options import Cif, Output, Trust, Workers, say
+
+
+def distill(
+    host: Cif,
+    output: Output = None,
+    dopant: Annotated[
+        list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
+    ] = None,
+    elements: Annotated[str | None, typer.Option("--elements", help="the same, by commas: Al,Ni")] = None,
+    teacher: Annotated[str, typer.Option("--teacher", help="potential that labels")] = "chgnet",
+    teacher_python: Annotated[
+        Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
+    ] = None,
+    trust_model: Trust = False,
+    max_temperature: Annotated[float, typer.Option("--max-temperature", help="K")] = 1500.0,
+    max_pressure: Annotated[float, typer.Option("--max-pressure", help="GPa")] = 20.0,
+    channels: Annotated[int, typer.Option("--channels", help="features of an atom in the student")] = 16,
+    minutes: Annotated[float, typer.Option("--minutes", help="wall time to aim at on two cores")] = 20.0,
+    max_atoms: Annotated[int, typer.Option("--max-atoms", help="atoms of the largest labelled cell")] = 72,
+    effort: Annotated[float | None, typer.Option("--effort", help="share of the full set of cells, 1 for all")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="steps of training, whatever time they take")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="of everything random")] = 0,
+    name: Annotated[str | None, typer.Option("--name", help="of the student; mace-mgo for MgO by default")] = None,
+    register: Annotated[
+        bool, typer.Option("--register/--no-register", help="add it to your students, which `auto` prefers")
+    ] = True,
+    workers: Workers = None,
+) -> None:
+    """Distil a small, fast MACE student for a host and its defects; run it again to go on where it stopped."""
+    from augment import read_host
+    from defectgen.progress import progress
+    from md.distill.finish import finish, student_name
+    from md.distill.run import distil
+    from md.distill.settings import DistilSettings
+    from md.distill.teachers import resolve_teacher
+    from md.students import register_folder
+
+    began = time.monotonic()
+    foreign = list(dict.fromkeys([*(dopant or []), *((elements or "").split(",") if elements else [])]))
+    crystal = read_host(host)
+    settings = DistilSettings(
+        tuple(e.strip() for e in foreign if e.strip() not in crystal.elements), max_temperature, max_pressure,
+        channels, minutes, seed, effort, steps, max_atoms,
+    )  # fmt: skip
+    symbols = {*crystal.elements, *settings.dopants}
+    who = resolve_teacher(teacher, symbols, python=teacher_python, trust=trust_model)
+    folder, count = output or Path("out") / f"distill_{host.stem}", workers or 2
+    made = distil(crystal, who, folder, settings, workers=count, stage=progress)
+    called = name or student_name(crystal.formula, settings.dopants)
+    student = finish(
+        made, who, folder, settings, called,
+        workers=count, stage=progress, minutes=lambda: (time.monotonic() - began) / 60,
+    )  # fmt: skip
+    say(f"student: {student}")
+    if register:
+        say(f"registered as {called}: {register_folder(student, called)}")

@@ -1,0 +1,1 @@
+"""Distillation of a small student from a large teacher."""

@@ -1,0 +1,111 @@
+"""The host as its teacher sees it: relaxed, squeezed, and in supercells of three sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from augment.cell import DefectCell
+from augment.defect import Defect
+from augment.errors import DefectgenError, SettingsError
+from augment.host import Host, host_from_structure
+from augment.search import widest_supercell
+from augment.supercell import Supercell
+from md.potentials import Potential
+from md.relax import RelaxSettings, relax_with
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+__all__ = ["Crystal", "crystal_of", "supercells"]
+
+_SIZES = {"small": (6, 16), "medium": (20, 40)}
+"""Atoms; the large cells end at what the settings allow."""
+
+_SLACK = 0.04
+"""Of the volume: beyond what the pressure does, and for the fluctuations of a small cell."""
+
+_EXPANSION = 5e-5
+"""1/K; volume expansion of a soft oxide or metal."""
+
+_LINDEMANN = 0.0017
+"""Amplitude of thermal motion over the nearest distance and sqrt(K): a tenth of it near 3500 K (Lindemann, 1910)."""
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """The relaxed host and the range it is used in.
+
+    Attributes:
+        host: with the teacher's lattice constants and positions.
+        volumes: least and most volume over the relaxed one.
+        nearest: shortest distance between atoms, Å.
+    """
+
+    host: Host
+    volumes: tuple[float, float]
+    nearest: float
+
+    def amplitude(self, temperature: float) -> float:
+        """Standard deviation of thermal displacements along an axis, Å, at a temperature in K; classical."""
+        return _LINDEMANN * self.nearest * float(np.sqrt(temperature))
+
+
+def crystal_of(host: Host, teacher: Potential, max_temperature: float, max_pressure: float) -> Crystal:
+    """Relax the host with the teacher at zero and at the highest pressure, its symmetry kept.
+
+    Raises:
+        PotentialError: the teacher fails, or has no such crystal.
+    """
+    from augment.distort import shortest_distance
+
+    free = _relaxed(host, teacher, 0.0)
+    relaxed = host_from_structure(_structure(free), where=f"{host.formula} relaxed by {teacher.name}")
+    if relaxed.space_group_number != host.space_group_number:
+        raise SettingsError(
+            f"{host.formula} changes its space group from {host.space_group_number} to {relaxed.space_group_number} "
+            f"with {teacher.name}; choose another teacher"
+        )
+    pressed = _relaxed(relaxed, teacher, max_pressure).volume / free.volume if max_pressure else 1.0
+    hot = 1 + _EXPANSION * max_temperature
+    bulk = Supercell(relaxed, np.eye(3, dtype=np.int64)).bulk_cell()
+    return Crystal(relaxed, (pressed - _SLACK, hot + _SLACK), shortest_distance(bulk))
+
+
+def supercells(host: Host, max_atoms: int) -> dict[str, Supercell]:
+    """Supercells by size: `small`, `medium` and `large`, those of a large primitive cell falling together.
+
+    Raises:
+        SettingsError: not even the primitive cell is allowed.
+    """
+    if host.n_lattice > max_atoms:
+        raise SettingsError(
+            f"{host.formula} has {host.n_lattice} atoms in its primitive cell, more than {max_atoms}: "
+            "a teacher would be too slow; allow more with --max-atoms, and give more minutes"
+        )
+    found = {name: _widest(host, low, min(high, max_atoms)) for name, (low, high) in _SIZES.items()}
+    found["large"] = _widest(host, min(_SIZES["medium"][1], max_atoms), max_atoms)
+    largest = max((s for s in found.values() if s), key=lambda s: s.n_atoms, default=None)
+    primitive = Supercell(host, np.eye(3, dtype=np.int64))
+    default = {"small": primitive, "medium": largest or primitive, "large": largest or primitive}
+    return {name: supercell or default[name] for name, supercell in found.items()}
+
+
+def _widest(host: Host, low: int, high: int) -> Supercell | None:
+    try:
+        return widest_supercell(host, min_atoms=low, max_atoms=high)
+    except DefectgenError:
+        return None
+
+
+def _relaxed(host: Host, teacher: Potential, pressure: float) -> DefectCell:
+    """The primitive cell relaxed under its own symmetry."""
+    defect = Defect(Supercell(host, np.eye(3, dtype=np.int64)), ())
+    how = RelaxSettings(fmax=0.005, relax_cell=True, pressure=pressure)
+    return relax_with(defect.cell(), teacher, how, defect.symmetry()).cell
+
+
+def _structure(cell: DefectCell) -> Structure:
+    return cell.to_pymatgen()

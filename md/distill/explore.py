@@ -1,0 +1,120 @@
+"""Cells that students find: the ends and ways of their relaxations, and moments of their dynamics where two disagree.
+
+Query by committee (Seung, Opper and Sompolinsky, 1992): two students that learnt the same cells from different random
+weights differ where the cells said too little; those are the cells that the teacher is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from augment.cell import BULK, DefectCell, FloatArray
+from augment.distort import shortest_distance, strained
+from augment.errors import DefectgenError
+from md.distill.crystal import Crystal
+from md.distill.curriculum import marked
+from md.distill.trainer import ENERGY_WEIGHT
+from md.guards import Divergence, Evaluator
+
+__all__ = ["disagreement", "hot_frames", "query", "relaxed_path"]
+
+FMAX = 0.03
+"""eV/Å; where a relaxation for learning ends."""
+
+_PATH = 3
+"""Cells kept of a relaxation, the last included."""
+
+_STEP, _STRIDE = 2.0, 25
+"""fs, and steps between frames: half a period of a fast mode apart."""
+
+_FRICTION = 0.01
+"""1/fs."""
+
+_CLOSEST = 0.55
+"""Of the nearest distance: atoms nearer than this are a failure of the student, not a crystal."""
+
+_WILDEST = 30.0
+"""eV/Å; a student that says more than this has left the crystal."""
+
+
+def relaxed_path(cell: DefectCell, calculator: Any, steps: int = 40) -> list[DefectCell]:
+    """A few geometries on the way to the student's minimum at fixed cell, the last one included."""
+    from ase.optimize import FIRE
+
+    atoms = cell.to_ase()
+    atoms.calc = calculator
+    path: list[FloatArray] = []
+    optimizer = FIRE(atoms, logfile=None, maxstep=0.1)
+    try:
+        path.extend(atoms.get_positions() for _ in optimizer.irun(fmax=FMAX, steps=steps))
+    except (ArithmeticError, Divergence, DefectgenError):
+        path = path[:1]
+    chosen = np.unique(np.rint(np.geomspace(1, len(path), _PATH)).astype(int)) - 1
+    made = [cell.with_geometry(path[i], geometry="relaxation") for i in chosen]
+    return [moved for moved in made if _is_crystal(moved, cell)]
+
+
+def hot_frames(
+    cell: DefectCell, calculator: Any, temperature: float, frames: int, rng: np.random.Generator
+) -> Iterator[DefectCell]:
+    """Moments of a Langevin run at fixed cell and temperature (K); it ends early where the student fails."""
+    from ase import units
+    from ase.md.langevin import Langevin
+    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+
+    atoms = cell.to_ase()
+    atoms.calc = calculator
+    MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=rng)
+    friction = _FRICTION / units.fs
+    run = Langevin(atoms, _STEP * units.fs, temperature_K=temperature, friction=friction, fixcm=False, rng=rng)
+    for _ in range(frames):
+        run.run(_STRIDE)
+        moved = cell.with_geometry(atoms.get_positions(), geometry="dynamics", temperature=temperature)
+        if np.abs(atoms.get_forces()).max() > _WILDEST or not _is_crystal(moved, cell):
+            return
+        yield moved
+
+
+def disagreement(cell: DefectCell, committee: Sequence[Any]) -> float:
+    """Largest difference of a force between the first two students, eV/Å."""
+    first, second = (Evaluator(cell.numbers, c, cell.volume, np.inf)(cell.positions, cell.cell) for c in committee[:2])
+    return float(np.linalg.norm(first.forces - second.forces, axis=1).max())
+
+
+def query(
+    cells: Sequence[DefectCell],
+    committee: Sequence[Any],
+    crystal: Crystal,
+    temperature: float,
+    per_cell: int,
+    rng: np.random.Generator,
+) -> list[DefectCell]:
+    """Of a hot run of the first student from each cell the moments on which the two disagree most.
+
+    Args:
+        cells: where the runs begin.
+        committee: calculators of two students.
+        crystal: gives the range of volumes.
+        temperature: highest, K; each run draws its own.
+        per_cell: moments kept of each run.
+        rng: of volumes, temperatures and velocities.
+    """
+    found = []
+    for cell in cells:
+        ratio = rng.uniform(crystal.volumes[0] + 0.02, crystal.volumes[1] - 0.02)
+        start = strained(cell, (ratio ** (1 / 3) - 1) * np.eye(3))
+        heat = temperature * rng.uniform(0.3, 1.15)
+        frames = list(hot_frames(start, committee[0], heat, 3 * per_cell, rng))
+        frames.sort(key=lambda frame: -disagreement(frame, committee))
+        weight = float(cell.info.get(ENERGY_WEIGHT, 1.0))
+        kind = "bulk_dynamics" if cell.name == BULK else "defect_dynamics"
+        found += [marked(frame, kind, weight) for frame in frames[:per_cell]]
+    return found
+
+
+def _is_crystal(moved: DefectCell, start: DefectCell) -> bool:
+    near = min(shortest_distance(start), 2.0)
+    return bool(np.isfinite(moved.positions).all()) and shortest_distance(moved) > _CLOSEST * near

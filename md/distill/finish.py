@@ -1,0 +1,175 @@
+"""From a trained network to a student: checked against its teacher, described, written, and registered."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from augment.store import write_atomically
+from md.distill.curriculum import ideal_defects
+from md.distill.readme import readme
+from md.distill.run import Distillation, Stage, calculator_of
+from md.distill.settings import DistilSettings
+from md.distill.validate import (
+    defect_energies,
+    errors,
+    held_out_cells,
+    summary,
+    volume_runs,
+    volumes,
+)
+from md.labels import label
+from md.potentials import Potential
+from md.record import Record, read_records, write_records
+from md.students import save_student
+from md.students.accuracy import milliseconds
+from md.students.folders import PREFIX
+
+__all__ = ["finish", "student_name"]
+
+_PRESSURE_STEPS = 600
+"""Of 2 fs at each temperature and pressure."""
+
+_FRAMES = 10
+"""Labelled at each temperature and pressure."""
+
+
+def student_name(formula: str, dopants: Sequence[str]) -> str:
+    """`mace-mgo`, `mace-mgo-al-ni`."""
+    return PREFIX + "-".join([formula, *sorted(dopants)]).lower()
+
+
+def finish(
+    made: Distillation,
+    teacher: Potential,
+    folder: Path,
+    settings: DistilSettings,
+    name: str,
+    *,
+    workers: int,
+    stage: Stage,
+    minutes: Callable[[], float],
+) -> Path:
+    """Validate the student and write it to `folder`/student; what the teacher labels for it is kept like the rest.
+
+    Args:
+        made: the finished training.
+        teacher: who taught.
+        folder: of the run.
+        settings: of the run.
+        name: of the student, `mace-...`.
+        workers: processes that label.
+        stage: opens the progress of each stage.
+        minutes: wall time so far, asked at the end.
+
+    Raises:
+        PotentialError: the teacher fails, or what was written does not give the student back.
+    """
+    calculator = calculator_of(made.student)
+    tests = _test_records(made, calculator, teacher, folder, settings, workers, stage)
+    large = made.cells["large"]
+    pristine = large.bulk_cell()
+    defects = [d.cell() for d in ideal_defects(made.crystal, large, settings.dopants)]
+    with stage(f"relaxations by {teacher.name}", "cells") as report:
+        energies = defect_energies(
+            defects, pristine, calculator, teacher, folder / "relaxed", workers=workers, progress=report
+        )
+    climates = [(300.0, 0.0), (settings.max_temperature, 0.0), (settings.max_temperature, settings.max_pressure)]
+    medium = made.cells["medium"].bulk_cell()
+    with stage("volumes by the student", "runs") as report:
+        report(0, len(climates), "")
+        runs = volume_runs(medium, calculator, climates, steps=_PRESSURE_STEPS, seed=settings.seed)
+    chosen = [frames[:: max(1, len(frames) // _FRAMES)][:_FRAMES] for frames, _ in runs]
+    flat = [frame for frames in chosen for frame in frames]
+    with stage(f"pressures by {teacher.name}", "batches") as report:
+        labelled = iter(label(flat, teacher, folder / "labels", workers=workers, progress=report))
+    records = [[next(labelled) for _ in frames] for frames in chosen]
+    points = volumes(climates, runs, records, calculator, medium)
+    card = {
+        "name": name,
+        "elements": _symbols(made),
+        "teacher": {"name": teacher.name, "source": teacher.source, "sha256": teacher.sha256},
+        "data": {"train": _contents(made.records), "test": _contents(tests)},
+        "training": {**asdict(settings), **made.plan.to_dict()},
+        "domain": _domain(made, settings),
+        "errors": {"train": {"all": asdict(errors(calculator, made.records))}, "test": _by_kind(calculator, tests)},
+        **summary(energies, points),
+        "milliseconds": {"atoms": len(pristine), "per_evaluation": milliseconds(calculator, pristine.to_ase())},
+        "minutes": round(minutes(), 1),
+    }
+    target = folder / "student"
+    save_student(made.student, target, card)
+    write_atomically(target / "README.md", readme(json.loads((target / "card.json").read_text())).encode())
+    return target
+
+
+def _test_records(
+    made: Distillation,
+    calculator: Any,
+    teacher: Potential,
+    folder: Path,
+    settings: DistilSettings,
+    workers: int,
+    stage: Stage,
+) -> list[Record]:
+    """Cells that no training saw: the student's runs in the large cell, and the teacher's own in the small."""
+    done = folder / "test_labels.npz"
+    if done.exists():
+        return read_records(done)
+    large = made.cells["large"]
+    theirs = [made.cells["small"].bulk_cell()]
+    ours = [large.bulk_cell(), *(d.cell() for d in ideal_defects(made.crystal, large, settings.dopants))]
+    heat = settings.max_temperature
+    with stage("held-out cells", "cells") as report:
+        report(0, len(ours) + len(theirs), "")
+        cells = held_out_cells(ours, calculator, made.crystal, heat, settings.seed)
+        cells += held_out_cells(theirs, teacher.calculator(), made.crystal, heat, settings.seed)
+    with stage(f"labels by {teacher.name} ({len(cells)} held-out cells)", "batches") as report:
+        records = label(cells, teacher, folder / "labels", workers=workers, progress=report)
+    write_records(done, records)
+    return records
+
+
+def _symbols(made: Distillation) -> list[str]:
+    from ase.data import chemical_symbols
+
+    return [chemical_symbols[int(z)] for z in made.student.atomic_numbers]
+
+
+def _domain(made: Distillation, settings: DistilSettings) -> dict[str, Any]:
+    from md.potentials.domain import fit_domain
+
+    host = made.crystal.host
+    names = [d.name for d in ideal_defects(made.crystal, made.cells["large"], settings.dopants)]
+    return {
+        "host": f"{host.formula}, space group {host.space_group_number}",
+        "elements": _symbols(made),
+        "charge": 0,
+        "defects": names,
+        "temperature_K": [0.0, settings.max_temperature],
+        "pressure_GPa": [0.0, settings.max_pressure],
+        "volume_ratio": list(made.crystal.volumes),
+        "fit": fit_domain([record.cell for record in made.records]),
+    }
+
+
+def _contents(records: Sequence[Record]) -> dict[str, Any]:
+    kinds = Counter(record.config_type for record in records)
+    sizes = Counter(len(record.cell) for record in records)
+    return {
+        "cells": len(records),
+        "atoms": sum(len(record.cell) for record in records),
+        "config_types": dict(sorted(kinds.items())),
+        "sizes": {str(size): count for size, count in sorted(sizes.items())},
+    }
+
+
+def _by_kind(calculator: Any, records: Sequence[Record]) -> dict[str, Any]:
+    groups: dict[str, list[Record]] = {"all": list(records)}
+    for record in records:
+        groups.setdefault(record.config_type, []).append(record)
+    return {kind: asdict(errors(calculator, group)) for kind, group in groups.items()}

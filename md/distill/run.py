@@ -1,0 +1,260 @@
+"""A student from nothing but a host and a teacher, in a folder that may be left and taken up at any moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augment.cell import DefectCell
+from augment.errors import ResumeError, SettingsError
+from augment.host import Host
+from augment.store import read_cells, write_atomically, write_cells
+from augment.supercell import Supercell
+from md.distill.crystal import Crystal, crystal_of, supercells
+from md.distill.curriculum import Amounts, first_cells, ideal_defects, marked
+from md.distill.explore import query, relaxed_path
+from md.distill.network import StudentShape
+from md.distill.settings import FEWEST_STEPS, ROUNDS, DistilSettings, Plan
+from md.distill.trainer import TrainSettings, step_seconds, train_student
+from md.labels import label
+from md.potentials import Potential
+from md.record import Record, read_records, write_records
+from md.students.network import quiet_mace
+
+__all__ = ["Distillation", "Stage", "distil"]
+
+Report = Callable[[int, int, str], None]
+Stage = Callable[[str, str], AbstractContextManager[Report]]
+"""Opens the progress of a stage: its title and what is counted."""
+
+TRAINING_SHARE, LABEL_SHARE = 0.6, 0.15
+"""Of the minutes; the rest goes to exploration and validation."""
+
+_DEFECT_FRAMES = 2
+"""Moments kept of each exploring run."""
+
+COMMITTEE = 2
+
+
+def _silent(_title: str, _unit: str) -> AbstractContextManager[Report]:
+    return nullcontext(lambda _done, _total, _text: None)
+
+
+@dataclass(frozen=True, eq=False)
+class Distillation:
+    """What a finished run has; `distil` makes one.
+
+    Attributes:
+        student: the trained network, float64.
+        records: the labelled cells it learnt from.
+        crystal: the relaxed host.
+        cells: supercells by size.
+        plan: how much was done.
+    """
+
+    student: Any
+    records: list[Record]
+    crystal: Crystal
+    cells: dict[str, Supercell]
+    plan: Plan
+
+
+def distil(
+    host: Host,
+    teacher: Potential,
+    folder: Path,
+    settings: DistilSettings | None = None,
+    *,
+    workers: int = 2,
+    stage: Stage = _silent,
+) -> Distillation:
+    """Make cells, label them, train two students, let them ask for more cells, and train one to the end.
+
+    Args:
+        host: the crystal.
+        teacher: who labels.
+        folder: where labels and states are kept; the same call goes on from what is there.
+        settings: what the student must be good at; the defaults without it.
+        workers: processes that label.
+        stage: opens the progress of each stage.
+
+    Raises:
+        PotentialError: the teacher does not cover the elements, or fails.
+        SettingsError: the host is too large, or the minutes are too few to learn anything.
+        ResumeError: the folder belongs to another distillation, or another process works in it.
+    """
+    asked = settings or DistilSettings()
+    teacher.require({*host.elements, *asked.dopants})
+    _claim(folder, asked.identity(host.hash, teacher.provenance), host.formula)
+    return _Run(host, teacher, folder, asked, workers, stage).whole()
+
+
+def _claim(folder: Path, identity: str, formula: str) -> None:
+    """Write what the folder belongs to, or check it."""
+    path = folder / "distillation.json"
+    if path.exists():
+        try:
+            same = json.loads(path.read_bytes())["identity"] == identity
+        except (ValueError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise ResumeError(
+                f"{folder}: holds a distillation with another host, teacher or settings; give the same ones to go on, "
+                "or name another folder with -o"
+            )
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ResumeError(f"{folder}: holds other files; name a new folder with -o")
+    write_atomically(path, json.dumps({"identity": identity, "host": formula}).encode())
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    host: Host
+    teacher: Potential
+    folder: Path
+    settings: DistilSettings
+    workers: int
+    stage: Stage
+    began: float = field(default_factory=time.monotonic)
+
+    def whole(self) -> Distillation:
+        records = self._labelled("cells_0", self._first_cells)
+        plan = self._plan(records)
+        members: list[Any] = [None] * COMMITTEE
+        for turn in range(ROUNDS):
+            title = f"round {turn + 1} of {ROUNDS}"
+            for member in range(COMMITTEE):
+                how = TrainSettings(plan.round_steps, seed=COMMITTEE * self.settings.seed + member)
+                state = self.folder / f"train_{turn}_{member}.pt"
+                members[member] = self._train(f"{title}: student {member + 1}", records, how, state, members[member])
+            records += self._labelled(f"cells_{turn + 1}", partial(self._explored, list(members), turn))
+        how = TrainSettings(plan.last_steps, seed=self.settings.seed)
+        last = self._train("training", records, how, self.folder / "train_last.pt", members[0])
+        return Distillation(last, records, self.crystal, self.cells, plan)
+
+    @cached_property
+    def crystal(self) -> Crystal:
+        """The host relaxed by the teacher."""
+        return crystal_of(self.host, self.teacher, self.settings.max_temperature, self.settings.max_pressure)
+
+    @cached_property
+    def cells(self) -> dict[str, Supercell]:
+        """Supercells of the relaxed host."""
+        return supercells(self.crystal.host, self.settings.max_atoms)
+
+    @property
+    def shape(self) -> StudentShape:
+        """Of the students."""
+        from ase.data import atomic_numbers
+
+        numbers = sorted({int(atomic_numbers[e]) for e in (*self.host.elements, *self.settings.dopants)})
+        return StudentShape(tuple(numbers), self.settings.channels)
+
+    def _plan(self, records: Sequence[Record]) -> Plan:
+        """Steps of training from the minutes and the speed of a step here, decided once."""
+        path = self.folder / "plan.json"
+        if path.exists():
+            return Plan(**json.loads(path.read_bytes()))
+        steps = self.settings.steps
+        if steps is None:
+            steps = int(60 * self.settings.minutes * TRAINING_SHARE / step_seconds(records, self.shape))
+        if steps < FEWEST_STEPS:
+            raise SettingsError(
+                f"{self.settings.minutes:g} minutes are for {steps} steps of training; give more minutes"
+            )
+        plan = Plan(self._effort, steps)
+        write_atomically(path, json.dumps(plan.to_dict()).encode())
+        return plan
+
+    @cached_property
+    def _effort(self) -> float:
+        """Share of the full set of cells, from the teacher's speed; decided once."""
+        path = self.folder / "effort.json"
+        if path.exists():
+            return float(json.loads(path.read_bytes()))
+        effort = self.settings.effort
+        if effort is None:
+            seconds = self._teacher_seconds() / self.workers
+            full = sum(map(len, self._cells_of(Amounts())))
+            effort = min(1.0, 60 * self.settings.minutes * LABEL_SHARE / (2 * full * seconds))
+        write_atomically(path, json.dumps(effort).encode())
+        return effort
+
+    def _teacher_seconds(self) -> float:
+        """Time of the teacher for one atom, s."""
+        from md.guards import Evaluator
+
+        cell = self.cells["medium"].bulk_cell()
+        evaluate = Evaluator(cell.numbers, self.teacher.calculator(), cell.volume, np.inf)
+        evaluate(cell.positions, cell.cell)
+        began = time.perf_counter()
+        evaluate(cell.positions + 1e-3 * np.sin(np.arange(3 * len(cell))).reshape(-1, 3), cell.cell)
+        return (time.perf_counter() - began) / len(cell)
+
+    def _cells_of(self, amounts: Amounts) -> list[DefectCell]:
+        s = self.settings
+        return first_cells(self.crystal, self.cells, s.dopants, s.max_temperature, amounts, s.seed)
+
+    def _first_cells(self) -> list[DefectCell]:
+        return self._cells_of(Amounts().scaled(self._effort))
+
+    def _explored(self, members: Sequence[Any], turn: int) -> list[DefectCell]:
+        """Relaxations of every defect, and moments of hot runs on which the students disagree."""
+        committee = [calculator_of(network) for network in members]
+        rng = np.random.default_rng([self.settings.seed, 2, turn])
+        defects = {size: ideal_defects(self.crystal, self.cells[size], self.settings.dopants) for size in self.cells}
+        found: list[DefectCell] = []
+        with self.stage(f"round {turn + 1}: asking", "runs") as report:
+            large = [d.cell() for d in defects["large"]]
+            hot = [self.cells["medium"].bulk_cell()] * 2 + [d.cell() for d in defects["medium"]] + large
+            for count, cell in enumerate(large):
+                report(count, len(large) + len(hot), cell.name)
+                found += [marked(c, "defect_relaxation") for c in relaxed_path(cell, committee[0])]
+            for count, cell in enumerate(hot):
+                report(len(large) + count, len(large) + len(hot), cell.name)
+                heat = self.settings.max_temperature
+                found += query([cell], committee, self.crystal, heat, _DEFECT_FRAMES, rng)
+        return found
+
+    def _labelled(self, name: str, make: Callable[[], list[DefectCell]]) -> list[Record]:
+        """Records of the cells that `make` gives, made and labelled once."""
+        done, path = self.folder / f"{name}_labels.npz", self.folder / f"{name}.npz"
+        if done.exists():
+            return read_records(done)
+        if not path.exists():
+            write_cells(path, make())
+        cells = read_cells(path)
+        with self.stage(f"labels by {self.teacher.name} ({len(cells)} cells)", "batches") as report:
+            records = label(cells, self.teacher, self.folder / "labels", workers=self.workers, progress=report)
+        write_records(done, records)
+        return records
+
+    def _train(self, title: str, records: Sequence[Record], how: TrainSettings, state: Path, start: Any) -> Any:
+        with self.stage(title, "steps") as report:
+            return train_student(records, self.shape, how, state, start=start, progress=report)
+
+
+def calculator_of(network: Any) -> Any:
+    """ASE calculator of a network in memory: native code where that is right here, else mace-torch."""
+    from md.potentials.native import NotNativeError, native_calculator
+
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        digest.update(name.encode() + value.detach().numpy().tobytes())
+    try:
+        return native_calculator(digest.hexdigest(), lambda: network)
+    except NotNativeError:
+        with quiet_mace():
+            from md.potentials.mace_calculator import QuietMace
+
+            return QuietMace(network)
