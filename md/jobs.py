@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -15,12 +17,16 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.invariant import CellSymmetry
+from md.checkpoint import Checkpoints
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
 from md.environment import Environment
 from md.frames import Arrays
 from md.potentials import Potential
 from md.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
-from md.sweep import Progress, Task, sweep
+from md.sweep import Progress, Shard, Task, scratch_folder, sweep
+
+FS_PER_NS = 1e6
+SECONDS_PER_DAY = 86_400
 
 _VERSION = 3
 """Of the algorithms: raised when the same inputs come to give other results, so that no old item is taken over."""
@@ -34,6 +40,8 @@ def relax_all(
     *,
     symmetries: Sequence[CellSymmetry | None] | None = None,
     workers: int = 2,
+    executor: Executor | None = None,
+    shard: Shard | None = None,
     progress: Progress | None = None,
 ) -> list[Relaxation]:
     """Relax every cell, each into a file of its own in `folder`; what is there already is not done again.
@@ -45,6 +53,8 @@ def relax_all(
         settings: how to relax; the defaults of `RelaxSettings` without it.
         symmetries: for each cell the group that its relaxation keeps, or None.
         workers: number of processes; 1 works in this process.
+        executor: does the work instead, if given; see `sweep`.
+        shard: do and return only this share of the cells.
         progress: called after every cell with (done, total, label).
 
     Raises:
@@ -61,7 +71,7 @@ def relax_all(
         Task(_relaxation_id(cell, group, how, potential), cell.name, _Relaxing(cell, group, how, potential))
         for cell, group in zip(cells, groups, strict=True)
     ]
-    items = sweep(tasks, _relax_item, folder, workers=workers, progress=progress)
+    items = sweep(tasks, _relax_item, folder, workers=workers, executor=executor, shard=shard, progress=progress)
     return [relaxation_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items]
 
 
@@ -100,24 +110,67 @@ def md_all(
     folder: Path,
     *,
     workers: int = 2,
+    executor: Executor | None = None,
+    shard: Shard | None = None,
     progress: Progress | None = None,
 ) -> list[Response]:
     """Run every point, each into a file of its own in `folder`; what is there already is not done again.
 
-    A point that diverges is a response like any other, marked so.
+    A point that was interrupted goes on from its newest checkpoint, to the bits of an uninterrupted one. A point that
+    diverges is a response like any other, marked so.
+
+    Args:
+        points: what to run, and in which cell.
+        potential: what makes the labels.
+        folder: where the files go.
+        workers: number of processes; 1 works in this process.
+        executor: does the work instead, if given; see `sweep`.
+        shard: do and return only this share of the points.
+        progress: called after every point with (done, total, label); the label says how fast the dynamics goes.
 
     Raises:
-        ResumeError: another process works in the folder.
+        ConditionError: a point is not possible in its cell.
+        ResumeError: another process works in the folder, or a checkpoint cannot be trusted.
         PotentialError: an element is not covered, the potential fails, or an engine is missing.
     """
     _require(potential, [cell for _, cell in points])
-    tasks = [Task(_point_id(point, cell, potential), point.label, (point, cell, potential)) for point, cell in points]
-    items = sweep(tasks, _md_item, folder, workers=workers, progress=progress)
+    tasks = []
+    for point, cell in points:
+        point.check(cell)
+        identity = _point_id(point, cell, potential)
+        scratch = scratch_folder(folder.absolute(), identity)
+        tasks.append(Task(identity, point.label, _Running(point, cell, potential, scratch, identity)))
+    shown = progress and _with_speed(progress, [point for point, _ in points])
+    items = sweep(tasks, _md_item, folder, workers=workers, executor=executor, shard=shard, progress=shown)
     return [response_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items]
 
 
-def _md_item(job: tuple[MdPoint, DefectCell, Potential]) -> Arrays:
-    return run_point(*job).to_arrays()
+@dataclass(frozen=True, eq=False)
+class _Running:
+    point: MdPoint
+    cell: DefectCell
+    potential: Potential
+    scratch: Path
+    id: str
+
+
+def _md_item(job: _Running) -> Arrays:
+    checkpoints = Checkpoints(job.scratch, job.id)
+    return run_point(job.point, job.cell, job.potential, checkpoints).to_arrays()
+
+
+def _with_speed(progress: Progress, points: Sequence[MdPoint]) -> Progress:
+    """Progress whose label ends with the simulated time per day of all workers together, over the points done."""
+    mean_length = sum(point.length for point in points) / max(len(points), 1)
+    began, first = time.perf_counter(), [0]
+
+    def report(done: int, total: int, label: str) -> None:
+        if not label:
+            first[0] = done
+        speed = (done - first[0]) * mean_length / FS_PER_NS / (time.perf_counter() - began) * SECONDS_PER_DAY
+        progress(done, total, f"{label}, {speed:.3g} ns/day" if label else label)
+
+    return report
 
 
 def _require(potential: Potential, cells: Sequence[DefectCell]) -> None:

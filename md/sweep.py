@@ -1,7 +1,8 @@
 """Many independent items of work in a folder: one file an item, resumed after any interruption.
 
 An item's file is named by the hash of everything that decides it and appears whole or not at all, so what is there is
-finished and what is missing is still to do. The bytes do not depend on the number of workers or on the order.
+finished and what is missing is still to do. The bytes do not depend on who does an item, on how many, or in what
+order: processes here, any executor of `concurrent.futures`, or the jobs of an array with a shard each.
 """
 
 from __future__ import annotations
@@ -9,9 +10,13 @@ from __future__ import annotations
 import fcntl
 import json
 import math
+import os
+import shutil
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +25,9 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from augment.errors import ResumeError, SettingsError
+from augment.errors import DataError, ResumeError, SettingsError
 from augment.store import read_arrays, write_arrays, write_atomically
-from md.worker import Failure, call_all
+from md.worker import Failure, call_all, call_through
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 Progress = Callable[[int, int, str], None]
@@ -30,6 +35,8 @@ Progress = Callable[[int, int, str], None]
 
 _IDENTITY = "item"
 _LOCK = ".lock"
+_IN_THIS_PROCESS = threading.RLock()
+"""Held by the item under way: calculators are loaded once a process, and threads of an executor would share one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,45 +74,94 @@ class Item:
         return arrays
 
 
+@dataclass(frozen=True)
+class Shard:
+    """A share of the work: every `count`-th task from the `index`-th on, so that n jobs do 0/n to (n-1)/n.
+
+    Raises:
+        SettingsError: there is no such share.
+    """
+
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count:
+            raise SettingsError(f"shard {self.index}/{self.count}; give 0/N to (N-1)/N, such as 0/4, 1/4, 2/4 and 3/4")
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """A shard from `i/n`.
+
+        Raises:
+            SettingsError: the text is not of that form, or there is no such shard.
+        """
+        index, _, count = text.partition("/")
+        if not (index.isdigit() and count.isdigit()):
+            raise SettingsError(f"shard {text!r}; give I/N, such as 0/4 for the first of four jobs")
+        return cls(int(index), int(count))
+
+
 def sweep(
     tasks: Sequence[Task],
     function: Callable[[Any], Arrays],
     folder: Path,
     *,
     workers: int = 2,
+    executor: Executor | None = None,
+    shard: Shard | None = None,
     progress: Progress | None = None,
 ) -> list[Item]:
     """Do every task whose file is not in `folder` yet; the items come back in the order of the tasks.
 
     Args:
         tasks: the work; tasks with the same id are done once.
-        function: maps a payload to named arrays, the same for the same payload; importable by name.
+        function: maps a payload to named arrays, the same for the same payload; importable by name. What it keeps
+            in `scratch_folder` to go on from is removed once its item is written.
         folder: where the files are and go; made if missing.
         workers: number of single-thread processes; 1 works in this process.
+        executor: does the work instead of them (a pool, Parsl's, Dask's, ...); it must see the folder.
+        shard: do and return only this share of the tasks; shards may work in one folder at the same time.
         progress: called after every item, and once at the start with the number that was there already.
 
     Raises:
-        ResumeError: another process works in the folder.
+        ResumeError: another process works in the folder, or on an item.
         SettingsError: the number of workers is not positive.
         DefectgenError: an item failed; the others were finished and stay.
     """
     if workers < 1:
         raise SettingsError(f"{workers} workers; give at least 1")
-    with _locked(folder):
-        _remove_leftovers(folder)
-        unique = list({task.id: task for task in tasks}.values())
+    asked = tasks if shard is None else list({t.id: t for t in tasks}.values())[shard.index :: shard.count]
+    unique = list({task.id: task for task in asked}.values())
+    folder = folder.absolute()  # workers elsewhere may have another working directory
+    with _locked(folder, shared=shard is not None):
         missing = [task for task in unique if not _is_finished(folder, task.id)]
-        report = progress or (lambda _done, _total, _label: None)
-        done = len(unique) - len(missing)
-        report(done, len(unique), "")
-        calls = [_Call(function, task.payload, task.id, folder) for task in missing]
-        failures: list[tuple[Task, Failure]] = []
-        for count, (index, result) in enumerate(call_all(_run, calls, workers), start=done + 1):
-            if isinstance(result, Failure):
-                failures.append((missing[index], result))
-            report(count, len(unique), missing[index].label)
+        failures = _do(missing, function, folder, workers, executor, progress, len(unique))
     _raise_first(failures, len(unique))
-    return [_item(folder, task) for task in tasks]
+    return [_item(folder, task) for task in asked]
+
+
+def _do(
+    missing: Sequence[Task],
+    function: Callable[[Any], Arrays],
+    folder: Path,
+    workers: int,
+    executor: Executor | None,
+    progress: Progress | None,
+    total: int,
+) -> list[tuple[Task, Failure]]:
+    """Do the missing tasks; those that failed."""
+    report = progress or (lambda _done, _total, _label: None)
+    done = total - len(missing)
+    report(done, total, "")
+    calls = [_Call(function, task.payload, task.id, folder) for task in missing]
+    results = call_all(_run, calls, workers) if executor is None else call_through(executor, _run, calls)
+    failures: list[tuple[Task, Failure]] = []
+    for count, (index, result) in enumerate(results, start=done + 1):
+        if isinstance(result, Failure):
+            failures.append((missing[index], result))
+        report(count, total, missing[index].label)
+    return failures
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +173,26 @@ class _Call:
 
 
 def _run(call: _Call) -> None:
-    began = time.perf_counter()
-    arrays = call.function(call.payload)
-    seconds = time.perf_counter() - began
-    # The time goes beside the item, whose bytes are the same on every run, and before it, so that an item has one.
-    write_atomically(_timing(call.folder, call.id), json.dumps({"seconds": round(seconds, 3)}).encode())
-    write_arrays(_archive(call.folder, call.id), {**arrays, _IDENTITY: np.array(call.id)})
+    with _IN_THIS_PROCESS, _item_locked(call.folder, call.id):
+        if _is_finished(call.folder, call.id):
+            return  # by another one, since this one looked
+        began = time.perf_counter()
+        arrays = call.function(call.payload)
+        seconds = time.perf_counter() - began
+        try:
+            # The time goes beside the item, whose bytes are the same on every run, and before it, so that it has one.
+            write_atomically(_timing(call.folder, call.id), json.dumps({"seconds": round(seconds, 3)}).encode())
+            write_arrays(_archive(call.folder, call.id), {**arrays, _IDENTITY: np.array(call.id)})
+        except OSError as error:
+            raise DataError(
+                f"{call.folder}: cannot be written ({error.strerror}); make room, then the same call goes on"
+            ) from error
+        shutil.rmtree(scratch_folder(call.folder, call.id), ignore_errors=True)
+
+
+def scratch_folder(folder: Path, identity: str) -> Path:
+    """Where the item with this id keeps what it goes on from after an interruption."""
+    return folder / f"{identity}.parts"
 
 
 def _archive(folder: Path, identity: str) -> Path:
@@ -135,8 +205,11 @@ def _timing(folder: Path, identity: str) -> Path:
 
 def _is_finished(folder: Path, identity: str) -> bool:
     """Whether the file of an item is there, whole by its checksums, and this item's."""
+    path = _archive(folder, identity)
     try:
-        with ZipFile(_archive(folder, identity)) as archive:
+        if not path.is_file():
+            return False
+        with ZipFile(path) as archive:
             if archive.testzip() is not None:
                 return False
             with archive.open(f"{_IDENTITY}.npy") as stream:
@@ -164,15 +237,18 @@ def _raise_first(failures: Sequence[tuple[Task, Failure]], total: int) -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of processes that were killed while they wrote."""
+    """Remove what processes left that were killed while they wrote, or before they tidied up."""
     for pattern in (".*.npz.*", ".*.json.*"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
+    for path in folder.glob("*.parts"):
+        if _is_finished(folder, path.stem):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; the lock ends with the process, however that ends.
+def _locked(folder: Path, *, shared: bool) -> Iterator[None]:
+    """Hold the folder for this process, or share it with other shards; the lock ends with the process.
 
     Raises:
         ResumeError: another process holds it.
@@ -180,9 +256,41 @@ def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK).open("w") as stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            fcntl.flock(stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise ResumeError(
                 f"{folder}: another process is working in this folder; wait for it, stop it, or use another folder"
             ) from None
+        if not shared:
+            _remove_leftovers(folder)
         yield
+
+
+@contextmanager
+def _item_locked(folder: Path, identity: str) -> Iterator[None]:
+    """Hold one item, against other shards and against workers whose sweep was killed.
+
+    Raises:
+        ResumeError: another process holds it.
+    """
+    path = folder / f".{identity}.lock"
+    while True:
+        with path.open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ResumeError("another process is working on it; wait for that one, or stop it") from None
+            if not _is_same_file(path, stream.fileno()):
+                continue  # the one who held it removed it between the opening and the locking
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is_same_file(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -15,6 +15,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor, Future, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -43,7 +45,7 @@ class Failure:
     trace: str = ""
 
     @classmethod
-    def of(cls, error: Exception) -> Failure:
+    def of(cls, error: BaseException) -> Failure:
         """The failure that `error` is; call it where the error is handled."""
         return cls(type(error).__name__, str(error), traceback.format_exc())
 
@@ -71,6 +73,31 @@ def call_all(
             yield index, _call(function, payload)
     else:
         yield from _call_in_processes(function, payloads, workers)
+
+
+def call_through(
+    executor: Executor, function: Callable[[Any], Any], payloads: Sequence[Any]
+) -> Iterator[tuple[int, Any | Failure]]:
+    """Call `function` on every payload through an executor and yield (index, result or failure) as each one ends.
+
+    What has not begun is cancelled when the iterator ends early; the executor stays open.
+    """
+    futures = {executor.submit(_call, function, payload): index for index, payload in enumerate(payloads)}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], _outcome(future)
+    finally:
+        for future in futures:
+            with suppress(NotImplementedError):  # Parsl's cannot be cancelled
+                future.cancel()
+
+
+def _outcome(future: Future[Any]) -> Any | Failure:
+    """What a call gave; a worker or an executor that broke down is a failure of its call."""
+    try:
+        return future.result()
+    except (Exception, CancelledError) as error:  # noqa: BLE001  handed to the caller as a value
+        return Failure.of(error)
 
 
 def _call(function: Callable[[Any], Any], payload: Any) -> Any | Failure:

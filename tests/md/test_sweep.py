@@ -1,10 +1,15 @@
 """Sweeps: the same bytes however they are run, killed or shared; errors that name the item and keep the rest."""
 
+import importlib.util
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +26,7 @@ from md.observables import summary
 from md.potentials import Potential, resolve_potential
 from md.relax import RelaxSettings
 from md.students import student_names
-from md.sweep import Task, sweep
+from md.sweep import Shard, Task, sweep
 
 
 def square(payload: int) -> dict[str, np.ndarray]:
@@ -113,6 +118,96 @@ def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
                 sweep(tasks(1), square, tmp_path, workers=1)
 
     sweep(tasks(1), square, tmp_path, workers=1, progress=intrude)
+
+
+def thread_pool() -> Executor:
+    return ThreadPoolExecutor(2)
+
+
+def process_pool() -> Executor:
+    return ProcessPoolExecutor(2, multiprocessing.get_context("spawn"))
+
+
+def parsl_pool() -> Executor:
+    concurrent = pytest.importorskip("parsl.concurrent")
+    import parsl
+
+    folder = tempfile.mkdtemp()
+    return concurrent.ParslPoolExecutor(parsl.Config(executors=[parsl.ThreadPoolExecutor()], run_dir=folder))
+
+
+def dask_pool() -> Executor:
+    distributed = pytest.importorskip("distributed")
+    client = distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None)
+    executor = client.get_executor()
+    ending = executor.shutdown
+    executor.shutdown = lambda *args, **kwargs: (ending(*args, **kwargs), client.shutdown())
+    return executor
+
+
+@pytest.mark.filterwarnings("default")  # the pools of other projects leave warnings behind
+@pytest.mark.parametrize("make", [thread_pool, process_pool, parsl_pool, dask_pool])
+def test_any_executor_gives_the_same_bytes_and_names_what_fails(
+    make: Callable[[], Executor], emt: Potential, copper: DefectCell, tmp_path: Path
+) -> None:
+    points = grid([copper], [Environment(300.0), Environment(600.0, 2.0)], ["lammps"], steps=5, interval=5)
+    md_all(points, emt, tmp_path / "here", workers=1)
+    with make() as executor:
+        responses = md_all(points, emt, tmp_path / "there", executor=executor)
+        with pytest.raises(DefectgenError, match="the first of 2 that failed, of 7"):
+            sweep(tasks(7), fragile, tmp_path / "fragile", executor=executor)
+        sweep(tasks(4), square, tmp_path / "squares", executor=executor)
+    assert [r.point for r in responses] == [p for p, _ in points]
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+    assert len(contents(tmp_path / "fragile")) == 5
+    sweep(tasks(4), square, tmp_path / "again", workers=1)
+    assert contents(tmp_path / "squares") == contents(tmp_path / "again")
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_example_of_a_slurm_cluster_is_one_that_parsl_takes() -> None:
+    pytest.importorskip("parsl")
+    path = Path(__file__).parents[2] / "examples" / "cluster" / "slurm.py"
+    spec = importlib.util.spec_from_file_location("slurm", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert type(module.config.executors[0].provider).__name__ == "SlurmProvider"
+    assert "OMP_NUM_THREADS=1" in module.config.executors[0].provider.worker_init
+
+
+def test_shards_share_a_folder_and_together_do_everything_once(tmp_path: Path) -> None:
+    sweep(tasks(7), square, tmp_path / "whole", workers=1)
+    folder, done = tmp_path / "shared", []
+
+    def other(done_now: int, _total: int, _label: str) -> None:
+        if done_now == 1:  # in the midst of the first shard
+            done.extend(sweep(tasks(7), square, folder, workers=1, shard=Shard(1, 2)))
+            with pytest.raises(ResumeError, match="another process"):
+                sweep(tasks(7), square, folder, workers=1)
+
+    first = sweep(tasks(7), square, folder, workers=1, shard=Shard.parse("0/2"), progress=other)
+    assert [item.id for item in first] == ["item0", "item2", "item4", "item6"]
+    assert [item.id for item in done] == ["item1", "item3", "item5"]
+    assert contents(folder) == contents(tmp_path / "whole")
+    assert sweep(tasks(7), fragile, folder, workers=1)[6].id == "item6"  # all there: nothing is called
+
+
+def test_an_item_is_done_by_one_at_a_time(tmp_path: Path) -> None:
+    def square_and_intrude(payload: int) -> dict[str, np.ndarray]:
+        with pytest.raises(ResumeError, match="label 0: another process is working on it"):
+            sweep(tasks(1), square, tmp_path, workers=1, shard=Shard(0, 1))
+        return square(payload)
+
+    sweep(tasks(1), square_and_intrude, tmp_path, workers=1, shard=Shard(0, 1))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "item0.json", "item0.npz"]
+
+
+@pytest.mark.parametrize("text", ["2/2", "1", "a/b", "-1/2", "0/0", "1/2/3"])
+def test_impossible_shards_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="shard"):
+        Shard.parse(text)
 
 
 def test_no_workers_are_refused(tmp_path: Path) -> None:

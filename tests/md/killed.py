@@ -1,0 +1,40 @@
+"""Runs that a test kills: importable by name, so that a process made afresh can find them."""
+
+from pathlib import Path
+
+import numpy as np
+from ase.build import bulk
+from conftest import cell_of
+
+from md.dynamics import MdPoint
+from md.environment import Environment, Strain
+from md.jobs import md_all
+from md.potentials import resolve_potential
+from md.profile import constant, quench, ramp
+
+CHECKPOINT = 7
+
+
+def points(steps: int = 60) -> list[tuple[MdPoint, object]]:
+    """Every ensemble in both engines, with schedules among them; checkpoints do not fall on frames."""
+    cell = cell_of(bulk("Cu", "fcc", 3.60, cubic=True))
+    cell.positions[:] += np.random.default_rng(0).normal(scale=0.05, size=(4, 3))
+    environments = [
+        Environment(300, 0, "nve"),
+        Environment(300, 0, "nvt"),
+        Environment(300, 1),
+        Environment(300, 1, "npt-full"),
+        Environment(300, 1, "npt-aniso", Strain("b", 0.1)),
+        Environment(constant(300, 40.0).then(quench(600)).then(ramp(600, 300, 40.0)), ramp(0, 3, 77.0), "npt-full"),
+    ]
+    how = {"steps": steps, "timestep": 2.0, "interval": 5, "checkpoint": CHECKPOINT}
+    return [
+        (MdPoint.of(cell, environment, engine=engine, **how), cell)
+        for environment in environments
+        for engine in ("ase", "lammps")
+    ]
+
+
+def work(folder: Path, steps: int = 60) -> None:
+    """Run all points in this process."""
+    md_all(points(steps), resolve_potential("emt"), folder, workers=1)
