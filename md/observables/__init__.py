@@ -9,6 +9,9 @@ from md.observables.equilibration import (
     variance,
 )
 from md.observables.fits import Fit, fit
+from md.observables.local import Coordination, coordination, defect_radial_distribution
+from md.observables.mean_structure import MeanSymmetry, Shell, mean_symmetry, shells
+from md.observables.sites import defect_of, site_displacements
 from md.observables.spectra import PhononSpectrum, phonon_spectrum, velocity_autocorrelation
 from md.observables.statistics import Mean, block_average
 from md.observables.structure import (
@@ -19,6 +22,7 @@ from md.observables.structure import (
     strains,
 )
 from md.observables.summary import EQUILIBRATION, energy_drift, summary
+from md.observables.survival import Hop, State, Survival, survival
 from md.observables.thermodynamics import (
     bulk_modulus_from_fluctuations,
     bulk_modulus_from_pressures,
@@ -33,17 +37,26 @@ from md.observables.transport import Arrhenius, Diffusion, arrhenius, diffusion_
 __all__ = [
     "EQUILIBRATION",
     "Arrhenius",
+    "Coordination",
     "Diffusion",
     "Equilibration",
     "Fit",
+    "Hop",
     "Mean",
+    "MeanSymmetry",
     "PhononSpectrum",
+    "Shell",
+    "State",
+    "Survival",
     "arrhenius",
     "autocorrelation",
     "block_average",
     "bulk_modulus_from_fluctuations",
     "bulk_modulus_from_pressures",
     "conventional_cells",
+    "coordination",
+    "defect_of",
+    "defect_radial_distribution",
     "diffusion_coefficient",
     "displacements",
     "energy_drift",
@@ -54,12 +67,16 @@ __all__ = [
     "lattice_parameters",
     "mean_square_displacement",
     "mean_strain",
+    "mean_symmetry",
     "phonon_spectrum",
     "radial_distribution",
+    "shells",
+    "site_displacements",
     "statistical_inefficiency",
     "strain_tensor",
     "strains",
     "summary",
+    "survival",
     "thermal_expansion",
     "variance",
     "velocity_autocorrelation",
