@@ -181,7 +181,9 @@ def test_shells_are_orbits_and_return_the_displacements_that_were_put_in() -> No
     assert found[0].outward.value == pytest.approx(-0.05, abs=4 * found[0].outward.error)
     assert abs(found[1].outward.value) < 5 * found[1].outward.error + 1e-3
     for shell in found:
-        assert shell.b_factor.value == pytest.approx(8 * np.pi**2 * 0.01 * 30 / 31, rel=0.05)  # less the drift
+        expected = 8 * np.pi**2 * 0.01 * 30 / 31  # less the drift
+        assert shell.b_factor.value == pytest.approx(expected, abs=4 * shell.b_factor.error)
+        assert shell.b_factor.error < 0.1 * expected
     assert sum(len(s.atoms) for s in found) == 31
 
 
