@@ -10,7 +10,7 @@ from md.dynamics.lammps_session import LammpsSession
 from md.dynamics.point import MdPoint
 from md.dynamics.run import Observe
 from md.dynamics.targets import Targets
-from md.guards import Evaluator
+from md.guards import Evaluator, check_geometry
 from md.potentials import Potential
 
 
@@ -26,7 +26,7 @@ class LammpsIntegrator:
 
         self._point, self._cell = point, cell
         self._targets, self._masses = Targets(point), atomic_masses[cell.numbers]
-        self._evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume)
+        self._forces = _forces(cell, potential)
         self._velocities = np.zeros((len(cell), 3))
 
     def start(self, velocities: FloatArray, rng: np.random.Generator) -> State:
@@ -47,24 +47,37 @@ class LammpsIntegrator:
             factor = self._targets.quench_factor(state.step, session.velocities(), self._masses)
             if state.step == 0:
                 session.advance(0)
-                self._observe(session, observe)
+                self._observe(session, observe, 0)
             if factor != 1.0:
                 session.scale_velocities(factor)
             if state.step > 0 or factor != 1.0:
                 session.advance(0)
-            for _ in range(state.step, until):
+            for step in range(state.step + 1, until + 1):
                 session.advance(1)
-                self._observe(session, observe)
+                self._observe(session, observe, step)
             return session.state(until)
         finally:
             session.close()
 
     def _session(self, state: State) -> LammpsSession:
-        # What a calculator keeps from one geometry to the next, such as neighbours, decides the last bits.
-        self._evaluate.forget()
+        if isinstance(self._forces, Evaluator):
+            # What a calculator keeps from one geometry to the next, such as neighbours, decides the last bits.
+            self._forces.forget()
         if state.step == 0:
-            return LammpsSession(self._cell, state.arrays["velocities"], self._evaluate)
-        return LammpsSession(self._cell, self._velocities, self._evaluate, state=state)
+            return LammpsSession(self._cell, state.arrays["velocities"], self._forces)
+        return LammpsSession(self._cell, self._velocities, self._forces, state=state)
 
-    def _observe(self, session: LammpsSession, observe: Observe) -> None:
+    def _observe(self, session: LammpsSession, observe: Observe, step: int) -> None:
+        if isinstance(self._forces, tuple) and step % self._point.interval == 0:
+            # A potential outside sees every geometry checked; for a pair style that would cost more than its forces.
+            check_geometry(session.positions, session.cell, self._cell.volume)
         observe(session.positions, session.cell, session.velocities(), session.evaluation)
+
+
+def _forces(cell: DefectCell, potential: Potential) -> Evaluator | tuple[str, ...]:
+    """The guarded potential, or the commands of a pair style that LAMMPS computes itself."""
+    if potential.kind != "lammps":
+        return Evaluator(cell.numbers, potential.calculator(), cell.volume)
+    from md.potentials.lammps_style import style_commands
+
+    return style_commands(potential, cell.numbers)

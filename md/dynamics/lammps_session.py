@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
-from augment.errors import DataError
+from augment.errors import DataError, PotentialError
 from md.checkpoint import State
 from md.dynamics.lammps_commands import (
     FS_PER_PS,
@@ -117,11 +117,19 @@ class LammpsSession:
         settings = [*mass_commands(cell.numbers), *NEIGHBOURS]
         if isinstance(self._forces, tuple):
             tallied = [f"compute {_VIRIAL} all pressure NULL virial", f"thermo_style custom step pe c_{_VIRIAL}[*]"]
-            self.commands([*self._forces, *tallied, *settings])
+            self._set_pair_style(self._forces)
+            self.commands([*tallied, *settings])
             return
         self.commands([f"pair_style zero {_DUMMY_CUTOFF} nocoeff", "pair_coeff * *", *settings])
         self.commands([f"fix {_FIX} all external pf/callback 1 1", f"fix_modify {_FIX} energy yes virial yes"])
         self._lammps.set_fix_external_callback(_FIX, partial(self._callback, self._forces))
+
+    def _set_pair_style(self, commands: tuple[str, ...]) -> None:
+        try:
+            self.commands(list(commands))
+        except Exception as error:  # noqa: BLE001  the LAMMPS module raises plain ones
+            said = " ".join(str(error).split())
+            raise PotentialError(f"{commands[-1]}: LAMMPS does not take this potential ({said})") from None
 
     def _add_atoms(self, types: IntArray, positions: FloatArray, velocities: FloatArray) -> None:
         from ase import units

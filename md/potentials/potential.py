@@ -13,9 +13,9 @@ from augment.cell import DefectCell
 from augment.errors import PotentialError
 from md.potentials.domain import Domain, domain_of
 
-Kind = Literal["chgnet", "student", "mace", "ase", "emt"]
+Kind = Literal["chgnet", "student", "mace", "ase", "emt", "lammps"]
 
-Evaluator = Literal["symmetrix-xl", "mace-torch", "chgnet", "ase"]
+Evaluator = Literal["symmetrix-xl", "mace-torch", "chgnet", "ase", "lammps"]
 """The library that turns weights and a geometry into labels; a MACE network may be evaluated by either of two."""
 
 _LIBRARIES: dict[Evaluator, tuple[str, ...]] = {
@@ -23,6 +23,7 @@ _LIBRARIES: dict[Evaluator, tuple[str, ...]] = {
     "mace-torch": ("mace-torch", "e3nn", "torch"),
     "chgnet": ("chgnet", "torch"),
     "ase": ("ase",),
+    "lammps": ("lammps",),
 }
 """Libraries whose versions can change the labels, the evaluator first."""
 
@@ -134,6 +135,10 @@ def _load_calculator(potential: Potential) -> Any:
             from md.potentials.imported import load_imported
 
             return load_imported(potential.source, potential.sha256)
+        case "lammps":
+            from md.potentials.lammps_style import load_style
+
+            return load_style(potential)
         case "student":
             from md.potentials.mace import student_calculator
 

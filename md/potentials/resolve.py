@@ -11,6 +11,7 @@ from md.potentials.chgnet import CHGNET, WEIGHT_SETS, describe_chgnet
 from md.potentials.emt import describe_emt
 from md.potentials.foundation import MACE_EXAMPLES, find_model
 from md.potentials.imported import describe_imported, is_import_path
+from md.potentials.lammps_style import describe_style, is_style
 from md.potentials.mace import describe_model, describe_student, fastest
 from md.potentials.potential import Potential
 from md.students import student_names
@@ -43,6 +44,7 @@ def resolve_potential(spec: str | Path, symbols: Iterable[str] = (), *, trust: b
             the name of a student; `emt`: ASE's EMT for Al Cu Ag Au Ni Pd Pt, for tests;
             a MACE model: a file, the name of a file in mace's cache (`~/.cache/mace`), or a name that mace fetches
             (`small`, `medium`, `large`, `medium-mpa-0`, ...), looked for in this order;
+            `lammps:eam/alloy Cu_mishin1.eam.alloy`: a pair style of LAMMPS and its file;
             `module:Class` of an ASE calculator, with JSON settings behind it if any.
         symbols: element symbols that it must cover.
         trust: allow a MACE model, which is a Python pickle, or an import path: both run code when they are loaded.
@@ -90,6 +92,8 @@ def _resolve_named(spec: str, *, trust: bool) -> Potential:
         return describe_emt()
     if spec in student_names():
         return describe_student(spec)
+    if is_style(spec):
+        return describe_style(spec)
     if is_import_path(spec):
         if not trust:
             raise PotentialError(f"{spec}: an import path runs code; if you trust it, say so with trust=True")

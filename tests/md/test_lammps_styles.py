@@ -1,0 +1,162 @@
+"""Pair styles of LAMMPS: elements from their files, the same physics in both engines, decks that run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.fd import calculate_numerical_stress
+from conftest import cell_of
+
+from augment.cell import DefectCell
+from augment.errors import PotentialError
+from md.checkpoint import Checkpoints
+from md.dynamics import MdPoint, run_point
+from md.environment import Environment
+from md.potentials import Potential, resolve_potential
+from md.relax import relax
+
+EAM = "lammps:eam/alloy Cu_mishin1.eam.alloy"
+
+
+@pytest.fixture(scope="module")
+def mishin() -> Potential:
+    return resolve_potential(EAM, ["Cu"])
+
+
+@pytest.fixture
+def crystal() -> DefectCell:
+    atoms = bulk("Cu", "fcc", 3.615, cubic=True)
+    atoms.rattle(0.05, seed=1)
+    return cell_of(atoms)
+
+
+@pytest.mark.parametrize(
+    ("spec", "elements"),
+    [
+        (EAM, {"Cu"}),
+        ("lammps:eam/alloy CuNi.eam.alloy", {"Cu", "Ni"}),
+        ("lammps:eam/fs Fe_mm.eam.fs", {"Fe"}),
+        ("lammps:adp AlCu.adp", {"Al", "Cu"}),
+        ("lammps:sw Si.sw", {"Si"}),
+        ("lammps:sw GaN.sw", {"Ga", "N"}),
+        ("lammps:tersoff SiC.tersoff", {"Si", "C"}),
+        ("lammps:vashishta SiC.vashishta", {"Si", "C"}),
+    ],
+)
+def test_the_elements_are_those_of_the_file_and_lammps_takes_them(spec: str, elements: set[str]) -> None:
+    potential = resolve_potential(spec)
+    assert potential.elements == elements
+    atoms = bulk(min(elements), "fcc", 4.2, cubic=True)
+    atoms.symbols[1::2] = max(elements)
+    atoms.rattle(0.05, seed=3)
+    atoms.calc = potential.calculator()
+    assert np.isfinite(atoms.get_potential_energy())
+    step, axis = 1e-4, 1
+    force, energies = atoms.get_forces()[2, axis], []
+    for sign in (1, -1):
+        moved = atoms.copy()
+        moved.calc = atoms.calc
+        moved.positions[2, axis] += sign * step
+        energies.append(moved.get_potential_energy())
+    assert force == pytest.approx((energies[1] - energies[0]) / (2 * step), rel=1e-3, abs=1e-4)
+
+
+def test_the_stress_is_the_derivative_of_the_energy(mishin: Potential, crystal: DefectCell) -> None:
+    atoms = crystal.to_ase()
+    atoms.set_cell(
+        atoms.cell.array @ np.array([[1.02, 0.03, 0.0], [-0.01, 0.98, 0.04], [0.02, 0, 1]]), scale_atoms=True
+    )
+    atoms.calc = mishin.calculator()
+    assert atoms.get_stress() == pytest.approx(calculate_numerical_stress(atoms, 1e-5), abs=1e-6)
+
+
+def test_native_and_through_ase_are_the_same_trajectory(mishin: Potential, crystal: DefectCell) -> None:
+    environment = Environment(300.0, ensemble="nve")
+    results = [
+        run_point(MdPoint.of(crystal, environment, engine=engine, steps=30, timestep=2.0, interval=3), crystal, mishin)
+        for engine in ("ase", "lammps")
+    ]
+    assert results[0].frames.positions == pytest.approx(results[1].frames.positions, abs=1e-8)
+    assert results[0].frames.forces == pytest.approx(results[1].frames.forces, abs=1e-7)
+    assert results[0].frames.stresses == pytest.approx(results[1].frames.stresses, abs=1e-8)
+    assert results[0].series.totals == pytest.approx(results[1].series.totals, abs=1e-7)
+
+
+def test_copper_relaxes_to_the_published_lattice_constant(mishin: Potential) -> None:
+    found = relax(cell_of(bulk("Cu", "fcc", 3.7, cubic=True)), mishin, relax_cell=True, fmax=1e-3)
+    assert found.cell.volume ** (1 / 3) == pytest.approx(3.615, abs=1e-3)  # Mishin et al., Phys. Rev. B 63, 224106
+    assert found.record is not None
+    assert found.record.energy / 4 == pytest.approx(-3.54, abs=1e-3)
+
+
+@pytest.mark.parametrize("environment", [Environment(300, 0, "nvt"), Environment(300, 2, "npt-full")])
+def test_a_native_run_goes_on_to_the_same_bits(
+    mishin: Potential, crystal: DefectCell, environment: Environment, tmp_path: Path
+) -> None:
+    def point(steps: int) -> MdPoint:
+        return MdPoint.of(crystal, environment, engine="lammps", steps=steps, timestep=2.0, interval=5, checkpoint=20)
+
+    checkpoints = Checkpoints(tmp_path, "it")
+    whole = run_point(point(60), crystal, mishin, checkpoints)
+    newest = max(tmp_path.iterdir())
+    assert newest.name.startswith("000000000040")
+    again = run_point(point(60), crystal, mishin, Checkpoints(tmp_path, "it"))
+    assert again.series.cells.tobytes() == whole.series.cells.tobytes()
+    assert again.frames.positions.tobytes() == whole.frames.positions.tobytes()
+
+
+def test_a_native_explosion_is_caught_and_the_frames_before_are_good(mishin: Potential, crystal: DefectCell) -> None:
+    environment = Environment(300.0, ensemble="nve")
+    positions = crystal.positions.copy()
+    positions[1] = positions[0] + [1.35, 0, 0]  # released, it flies apart
+    point = MdPoint.of(crystal, environment, engine="lammps", steps=200, timestep=2.0, interval=1)
+    result = run_point(point, crystal.with_geometry(positions), mishin)
+    assert result.status == "diverged"
+    assert 0 < len(result.frames) == len(result.series) < 200
+    assert all(np.isfinite(record.forces).all() for record in result.records())
+    positions[1] = positions[0] + [0.2, 0, 0]
+    assert run_point(point, crystal.with_geometry(positions), mishin).status == "diverged"
+
+
+def write(text: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        path = folder / "bad.file"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("style", "make", "words"),
+    [
+        ("eam/alloy", write("nothing\nof\nthe\nkind\n"), "no file of pair style"),
+        ("eam/alloy", write(""), "no file of pair style"),
+        ("eam/alloy", write("a\nb\nc\n2 Cu Xx\n"), "no file of pair style"),
+        ("eam/alloy", write("a\nb\nc\n1 Cu\n5 0.1 5 0.1 3.0\ngarbage\n"), "does not take this potential"),
+        ("sw", write("# only a comment\n"), "no file of pair style"),
+        ("sw", lambda folder: folder / "missing.sw", "no such file"),
+        ("lj/cut", write("x"), "give a style and its file"),
+    ],
+)
+def test_files_that_are_no_potentials_get_one_clear_error(
+    tmp_path: Path, style: str, make: Callable[[Path], Path], words: str, crystal: DefectCell
+) -> None:
+    with pytest.raises(PotentialError, match=words):
+        run_point(
+            MdPoint.of(crystal, Environment(300.0), engine="lammps", steps=1, interval=1),
+            crystal,
+            resolve_potential(f"lammps:{style} {make(tmp_path)}"),
+        )
+
+
+def test_a_changed_file_is_refused(tmp_path: Path, mishin: Potential, crystal: DefectCell) -> None:
+    copy = tmp_path / "copy.eam.alloy"
+    content = Path(mishin.source.split(" ", 1)[1]).read_bytes()
+    copy.write_bytes(content)
+    potential = resolve_potential(f"lammps:eam/alloy {copy}")
+    copy.write_bytes(content + b"\n")
+    with pytest.raises(PotentialError, match="changed since"):
+        run_point(MdPoint.of(crystal, Environment(300.0), engine="lammps"), crystal, potential)
