@@ -1,7 +1,8 @@
 """Molecular dynamics of a defect cell at one temperature and pressure, through ASE or LAMMPS."""
 
+from md.dynamics.deck import write_deck
 from md.dynamics.point import Engine, MdPoint
 from md.dynamics.response import Response, Series, response_from_arrays
 from md.dynamics.run import run_point
 
-__all__ = ["Engine", "MdPoint", "Response", "Series", "response_from_arrays", "run_point"]
+__all__ = ["Engine", "MdPoint", "Response", "Series", "response_from_arrays", "run_point", "write_deck"]

@@ -93,9 +93,14 @@ def _integrator(point: MdPoint, cell: DefectCell, potential: Potential) -> Integ
 
 
 def _start(point: MdPoint, cell: DefectCell, integrator: Integrator) -> State:
+    return integrator.start(*start_velocities(point, cell))
+
+
+def start_velocities(point: MdPoint, cell: DefectCell) -> tuple[FloatArray, np.random.Generator]:
+    """Velocities (n, 3) in ASE units that a point starts with, and the random numbers of its thermostat."""
     from ase.data import atomic_masses
 
     velocity_rng, thermostat_rng = np.random.default_rng(point.seed).spawn(2)
     factor = 1 if point.environment.ensemble == "nve" else EQUIPARTITION
     kelvin = factor * float(point.environment.temperatures.array[0, 0])
-    return integrator.start(thermal_velocities(atomic_masses[cell.numbers], kelvin, velocity_rng), thermostat_rng)
+    return thermal_velocities(atomic_masses[cell.numbers], kelvin, velocity_rng), thermostat_rng

@@ -49,9 +49,13 @@ class Targets:
         """Whether the pressure is one number at all times."""
         return bool(self._pressure.array.shape[1] == 1)
 
+    def quenches(self, step: int) -> bool:
+        """Whether the velocities are set to a new temperature after a step."""
+        return float(step) in self._temperature.quenches
+
     def quench_factor(self, step: int, velocities: FloatArray, masses: FloatArray) -> float:
         """What velocities (n, 3) in ASE units are multiplied with before the step after `step`: 1 without a quench."""
-        if float(step) not in self._temperature.quenches:
+        if not self.quenches(step):
             return 1.0
         now = temperature_of(velocities, masses)
         return float(np.sqrt(self.temperature_after(step) / now)) if now > 0 else 1.0
