@@ -16,8 +16,12 @@ def mace_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mace"
 
 
-def find_model(spec: str) -> Path | None:
+def find_model(spec: str, *, fetch: bool = True) -> Path | str | None:
     """The file of a MACE model: at the path `spec`, in mace's cache, or fetched by its name; None for no such thing.
+
+    Args:
+        spec: path, name of a file in mace's cache, or name that mace knows.
+        fetch: fetch a model that is not on this machine; without it the answer is its address.
 
     Raises:
         PotentialError: it has a name that mace knows, and cannot be fetched.
@@ -28,7 +32,9 @@ def find_model(spec: str) -> Path | None:
     if not spec.replace("-", "").isalnum():
         return None
     url = _url(spec)
-    return None if url is None else _cached(url) or _fetch(spec, url)
+    if url is None:
+        return None
+    return _cached(url) or (_fetch(spec, url) if fetch else url)
 
 
 def _url(name: str) -> str | None:

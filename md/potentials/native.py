@@ -22,6 +22,7 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
 from augment.store import write_atomically
+from md.potentials.lift import lifted
 from md.potentials.reference import ReferenceCell, Tolerance, check_cells, labelled_by
 from md.quiet import quiet_loading
 
@@ -32,7 +33,7 @@ TOLERANCE = Tolerance(energy=1e-6, forces=1e-5, stress=1e-6)
 SPLINE_POINTS = 1024
 """Of each radial function: forces are 50 times closer to the network's than with symmetrix-xl's 256, at its speed."""
 
-_FORMAT = 1
+_FORMAT = 2
 _LOOSENESS = 1.15
 """Distance of neighbours in the probe cells, in units of the sum of covalent radii: about that of a solid."""
 
@@ -138,7 +139,7 @@ def _extract(network: Any) -> dict[str, Any]:
 
         if len(getattr(network, "heads", ["only"])) > 1:
             raise ValueError("it has several heads")
-        found: dict[str, Any] = _extract_single_head_data(network, num_spline_points=SPLINE_POINTS)
+        found: dict[str, Any] = _extract_single_head_data(lifted(network), num_spline_points=SPLINE_POINTS)
     return found
 
 

@@ -112,7 +112,7 @@ def build_network(config: Mapping[str, Any], state: Mapping[str, Tensor], where:
         PotentialError: the settings are not those of this MACE, or the tensors do not fit them.
     """
     try:
-        network = _construct(config)
+        network = construct(config)
         network.load_state_dict(dict(state), strict=True)
     except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise PotentialError(
@@ -131,7 +131,7 @@ def doubled(network: nn.Module) -> nn.Module:
         PotentialError: the network is of another kind, or its coefficients are in another basis than those here.
     """
     config, trained = config_of(network), network.state_dict()
-    exact = _construct(config).state_dict()
+    exact = construct(config).state_dict()
     for name, value in trained.items():
         close = (value.double() - exact[name].double()).abs().max() < _SINGLE if value.numel() else True
         if _COUPLING not in name:
@@ -141,7 +141,8 @@ def doubled(network: nn.Module) -> nn.Module:
     return build_network(config, exact, where="network in double precision")
 
 
-def _construct(config: Mapping[str, Any]) -> nn.Module:
+def construct(config: Mapping[str, Any]) -> nn.Module:
+    """An untrained `ScaleShiftMACE` in float64 with the settings of `config_of`."""
     with quiet_mace(), double_precision():
         import numpy as np
         from e3nn.o3 import Irreps

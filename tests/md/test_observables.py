@@ -87,5 +87,7 @@ def test_the_shortest_distance_looks_across_the_faces_of_a_skewed_cell() -> None
     cell = np.array([[4.0, 0, 0], [3.5, 4.0, 0], [3.5, 3.5, 4.0]])
     positions = np.array([[0.05, 0.02, 0.01], [0.25, 0.12, 0.01]])
     positions[1] += cell[0] - 2 * cell[2]
-    assert shortest_distance(positions, cell) == pytest.approx(np.hypot(0.2, 0.1))
+    assert shortest_distance(positions, cell, 0.5) == pytest.approx(np.hypot(0.2, 0.1))
+    assert shortest_distance(positions, cell, 0.2) == np.inf
+    assert shortest_distance(positions[:1], np.diag([0.3, 4.0, 4.0]), 0.5) == pytest.approx(0.3)
     check_geometry(np.zeros((1, 3)), cell, 64.0)

@@ -18,7 +18,7 @@ from md.potentials import Potential, native, resolve_potential
 from md.potentials.mace import torch_calculator
 from md.potentials.native import NotNativeError, cache_folder, native_calculator
 from md.students import load_student, student_names
-from md.students.network import _construct
+from md.students.network import construct
 
 pytest.importorskip("symmetrix")
 
@@ -43,15 +43,16 @@ def network():
     config = load_student("mace-mgo")[1]["config"]
     torch.manual_seed(0)
     changed = {"max_ell": 3, "hidden_irreps": "16x0e", "r_max": 4.5, "radial_MLP": [32, 32]}
-    return _construct({**config, **changed}).eval().requires_grad_(requires_grad=False)
+    return construct({**config, **changed}).eval().requires_grad_(requires_grad=False)
 
 
 @pytest.fixture(scope="session")
-def model(cache, network, tmp_path_factory) -> Potential:
+def model(cache: Path, network, tmp_path_factory) -> Potential:
     import torch
 
     from md.quiet import quiet_loading
 
+    assert not cache.exists()
     path = tmp_path_factory.mktemp("model") / "untrained.model"
     with quiet_loading():
         torch.save(network, path)
@@ -167,7 +168,7 @@ def test_both_engines_run_it(model):
     np.testing.assert_allclose(runs[0].frames.positions[-1], runs[1].frames.positions[-1], atol=1e-6)
 
 
-def test_without_a_compiler_it_is_slower_and_the_same(model, network, oracle, cache, monkeypatch):
+def test_without_a_compiler_it_is_slower_and_the_same(model, network, oracle, monkeypatch):
     monkeypatch.setenv("CXX", "/nonexistent/compiler")
     calculator = native_calculator(model.sha256, lambda: network)
     assert not calculator.compiled
