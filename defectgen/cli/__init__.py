@@ -12,6 +12,7 @@ import typer
 
 from augment.errors import ConditionError, DefectgenError, ResumeError
 from defectgen.cli.defects import defects
+from defectgen.cli.distill import distill
 from defectgen.cli.impurities import impurities
 from defectgen.cli.options import (
     Distance,
@@ -33,6 +34,7 @@ from defectgen.cli.options import (
     show,
 )
 from defectgen.cli.planar import planar
+from defectgen.cli.potentials import potentials
 
 app = typer.Typer(
     name="defectgen",
@@ -42,6 +44,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(defects)
+app.command()(distill)
+app.command()(potentials)
 app.command()(impurities)
 app.command()(planar)
 

@@ -102,15 +102,15 @@ def _resolve_named(spec: str, *, trust: bool) -> Potential:
 
 
 def _resolve_model(spec: str, *, trust: bool) -> Potential:
-    path = find_model(spec)
-    if path is None:
+    found = find_model(spec, fetch=trust)
+    if found is None:
         raise PotentialError(
             f"no potential named {spec!r} and no such file; use one of {', '.join([AUTO, *_names()])}, a MACE model "
             f"(a file, or a name such as {MACE_EXAMPLES}), or module:Class of an ASE calculator"
         )
     if not trust:
         raise PotentialError(
-            f"{path}: a MACE model file is a Python pickle and can run any code when it is loaded; "
+            f"{found}: a MACE model file is a Python pickle and can run any code when it is loaded; "
             "if you trust where it comes from, say so with trust=True"
         )
-    return describe_model(path)
+    return describe_model(Path(found))
