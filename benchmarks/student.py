@@ -1,6 +1,6 @@
 """The MgO student against its teacher, measured in one run: held-out errors, properties, time.
 
-    python benchmarks/student.py            # a few minutes on one core, most of them the teacher's
+    python benchmarks/student.py [STUDENT]  # mace-mgo by default; a few minutes on one core, most of them the teacher's
 
 Errors are against labels that the teacher made earlier (training/mgo_labels.extxyz.gz); the teacher's own row shows
 what storage and rounding add to them.
@@ -9,6 +9,7 @@ what storage and rounding add to them.
 from __future__ import annotations
 
 import gzip
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from md.students.accuracy import label_errors, milliseconds
 from md.students.rock_salt import equation_of_state, vacancy_energies
 
 LABELS = Path(__file__).resolve().parent.parent / "training" / "mgo_labels.extxyz.gz"
-NAMES = ("chgnet", "mace-mgo")
+NAMES = ("chgnet", *(sys.argv[1:2] or ["mace-mgo"]))
 WIDTH = 44
 
 

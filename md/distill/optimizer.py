@@ -21,7 +21,10 @@ _FIRST, _SECOND, _FACTOR = 0.9, 0.99, 0.95
 _EVERY = 10
 """Steps between two looks at the eigenbasis."""
 
-_TINY = 1e-8
+_FLAT = 1e-3
+"""Of the largest gradient: directions with less are noise, and must not be walked as if they were slopes."""
+
+_TINY = 1e-12
 
 
 class RotatedAdam(Optimizer):
@@ -64,7 +67,8 @@ class RotatedAdam(Optimizer):
         state["square"].lerp_(turned**2, 1 - _SECOND)
         count = float(state["step"])
         mean = left.mT @ state["mean"] @ right / (1 - _FIRST**count)
-        change = mean / ((state["square"] / (1 - _SECOND**count)).sqrt() + _TINY)
+        size = (state["square"] / (1 - _SECOND**count)).sqrt()
+        change = mean / (size + _FLAT * size.amax((-2, -1), keepdim=True) + _TINY)
         weight.sub_(rate * (left @ change @ right.mT).reshape(weight.shape))
 
     @staticmethod

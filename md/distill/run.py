@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -94,8 +95,21 @@ def distil(
     """
     asked = settings or DistilSettings()
     teacher.require({*host.elements, *asked.dopants})
-    _claim(folder, asked.identity(host.hash, teacher.provenance), host.formula)
-    return _Run(host, teacher, folder, asked, workers, stage).whole()
+    supercells(host, asked.max_atoms)  # fails at once where the host is too large
+    with _claimed(folder, asked.identity(host.hash, teacher.provenance), host.formula):
+        return _Run(host, teacher, folder, asked, workers, stage).whole()
+
+
+@contextmanager
+def _claimed(folder: Path, identity: str, formula: str) -> Iterator[None]:
+    """Hold a folder that belongs to this distillation; the lock ends with the process, however that ends."""
+    _claim(folder, identity, formula)
+    with (folder / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ResumeError(f"{folder}: another process is distilling here; wait for it or stop it") from None
+        yield
 
 
 def _claim(folder: Path, identity: str, formula: str) -> None:

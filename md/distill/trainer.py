@@ -11,6 +11,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from augment.errors import ResumeError
 from augment.store import write_atomically
 from md.distill.network import StudentShape, initial_network
-from md.quiet import one_torch_thread
+from md.quiet import one_torch_thread, quiet_evaluation
 from md.record import Record
 from md.students.network import doubled, quiet_mace
 
@@ -135,7 +136,7 @@ def train_student(
         ResumeError: the checkpoint belongs to another training.
     """
     calm = [r for r in records if np.abs(r.forces).max() < _VIOLENT]
-    with one_torch_thread(wanted=True):
+    with _repeatable():
         network = initial_network(calm, shape, settings.seed) if start is None else start
         state = _State(network, settings, _identity(calm, shape, settings, network), shape.channels)
         state.load(checkpoint)
@@ -144,10 +145,23 @@ def train_student(
         return state.averaged()
 
 
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Train inside: on one thread, without warnings, and with the same rounding from the first step on.
+
+    The compiled parts of a network are optimised after their first calls, which changes the last digits: a resumed
+    training would not end where the whole one does.
+    """
+    import torch
+
+    with one_torch_thread(wanted=True), quiet_evaluation(), torch.jit.optimized_execution(should_optimize=False):
+        yield
+
+
 def step_seconds(records: Sequence[Record], shape: StudentShape) -> float:
     """Time of one step of training, s: the median of a few."""
     settings = TrainSettings(steps=12)
-    with one_torch_thread(wanted=True):
+    with _repeatable():
         state = _State(initial_network(records, shape, 0), settings, "", shape.channels)
         sample = list(_batches(graphs(records[: 4 * BATCH_ATOMS], state.network), 0, 0))
         taken = []

@@ -1,0 +1,233 @@
+"""Distillation: what the cells hold, how the training resumes, what is refused, and a whole student of copper."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from augment import read_host
+from augment.errors import ConditionError, PotentialError, ResumeError, SettingsError
+from augment.host import Host
+from md.distill.crystal import Crystal, crystal_of, supercells
+from md.distill.curriculum import Amounts, first_cells, ideal_defects
+from md.distill.network import StudentShape, atomic_energies
+from md.distill.optimizer import RotatedAdam
+from md.distill.run import distil
+from md.distill.settings import DistilSettings, Plan
+from md.distill.trainer import ENERGY_WEIGHT, TrainSettings, train_student
+from md.distill.validate import errors
+from md.labels import label
+from md.potentials import Potential, resolve_potential
+from md.record import Record
+
+HOSTS = Path(__file__).resolve().parents[2] / "examples" / "hosts"
+TINY = DistilSettings(max_temperature=300.0, max_pressure=5.0, effort=0.02, steps=40, max_atoms=16, channels=4)
+
+
+@pytest.fixture(scope="module")
+def host() -> Host:
+    return read_host(HOSTS / "Cu.cif")
+
+
+@pytest.fixture(scope="module")
+def crystal(host: Host) -> Crystal:
+    return crystal_of(host, resolve_potential("emt"), 1000.0, 10.0)
+
+
+@pytest.fixture(scope="module")
+def records(crystal: Crystal, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    cells = first_cells(crystal, supercells(crystal.host, 16), (), 600.0, Amounts(6, 1, 1, 1, 1, 1), 0)
+    return label(cells, resolve_potential("emt"), tmp_path_factory.mktemp("labels"), workers=1)
+
+
+def weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
+    return {name: value.numpy() for name, value in network.state_dict().items()}
+
+
+def test_the_crystal_is_the_teachers(crystal: Crystal) -> None:
+    assert np.linalg.norm(crystal.host.lattice[0]) == pytest.approx(3.59, abs=0.01)  # EMT's copper
+    low, high = crystal.volumes
+    assert 0.85 < low < 0.93  # 10 GPa squeeze copper by 6 %
+    assert 1.05 < high < 1.15
+    assert crystal.nearest == pytest.approx(3.59 / 2**0.5, abs=0.01)
+
+
+def test_the_first_cells_hold_every_point_defect_within_the_range(crystal: Crystal) -> None:
+    sizes = supercells(crystal.host, 72)
+    assert sizes["small"].n_atoms < sizes["medium"].n_atoms < sizes["large"].n_atoms <= 72
+    cells = first_cells(crystal, sizes, ("Ni",), 600.0, Amounts().scaled(0.1), 3)
+    names = {cell.name for cell in cells}
+    assert names >= {d.name for d in ideal_defects(crystal, sizes["large"], ("Ni",))} >= {"v_Cu", "Ni_Cu", "Ni_i_Oh"}
+    assert any("+" in name for name in names)
+    assert any("split" in name for name in names)
+    atoms = {size: cell.volume for size, cell in ((s, sizes[s].bulk_cell()) for s in sizes)}
+    for cell in cells:
+        ratio = cell.volume / min(atoms.values(), key=lambda v: abs(v - cell.volume))
+        assert crystal.volumes[0] - 1e-9 <= ratio <= crystal.volumes[1] + 1e-9
+        assert (cell.info[ENERGY_WEIGHT] < 1) == (cell.name != "bulk" and len(cell) < 50)
+    again = first_cells(crystal, sizes, ("Ni",), 600.0, Amounts().scaled(0.1), 3)
+    assert all((a.positions == b.positions).all() for a, b in zip(cells, again, strict=True))
+    other = first_cells(crystal, sizes, ("Ni",), 600.0, Amounts().scaled(0.1), 4)
+    assert any((a.positions != b.positions).any() for a, b in zip(cells, other, strict=False) if len(a) == len(b))
+
+
+def test_atomic_energies_give_energies_that_are_sums_of_them(records: list[Record]) -> None:
+    exact = [replace(r, energy=-3.5 * len(r.cell)) for r in records]
+    np.testing.assert_allclose(atomic_energies(exact, (29,)), [-3.5], rtol=1e-6)
+    # An element that no cell holds takes no energy from the others.
+    np.testing.assert_allclose(atomic_energies(exact, (28, 29)), [0.0, -3.5], atol=1e-5)
+
+
+def test_the_turned_optimizer_does_not_care_how_the_axes_lie() -> None:
+    """Descent of a quadratic is the same after a rotation of its axes; plain Adam's is not."""
+    draw = torch.Generator().manual_seed(0)
+    rotation = torch.linalg.qr(torch.randn(8, 8, generator=draw))[0]
+    start = torch.randn(8, 8, generator=draw)
+
+    def loss_after(make, turn: torch.Tensor) -> float:
+        stiffness = turn @ torch.diag(torch.logspace(0, 2, 8)) @ turn.T
+        weight = torch.nn.Parameter(turn @ start)
+        optimizer = make([weight])
+        for _ in range(20):
+            optimizer.zero_grad()
+            ((stiffness @ weight) * weight).sum().backward()
+            optimizer.step()
+        return ((stiffness @ weight) * weight).sum().item()
+
+    def difference(make) -> float:
+        straight, turned = (loss_after(make, turn) for turn in (torch.eye(8), rotation))
+        return abs(turned / straight - 1)
+
+    assert difference(lambda p: RotatedAdam(p, 0.03, 8)) < 0.02
+    assert difference(lambda p: torch.optim.Adam(p, 0.03)) > 0.1
+
+
+def test_training_learns_and_a_resumed_one_ends_at_the_same_bytes(records: list[Record], tmp_path: Path) -> None:
+    shape, how = StudentShape((29,), channels=4), TrainSettings(24)
+    seen: list[int] = []
+    whole = train_student(records, shape, how, tmp_path / "a.pt", progress=lambda d, _t, _s: seen.append(d))
+    assert seen[-1] == 24
+
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    def stop(done: int, _total: int, _text: str) -> None:
+        if done >= 9:
+            raise Stop
+
+    from md.distill import trainer
+
+    before, trainer._CHECKPOINT_SECONDS = trainer._CHECKPOINT_SECONDS, 0.0
+    try:
+        with pytest.raises(Stop):
+            train_student(records, shape, how, tmp_path / "b.pt", progress=stop)
+    finally:
+        trainer._CHECKPOINT_SECONDS = before
+    resumed = train_student(records, shape, how, tmp_path / "b.pt")
+    for name, value in weights(whole).items():
+        np.testing.assert_array_equal(value, weights(resumed)[name])
+    other = train_student(records, shape, replace(how, seed=1), tmp_path / "c.pt")
+    assert any((value != weights(other)[name]).any() for name, value in weights(whole).items())
+    with pytest.raises(ResumeError, match="other cells or settings"):
+        train_student(records[:-1], shape, how, tmp_path / "a.pt")
+    (tmp_path / "a.pt").write_bytes(b"half")
+    with pytest.raises(ResumeError, match="damaged"):
+        train_student(records, shape, how, tmp_path / "a.pt")
+
+
+def test_errors_see_a_wrong_label(records: list[Record], emt: Potential) -> None:
+    calm = errors(emt.calculator(), records)
+    assert max(calm.energy, calm.forces, calm.stress) < 1e-9
+    shifted = [replace(r, energy=r.energy + 0.5, forces=r.forces + 0.1) for r in records]
+    wrong = errors(emt.calculator(), shifted)
+    assert wrong.energy_cell == pytest.approx(0.5)
+    assert wrong.forces == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"minutes": 0.0}, SettingsError),
+        ({"minutes": float("nan")}, SettingsError),
+        ({"max_temperature": -5.0}, ConditionError),
+        ({"max_pressure": -1.0}, SettingsError),
+        ({"steps": 3}, SettingsError),
+        ({"effort": 0.0}, SettingsError),
+        ({"channels": 0}, SettingsError),
+    ],
+)
+def test_settings_that_are_impossible_are_refused(change: dict, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        replace(DistilSettings(), **change)
+
+
+def test_steps_are_shared_out_whole() -> None:
+    for steps in (40, 41, 1000, 7777):
+        plan = Plan(1.0, steps)
+        assert 4 * plan.round_steps + plan.last_steps == steps
+
+
+def test_what_cannot_be_done_is_refused_with_nothing_begun(host: Host, emt: Potential, tmp_path: Path) -> None:
+    with pytest.raises(PotentialError, match="does not cover Fe"):
+        distil(host, emt, tmp_path / "a", replace(TINY, dopants=("Fe",)))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "mine.txt").write_text("")
+    with pytest.raises(ResumeError, match="holds other files"):
+        distil(host, emt, tmp_path / "b", TINY)
+    with pytest.raises(SettingsError, match="--max-atoms"):
+        distil(read_host(HOSTS / "Al.cif"), emt, tmp_path / "a", replace(TINY, max_atoms=0))
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "distillation.json").write_text(json.dumps({"identity": "another", "host": "Cu"}))
+    with pytest.raises(ResumeError, match="another host, teacher or settings"):
+        distil(host, emt, tmp_path / "c", TINY)
+    assert not (tmp_path / "a").exists()
+    assert len(list((tmp_path / "c").iterdir())) == 1
+
+
+def test_one_process_at_a_time_distils_in_a_folder(host: Host, emt: Potential, tmp_path: Path) -> None:
+    def intrude(_title: str, _unit: str) -> None:
+        distil(host, emt, tmp_path, TINY)
+
+    with pytest.raises(ResumeError, match="another process is distilling"):
+        distil(host, emt, tmp_path, TINY, workers=1, stage=intrude)
+
+
+def command(folder: Path, *extra: str) -> list[str]:
+    host, start = str(HOSTS / "Cu.cif"), [sys.executable, "-m", "defectgen", "distill"]
+    amounts = ["--effort", "0.05", "--steps", "240", "--max-atoms", "32", "--workers", "1"]
+    climate = ["--max-temperature", "600", "--max-pressure", "5"]
+    return [*start, host, "--teacher", "emt", *amounts, *climate, "-o", str(folder), *extra]
+
+
+@pytest.mark.slow
+def test_a_whole_student_of_copper_survives_a_kill_and_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEFECTGEN_STUDENTS", str(tmp_path / "students"))
+    subprocess.run(command(tmp_path / "whole"), check=True)
+    card = json.loads((tmp_path / "whole" / "student" / "card.json").read_text())
+    assert card["domain"]["charge"] == 0
+    assert {"v_Cu", "Cu_i_Oh", "Cu_i_Td"} <= card["defect_energies"].keys()
+    assert card["errors"]["test"]["all"]["cells"] > 5
+    assert resolve_potential("auto", {"Cu"}).name == "mace-cu"
+    shutil.rmtree(tmp_path / "students")
+    assert resolve_potential("auto", {"Cu"}).name == "chgnet-r2scan"
+
+    process = subprocess.Popen(command(tmp_path / "killed", "--no-register"))
+    while process.poll() is None and not (tmp_path / "killed" / "train_1_0.pt").exists():
+        time.sleep(0.05)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    subprocess.run(command(tmp_path / "killed", "--no-register"), check=True)
+    for name in ("weights.safetensors",):
+        whole, killed = (tmp_path / run / "student" / name for run in ("whole", "killed"))
+        assert whole.read_bytes() == killed.read_bytes()
+    assert not (tmp_path / "students").exists()
