@@ -99,11 +99,16 @@ class MdSettings(_Section):
     engines: tuple[Literal["ase", "lammps"], ...] = Field(
         ("ase", "lammps"), description="engines; each runs the whole grid"
     )
-    ensemble: Literal["nve", "nvt", "npt"] = Field("npt", description="ensemble")
-    temperatures: tuple[float, ...] = Field((300.0, 900.0), min_length=1, description="K")
-    pressures: tuple[float, ...] = Field((0.0, 10.0), min_length=1, description="GPa")
+    ensemble: Literal["nve", "nvt", "npt", "npt-aniso", "npt-full"] = Field("npt", description="ensemble")
+    temperatures: tuple[float | str, ...] = Field(
+        (300.0, 900.0), min_length=1, description='K; or schedules, "ramp(300,900,5ps)+quench(300)"'
+    )
+    pressures: tuple[float | str, ...] = Field(
+        (0.0, 10.0), min_length=1, description="GPa; or schedules, or six components xx/yy/zz/yz/xz/xy"
+    )
+    strain: str | None = Field(None, description="AXIS:RATE in 1/ps, a:0.001; with npt-aniso, nvt or nve")
     steps: int = Field(150, ge=1, le=100_000_000, description="steps per point")
-    timestep: float = Field(2.0, gt=0, le=20, description="fs")
+    timestep: float = Field(2.0, gt=0, le=10, description="fs")
     sample: int = Field(10, ge=1, description="steps between kept frames")
     max_cells: int | None = Field(
         3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"

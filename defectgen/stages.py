@@ -126,11 +126,9 @@ def check_environments(settings: Settings) -> None:
     Raises:
         ConditionError: one is not possible in the ensemble asked for.
     """
-    from md.environment import Environment
+    from defectgen.dynamics import md_environments
 
-    for temperature in settings.md.temperatures:
-        for pressure in settings.md.pressures:
-            Environment(temperature, pressure, settings.md.ensemble)
+    md_environments(settings)
 
 
 def _check_subgroups(settings: Settings, defects: Sequence[Defect]) -> None:
@@ -307,20 +305,16 @@ def lowest(found: Sequence[Relaxation]) -> list[Record]:
 @_timed("md")
 def md_stage(folder: RunFolder) -> Counts:
     """Run the relaxed cells on the grid of temperatures and pressures, in every engine."""
-    from md.environment import Environment
-    from md.jobs import grid, md_all
+    from defectgen.dynamics import md_points, run_points
     from md.observables import summary
 
     folder.require("relax")
-    settings, asked = folder.settings, folder.settings.md
+    settings = folder.settings
     records = read_records(folder.file("relax", "records.npz"))
-    cells = [r.cell for r in records[: asked.max_cells]]
-    environments = [Environment(t, p, asked.ensemble) for t in asked.temperatures for p in asked.pressures]
-    how = {"steps": asked.steps, "timestep": asked.timestep, "interval": asked.sample, "seed": settings.seed}
+    cells = [r.cell for r in records[: settings.md.max_cells]]
     potential = find_potential(settings, read_host(folder.file(*INPUT)))
-    points = grid(cells, environments, asked.engines, **how)
-    with progress("md", "points") as report:
-        responses = md_all(points, potential, folder.file("md", "points"), workers=settings.workers, progress=report)
+    points = md_points(settings, cells)
+    responses = run_points(points, potential, folder.file("md", "points"), workers=settings.workers)
     folder.write_lines("md/summary.jsonl", [summary(r) for r in responses])
     diverged = sum(r.status == "diverged" for r in responses)
     return {"cells": len(cells), "points": len(responses), "diverged": diverged}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,11 +13,11 @@ from augment.errors import ConditionError, DefectgenError, ResumeError
 from defectgen.cli.defects import defects
 from defectgen.cli.distill import distill
 from defectgen.cli.impurities import impurities
+from defectgen.cli.md import md
 from defectgen.cli.options import (
     Distance,
     Dopants,
     Folder,
-    Json,
     MaxAtoms,
     MaxVoids,
     Output,
@@ -28,13 +27,13 @@ from defectgen.cli.options import (
     Trust,
     Workers,
     defect_changes,
-    numbers,
     say,
     settings_of,
     show,
 )
 from defectgen.cli.planar import planar
 from defectgen.cli.potentials import potentials
+from defectgen.cli.stage import run_stage
 
 app = typer.Typer(
     name="defectgen",
@@ -47,6 +46,7 @@ app.command()(defects)
 app.command()(distill)
 app.command()(potentials)
 app.command()(impurities)
+app.command()(md)
 app.command()(planar)
 
 
@@ -122,7 +122,7 @@ def generate(
         "potential.trust": trust_model or None,
     }
     if source.is_dir():
-        _stage(source, "generate", generate_stage, changes, overwrite)
+        run_stage(source, "generate", generate_stage, changes, overwrite)
         return
     if output is None:
         raise ConditionError(f"{source}: a host needs a folder to write to; give it with -o")
@@ -148,42 +148,7 @@ def relax(
     from defectgen.stages import relax_stage
 
     changes = {"relax.fmax": fmax, "relax.max_steps": max_steps, "relax.max_defects": max_defects, "workers": workers}
-    _stage(folder, "relax", relax_stage, changes, overwrite)
-
-
-@app.command()
-def md(
-    folder: Folder,
-    temperature: Annotated[str | None, typer.Option("--temperature", help="K, by commas: 300,900")] = None,
-    pressure: Annotated[str | None, typer.Option("--pressure", help="GPa, by commas: 0,10")] = None,
-    ensemble: Annotated[str | None, typer.Option("--ensemble", help="nve, nvt or npt")] = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="ase, lammps, or both by a comma")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
-    timestep: Annotated[float | None, typer.Option("--timestep", help="fs")] = None,
-    max_cells: Annotated[
-        int | None, typer.Option("--max-cells", help="probe the pristine cell and the first defects")
-    ] = None,
-    as_json: Json = False,
-    workers: Workers = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Run the relaxed cells of a run folder at a grid of temperatures and pressures."""
-    from defectgen.stages import md_stage
-
-    changes = {
-        "md.temperatures": numbers(temperature, "--temperature"),
-        "md.pressures": numbers(pressure, "--pressure"),
-        "md.ensemble": ensemble,
-        "md.engines": engine.split(",") if engine else None,
-        "md.steps": steps,
-        "md.timestep": timestep,
-        "md.max_cells": max_cells,
-        "workers": workers,
-    }
-    opened = _stage(folder, "md", md_stage, changes, overwrite, quiet=as_json)
-    if as_json:
-        for row in opened.read_lines("md/summary.jsonl"):
-            say(json.dumps(row))
+    run_stage(folder, "relax", relax_stage, changes, overwrite)
 
 
 @app.command()
@@ -221,28 +186,6 @@ def doctor() -> None:
     from defectgen.doctor import diagnose, doctor_table
 
     show(doctor_table(diagnose()))
-
-
-def _stage(
-    path: Path, stage: str, function: Any, changes: dict[str, Any], overwrite: bool, *, quiet: bool = False
-) -> Any:
-    """Run one stage in a run folder with some settings changed; the folder."""
-    from defectgen.run_folder import RunFolder
-    from defectgen.stages import check_environments
-
-    folder = RunFolder.open(path)
-    # Before anything of the folder is replaced.
-    check_environments(folder.settings.replaced(changes))
-    with folder.locked():
-        folder = folder.with_changes(stage, changes, overwrite=overwrite)
-        if folder.finished(stage):
-            if not quiet:
-                say(f"{stage} has finished already; --overwrite runs it again")
-        else:
-            function(folder)
-            if not quiet:
-                say(f"{path / stage}")
-    return folder
 
 
 def main() -> None:

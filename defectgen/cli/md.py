@@ -1,0 +1,158 @@
+"""The command for dynamics: the relaxed cells of a run folder, or any structures, at temperatures and pressures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from augment.errors import ConditionError
+from defectgen.cli.options import Json, Output, Overwrite, PotentialName, Seed, Trust, Workers, say, show
+from defectgen.cli.stage import run_stage
+
+_COLUMNS = (
+    "cell",
+    "engine",
+    "ensemble",
+    "temperature",
+    "pressure",
+    "status",
+    "volume",
+    "volume_error",
+    "energy",
+    "msd",
+)
+
+Conditions = Annotated[
+    str | None, typer.Option("--temperature", help="K, by commas: 300,900; or schedules: ramp(300,900,5ps)+quench(300)")
+]
+Pressures = Annotated[
+    str | None, typer.Option("--pressure", help="GPa, by commas: 0,10; schedules, or six components xx/yy/zz/yz/xz/xy")
+]
+
+
+def md(
+    sources: Annotated[list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or CIF and extxyz files")],
+    temperature: Conditions = None,
+    pressure: Pressures = None,
+    ensemble: Annotated[
+        str | None, typer.Option("--ensemble", help="nve, nvt, npt, npt-aniso (axes) or npt-full (all strains)")
+    ] = None,
+    strain: Annotated[
+        str | None, typer.Option("--strain-rate", help="AXIS:RATE, 1/ps: a:0.001; with npt-aniso, nvt or nve")
+    ] = None,
+    engine: Annotated[str | None, typer.Option("--engine", help="ase, lammps, or both by a comma")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
+    timestep: Annotated[float | None, typer.Option("--timestep", help="fs")] = None,
+    sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
+    max_cells: Annotated[
+        int | None, typer.Option("--max-cells", help="of a run folder: the pristine cell and the first defects")
+    ] = None,
+    seed: Seed = None,
+    potential: PotentialName = None,
+    trust_model: Trust = False,
+    output: Output = None,
+    shard: Annotated[str | None, typer.Option("--shard", help="do share I/N of the points, 0/N to (N-1)/N")] = None,
+    deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS instead of running")] = False,
+    as_json: Json = False,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run cells at a grid of temperatures and pressures; an interrupted run goes on where it stopped."""
+    from md.schedules import split_list
+
+    changes = {
+        "md.temperatures": split_list(temperature) if temperature else None,
+        "md.pressures": split_list(pressure) if pressure else None,
+        "md.ensemble": ensemble,
+        "md.strain": strain,
+        "md.engines": engine.split(",") if engine else None,
+        "md.steps": steps,
+        "md.timestep": timestep,
+        "md.sample": sample,
+        "md.max_cells": max_cells,
+        "workers": workers,
+    }
+    if len(sources) == 1 and sources[0].is_dir():
+        _refuse_options_of_files(sources[0], seed=seed, potential=potential, output=output, shard=shard)
+        rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
+    else:
+        names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
+        rows = _files(sources, {**changes, **names}, output, shard, deck=deck)
+    if as_json:
+        for row in rows:
+            say(json.dumps(row))
+    elif rows:
+        _show(rows)
+
+
+def _refuse_options_of_files(folder: Path, **given: object) -> None:
+    """A run folder has these from the settings it began with."""
+    for name, value in given.items():
+        if value is not None:
+            raise ConditionError(f"--{name} is for structure files; {folder} goes on as it began")
+
+
+def _run_folder(folder: Path, changes: dict[str, Any], overwrite: bool, *, quiet: bool) -> list[dict[str, Any]]:
+    from defectgen.stages import md_stage
+
+    opened = run_stage(folder, "md", md_stage, changes, overwrite, quiet=quiet)
+    rows: list[dict[str, Any]] = opened.read_lines("md/summary.jsonl")
+    return rows
+
+
+def _files(
+    paths: list[Path], changes: dict[str, Any], output: Path | None, shard: str | None, *, deck: bool
+) -> list[dict[str, Any]]:
+    """Run the structures of files in a folder: a file a point, and the rows in summary.jsonl where all are done."""
+    from ase.data import chemical_symbols
+
+    from augment.store import write_atomically
+    from defectgen.config import Settings
+    from defectgen.dynamics import md_points, read_cells_of_files, run_points
+    from md.observables import summary
+    from md.potentials import resolve_potential
+    from md.sweep import Shard
+
+    if output is None:
+        raise ConditionError("structure files need a folder to write to; give it with -o")
+    settings = Settings(host=paths[0], output=output).replaced(changes)
+    part = None if shard is None else Shard.parse(shard)
+    cells = read_cells_of_files(paths)
+    symbols = {chemical_symbols[int(z)] for cell in cells for z in cell.numbers}
+    points = md_points(settings, cells)
+    potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust)
+    if deck:
+        return _decks(points, potential, output)
+    responses = run_points(points, potential, output, workers=settings.workers, shard=part)
+    rows = [summary(response) for response in responses]
+    if part is None:
+        write_atomically(output / "summary.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return rows
+
+
+def _decks(points: list[Any], potential: Any, output: Path) -> list[dict[str, Any]]:
+    from md.dynamics import write_deck
+
+    for point, cell in points:
+        say(str(write_deck(point, cell, potential, output / point.label.replace(" ", "_"))))
+    return []
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table("cell", "engine", "T (K)", "P (GPa)", "status", "V (Å³/atom)", "E (eV/atom)", "msd (Å²)")
+    for row in rows:
+        volume = f"{_text(row['volume'])} ± {_text(row['volume_error'], 2)}"
+        conditions = (_text(row["temperature"]), _text(row["pressure"]))
+        table.add_row(
+            row["cell"], row["engine"], *conditions, row["status"], volume, _text(row["energy"]), _text(row["msd"])
+        )
+    show(table)
+
+
+def _text(value: float | None, digits: int = 5) -> str:
+    return "-" if value is None else f"{value:.{digits}g}"

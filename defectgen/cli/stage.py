@@ -1,0 +1,30 @@
+"""How a command runs one stage in a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from defectgen.cli.options import say
+
+
+def run_stage(
+    path: Path, stage: str, function: Any, changes: dict[str, Any], overwrite: bool, *, quiet: bool = False
+) -> Any:
+    """Run one stage in a run folder with some settings changed; the folder."""
+    from defectgen.run_folder import RunFolder
+    from defectgen.stages import check_environments
+
+    folder = RunFolder.open(path)
+    # Before anything of the folder is replaced.
+    check_environments(folder.settings.replaced(changes))
+    with folder.locked():
+        folder = folder.with_changes(stage, changes, overwrite=overwrite)
+        if folder.finished(stage):
+            if not quiet:
+                say(f"{stage} has finished already; --overwrite runs it again")
+        else:
+            function(folder)
+            if not quiet:
+                say(f"{path / stage}")
+    return folder

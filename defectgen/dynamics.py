@@ -1,0 +1,111 @@
+"""Dynamics of cells on a grid of conditions: those of a run, or of structure files that a user brings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from augment.cell import DefectCell
+from augment.errors import DataError
+from defectgen.config import Settings
+from md.environment import Environment
+
+if TYPE_CHECKING:
+    from md.dynamics import MdPoint, Response
+    from md.potentials import Potential
+    from md.sweep import Shard
+
+_XYZ = {".xyz", ".extxyz"}
+
+
+def md_environments(settings: Settings) -> list[Environment]:
+    """The environments that settings ask for.
+
+    Raises:
+        ConditionError: one is not possible, or a text is no schedule.
+    """
+    from md.schedules import environments
+
+    asked = settings.md
+    return environments(asked.temperatures, asked.pressures, asked.ensemble, asked.strain, asked.timestep)
+
+
+def md_points(settings: Settings, cells: Sequence[DefectCell]) -> list[tuple[MdPoint, DefectCell]]:
+    """Every cell in every environment with every engine.
+
+    Raises:
+        ConditionError: a point is not possible in its cell.
+    """
+    from md.jobs import grid
+
+    asked = settings.md
+    how = {"steps": asked.steps, "timestep": asked.timestep, "interval": min(asked.sample, asked.steps)}
+    return grid(cells, md_environments(settings), asked.engines, **how, seed=settings.seed)
+
+
+def run_points(
+    points: Sequence[tuple[MdPoint, DefectCell]],
+    potential: Potential,
+    folder: Path,
+    *,
+    workers: int,
+    shard: Shard | None = None,
+) -> list[Response]:
+    """Run points with their progress shown; see `md_all`."""
+    from defectgen.progress import progress
+    from md.jobs import md_all
+
+    with progress("md", "points") as report:
+        return md_all(points, potential, folder, workers=workers, shard=shard, progress=report)
+
+
+def read_cells_of_files(paths: Sequence[Path]) -> list[DefectCell]:
+    """The structures of CIFs and extended XYZ files as cells, each with a name of its own.
+
+    Raises:
+        CifError: a CIF cannot be used.
+        DataError: a file is missing or damaged, or a structure in it is not periodic.
+    """
+    cells = [cell for path in paths for cell in _read(path)]
+    names = [cell.name for cell in cells]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f"several structures are called {', '.join(repeated)}; give files with different names")
+    if not cells:
+        raise DataError(f"{', '.join(map(str, paths))}: no structure in it; give a CIF or an extended XYZ file")
+    return cells
+
+
+def _read(path: Path) -> Iterator[DefectCell]:
+    if path.suffix.lower() not in _XYZ:
+        from augment.cif import read_structure
+
+        structure = read_structure(path)
+        numbers = np.array([site.specie.Z for site in structure], dtype=np.int64)
+        cell = np.array(structure.lattice.matrix, dtype=float)
+        yield _cell(path.stem, cell, numbers, np.array(structure.cart_coords, dtype=float))
+        return
+    for count, atoms in enumerate(_frames(path), start=1):
+        if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0:
+            raise DataError(f"{path}: structure {count} is not periodic in three directions; give it a Lattice")
+        name = str(atoms.info.get("name", path.stem))
+        yield _cell(f"{name}_{count}", atoms.cell.array, atoms.numbers.astype(np.int64), atoms.positions)
+
+
+def _frames(path: Path) -> list[Any]:
+    from ase.io import iread
+
+    try:
+        return list(iread(path, format="extxyz"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; check the path") from None
+    except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
+        raise DataError(f"{path}: not readable as extended XYZ ({error})") from None
+
+
+def _cell(name: str, cell: Any, numbers: Any, positions: Any) -> DefectCell:
+    """A cell that no host is known of: its key is its name, and its sites are its atoms."""
+    return DefectCell(name, name, np.array(cell, dtype=float), numbers, positions.copy(), np.arange(len(numbers)))
