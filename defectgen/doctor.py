@@ -23,7 +23,7 @@ Status = Literal["ok", "warning", "missing"]
 DISTRIBUTION = "defectgen"
 SUPPORTED_PYTHON = ((3, 11), (3, 14))
 COMFORTABLE_MEMORY = 4.0
-"""GiB; CHGNet needs about this much for 200 atoms."""
+"""GiB; CHGNet needs half of it for 500 atoms, and its libraries most of a GiB."""
 
 _GIB = 2**30
 _PROBE_SECONDS = 120
@@ -187,7 +187,7 @@ def _machine() -> Iterator[Check]:
     if memory is None:
         yield Check("memory", "warning", "unknown", f"make sure that there are {COMFORTABLE_MEMORY:g} GiB")
     elif memory < COMFORTABLE_MEMORY:
-        yield Check("memory", "warning", f"{memory:.1f} GiB", "keep CHGNet cells below 100 atoms")
+        yield Check("memory", "warning", f"{memory:.1f} GiB", "keep CHGNet cells below 300 atoms")
     else:
         yield Check("memory", "ok", f"{memory:.1f} GiB")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augment.errors import DefectgenError, PotentialError
-from md.potentials.chgnet import CHGNET, WEIGHT_SETS, describe_chgnet
+from md.potentials.chgnet import DEFAULT, WEIGHT_SETS, describe_chgnet
 from md.potentials.emt import describe_emt
 from md.potentials.foundation import MACE_EXAMPLES, find_model
 from md.potentials.imported import describe_imported, is_import_path
@@ -39,7 +39,7 @@ def resolve_potential(spec: str | Path, symbols: Iterable[str] = (), *, trust: b
 
     Args:
         spec: one of
-            `auto`: a student if it covers every symbol, else CHGNet;
+            `auto`: a student if it covers every symbol, else CHGNet with its r2SCAN weights;
             `chgnet`, `chgnet-r2scan`, `chgnet-0.2.0`: the sets of weights in the wheel of chgnet;
             the name of a student; `emt`: ASE's EMT for Al Cu Ag Au Ni Pd Pt, for tests;
             a MACE model: a file, the name of a file in mace's cache (`~/.cache/mace`), or a name that mace fetches
@@ -82,7 +82,7 @@ def _resolve_auto(symbols: frozenset[str]) -> Potential:
         student = describe_student(name)
         if student.covers(symbols):
             return student
-    return describe_chgnet(CHGNET)
+    return describe_chgnet(DEFAULT)
 
 
 def _resolve_named(spec: str, *, trust: bool) -> Potential:

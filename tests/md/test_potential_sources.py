@@ -59,7 +59,7 @@ def test_weights_that_load_and_are_wrong_never_run(weights, change, tmp_path, mo
     altered = tmp_path / "weights"
     altered.write_bytes(tampered(weights, change))
     monkeypatch.setattr(chgnet, "_weights_path", lambda _: altered)
-    potential = chgnet.describe_chgnet()
+    potential = chgnet.describe_chgnet("chgnet")
     with pytest.raises(PotentialError, match="self-test failed"):
         potential.calculator()
 
@@ -68,7 +68,7 @@ def test_weights_that_were_not_changed_pass_the_same_way(weights, tmp_path, monk
     untouched = tmp_path / "weights"
     untouched.write_bytes(tampered(weights, lambda _: None))
     monkeypatch.setattr(chgnet, "_weights_path", lambda _: untouched)
-    assert chgnet.describe_chgnet().calculator()
+    assert chgnet.describe_chgnet("chgnet").calculator()
 
 
 def test_a_set_read_as_another_is_noticed():

@@ -17,7 +17,7 @@ from md.students import load_student, student_names
 
 def test_auto_takes_chgnet_for_a_host_without_a_student() -> None:
     potential = resolve_potential("auto", {"Ga", "N"})
-    assert (potential.name, potential.precision) == ("chgnet", "float32")
+    assert (potential.name, potential.precision) == ("chgnet-r2scan", "float32")
     assert len(potential.elements) == 89
     assert len(potential.sha256) == 64
 
@@ -25,7 +25,7 @@ def test_auto_takes_chgnet_for_a_host_without_a_student() -> None:
 @pytest.mark.skipif("mace-mgo" not in student_names(), reason="the student is not in this tree")
 def test_auto_takes_the_student_that_covers_the_host() -> None:
     assert resolve_potential("auto", {"Mg", "O"}).name == "mace-mgo"
-    assert resolve_potential("auto", {"Mg", "O", "Al"}).name == "chgnet"
+    assert resolve_potential("auto", {"Mg", "O", "Al"}).name == "chgnet-r2scan"
 
 
 @pytest.mark.parametrize(
