@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
-from augment.errors import DataError, PotentialError
+from augment.errors import DataError, PotentialError, ResumeError
 from md.checkpoint import State
 from md.dynamics.lammps_commands import (
     FS_PER_PS,
@@ -31,6 +31,9 @@ from md.guards import Divergence, Evaluation, Evaluator, check_labels
 
 LAMMPS_BAR = 1.6021765e6
 """bar per eV/Å³ in the metal units of LAMMPS; today's value, 1.602176634e6, differs in the eighth digit."""
+
+_END_OF_RESTART = b"LammpS RestartT"
+"""What LAMMPS ends a whole restart with."""
 
 _FIX, _VIRIAL = "potential", "virial"
 _DUMMY_CUTOFF = 1.0
@@ -109,7 +112,14 @@ class LammpsSession:
         with tempfile.TemporaryDirectory(prefix="defectgen-") as folder:
             path = Path(folder, "state.restart")
             path.write_bytes(state.arrays["restart"].tobytes())
-            self.commands(["box tilt large", f"read_restart {path}", "atom_modify sort 0 0.0"])
+            try:
+                self.commands(["box tilt large", f"read_restart {path}", "atom_modify sort 0 0.0"])
+            except Exception as error:
+                said = " ".join(str(error).split())
+                raise ResumeError(
+                    f"LAMMPS cannot go on from its state at step {state.step} ({said}); it may be another version's: "
+                    "delete the checkpoints of the point to run it from its start"
+                ) from error
         self._set_forces(cell)
 
     def _set_forces(self, cell: DefectCell) -> None:
@@ -187,7 +197,10 @@ class LammpsSession:
                 self._lammps.command(f"write_restart {path}")
                 content = path.read_bytes()
             except Exception as error:
-                raise DataError(f"{path}: LAMMPS cannot write its state ({error}); is the disk full?") from error
+                said = " ".join(str(error).split())
+                raise DataError(f"{path}: LAMMPS cannot write its state ({said}); is the disk full?") from error
+        if not content.rstrip(b"\0").endswith(_END_OF_RESTART):  # LAMMPS does not notice each write that fails
+            raise DataError(f"{path}: LAMMPS could not write all of its state; is the disk full?")
         return State(step, {"restart": np.frombuffer(content, dtype=np.uint8), "offset": self._offset})
 
     def velocities(self) -> FloatArray:
