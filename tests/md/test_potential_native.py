@@ -137,7 +137,9 @@ def test_an_evaluation_after_reset_is_the_same_to_the_last_bit(model):
     found = []
     for seed in range(3):
         moved = atoms.copy()
-        moved.rattle(0.05, seed=seed)
+        moved.rattle(0.06, seed=seed)
+        moved.positions += 1.3 * seed
+        calculator.reset()
         labels(moved, calculator)
         evaluation = Evaluator(atoms.numbers, calculator, atoms.get_volume())(atoms.positions, atoms.cell.array)
         found.append((evaluation.energy, evaluation.forces.tobytes(), evaluation.stress.tobytes()))
