@@ -1,6 +1,6 @@
 """The main job on five hosts of different crystal systems, and its numbers beside published ones.
 
-    OMP_NUM_THREADS=1 python benchmarks/hosts.py FOLDER [HOST ...]
+    OMP_NUM_THREADS=1 python benchmarks/hosts.py FOLDER [HOST ...] [--potential NAME]
 
 Runs `defectgen run` with fewer cells and shorter dynamics than the default, so that CHGNet gets through on two cores;
 a run that was stopped goes on. The last lines are the table of the README.
@@ -8,7 +8,7 @@ a run that was stopped goes on. The last lines are the table of the README.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,10 +58,10 @@ PUBLISHED = {
 }
 
 
-def job(name: str, out: Path) -> Path:
+def job(name: str, out: Path, potential: str) -> Path:
     """Run one host, or go on with it; its folder."""
     settings = Settings(host=HOSTS / f"{name}.cif", output=out / name)
-    run(settings.replaced({**QUICK, **dict(PUBLISHED[name].changes)}))
+    run(settings.replaced({**QUICK, **dict(PUBLISHED[name].changes), "potential.name": potential}))
     return out / name
 
 
@@ -80,7 +80,7 @@ def row(name: str, path: Path) -> str:
     seconds = sum(stage["seconds"] for stage in folder.times.values())
     potential = points[0]["potential"] if points else "?"
     return (
-        f"{name:15} {host['space_group_symbol']:9} {potential:9} {len(bulk):4d} "
+        f"{name:15} {host['space_group_symbol']:9} {potential:13} {len(bulk):4d} "
         f"{volume:8.3f} {published:8.3f} {100 * (volume / published - 1):+6.1f} % "
         f"{moduli[0]:7.0f} {moduli[1]:7.0f} {known.bulk_modulus:7.0f}  {ended:3d}/{len(relaxations):<3d} "
         f"{folder.times['md']['diverged']:2d}/{folder.times['md']['points']:<3d} {seconds / 60:6.1f} min"
@@ -98,11 +98,15 @@ def secant_modulus(points: list[dict[str, float]]) -> float:
 
 def main() -> None:
     """Run the hosts named, or all, and print the table."""
-    out = Path(sys.argv[1])
-    names = sys.argv[2:] or list(PUBLISHED)
-    folders = {name: job(name, out) for name in names}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="for one run folder a host")
+    parser.add_argument("hosts", nargs="*", help=f"of {', '.join(PUBLISHED)}; all by default")
+    parser.add_argument("--potential", default="auto")
+    asked = parser.parse_args()
+    names = asked.hosts or list(PUBLISHED)
+    folders = {name: job(name, asked.folder, asked.potential) for name in names}
     print(
-        f"{'host':15} {'group':9} {'potential':9} {'n':>4} {'V relax.':>8} {'V publ.':>8} {'':8} "
+        f"{'host':15} {'group':9} {'potential':13} {'n':>4} {'V relax.':>8} {'V publ.':>8} {'':8} "
         f"{'B ase':>7} {'B lmp':>7} {'B publ.':>7}  {'relaxed':7} {'div.':6} {'time':>9}"
     )
     for name, folder in folders.items():
