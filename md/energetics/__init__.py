@@ -1,0 +1,50 @@
+"""What defects cost: formation, strain, vibration and migration under a potential."""
+
+from md.energetics.barrier import Barrier, migration_barrier, path_ends, symmetric_saddle
+from md.energetics.dipole import ElasticDipole, elastic_dipole, elastic_dipole_from_strain, relaxation_volume
+from md.energetics.elastic import ElasticConstants, Moduli, elastic_constants
+from md.energetics.formation import (
+    FormationEnergy,
+    Population,
+    elemental_chemical_potential,
+    formation_energy,
+    population,
+)
+from md.energetics.harmonic import (
+    Modes,
+    attempt_frequency,
+    formation_entropy,
+    formation_free_energy,
+    hessian,
+    normal_modes,
+)
+from md.energetics.jumps import Jump, jumps
+from md.energetics.minimum import minimum
+
+__all__ = [
+    "Barrier",
+    "ElasticConstants",
+    "ElasticDipole",
+    "FormationEnergy",
+    "Jump",
+    "Modes",
+    "Moduli",
+    "Population",
+    "attempt_frequency",
+    "elastic_constants",
+    "elastic_dipole",
+    "elastic_dipole_from_strain",
+    "elemental_chemical_potential",
+    "formation_energy",
+    "formation_entropy",
+    "formation_free_energy",
+    "hessian",
+    "jumps",
+    "migration_barrier",
+    "minimum",
+    "normal_modes",
+    "path_ends",
+    "population",
+    "relaxation_volume",
+    "symmetric_saddle",
+]
