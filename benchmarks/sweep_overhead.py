@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-
 from augment.cell import DefectCell
 from md.dynamics import MdPoint, run_point
 from md.environment import Environment
