@@ -20,9 +20,11 @@ from md.energetics.harmonic import (
 )
 from md.energetics.jumps import Jump, jumps
 from md.energetics.minimum import minimum
+from md.energetics.survey import DefectEnergies, defect_energies, in_host, migration_barriers, relaxed_host
 
 __all__ = [
     "Barrier",
+    "DefectEnergies",
     "ElasticConstants",
     "ElasticDipole",
     "FormationEnergy",
@@ -31,6 +33,7 @@ __all__ = [
     "Moduli",
     "Population",
     "attempt_frequency",
+    "defect_energies",
     "elastic_constants",
     "elastic_dipole",
     "elastic_dipole_from_strain",
@@ -39,12 +42,15 @@ __all__ = [
     "formation_entropy",
     "formation_free_energy",
     "hessian",
+    "in_host",
     "jumps",
     "migration_barrier",
+    "migration_barriers",
     "minimum",
     "normal_modes",
     "path_ends",
     "population",
     "relaxation_volume",
+    "relaxed_host",
     "symmetric_saddle",
 ]
