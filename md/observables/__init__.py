@@ -11,6 +11,7 @@ from md.observables.equilibration import (
 from md.observables.fits import Fit, fit
 from md.observables.local import Coordination, coordination, defect_radial_distribution
 from md.observables.mean_structure import MeanSymmetry, Shell, mean_symmetry, shells
+from md.observables.measures import defect_measures, measures
 from md.observables.sites import defect_of, site_displacements
 from md.observables.spectra import PhononSpectrum, phonon_spectrum, velocity_autocorrelation
 from md.observables.statistics import Mean, block_average
@@ -55,6 +56,7 @@ __all__ = [
     "bulk_modulus_from_pressures",
     "conventional_cells",
     "coordination",
+    "defect_measures",
     "defect_of",
     "defect_radial_distribution",
     "diffusion_coefficient",
@@ -68,6 +70,7 @@ __all__ = [
     "mean_square_displacement",
     "mean_strain",
     "mean_symmetry",
+    "measures",
     "phonon_spectrum",
     "radial_distribution",
     "shells",

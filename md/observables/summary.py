@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from md.dynamics.response import Response
+from md.observables.measures import measures
 from md.observables.statistics import block_average
 from md.observables.structure import mean_square_displacement, mean_strain, radial_distribution
 
@@ -24,6 +25,11 @@ def summary(response: Response) -> dict[str, Any]:
     `strain` (3, 3), Biot, of the mean over the run relative to the start; `msd` in Å², the time average of the mean
     square displacement from the first frame after equilibration; `rdf` with `r` in Å and `g`; `drift` in meV per
     atom and ps, the slope of the total energy, in `nve` only.
+
+    Response functions and transport (`measures`), each with a standard error: `lattice` of the cell (Å, degrees),
+    `strain_error`, `settled` (the step where equilibration ends by Chodera's criterion), `bulk_modulus` in GPa from
+    volume fluctuations, `heat_capacity` in k_B per atom, `diffusion` in Å²/ps, `coordination`. What this run cannot
+    tell is None, and `not_measurable` says why.
     """
     averages = _averages(response)
     identity = {
@@ -38,7 +44,7 @@ def summary(response: Response) -> dict[str, Any]:
         "potential": response.potential.name,
         "potential_sha256": response.potential.sha256,
     }
-    return {**identity, **{name: _json(value) for name, value in averages.items()}}
+    return {**identity, **{name: _json(value) for name, value in averages.items()}, **measures(response)}
 
 
 def _averages(response: Response) -> dict[str, Any]:

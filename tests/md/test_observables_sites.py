@@ -1,5 +1,6 @@
 """What happens at the host's sites: survival, mean symmetry, shells, neighbours; on trajectories made to order."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -7,19 +8,24 @@ import numpy as np
 import pytest
 
 from augment import Defect, Edit, conventional_supercell, read_host
-from augment.errors import DataError
+from augment.errors import DataError, DefectError
 from augment.kinds import kinds
+from md.dynamics import MdPoint, run_point
+from md.environment import Environment
 from md.frames import Frames
 from md.observables import (
     coordination,
+    defect_measures,
     defect_of,
     defect_radial_distribution,
     mean_symmetry,
     shells,
     site_displacements,
+    summary,
     survival,
 )
 from md.observables.local import first_minimum
+from md.potentials import Potential
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 
@@ -219,3 +225,24 @@ def test_the_distribution_around_a_point_of_a_gas_is_one() -> None:
     frames = Frames(start, positions, cells, np.zeros(k), np.zeros((k, 31, 3)), np.zeros((k, 6)))
     r, g = defect_radial_distribution(frames, defect)
     assert g[r > 1.5].mean() == pytest.approx(1.0, abs=0.03)
+
+
+def test_measures_of_a_run_are_json_and_say_what_is_missing(emt: Potential) -> None:
+    """300 steps of a vacancy: too short to diffuse, long enough to stay; every value is finite or has a reason."""
+    defect = copper("v_Cu")
+    point = MdPoint.of(defect.cell(), Environment(600, ensemble="npt"), steps=120, timestep=4.0, interval=4)
+    response = run_point(point, defect.cell(), emt)
+    told = json.loads(json.dumps(summary(response), allow_nan=False))
+    missing = {name for name in ("bulk_modulus", "heat_capacity", "diffusion", "coordination") if told[name] is None}
+    assert missing == set(told["not_measurable"])
+    assert "diffusion" in missing
+    assert told["lattice"]["a"][0] == pytest.approx(7.23, abs=0.15)
+    course = json.loads(json.dumps(defect_measures(response, defect.host), allow_nan=False))
+    assert (course["fate"], course["rate"], course["survived"]) == ("stays", None, 1.0)
+    assert course["states"] == [[0, "v_Cu"]]
+    assert sum(shell[-1] for shell in course["shells"]) == 31
+    short = run_point(MdPoint.of(defect.cell(), Environment(600), steps=2, interval=1), defect.cell(), emt)
+    told = json.loads(json.dumps({**summary(short), **defect_measures(short, defect.host)}, allow_nan=False))
+    assert "run longer" in told["not_measurable"]["shells"]
+    with pytest.raises(DefectError, match="of host"):
+        defect_measures(short, read_host(HOSTS / "Al.cif"))
