@@ -18,11 +18,13 @@ from md.energetics.harmonic import (
     hessian,
     normal_modes,
 )
+from md.energetics.integration import AnharmonicFreeEnergy, anharmonic_free_energy
 from md.energetics.jumps import Jump, jumps
 from md.energetics.minimum import minimum
 from md.energetics.survey import DefectEnergies, defect_energies, in_host, migration_barriers, relaxed_host
 
 __all__ = [
+    "AnharmonicFreeEnergy",
     "Barrier",
     "DefectEnergies",
     "ElasticConstants",
@@ -32,6 +34,7 @@ __all__ = [
     "Modes",
     "Moduli",
     "Population",
+    "anharmonic_free_energy",
     "attempt_frequency",
     "defect_energies",
     "elastic_constants",

@@ -1,0 +1,41 @@
+"""Thermodynamic integration between crystals whose free energies are known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import units
+
+from augment import Defect, conventional_supercell, read_host
+from augment.errors import ConditionError, DataError
+from md.energetics import anharmonic_free_energy, hessian, in_host, relaxed_host
+from md.potentials import Potential
+
+HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
+
+
+def copper() -> Defect:
+    return Defect(conventional_supercell(read_host(HOSTS / "Cu.cif"), np.eye(3, dtype=np.int64)), ())
+
+
+def test_a_stiffer_reference_costs_what_its_frequencies_say(emt: Potential) -> None:
+    """Where the potential is harmonic, F - F_h of a Hessian s times too stiff is -(3n - 3) k T ln(s) / 2."""
+    defect = copper()
+    cell = in_host(defect, relaxed_host(defect.supercell, emt))
+    exact = hessian(cell, emt, defect.symmetry())
+    temperature = 20.0
+    per_mode = 9 * units.kB * temperature / 2
+    stiffer = anharmonic_free_energy(cell, 1.5 * exact, emt, temperature, steps=400, nodes=2).value
+    assert stiffer.value == pytest.approx(-per_mode * np.log(1.5), abs=4 * stiffer.error)
+    assert stiffer.error < 0.2 * per_mode
+    own = anharmonic_free_energy(cell, exact, emt, temperature, steps=100, nodes=1).value
+    assert abs(own.value) < 0.02 * per_mode
+
+
+def test_what_cannot_be_integrated_is_refused(emt: Potential) -> None:
+    defect = copper()
+    cell = defect.cell()
+    with pytest.raises(ConditionError, match="steps"):
+        anharmonic_free_energy(cell, np.zeros((12, 12)), emt, 300.0, steps=3)
+    with pytest.raises(DataError, match="left"):
+        anharmonic_free_energy(cell, -10 * np.eye(12), emt, 3000.0, steps=900, nodes=1)
