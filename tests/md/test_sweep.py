@@ -279,6 +279,16 @@ def test_relaxations_and_dynamics_are_the_same_with_one_and_two_workers(
         assert contents(tmp_path / "1" / stage) == contents(tmp_path / "2" / stage)
 
 
+def test_progress_says_how_fast_the_dynamics_goes(emt: Potential, copper: DefectCell, tmp_path: Path) -> None:
+    labels: list[str] = []
+    points = grid([copper], [Environment(300.0), Environment(600.0)], ["ase"], steps=5, interval=5)
+    md_all(points, emt, tmp_path, workers=1, progress=lambda _done, _total, label: labels.append(label))
+    assert labels[0] == ""
+    speeds = [float(label.split(", ")[1].removesuffix(" ns/day")) for label in labels[1:]]
+    assert len(speeds) == 2
+    assert all(0 < speed < 1000 for speed in speeds)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["chgnet", *student_names()])
 def test_torch_potentials_give_the_same_bytes_with_one_and_two_workers(name: str, tmp_path: Path) -> None:
