@@ -13,6 +13,7 @@ from md.energetics.formation import (
 from md.energetics.harmonic import (
     Modes,
     attempt_frequency,
+    constant_pressure_entropy,
     formation_entropy,
     formation_free_energy,
     hessian,
@@ -36,6 +37,7 @@ __all__ = [
     "Population",
     "anharmonic_free_energy",
     "attempt_frequency",
+    "constant_pressure_entropy",
     "defect_energies",
     "elastic_constants",
     "elastic_dipole",

@@ -186,7 +186,7 @@ def _directions(rotations: FloatArray) -> list[FloatArray]:
 def formation_entropy(
     defect: Modes, bulk: Modes, temperature: float, references: Mapping[str, Modes] | None = None
 ) -> float:
-    """Vibrational entropy of formation, eV/K: S(defect) less that of the bulk and of the atoms added.
+    """Vibrational entropy of formation at constant volume, eV/K: S(defect) less that of the bulk and of added atoms.
 
     Args:
         defect: modes of the defect cell.
@@ -199,6 +199,23 @@ def formation_entropy(
         DataError: a cell is not at a minimum.
     """
     return -_formation(defect, bulk, references or {}, lambda modes: -modes.entropy(temperature))
+
+
+def constant_pressure_entropy(entropy: float, expansion: float, bulk_modulus: float, relaxation_volume: float) -> float:
+    """Entropy of formation at constant pressure, eV/K, from that at constant volume: S + alpha K dV.
+
+    A fixed cell holds a crystal around a defect that relaxes inward under tension, which softens its modes; by
+    Maxwell's relation dS/dV = alpha K. For vacancies in metals the term is as large as the rest.
+
+    Args:
+        entropy: at constant volume, eV/K (`formation_entropy` of modes in the cell of the perfect host).
+        expansion: volumetric thermal expansion, 1/K.
+        bulk_modulus: GPa.
+        relaxation_volume: Å³.
+    """
+    from ase import units
+
+    return entropy + expansion * bulk_modulus * float(units.GPa) * relaxation_volume
 
 
 def formation_free_energy(

@@ -105,7 +105,9 @@ def equilibrated_mean(series: FloatArray) -> Mean:
 def variance(series: FloatArray) -> Mean:
     """Variance of a correlated series (s,) and its standard error, in squared units of the series.
 
-    The mean of the same samples stands for the true one, which takes 1 / n_eff of the variance; it is given back.
+    The mean of the same samples stands for the true one, which takes 1 / n_eff of the variance; it is given back. The
+    error is that of blocks of the squares, or sqrt(2 / (n_eff - 1)) of a Gaussian's variance where that is larger:
+    a short run has too few blocks to see its own slowest fluctuation.
 
     Raises:
         DataError: the series holds fewer than 8 values, or fewer than 8 independent ones.
@@ -121,4 +123,5 @@ def variance(series: FloatArray) -> Mean:
         )
     squares = block_average((values - values.mean()) ** 2)
     correction = effective / (effective - 1)
-    return Mean(squares.value * correction, squares.error * correction)
+    error = max(squares.error, squares.value * float(np.sqrt(2 / (effective - 1))))
+    return Mean(squares.value * correction, error * correction)

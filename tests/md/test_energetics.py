@@ -15,6 +15,7 @@ from md.energetics import (
     ElasticConstants,
     Modes,
     attempt_frequency,
+    constant_pressure_entropy,
     elastic_constants,
     elastic_dipole,
     elastic_dipole_from_strain,
@@ -275,6 +276,25 @@ def test_the_entropy_of_formation_comes_from_softer_modes_and_needs_its_reservoi
     with pytest.raises(ConditionError, match="elemental Au"):
         formation_entropy(gold, bulk, 300.0)
     assert formation_entropy(gold, bulk, 300.0, {"Au": bulk}) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_constant_pressure_takes_the_tension_of_the_fixed_cell_out(emt: Potential, elastic: ElasticConstants) -> None:
+    """The modes of the vacancy in a free cell, against those in the fixed one and the expansion of the crystal."""
+    temperature, bulk = 1000.0, relaxed().cell
+    entropies = []
+    for strain in (0.002, -0.002):
+        cell = strained(bulk, strain * np.eye(3))
+        entropies.append((cell.volume, normal_modes(cell, emt, copper().symmetry()).entropy(temperature)))
+    tension = (entropies[0][1] - entropies[1][1]) / (entropies[0][0] - entropies[1][0])
+    modulus = elastic.reuss.bulk
+    free = relaxed("v_Cu", free=True).cell
+    direct, fixed = (
+        normal_modes(cell, emt, copper("v_Cu").symmetry()).entropy(temperature) for cell in (free, relaxed("v_Cu").cell)
+    )
+    change = free.volume - bulk.volume
+    expected = constant_pressure_entropy(fixed, tension / (modulus * units.GPa), modulus, change)
+    assert direct - fixed == pytest.approx(expected - fixed, rel=0.15)
+    assert direct < fixed
 
 
 def test_a_cell_that_does_not_come_to_rest_has_no_energy(emt: Potential) -> None:
