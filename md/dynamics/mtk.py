@@ -16,6 +16,9 @@ from augment.cell import FloatArray
 from md.dynamics.point import MdPoint
 from md.dynamics.targets import BAROSTAT_TIME, THERMOSTAT_TIME
 
+_STRAINS = 6
+"""Independent components of a strain."""
+
 _CHAINS = ("_thermostat._eta", "_thermostat._p_eta", "_barostat._xi", "_barostat._p_xi")
 
 
@@ -36,6 +39,17 @@ class _FullCell(MTKNPT):  # type: ignore[misc]  # ase is untyped here
     state_names = ("_p_g", *_CHAINS)
     cell_momentum = "_p_g"
     stretch = 1.0
+
+    def _init_cell_momenta(self) -> None:
+        """Cell momenta at rest, and six of them to be thermostatted.
+
+        A symmetric stress keeps the matrix of momenta symmetric, so that its kinetic energy has six terms of kT / 2;
+        ASE's chain would heat them to the energy of nine.
+        """
+        super()._init_cell_momenta()
+        barostat = self._barostat
+        barostat._R[0] *= _STRAINS / barostat._cell_dof  # noqa: SLF001
+        barostat._cell_dof = _STRAINS  # noqa: SLF001
 
     def set_pressure(self, pressure: FloatArray) -> None:
         self._tensor = pressure
