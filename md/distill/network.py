@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from augment.cell import FloatArray
+from md.quiet import quiet_evaluation
 from md.record import Record
 from md.students.network import double_precision, quiet_mace
 
-__all__ = ["StudentShape", "atomic_energies", "initial_network"]
+__all__ = ["StudentShape", "atomic_energies", "initial_network", "levelled"]
 
 _RIDGE = 1e-6
 """Relative; where the cells do not fix every element's energy by itself, the smallest energies that fit are taken."""
@@ -47,6 +48,28 @@ def atomic_energies(records: Sequence[Record], numbers: Sequence[int]) -> FloatA
     scale = 1 / np.sqrt(counts.sum(axis=1))
     found = np.linalg.lstsq(counts * scale[:, None], energies * scale, rcond=_RIDGE)[0]
     return np.asarray(found, dtype=float)
+
+
+def levelled(network: Any, records: Sequence[Record], energies: Sequence[float]) -> Any:
+    """A copy of a trained network whose atomic energies are fitted again to what its energies leave over.
+
+    Forces and stresses stay as they are: it takes away the part of the errors of energies that goes with composition.
+
+    Args:
+        network: `ScaleShiftMACE` in float64.
+        records: labelled cells.
+        energies: the network's own energies of them, eV.
+    """
+    import copy
+
+    import torch
+
+    numbers = [int(z) for z in network.atomic_numbers]
+    left = [replace(r, energy=r.energy - e) for r, e in zip(records, energies, strict=True)]
+    with quiet_evaluation(), torch.no_grad():
+        moved = copy.deepcopy(network)
+        moved.atomic_energies_fn.atomic_energies += torch.from_numpy(atomic_energies(left, numbers))
+    return moved
 
 
 def initial_network(records: Sequence[Record], shape: StudentShape, seed: int) -> Any:

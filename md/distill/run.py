@@ -23,9 +23,10 @@ from augment.supercell import Supercell
 from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects, marked
 from md.distill.explore import query, relaxed_path
-from md.distill.network import StudentShape
+from md.distill.network import StudentShape, levelled
 from md.distill.settings import FEWEST_STEPS, ROUNDS, DistilSettings, Plan
-from md.distill.trainer import TrainSettings, step_seconds, train_student
+from md.distill.trainer import VIOLENT, TrainSettings, energy_weight, step_seconds, train_student
+from md.guards import Evaluator
 from md.labels import label
 from md.potentials import Potential
 from md.record import Record, read_records, write_records
@@ -154,7 +155,16 @@ class _Run:
             records += self._labelled(f"cells_{turn + 1}", partial(self._explored, list(members), turn))
         how = TrainSettings(plan.last_steps, seed=self.settings.seed)
         last = self._train("training", records, how, self.folder / "train_last.pt", members[0])
-        return Distillation(last, records, self.crystal, self.cells, plan)
+        return Distillation(self._levelled(last, records), records, self.crystal, self.cells, plan)
+
+    def _levelled(self, network: Any, records: Sequence[Record]) -> Any:
+        """Atomic energies fitted to pristine cells and to defects where their images are far."""
+        far = [r for r in records if energy_weight(r) == 1.0 and np.abs(r.forces).max() < VIOLENT]
+        calculator = calculator_of(network)
+        found = [
+            Evaluator(r.cell.numbers, calculator, r.cell.volume, np.inf)(r.cell.positions, r.cell.cell) for r in far
+        ]
+        return levelled(network, far, [evaluation.energy for evaluation in found])
 
     @cached_property
     def crystal(self) -> Crystal:
@@ -206,8 +216,6 @@ class _Run:
 
     def _teacher_seconds(self) -> float:
         """Time of the teacher for one atom, s."""
-        from md.guards import Evaluator
-
         cell = self.cells["medium"].bulk_cell()
         evaluate = Evaluator(cell.numbers, self.teacher.calculator(), cell.volume, np.inf)
         evaluate(cell.positions, cell.cell)

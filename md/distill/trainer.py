@@ -42,7 +42,7 @@ those of cold ones, and would set the pace of all the others."""
 _LARGE_FORCE = 2.0
 """eV/Å; of larger forces the relative error counts, or a few close pairs of atoms would be all of the loss."""
 
-_VIOLENT = 20.0
+VIOLENT = 20.0
 """eV/Å; cells with a larger force are left out: no crystal in the range of conditions shows one."""
 
 _CHECKPOINT_SECONDS = 20.0
@@ -66,10 +66,10 @@ class TrainSettings:
 
     steps: int
     seed: int = 0
-    rate: float = 0.01
+    rate: float = 0.06
     last_rate: float = 1e-4
-    energy: float = 10.0
-    late_energy: float = 50.0
+    energy: float = 1.0
+    late_energy: float = 20.0
     late: float = 0.4
     stress: float = 1000.0
     average: float = 0.995
@@ -135,7 +135,7 @@ def train_student(
     Raises:
         ResumeError: the checkpoint belongs to another training.
     """
-    calm = [r for r in records if np.abs(r.forces).max() < _VIOLENT]
+    calm = [r for r in records if np.abs(r.forces).max() < VIOLENT]
     with _repeatable():
         network = initial_network(calm, shape, settings.seed) if start is None else start
         state = _State(network, settings, _identity(calm, shape, settings, network), shape.channels)
@@ -154,7 +154,8 @@ def _repeatable() -> Iterator[None]:
     """
     import torch
 
-    with one_torch_thread(wanted=True), quiet_evaluation(), torch.jit.optimized_execution(should_optimize=False):
+    plain = torch.jit.optimized_execution(should_optimize=False)  # type: ignore[attr-defined]
+    with one_torch_thread(wanted=True), quiet_evaluation(), plain:
         yield
 
 

@@ -18,9 +18,9 @@ from augment.errors import ConditionError, PotentialError, ResumeError, Settings
 from augment.host import Host
 from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects
-from md.distill.network import StudentShape, atomic_energies
+from md.distill.network import StudentShape, atomic_energies, initial_network, levelled
 from md.distill.optimizer import RotatedAdam
-from md.distill.run import distil
+from md.distill.run import calculator_of, distil
 from md.distill.settings import DistilSettings, Plan
 from md.distill.trainer import ENERGY_WEIGHT, TrainSettings, train_student
 from md.distill.validate import errors
@@ -84,6 +84,20 @@ def test_atomic_energies_give_energies_that_are_sums_of_them(records: list[Recor
     np.testing.assert_allclose(atomic_energies(exact, (29,)), [-3.5], rtol=1e-6)
     # An element that no cell holds takes no energy from the others.
     np.testing.assert_allclose(atomic_energies(exact, (28, 29)), [0.0, -3.5], atol=1e-5)
+
+
+def test_levelling_takes_away_what_goes_with_composition_and_nothing_else(records: list[Record]) -> None:
+    network = initial_network(records, StudentShape((28, 29), channels=4), 0)
+    calculator = calculator_of(network)
+    found = [calculator.get_potential_energy(record.cell.to_ase()) for record in records]
+    wanted = [replace(r, energy=e + 0.3 * len(r.cell)) for r, e in zip(records, found, strict=True)]
+    moved = levelled(network, wanted, found)
+    shift = moved.atomic_energies_fn.atomic_energies - network.atomic_energies_fn.atomic_energies
+    np.testing.assert_allclose(shift.numpy()[0], [0.0, 0.3], atol=1e-6)
+    before, after = errors(calculator, wanted), errors(calculator_of(moved), wanted)
+    assert before.energy == pytest.approx(0.3)
+    assert after.energy < 1e-6
+    assert after.forces == pytest.approx(before.forces, abs=1e-12)
 
 
 def test_the_turned_optimizer_does_not_care_how_the_axes_lie() -> None:
