@@ -70,6 +70,11 @@ class Barrier:
         return self.path[int(self.energies.argmax())]
 
     @property
+    def ends_at_top(self) -> bool:
+        """Whether an end is the highest image: forces vanish there by symmetry alone, and it is no place to rest."""
+        return int(self.energies.argmax()) in {0, len(self.energies) - 1}
+
+    @property
     def has_intermediate(self) -> bool:
         """Whether the path runs through another minimum, so that it is two jumps and not one."""
         inner = self.energies[1:-1]
@@ -83,7 +88,8 @@ def path_ends(jump: Jump, potential: Potential, start: DefectCell | None = None)
     Args:
         jump: the jump.
         potential: what to relax with.
-        start: geometry to start from, atoms as in `jump.defect.cell()`; gives the cell. Ideal without it.
+        start: geometry to start from, atoms as in `jump.defect.cell()`; gives the cell. Ideal without it, and then
+            both ends keep the symmetry of their sites, which may be that of a saddle (`Barrier.ends_at_top`).
 
     Raises:
         DataError: an end does not relax, or leaves its sites.

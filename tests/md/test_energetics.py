@@ -127,6 +127,12 @@ def test_the_number_of_constants_is_that_of_the_point_group(name: str, count: in
     assert len(invariant_stiffnesses(np.eye(3)[None])) == 21
 
 
+def test_a_hexagonal_crystal_is_isotropic_in_its_plane() -> None:
+    for stiffness in invariant_stiffnesses(crystal("ZnO").symmetry().rotations):
+        assert stiffness[5, 5] == pytest.approx((stiffness[0, 0] - stiffness[0, 1]) / 2)
+        assert stiffness[3, 3] == pytest.approx(stiffness[4, 4])
+
+
 def test_an_isotropic_solid_has_one_bulk_and_one_shear_modulus() -> None:
     lame, shear = 60.0, 40.0
     stiffness = np.zeros((6, 6))

@@ -1,4 +1,4 @@
-"""Thermodynamic integration between crystals whose free energies are known."""
+"""Thermodynamic integration between known crystals, and the spectrum of dynamics against normal modes."""
 
 from pathlib import Path
 
@@ -8,7 +8,10 @@ from ase import units
 
 from augment import Defect, conventional_supercell, read_host
 from augment.errors import ConditionError, DataError
-from md.energetics import anharmonic_free_energy, hessian, in_host, relaxed_host
+from md.dynamics import MdPoint, run_point
+from md.energetics import anharmonic_free_energy, hessian, in_host, normal_modes, relaxed_host
+from md.environment import Environment
+from md.observables import displacements, phonon_spectrum
 from md.potentials import Potential
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
@@ -39,3 +42,17 @@ def test_what_cannot_be_integrated_is_refused(emt: Potential) -> None:
         anharmonic_free_energy(cell, np.zeros((12, 12)), emt, 300.0, steps=3)
     with pytest.raises(DataError, match="left"):
         anharmonic_free_energy(cell, -10 * np.eye(12), emt, 3000.0, steps=900, nodes=1)
+
+
+def test_the_spectrum_of_cold_dynamics_stands_at_the_normal_modes(emt: Potential) -> None:
+    """Two codes for one spectrum: the Hessian, and the velocities of a trajectory."""
+    defect = copper()
+    cell = in_host(defect, relaxed_host(defect.supercell, emt))
+    exact = np.unique(normal_modes(cell, emt, defect.symmetry()).frequencies.round(2))
+    point = MdPoint.of(cell, Environment(5.0, ensemble="nve"), steps=700, timestep=5.0, interval=2)
+    frames = run_point(point, cell, emt).frames
+    spectrum = phonon_spectrum(displacements(frames), np.full(4, 63.546), 10.0)
+    near = (np.abs(spectrum.frequencies[:, None] - exact) < 1.5 * spectrum.resolution).any(axis=1)
+    step = spectrum.frequencies[1]
+    assert spectrum.density[near].sum() * step > 0.95
+    assert near.mean() < 0.3  # the lines are a small part of the axis

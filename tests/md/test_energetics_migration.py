@@ -154,3 +154,6 @@ def test_what_a_barrier_cannot_be_measured_for(emt: Potential, band: Barrier) ->
         migration_barrier(band.jump, emt, cell.with_geometry(positions))
     two_hills = Barrier(band.jump, np.arange(5.0), np.array([0.0, 0.5, 0.2, 0.5, 0.0]), band.path, 0.0)
     assert two_hills.has_intermediate
+    uphill = Barrier(band.jump, np.arange(3.0), np.array([0.0, 0.6, 1.2]), band.path, 0.0)
+    assert uphill.ends_at_top
+    assert not band.ends_at_top

@@ -224,7 +224,7 @@ def test_the_distribution_around_a_point_of_a_gas_is_one() -> None:
     k = len(positions)
     frames = Frames(start, positions, cells, np.zeros(k), np.zeros((k, 31, 3)), np.zeros((k, 6)))
     r, g = defect_radial_distribution(frames, defect)
-    assert g[r > 1.5].mean() == pytest.approx(1.0, abs=0.03)
+    assert g[r > 1.5].mean() == pytest.approx(1.0, abs=0.01)
 
 
 def test_measures_of_a_run_are_json_and_say_what_is_missing(emt: Potential) -> None:
