@@ -1,5 +1,6 @@
 """Jumps against a brute-force count of orbits, barriers against a scan, saddles against symmetry."""
 
+import runpy
 from functools import lru_cache
 from pathlib import Path
 
@@ -157,3 +158,12 @@ def test_what_a_barrier_cannot_be_measured_for(emt: Potential, band: Barrier) ->
     uphill = Barrier(band.jump, np.arange(3.0), np.array([0.0, 0.6, 1.2]), band.path, 0.0)
     assert uphill.ends_at_top
     assert not band.ends_at_top
+
+
+def test_the_examples_print_what_they_say(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("defect_energies.py", "migration_barrier.py"):
+        runpy.run_path(str(HOSTS.parent / name), run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("v_Cu: 1.2")
+    assert lines[1].startswith("at 1200 K: ")
+    assert lines[2].startswith("12 jumps of 2.56 Å: 0.7")
