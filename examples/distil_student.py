@@ -1,4 +1,4 @@
-"""Distil a small MACE potential for copper and its defects from a teacher, in a folder that may be left at any time."""
+"""Distil a small MACE potential for copper and its defects from a teacher: python examples/distil_student.py."""
 
 from pathlib import Path
 
