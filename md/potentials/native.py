@@ -83,7 +83,19 @@ def native_calculator(sha256: str, network: Callable[[], Any]) -> Any:
             check_cells(calculator, probes, TOLERANCE, "native MACE")
     except Exception as error:
         raise NotNativeError(f"{type(error).__name__}: {error}") from error
+    finally:
+        _restore_arithmetic()
     return calculator
+
+
+def _restore_arithmetic() -> None:
+    """Keep subnormal numbers: code compiled with -ffast-math makes the whole process drop them when it is loaded."""
+    import ctypes
+
+    default_environment = ctypes.c_void_p(-1)  # FE_DFL_ENV of the C library
+    set_environment = ctypes.CDLL(None).fesetenv
+    set_environment.argtypes = [ctypes.c_void_p]
+    set_environment(default_environment)
 
 
 def _require_library() -> None:

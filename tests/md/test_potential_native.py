@@ -226,3 +226,16 @@ def test_every_element_is_in_a_probe_cell():
         for cell, species, positions in cells:
             assert len(species) == len(positions)
             assert abs(np.linalg.det(cell)) > 0
+
+
+def test_loading_a_native_model_leaves_the_arithmetic_of_the_process_alone() -> None:
+    import subprocess
+    import sys
+
+    script = (
+        "import numpy as np\nfrom md.potentials import resolve_potential\n"
+        "potential = resolve_potential('mace-mgo'); potential.calculator()\n"
+        "print(potential.evaluator, float(np.float64(5e-324) * 1.0) > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "True"
