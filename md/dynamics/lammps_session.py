@@ -6,6 +6,7 @@ them, and forces and virial are rotated in, so that both engines put the same nu
 
 from __future__ import annotations
 
+import ctypes
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -141,13 +142,26 @@ class LammpsSession:
             said = " ".join(str(error).split())
             raise PotentialError(f"{commands[-1]}: LAMMPS does not take this potential ({said})") from None
 
+    def place(self, positions: FloatArray, cell: FloatArray) -> None:
+        """Put the atoms (n, 3) and the cell (3, 3), Å, somewhere else; the next `advance(0)` evaluates them there."""
+        self._triangle, self._rotation = triangular_frame(cell)
+        _, lx, _, ly, _, lz, xy, xz, yz = box_values(self._triangle)
+        lengths = f"x final 0.0 {lx!r} y final 0.0 {ly!r} z final 0.0 {lz!r}"
+        self._lammps.command(f"change_box all {lengths} xy final {xy!r} xz final {xz!r} yz final {yz!r} units box")
+        shift, wrapped = self._wrap(positions @ self._rotation.T)
+        self._lammps.scatter_atoms("x", 1, 3, np.ascontiguousarray(wrapped).ctypes.data_as(ctypes.c_void_p))
+        self._offset = shift - self._images()[np.argsort(self._tags())]
+
+    def _wrap(self, positions: FloatArray) -> tuple[IntArray, FloatArray]:
+        """Positions inside the box, which LAMMPS needs, and the shift that `_place` puts back."""
+        shift = np.floor(positions @ np.linalg.inv(self._triangle)).astype(np.int64)
+        return shift, positions - shift @ self._triangle
+
     def _add_atoms(self, types: IntArray, positions: FloatArray, velocities: FloatArray) -> None:
         from ase import units
 
         n = len(types)
-        # Wrapped here, so that no atom is outside the box when it is created; the shift is put back in `_place`.
-        shift = np.floor(positions @ np.linalg.inv(self._triangle)).astype(np.int64)
-        wrapped = positions - shift @ self._triangle
+        shift, wrapped = self._wrap(positions)
         created = self._lammps.create_atoms(
             n,
             list(range(1, n + 1)),

@@ -15,9 +15,12 @@ from augment.cell import DefectCell
 from augment.errors import PotentialError
 from md.checkpoint import Checkpoints
 from md.dynamics import MdPoint, run_point
+from md.dynamics.lammps_calculator import LammpsCalculator
 from md.environment import Ensemble, Environment
+from md.guards import Divergence
 from md.observables import summary
 from md.potentials import Potential, resolve_potential
+from md.potentials.lammps_style import load_style
 from md.relax import relax
 
 EAM = "lammps:eam/alloy Cu_mishin1.eam.alloy"
@@ -85,6 +88,30 @@ def test_native_and_through_ase_are_the_same_trajectory(mishin: Potential, cryst
     assert results[0].frames.forces == pytest.approx(results[1].frames.forces, abs=1e-7)
     assert results[0].frames.stresses == pytest.approx(results[1].frames.stresses, abs=1e-8)
     assert results[0].series.totals == pytest.approx(results[1].series.totals, abs=1e-7)
+
+
+def test_the_labels_do_not_depend_on_what_was_evaluated_before(mishin: Potential) -> None:
+    rng, cells = np.random.default_rng(0), []
+    for size in ((1, 1, 1), (2, 1, 1), (2, 1, 1), (1, 1, 1)):
+        atoms = bulk("Cu", "fcc", 3.6, cubic=True) * size
+        atoms.set_cell(atoms.cell.array @ (np.eye(3) + rng.normal(scale=0.1, size=(3, 3))), scale_atoms=True)
+        atoms.rattle(0.1, rng=rng)
+        atoms.positions[1] += 3 * atoms.cell.array[0] - atoms.cell.array[2]
+        cells.append(atoms)
+
+    def labels(calculator: LammpsCalculator, index: int) -> tuple[float, bytes, bytes]:
+        calculator.calculate(cells[index])
+        found = calculator.results
+        return found["energy"], found["forces"].tobytes(), found["stress"].tobytes()
+
+    fresh = [labels(load_style(mishin), i) for i in range(4)]
+    calculator = load_style(mishin)
+    assert [labels(calculator, i) for i in (2, 1, 2, 3, 0, 0)] == [fresh[i] for i in (2, 1, 2, 3, 0, 0)]
+    broken = cells[1].copy()
+    broken.positions[0] = broken.positions[1]
+    with pytest.raises(Divergence):
+        calculator.calculate(broken)
+    assert labels(calculator, 1) == fresh[1]
 
 
 def test_copper_relaxes_to_the_published_lattice_constant(mishin: Potential) -> None:
