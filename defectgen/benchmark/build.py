@@ -1,0 +1,134 @@
+"""Tasks from the labelled cases of a corpus: only what is held out, with the teacher named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from augment.errors import DataError, DefectgenError
+from defectgen.benchmark.alignment import Alignment, Atoms, align
+from defectgen.benchmark.tasks import Kind, Reference, Task, write_tasks
+from defectgen.corpus import Case, Label, read_cases
+from defectgen.corpus.case import file_hash
+from defectgen.diffusion import State, project, residual
+
+HELD_OUT = ("valid", "test")
+"""Splits that tasks are made of."""
+
+ROUNDING = 1e-4
+"""Å; what single precision and the change of axes may leave of a label's symmetry."""
+
+MIN_FRAMES = 2
+"""Frames below which a thermal ensemble says nothing about a spread."""
+
+
+def build_tasks(corpus: Path, output: Path) -> dict[str, Any]:
+    """Write the archive of tasks of a corpus and return its manifest.
+
+    The manifest beside the corpus (`corpus.json`) names the teacher; hosts and defects that this version cannot
+    express are left out and listed.
+
+    Raises:
+        DataError: the corpus or its manifest is missing or damaged, or no case of it is held out.
+    """
+    cases = [case for case in read_cases(corpus) if case.split in HELD_OUT]
+    if not cases:
+        raise DataError(f"{corpus}: no case of the splits {' and '.join(HELD_OUT)}")
+    tasks: list[Task] = []
+    bulks: dict[str, Atoms] = {}
+    left_out: dict[str, str] = {}
+    for case in cases:
+        bulk = bulks.get(case.material_id) or pristine(case)
+        try:
+            found = tasks_of(case, align(ideal_of(case), bulk))
+        except DefectgenError as error:
+            left_out[f"{case.formula}/{case.name}"] = str(error)
+            continue
+        bulks[case.material_id] = bulk
+        tasks += found
+    manifest = {**_provenance(corpus), "left_out": left_out, "defects": len({t.defect.key for t in tasks})}
+    write_tasks(output, tasks, bulks, manifest)
+    return {**manifest, "tasks": len(tasks), "sha256": file_hash(output)}
+
+
+def tasks_of(case: Case, alignment: Alignment) -> list[Task]:
+    """The tasks of one labelled defect, in the order of `KINDS`."""
+    groups: dict[Kind, list[Label]] = {"symmetric": [], "broken": [], "free": [], "pressed": [], "mean": []}
+    frames: list[Label] = []
+    for label in case.labels:
+        if label.snapshot:
+            frames.append(label)
+        elif label.temperature > 0:
+            groups["mean"].append(label)
+        elif label.pressure != 0:
+            groups["pressed"].append(label)
+        else:
+            groups["free"].append(label)
+            groups["broken" if label.broken else "symmetric"].append(label)
+    made = [(kind, sorted(labels, key=lambda x: x.energy)) for kind, labels in groups.items() if labels]
+    if len(frames) >= MIN_FRAMES:
+        made.append(("snapshot", frames))
+    return [_task(case, alignment, kind, labels) for kind, labels in made]
+
+
+def pristine(case: Case) -> Atoms:
+    """The pristine supercell of a case, in its axes."""
+    template = case.template
+    lattice = template.host_numbers > 0
+    return Atoms(template.cell, template.host_numbers[lattice], template.positions[lattice])
+
+
+def ideal_of(case: Case) -> Atoms:
+    """The ideal defective supercell of a case, in its axes."""
+    template, n = case.template, case.template.n_atoms
+    return Atoms(template.cell, template.numbers[:n], template.positions[:n])
+
+
+def _task(case: Case, alignment: Alignment, kind: Kind, labels: Sequence[Label]) -> Task:
+    references = []
+    for label in labels:
+        state = alignment.state(label.state.displacements, label.state.strain)
+        if kind == "symmetric":
+            state = _exactly_symmetric(state, alignment)
+        references.append(Reference(state, label.energy, label.broken))
+    first = labels[0]
+    return Task(
+        id=f"{case.formula}/{case.name}/{kind}",
+        material_id=case.material_id,
+        split=case.split,
+        defect=alignment.defect,
+        kind=kind,
+        temperature=first.temperature,
+        pressure=first.pressure,
+        references=tuple(references),
+    )
+
+
+def _exactly_symmetric(state: State, alignment: Alignment) -> State:
+    """A state without the rounding that the corpus left in it.
+
+    Raises:
+        DataError: it is off by more than rounding, so that the alignment or the label is wrong.
+    """
+    symmetry = alignment.defect.symmetry()
+    off = residual(state, symmetry)
+    if off > ROUNDING:
+        raise DataError(f"{alignment.defect.name}: a label with the whole stabilizer leaves it by {off:.1e} Å")
+    return project(state, symmetry)
+
+
+def _provenance(corpus: Path) -> dict[str, Any]:
+    """Teacher, settings and hash of a corpus from the manifest beside it."""
+    path = corpus.with_suffix(".json")
+    try:
+        said: Mapping[str, Any] = json.loads(path.read_text())
+        return {
+            "corpus_sha256": file_hash(corpus),
+            "teacher": said["teacher"],
+            "labels": said["settings"],
+            "versions": said["versions"],
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: no manifest of the corpus that names its teacher ({error!r})") from None

@@ -1,0 +1,175 @@
+"""Generators by name: the shipped models, the baselines that any model has to beat, and functions of other packages."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from augment import CellSymmetry, DefectCell
+from augment.distort import bond_distorted, rattle
+from augment.errors import ConditionError
+from defectgen.benchmark.folder import read_structures
+from defectgen.benchmark.protocol import Ask, Generator, trivial
+
+UNRELAXED = "unrelaxed"
+"""The baseline that every table shows."""
+
+RATTLE = 0.05
+"""Å per component; the size of typical displacements next to a defect."""
+
+
+@dataclass(frozen=True, eq=False)
+class NamedGenerator:
+    """A generator with what tells it from others.
+
+    Attributes:
+        name: in tables and folders.
+        call: the function.
+        identity: hash or version of what decides its output; finished structures of another are not taken for its own.
+        provenance: JSON values for the results.
+    """
+
+    name: str
+    call: Generator
+    identity: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def unrelaxed(ask: Ask) -> Iterable[DefectCell]:
+    """Nothing moves."""
+    return [ask.ideal] * ask.n
+
+
+def symmetric_rattle(ask: Ask) -> Iterable[DefectCell]:
+    """Gaussian displacements of `RATTLE` that keep the symmetry asked for, the whole stabilizer if none is named."""
+    return [_rattled(ask, "symmetric-rattle", index, ask.symmetry) for index in range(ask.n)]
+
+
+def random_rattle(ask: Ask) -> Iterable[DefectCell]:
+    """Gaussian displacements of `RATTLE` without any symmetry."""
+    return [_rattled(ask, "rattle", index, trivial(len(ask.ideal))) for index in range(ask.n)]
+
+
+def subgroup_enumeration(ask: Ask) -> Iterable[DefectCell]:
+    """One symmetric rattle for each conjugacy class of subgroups in turn, the largest first: a systematic search."""
+    classes = [ask.symmetry] if ask.subgroup else ask.defect.subgroups()
+    chosen = islice(cycle(classes), ask.n)
+    return [_rattled(ask, "enumeration", index, group) for index, group in enumerate(chosen)]
+
+
+def distortion_search(ask: Ask) -> Iterable[DefectCell]:
+    """ShakeNBreak-style bond distortions: neighbours moved by -60 to +60 %, dimers, and the rest rattled.
+
+    A new implementation of the method (I. Mosquera-Lois et al., npj Comput. Mater. 9, 25 (2023)) by
+    `augment.distort.bond_distorted`, not the code of its authors. Of all distortions every other one is taken first, so
+    that few structures span them.
+    """
+    batches = bond_distorted(ask.defect, seed=int(ask.rng("distortions", 0).integers(2**31)))
+    cells = [cell for copies in batches for cell in copies]
+    spread = [cells[round(k * (len(cells) - 1) / max(ask.n - 1, 1))] for k in range(min(ask.n, len(cells)))]
+    return spread if ask.n <= len(cells) else list(islice(cycle(cells), ask.n))
+
+
+BASELINES: Mapping[str, Generator] = {
+    UNRELAXED: unrelaxed,
+    "symmetric-rattle": symmetric_rattle,
+    "rattle": random_rattle,
+    "enumeration": subgroup_enumeration,
+    "distortions": distortion_search,
+}
+"""Generators that have learnt nothing."""
+
+
+def load_generator(spec: str) -> NamedGenerator:
+    """The generator that a text names.
+
+    Args:
+        spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`), a shipped model
+            (`default`) or a .safetensors file, `one-shot` (the default model asked once, without noise), a folder or
+            file of structures, or `module:function` of any package that can be imported from here.
+
+    Raises:
+        ConditionError: it names nothing of these.
+    """
+    if spec in BASELINES:
+        return NamedGenerator(spec, BASELINES[spec], _version())
+    if spec == "one-shot":
+        return _model("default", spec, steps=1, spread=0.0)
+    if Path(spec).suffix == ".safetensors" or spec in _models():
+        return _model(spec, Path(spec).stem)
+    if Path(spec).exists():
+        structures = read_structures(Path(spec))
+        return NamedGenerator(Path(spec).stem, structures, structures.sha256, {"folder_sha256": structures.sha256})
+    if ":" in spec:
+        return _imported(spec)
+    known = ", ".join([*BASELINES, "one-shot", *_models()])
+    raise ConditionError(f"no generator {spec!r}: give one of {known}, a folder of structures, or module:function")
+
+
+def _rattled(ask: Ask, name: str, index: int, group: CellSymmetry) -> DefectCell:
+    seed = int(ask.rng(name, index).integers(2**31))
+    return rattle(ask.ideal, RATTLE, seed, symmetry=group)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"defectgen {version('defectgen')}"
+
+
+def _models() -> list[str]:
+    from defectgen.pretrained import model_names
+
+    return model_names()
+
+
+def _model(model: str, name: str, **settings: Any) -> NamedGenerator:
+    from defectgen.pretrained import load_model
+
+    loaded = load_model(model)
+    identity = f"{loaded.sha256} {_version()} {sorted(settings.items())}"
+    call = partial(_propose, loaded, settings)
+    return NamedGenerator(name, call, identity, {"model": loaded.name, "model_sha256": loaded.sha256, **settings})
+
+
+def _propose(model: Any, settings: Mapping[str, Any], ask: Ask) -> Iterable[DefectCell]:
+    from defectgen.sample import generate
+
+    return generate(
+        [ask.defect],
+        model=model,
+        n=ask.n,
+        seed=ask.seed,
+        temperature=ask.temperature,
+        pressure=ask.pressure,
+        snapshot=ask.snapshot,
+        subgroup=ask.subgroup,
+        **settings,
+    )
+
+
+def _imported(spec: str) -> NamedGenerator:
+    """`module:function`, looked for in the working directory as well; its identity is the text of its module."""
+    module_name, _, function_name = spec.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ConditionError(
+            f"{spec}: {module_name} cannot be imported ({error}); check its name and where it is"
+        ) from None
+    call = getattr(module, function_name, None)
+    if not callable(call):
+        raise ConditionError(f"{spec}: {module_name} has no function {function_name!r}")
+    source = inspect.getsourcefile(module)
+    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
+    return NamedGenerator(spec.replace(":", "."), call, digest, {"module_sha256": digest})

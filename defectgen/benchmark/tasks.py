@@ -1,0 +1,225 @@
+"""The frozen tasks: held-out hosts and defects with their reference geometries, read from one hashed archive."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augment import Defect, Edit, Host, Supercell, host_from_structure
+from augment.cell import FloatArray
+from augment.errors import DataError, DefectgenError
+from augment.store import read_arrays, write_arrays
+from defectgen.benchmark.alignment import Atoms, pymatgen_structure
+from defectgen.benchmark.protocol import FULL, NONE, Ask
+from defectgen.diffusion import State
+
+Kind = Literal["symmetric", "broken", "free", "pressed", "mean", "snapshot"]
+
+KINDS: Mapping[Kind, str] = {
+    "symmetric": "relaxed at 0 GPa, asked to keep the whole stabilizer",
+    "broken": "relaxed at 0 GPa, asked for without symmetry where that is lower",
+    "free": "relaxed at 0 GPa, the generator decides which symmetry survives",
+    "pressed": "relaxed in the cell of the host under pressure",
+    "mean": "mean of a thermal ensemble",
+    "snapshot": "frames of a thermal ensemble",
+}
+"""What each kind of task asks for."""
+
+FORMAT = 1
+VERSION = "1"
+"""Of the tasks; raised when the archive in this package is built anew, so that scores are compared with like ones."""
+
+_SUBGROUPS: Mapping[Kind, str] = {"symmetric": FULL, "broken": NONE, "snapshot": NONE}
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """One geometry that the teacher found.
+
+    Attributes:
+        state: displacements, Å, and strain relative to the ideal cell of the relaxed host.
+        energy: eV per cell; NaN where it is not known.
+        broken: it does not have the symmetry of the whole stabilizer.
+    """
+
+    state: State
+    energy: float
+    broken: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One thing to generate, with what the teacher says it is.
+
+    Attributes:
+        id: unique, for people: `MgO/v_O/free`.
+        material_id: of the host.
+        split: `valid` or `test`.
+        defect: what to generate.
+        kind: which of `KINDS`.
+        temperature: K.
+        pressure: GPa.
+        references: the lowest first; all frames of a snapshot task.
+    """
+
+    id: str
+    material_id: str
+    split: str
+    defect: Defect
+    kind: Kind
+    temperature: float
+    pressure: float
+    references: tuple[Reference, ...]
+
+    @property
+    def formula(self) -> str:
+        """Reduced formula of the host; intervals are taken over these."""
+        return self.defect.host.formula
+
+    def ask(self, n: int, seed: int) -> Ask:
+        """The request that a generator gets; it says nothing about the references."""
+        wanted = _SUBGROUPS.get(self.kind)
+        return Ask(self.defect, self.temperature, self.pressure, self.kind == "snapshot", wanted, n, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskSet:
+    """Tasks with where they come from.
+
+    Attributes:
+        tasks: in the order in which they are run.
+        manifest: version, teacher, corpus hash, hosts, what was left out.
+        sha256: of the archive.
+    """
+
+    tasks: tuple[Task, ...]
+    manifest: Mapping[str, Any]
+    sha256: str
+
+    def of_split(self, split: str) -> TaskSet:
+        """The tasks of one split.
+
+        Raises:
+            DataError: there are none.
+        """
+        chosen = tuple(task for task in self.tasks if task.split == split)
+        if not chosen:
+            known = ", ".join(sorted({task.split for task in self.tasks}))
+            raise DataError(f"no task of the split {split!r}; this archive has {known}")
+        return TaskSet(chosen, self.manifest, self.sha256)
+
+
+def write_tasks(path: Path, tasks: Sequence[Task], bulks: Mapping[str, Atoms], manifest: Mapping[str, Any]) -> None:
+    """Write tasks to one archive, the same bytes for the same tasks; displacements are rounded to float32 (1e-8 Å).
+
+    Args:
+        path: the archive.
+        tasks: what to write.
+        bulks: pristine structure of each host by material_id; reading makes the host from it again.
+        manifest: JSON values.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, bulk in bulks.items():
+        arrays |= {f"host/{name}/{column}": getattr(bulk, column) for column in ("cell", "numbers", "positions")}
+    for index, task in enumerate(tasks):
+        states = [reference.state for reference in task.references]
+        arrays[f"task/{index}/displacements"] = np.array([s.displacements for s in states], dtype=np.float32)
+        arrays[f"task/{index}/strain"] = np.array([s.strain for s in states])
+        arrays[f"task/{index}/energy"] = np.array([r.energy for r in task.references])
+        arrays[f"task/{index}/broken"] = np.array([r.broken for r in task.references])
+    head = {"format": FORMAT, "version": VERSION, **manifest, "tasks": [_row(task) for task in tasks]}
+    arrays["manifest"] = np.array(json.dumps(head, sort_keys=True))
+    write_arrays(path, arrays)
+
+
+def read_tasks(path: Path | None = None) -> TaskSet:
+    """Tasks of an archive, by default of the one that ships.
+
+    Raises:
+        DataError: the archive is missing, damaged or of another format, or a defect in it is not what its key says.
+    """
+    where = Path(str(files("defectgen.benchmark") / "data" / "tasks.npz")) if path is None else path
+    arrays = read_arrays(where)
+    digest = hashlib.sha256(where.read_bytes()).hexdigest()
+    try:
+        manifest = json.loads(str(arrays["manifest"]))
+        if manifest["format"] != FORMAT:
+            raise DataError(f"{where}: format {manifest['format']} is not {FORMAT}; build the tasks again")
+        hosts = {name: _host(arrays, name) for name in {row["material_id"] for row in manifest["tasks"]}}
+        cache: dict[str, Defect] = {}
+        tasks = [_task(row, arrays, i, hosts, cache) for i, row in enumerate(manifest.pop("tasks"))]
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise DataError(f"{where}: not an archive of benchmark tasks ({error!r})") from None
+    return TaskSet(tuple(tasks), manifest, digest)
+
+
+def _row(task: Task) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "material_id": task.material_id,
+        "split": task.split,
+        "key": task.defect.key,
+        "matrix": task.defect.supercell.matrix.tolist(),
+        "edits": [[e.site, e.number] for e in task.defect.edits],
+        "charge": task.defect.charge,
+        "kind": task.kind,
+        "temperature": task.temperature,
+        "pressure": task.pressure,
+    }
+
+
+def _host(arrays: Mapping[str, NDArray[Any]], name: str) -> Host:
+    bulk = Atoms(*(arrays[f"host/{name}/{column}"] for column in ("cell", "numbers", "positions")))
+    return host_from_structure(pymatgen_structure(bulk), where=name)
+
+
+def _task(
+    row: dict[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    index: int,
+    hosts: Mapping[str, Host],
+    cache: dict[str, Defect],
+) -> Task:
+    if row["key"] not in cache:
+        cache[row["key"]] = _defect(row, hosts[row["material_id"]])
+    columns = [arrays[f"task/{index}/{name}"] for name in ("displacements", "strain", "energy", "broken")]
+    references = [
+        Reference(State(np.asarray(u, dtype=np.float64), _symmetric(e)), float(energy), bool(broken))
+        for u, e, energy, broken in zip(*columns, strict=True)
+    ]
+    return Task(
+        id=row["id"],
+        material_id=row["material_id"],
+        split=row["split"],
+        defect=cache[row["key"]],
+        kind=row["kind"],
+        temperature=row["temperature"],
+        pressure=row["pressure"],
+        references=tuple(references),
+    )
+
+
+def _defect(row: Mapping[str, Any], host: Host) -> Defect:
+    try:
+        edits = tuple(Edit(*edit) for edit in row["edits"])
+        defect = Defect(Supercell(host, np.array(row["matrix"], dtype=np.int64)), edits, row["charge"])
+    except DefectgenError as error:
+        raise DataError(f"task {row['id']}: {error}; build the tasks again with this version") from None
+    if defect.key != row["key"]:
+        raise DataError(
+            f"task {row['id']}: this version numbers the sites of {host.formula} otherwise ({defect.key} is not "
+            f"{row['key']}); build the tasks again with it"
+        )
+    return defect
+
+
+def _symmetric(strain: FloatArray) -> FloatArray:
+    return 0.5 * (strain + strain.T)
