@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.errors import DataError
+from augment.store import write_atomically
 from defectgen.config import Settings
 from md.environment import Environment
 
@@ -60,6 +62,11 @@ def run_points(
 
     with progress("md", "points") as report:
         return md_all(points, potential, folder, workers=workers, shard=shard, progress=report)
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write one JSON object a line, atomically."""
+    write_atomically(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def read_cells_of_files(paths: Sequence[Path]) -> list[DefectCell]:

@@ -306,16 +306,18 @@ def lowest(found: Sequence[Relaxation]) -> list[Record]:
 def md_stage(folder: RunFolder) -> Counts:
     """Run the relaxed cells on the grid of temperatures and pressures, in every engine."""
     from defectgen.dynamics import md_points, run_points
-    from md.observables import summary
+    from md.observables import curves, summary
 
     folder.require("relax")
     settings = folder.settings
     records = read_records(folder.file("relax", "records.npz"))
     cells = [r.cell for r in records[: settings.md.max_cells]]
-    potential = find_potential(settings, read_host(folder.file(*INPUT)))
+    host = read_host(folder.file(*INPUT))
+    potential = find_potential(settings, host)
     points = md_points(settings, cells)
     responses = run_points(points, potential, folder.file("md", "points"), workers=settings.workers)
-    folder.write_lines("md/summary.jsonl", [summary(r) for r in responses])
+    folder.write_lines("md/curves.jsonl", [curves(r, host) for r in responses])
+    folder.write_lines("md/summary.jsonl", [summary(r, host) for r in responses])
     diverged = sum(r.status == "diverged" for r in responses)
     return {"cells": len(cells), "points": len(responses), "diverged": diverged}
 

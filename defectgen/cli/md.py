@@ -109,10 +109,9 @@ def _files(
     """Run the structures of files in a folder: a file a point, and the rows in summary.jsonl where all are done."""
     from ase.data import chemical_symbols
 
-    from augment.store import write_atomically
     from defectgen.config import Settings
-    from defectgen.dynamics import md_points, read_cells_of_files, run_points
-    from md.observables import summary
+    from defectgen.dynamics import md_points, read_cells_of_files, run_points, write_rows
+    from md.observables import curves, summary
     from md.potentials import resolve_potential
     from md.sweep import Shard
 
@@ -129,7 +128,8 @@ def _files(
     responses = run_points(points, potential, output, workers=settings.workers, shard=part)
     rows = [summary(response) for response in responses]
     if part is None:
-        write_atomically(output / "summary.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+        write_rows(output / "curves.jsonl", [curves(response) for response in responses])
+        write_rows(output / "summary.jsonl", rows)
     return rows
 
 

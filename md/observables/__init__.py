@@ -1,5 +1,7 @@
 """What is measured on a trajectory: averages with errors, response functions, structure, transport and spectra."""
 
+from md.observables.attempt import EQUILIBRATION
+from md.observables.curves import curves
 from md.observables.equilibration import (
     Equilibration,
     autocorrelation,
@@ -22,7 +24,7 @@ from md.observables.structure import (
     radial_distribution,
     strains,
 )
-from md.observables.summary import EQUILIBRATION, energy_drift, summary
+from md.observables.summary import energy_drift, summary
 from md.observables.survival import Hop, State, Survival, survival
 from md.observables.thermodynamics import (
     bulk_modulus_from_fluctuations,
@@ -56,6 +58,7 @@ __all__ = [
     "bulk_modulus_from_pressures",
     "conventional_cells",
     "coordination",
+    "curves",
     "defect_measures",
     "defect_of",
     "defect_radial_distribution",

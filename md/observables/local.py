@@ -53,7 +53,7 @@ def defect_radial_distribution(
     offset = points - supercell.sites.positions[frames.start.sites] @ np.linalg.inv(supercell.cell)
     drift = np.median(offset - np.rint(offset), axis=1, keepdims=True)
     away = points[:, chosen] - drift - centre_fraction(defect)
-    reach = min([LONGEST_DISTANCE, *(shortest_translation(cell) / 2 for cell in cells)])
+    reach = min(LONGEST_DISTANCE, shortest_translation(cells) / 2)
     edges = np.arange(0.0, reach + 1e-9, BIN_WIDTH)
     counts = np.zeros(len(edges) - 1)
     for vectors, cell in zip(away @ cells, cells, strict=True):
@@ -92,13 +92,13 @@ def coordination(frames: Frames, first: int = 0, cutoff: float | None = None) ->
     Raises:
         DataError: there are no frames, or no cutoff is given and none can be found.
     """
-    from ase.neighborlist import primitive_neighbor_list
+    from matscipy.neighbours import neighbour_list
 
     if len(frames) <= first:
         raise DataError(f"{frames.start.name}: no frames from number {first} on; run longer")
     reach = first_minimum(*radial_distribution(frames, first)) if cutoff is None else cutoff
     counts = np.zeros(len(frames.start))
     for positions, cell in zip(frames.positions[first:], frames.cells[first:], strict=True):
-        centre = primitive_neighbor_list("i", np.ones(3, dtype=bool), cell, positions, reach)
+        centre = neighbour_list("i", positions=positions, cell=cell, pbc=np.ones(3, dtype=bool), cutoff=reach)
         counts += np.bincount(centre, minlength=len(counts))
     return Coordination(counts / (len(frames) - first), reach)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from augment.errors import ConditionError, DataError
 from augment.host import Host
 from md.dynamics.response import Response
+from md.observables.attempt import attempt, first_frame, pair
 from md.observables.equilibration import FEWEST_SAMPLES, equilibration
-from md.observables.local import coordination
-from md.observables.mean_structure import mean_symmetry, shells
+from md.observables.local import Coordination, coordination
+from md.observables.mean_structure import Shell, mean_symmetry, shells
 from md.observables.sites import defect_of
 from md.observables.statistics import Mean
 from md.observables.structure import displacements
 from md.observables.survival import survival
 from md.observables.thermodynamics import (
     bulk_modulus_from_fluctuations,
+    conventional_cells,
     heat_capacity,
     lattice_parameters,
     strain_tensor,
@@ -29,74 +31,60 @@ from md.observables.transport import diffusion_coefficient
 CORRELATED = 500.0
 """fs; first lag of a diffusion coefficient. A vibration of a solid forgets its phase within a few periods of 0.1 ps."""
 
+MOST_STATES = 20
+"""States that are named; a hot interstitial passes hundreds."""
+
 
 def measures(response: Response) -> dict[str, Any]:
     """Response functions of a trajectory as JSON values, each `[value, error]`; None where it cannot tell.
 
     `not_measurable` gives the reason for each None. Averages leave out what comes before `settled`, the step at which
-    equilibration ends by Chodera's criterion (`md.observables.equilibration`).
+    equilibration ends by Chodera's criterion (`md.observables.equilibration`). `diffusion` is of all atoms together,
+    `diffusion_of` of each element.
     """
     series, frames = response.series, response.frames
     slow = series.volumes if response.point.environment.has_barostat else series.energies
     settled = equilibration(slow).start if len(series) >= FEWEST_SAMPLES else 0
     first = int(np.searchsorted(response.frame_steps, settled))
-    spacing = response.point.interval * response.point.timestep
+    everything = np.ones(len(frames.start), dtype=bool)
     ways: dict[str, Callable[[], Any]] = {
-        "lattice": lambda: {k: _pair(v) for k, v in _lattice(response, settled).items()},
+        "lattice": lambda: {k: pair(v) for k, v in _lattice(response, settled).items()},
         "strain_error": lambda: _strain_error(response, settled),
-        "bulk_modulus": lambda: _pair(_bulk_modulus(response, settled)),
-        "heat_capacity": lambda: _pair(heat_capacity(response, settled)),
-        "diffusion": lambda: _diffusion(response, first, spacing),
+        "bulk_modulus": lambda: pair(_bulk_modulus(response, settled)),
+        "heat_capacity": lambda: pair(heat_capacity(response, settled)),
+        "diffusion": lambda: _diffusion(response, first, everything),
+        "diffusion_of": lambda: _diffusion_of_elements(response, first),
         "coordination": lambda: float(coordination(frames, first).numbers.mean()),
     }
-    return {"settled": settled, **_attempt(ways)}
+    return {"settled": settled, **attempt(ways)}
 
 
 def defect_measures(response: Response, host: Host) -> dict[str, Any]:
     """What became of the defect of a trajectory, as JSON values.
 
-    `fate`, `survived` (share of frames), `hops`, `rate` and `rate_bound` (per ps), `states` (frame and name of every
-    defect it was), `mean_point_group` of the time-averaged structure, and `shells` (distance, outward displacement, B
-    factor and number of atoms). What cannot be told is None, and `not_measurable` says why.
+    `fate`, `survived` (share of frames), `hops`, `rate` and `rate_bound` (per ps), `states` (frame and name of the
+    first twenty defects it was), `mean_point_group` of the time-averaged structure, `conventional_lattice` of the
+    host's cell (Å, degrees), and `shells`: for each orbit of atoms around the defect `element`, `atoms` (their number),
+    `distance`, `outward` displacement (Å), `b_factor` (Å²) and `coordination`. What cannot be told is None, and
+    `not_measurable` says why.
 
     Raises:
         DefectError: the trajectory is of another host.
         DataError: its cell has the atoms or axes of no supercell of the host.
     """
     defect = defect_of(response.frames.start, host)
-    frames = response.frames
-    first = len(frames) // 3
+    frames, first = response.frames, first_frame(response)
+    after = response.series.cells[response.frame_steps[first] if len(frames) else 0 :]
     ways: dict[str, Callable[[], Any]] = {
         "survival": lambda: _survival(response, host),
         "mean_point_group": lambda: mean_symmetry(frames, defect, first).point_group,
-        "shells": lambda: [
-            [s.distance, _pair(s.outward), _pair(s.b_factor), len(s.atoms)] for s in shells(frames, defect, first)
-        ],
+        "conventional_lattice": lambda: {
+            k: pair(v) for k, v in lattice_parameters(conventional_cells(after, defect.supercell)).items()
+        },
+        "shells": lambda: _shells(response, shells(frames, defect, first), first),
     }
-    found = _attempt(ways)
+    found = attempt(ways)
     return {**(found.pop("survival") or {"fate": None}), **found}
-
-
-def _attempt(ways: dict[str, Callable[[], Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    reasons = {}
-    for name, measure in ways.items():
-        try:
-            found[name] = measure()
-        except (DataError, ConditionError) as error:
-            found[name], reasons[name] = None, str(error)
-    return {**found, "not_measurable": reasons}
-
-
-def _pair(mean: Mean) -> list[float]:
-    """Value and error.
-
-    Raises:
-        DataError: one of them is not finite.
-    """
-    if not all(math.isfinite(x) for x in mean):
-        raise DataError("too few values for a mean with an error; run longer")
-    return [mean.value, mean.error]
 
 
 def _lattice(response: Response, settled: int) -> dict[str, Mean]:
@@ -116,10 +104,43 @@ def _bulk_modulus(response: Response, settled: int) -> Mean:
     return bulk_modulus_from_fluctuations(response.series.volumes[settled:], temperature)
 
 
-def _diffusion(response: Response, first: int, spacing: float) -> dict[str, Any]:
-    found = diffusion_coefficient(displacements(response.frames, first), spacing, CORRELATED)
-    pair = _pair(found.coefficient)
-    return {"coefficient": pair, "detected": found.detected, "upper_bound": found.upper_bound}
+def _diffusion(response: Response, first: int, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    spacing = response.point.interval * response.point.timestep
+    found = diffusion_coefficient(displacements(response.frames, first)[:, chosen], spacing, CORRELATED)
+    return {"coefficient": pair(found.coefficient), "detected": found.detected, "upper_bound": found.upper_bound}
+
+
+def _diffusion_of_elements(response: Response, first: int) -> dict[str, Any]:
+    from ase.data import chemical_symbols
+
+    numbers = response.frames.start.numbers
+    return {chemical_symbols[int(z)]: _diffusion(response, first, numbers == z) for z in np.unique(numbers)}
+
+
+def _shells(response: Response, found: Sequence[Shell], first: int) -> list[dict[str, Any]]:
+    from ase.data import chemical_symbols
+
+    counted = _neighbours(response, first)
+    numbers = response.frames.start.numbers
+    return [
+        {
+            "element": chemical_symbols[int(numbers[shell.atoms[0]])],
+            "atoms": len(shell.atoms),
+            "distance": round(shell.distance, 4),
+            "outward": [round(x, 6) for x in pair(shell.outward)],
+            "b_factor": [round(x, 5) for x in pair(shell.b_factor)],
+            "coordination": None if counted is None else round(float(counted.numbers[list(shell.atoms)].mean()), 3),
+        }
+        for shell in found
+    ]
+
+
+def _neighbours(response: Response, first: int) -> Coordination | None:
+    """Neighbours of each atom; None where the first shell has no end to count to."""
+    try:
+        return coordination(response.frames, first)
+    except DataError:
+        return None
 
 
 def _survival(response: Response, host: Host) -> dict[str, Any]:
@@ -128,7 +149,7 @@ def _survival(response: Response, host: Host) -> dict[str, Any]:
         "fate": course.fate,
         "survived": course.survived,
         "hops": len(course.hops),
-        "rate": _pair(course.rate) if course.rate else None,
+        "rate": pair(course.rate) if course.rate else None,
         "rate_bound": course.rate_bound,
-        "states": [[state.frame, state.name] for state in course.states],
+        "states": [[state.frame, state.name] for state in course.states[:MOST_STATES]],
     }

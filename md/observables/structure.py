@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from augment.cell import FloatArray
@@ -56,12 +58,18 @@ def mean_square_displacement(frames: Frames, first: int = 0) -> FloatArray:
     return np.asarray((displacements(frames, first) ** 2).sum(axis=2).mean(axis=1), dtype=float)
 
 
-def shortest_translation(cell: FloatArray) -> float:
-    """Distance between an atom and its nearest periodic image, Å, for a cell (3, 3)."""
+def shortest_translation(cells: FloatArray) -> float:
+    """Shortest distance between an atom and its nearest periodic image, Å, in cells (s, 3, 3) of one trajectory.
+
+    The mean cell is reduced once; in a basis so near to a reduced one the shortest vector has coefficients of 0 and
+    1 up to sign.
+    """
     from ase.geometry import minkowski_reduce
 
-    reduced, _ = minkowski_reduce(cell)
-    return float(np.linalg.norm(reduced, axis=1).min())
+    _, change = minkowski_reduce(cells.mean(axis=0))
+    steps = np.array(list(product((-1, 0, 1), repeat=3)))
+    vectors = steps[steps.any(axis=1)] @ change @ cells
+    return float(np.linalg.norm(vectors, axis=2).min())
 
 
 def radial_distribution(
@@ -79,7 +87,7 @@ def radial_distribution(
     cells = frames.cells[first:]
     if len(cells) == 0:
         return np.zeros(0), np.zeros(0)
-    reach = min([LONGEST_DISTANCE, *(shortest_translation(cell) / 2 for cell in cells)])
+    reach = min(LONGEST_DISTANCE, shortest_translation(cells) / 2)
     edges = np.arange(0.0, reach + 1e-9, BIN_WIDTH)
     counts = np.zeros(len(edges) - 1)
     ideal = 0.0
@@ -94,10 +102,10 @@ def _distances(
     frames: Frames, positions: FloatArray, cell: FloatArray, reach: float, pair: tuple[int, int] | None
 ) -> FloatArray:
     """Lengths of all ordered pairs up to `reach`, those between periodic images included."""
-    from ase.neighborlist import primitive_neighbor_list
+    from matscipy.neighbours import neighbour_list
 
     periodic = np.ones(3, dtype=bool)
-    first, second, lengths = primitive_neighbor_list("ijd", periodic, cell, positions, reach)
+    first, second, lengths = neighbour_list("ijd", positions=positions, cell=cell, pbc=periodic, cutoff=reach)
     if pair is None:
         return np.asarray(lengths, dtype=float)
     numbers = frames.start.numbers

@@ -7,31 +7,45 @@ from typing import Any
 
 import numpy as np
 
+from augment.host import Host
 from md.dynamics.response import Response
-from md.observables.measures import measures
+from md.observables.attempt import EQUILIBRATION, first_frame
+from md.observables.measures import defect_measures, measures
 from md.observables.statistics import block_average
 from md.observables.structure import mean_square_displacement, mean_strain, radial_distribution
 
-EQUILIBRATION = 1 / 3
-"""Share of the steps at the start that averages leave out: the cell is still adapting to its environment there."""
+_MOST_REASONS = 5
+"""Why frames are outside; each frame may have its own number in the text."""
 
 
-def summary(response: Response) -> dict[str, Any]:
+def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
     """What the cell did, as JSON values; None where a run that diverged early has nothing to average.
 
     The first third of the steps is left out of every average as equilibration (`equilibration`: how many steps).
     Keys and units: `volume` and `volume_error` in Å³ per atom and `energy` (potential) and `energy_error` in eV per
     atom, the errors standard errors from block averaging; `temperature_mean` in K and `pressure_mean` in GPa;
-    `strain` (3, 3), Biot, of the mean over the run relative to the start; `msd` in Å², the time average of the mean
-    square displacement from the first frame after equilibration; `rdf` with `r` in Å and `g`; `drift` in meV per
-    atom and ps, the slope of the total energy, in `nve` only.
+    `strain` (3, 3), Biot, of the mean over the run relative to the start; `msd` and `msd_error` in Å², the time average
+    of the mean square displacement from the first frame after equilibration; `rdf` with `r` in Å and `g`; `drift` in
+    meV per atom and ps, the slope of the total energy, in `nve` only. `frames_outside_domain` counts the kept frames
+    outside what the potential learnt, and `outside_domain` says why (None where the potential does not know).
 
     Response functions and transport (`measures`), each with a standard error: `lattice` of the cell (Å, degrees),
     `strain_error`, `settled` (the step where equilibration ends by Chodera's criterion), `bulk_modulus` in GPa from
     volume fluctuations, `heat_capacity` in k_B per atom, `diffusion` in Å²/ps, `coordination`. What this run cannot
     tell is None, and `not_measurable` says why.
+
+    Args:
+        response: the trajectory.
+        host: the crystal that its cell is a defect of; with it what became of the defect is told too
+            (`defect_measures`).
+
+    Raises:
+        DefectError: the trajectory is of another host.
+        DataError: its cell has the atoms or axes of no supercell of the host.
     """
     averages = _averages(response)
+    measured, course = measures(response), {} if host is None else defect_measures(response, host)
+    reasons = {**measured.pop("not_measurable"), **course.pop("not_measurable", {})}
     identity = {
         **response.point.json,
         "id": response.point.id,
@@ -44,18 +58,26 @@ def summary(response: Response) -> dict[str, Any]:
         "potential": response.potential.name,
         "potential_sha256": response.potential.sha256,
     }
-    return {**identity, **{name: _json(value) for name, value in averages.items()}, **measures(response)}
+    averaged = {name: _json(value) for name, value in averages.items()}
+    return {**identity, **averaged, **_outside(response), **measured, **course, "not_measurable": reasons}
+
+
+def _outside(response: Response) -> dict[str, Any]:
+    if response.potential.domain is None:
+        return {"frames_outside_domain": None, "outside_domain": None}
+    outside = response.outside
+    reasons = dict.fromkeys(reason for each in outside.values() for reason in each)
+    return {"frames_outside_domain": len(outside), "outside_domain": list(reasons)[:_MOST_REASONS]}
 
 
 def _averages(response: Response) -> dict[str, Any]:
     series, frames, atoms = response.series, response.frames, len(response.frames.start)
     skipped = int(len(series) * EQUILIBRATION)
-    first = int(np.searchsorted(response.frame_steps, skipped))
-    if first == len(frames):  # the run ended before a frame after equilibration
-        first = max(len(frames) - 1, 0)
+    first = first_frame(response)
     volume = block_average(series.volumes[skipped:] / atoms)
     energy = block_average(series.energies[skipped:] / atoms)
     r, g = radial_distribution(frames, first)
+    msd = block_average(mean_square_displacement(frames, first)[1:])
     some = len(series) > 0
     return {
         "equilibration": skipped,
@@ -66,7 +88,8 @@ def _averages(response: Response) -> dict[str, Any]:
         "temperature_mean": block_average(series.temperatures[skipped:]).value,
         "pressure_mean": block_average(series.pressures[skipped:]).value,
         "strain": mean_strain(frames.start.cell, series.cells[skipped:]).tolist() if some else None,
-        "msd": block_average(mean_square_displacement(frames, first)[1:]).value,
+        "msd": msd.value,
+        "msd_error": msd.error,
         "rdf": {"r": r.round(6).tolist(), "g": g.round(6).tolist()},
         "drift": energy_drift(response) if response.point.environment.ensemble == "nve" else None,
     }

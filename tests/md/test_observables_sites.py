@@ -233,16 +233,21 @@ def test_measures_of_a_run_are_json_and_say_what_is_missing(emt: Potential) -> N
     point = MdPoint.of(defect.cell(), Environment(600, ensemble="npt"), steps=120, timestep=4.0, interval=4)
     response = run_point(point, defect.cell(), emt)
     told = json.loads(json.dumps(summary(response), allow_nan=False))
-    missing = {name for name in ("bulk_modulus", "heat_capacity", "diffusion", "coordination") if told[name] is None}
+    measured = ("bulk_modulus", "heat_capacity", "diffusion", "diffusion_of", "coordination")
+    missing = {name for name in measured if told[name] is None}
     assert missing == set(told["not_measurable"])
     assert "diffusion" in missing
     assert told["lattice"]["a"][0] == pytest.approx(7.23, abs=0.15)
     course = json.loads(json.dumps(defect_measures(response, defect.host), allow_nan=False))
     assert (course["fate"], course["rate"], course["survived"]) == ("stays", None, 1.0)
     assert course["states"] == [[0, "v_Cu"]]
-    assert sum(shell[-1] for shell in course["shells"]) == 31
+    assert sum(shell["atoms"] for shell in course["shells"]) == 31
     short = run_point(MdPoint.of(defect.cell(), Environment(600), steps=2, interval=1), defect.cell(), emt)
     told = json.loads(json.dumps({**summary(short), **defect_measures(short, defect.host)}, allow_nan=False))
     assert "run longer" in told["not_measurable"]["shells"]
+    whole = summary(response, defect.host)
+    assert told.keys() <= whole.keys()
+    assert whole["fate"] == "stays"
+    assert whole["conventional_lattice"]["a"][0] == pytest.approx(whole["lattice"]["a"][0] / 2, rel=0.02)
     with pytest.raises(DefectError, match="of host"):
         defect_measures(short, read_host(HOSTS / "Al.cif"))
