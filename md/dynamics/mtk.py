@@ -93,6 +93,13 @@ def stretching(cell: FloatArray, axis: int, stretch: float) -> FloatArray:
     return np.asarray(np.eye(3) + (stretch - 1.0) * np.outer(along, along), dtype=float)
 
 
+def _leave_out_the_centre_of_mass(chain: Any) -> None:
+    """Make a thermostat drive 3n - 3 degrees of freedom: the other three rest, and ASE's chain would heat the rest."""
+    moving = max(chain._num_atoms_global - 1, 1)  # noqa: SLF001  it has no public name
+    chain._Q[0] *= moving / chain._num_atoms_global  # noqa: SLF001
+    chain._num_atoms_global = moving  # noqa: SLF001
+
+
 class MtkDynamics:
     """One leg of constant-pressure dynamics.
 
@@ -113,19 +120,16 @@ class MtkDynamics:
         free = np.ones(3, dtype=bool)
         if environment.strain is not None:
             free[environment.strain.index] = False
-        # ASE's chain drives 3n degrees of freedom to the temperature while the centre of mass rests, so
-        # that 3n - 3 of them would share the heat of 3n.
-        n = len(atoms)
-        self._share = max(n - 1, 1) / n
         self._dynamics = kind(
             atoms,
             point.timestep * units.fs,
-            temperature_K=kelvin * self._share,
+            temperature_K=kelvin,
             pressure_au=0.0,
             tdamp=THERMOSTAT_TIME * units.fs,
             pdamp=BAROSTAT_TIME * units.fs,
             **({"mask": free} if kind is _Axes else {}),
         )
+        _leave_out_the_centre_of_mass(self._dynamics._thermostat)  # noqa: SLF001
         self._dynamics.set_pressure(pressure * units.GPa)
         self._restore(variables)
 
@@ -140,7 +144,7 @@ class MtkDynamics:
         The masses of thermostat and barostat go with the temperature, so that their periods stay, and their momenta
         with the masses, so that their velocities do.
         """
-        dynamics, kt = self._dynamics, units.kB * kelvin * self._share
+        dynamics, kt = self._dynamics, units.kB * kelvin
         dynamics.set_pressure(pressure * units.GPa)
         thermostat, barostat = dynamics._thermostat, dynamics._barostat  # noqa: SLF001
         ratio = kt / thermostat._kT  # noqa: SLF001
