@@ -17,7 +17,7 @@ from defectgen.diffusion import State
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-SITE_TOLERANCE = 0.6
+SITE_TOLERANCE = 1.5
 """Å; an interstitial of a file may be this far from the void site that it stands for, atoms are far nearer."""
 
 
@@ -61,7 +61,7 @@ def align(ideal: Atoms, bulk: Atoms, charge: int = 0) -> Alignment:
         charge: of the cell, e.
 
     Raises:
-        DefectError: an atom is on no site, or two are on one.
+        DefectError: an atom is on no site.
     """
     frame = Frame.of(pymatgen_structure(bulk))
     supercell = Supercell(frame.host, _positive(frame.matrix(ideal.cell)))
@@ -128,15 +128,17 @@ def _rotation(frame: Frame) -> FloatArray:
 
 
 def _sites(supercell: Supercell, frame: Frame, ideal: Atoms) -> IntArray:
-    """(n,) site of the supercell that each atom is on.
+    """(n,) site of the supercell that each atom is on; the sum of squared distances is least.
 
     Raises:
-        DefectError: two atoms are on one site.
+        DefectError: an atom is on none.
     """
+    from scipy.optimize import linear_sum_assignment
+
     points = frame.point(ideal.positions @ np.linalg.inv(frame.lattice)) @ np.linalg.inv(supercell.matrix)
     fractional = points[:, None] - supercell.sites.positions @ np.linalg.inv(supercell.cell)
     distance = np.linalg.norm((fractional - np.rint(fractional)) @ supercell.cell, axis=-1)
-    site: IntArray = distance.argmin(axis=1)
-    if len(np.unique(site)) < len(site) or distance.min(axis=1).max() > SITE_TOLERANCE:
-        raise DefectError(f"{supercell.host.formula}: an atom of the ideal defect is on no site of its own")
-    return site
+    atoms, site = linear_sum_assignment(distance**2)
+    if (worst := distance[atoms, site].max()) > SITE_TOLERANCE:
+        raise DefectError(f"{supercell.host.formula}: an atom of the ideal defect is {worst:.2f} Å from a free site")
+    return np.asarray(site, dtype=np.int64)

@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle, islice
@@ -109,7 +109,8 @@ def load_generator(spec: str) -> NamedGenerator:
         structures = read_structures(Path(spec))
         return NamedGenerator(Path(spec).stem, structures, structures.sha256, {"folder_sha256": structures.sha256})
     if ":" in spec:
-        return _imported(spec)
+        call, digest = import_function(spec)
+        return NamedGenerator(spec.replace(":", "."), call, digest, {"module_sha256": digest})
     known = ", ".join([*BASELINES, "one-shot", *_models()])
     raise ConditionError(f"no generator {spec!r}: give one of {known}, a folder of structures, or module:function")
 
@@ -156,10 +157,14 @@ def _propose(model: Any, settings: Mapping[str, Any], ask: Ask) -> Iterable[Defe
     )
 
 
-def _imported(spec: str) -> NamedGenerator:
-    """`module:function`, looked for in the working directory as well; its identity is the text of its module."""
+def import_function(spec: str) -> tuple[Callable[..., Any], str]:
+    """The function of `module:function`, looked for in the working directory as well, and the hash of its module.
+
+    Raises:
+        ConditionError: the module cannot be imported, or has no such function.
+    """
     module_name, _, function_name = spec.partition(":")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+    if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
@@ -171,5 +176,4 @@ def _imported(spec: str) -> NamedGenerator:
     if not callable(call):
         raise ConditionError(f"{spec}: {module_name} has no function {function_name!r}")
     source = inspect.getsourcefile(module)
-    digest = hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
-    return NamedGenerator(spec.replace(":", "."), call, digest, {"module_sha256": digest})
+    return call, hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from augment.errors import ConditionError, DefectgenError, ResumeError
+from defectgen.cli.bench import bench
 from defectgen.cli.defects import defects
 from defectgen.cli.distill import distill
 from defectgen.cli.impurities import impurities
@@ -42,6 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command()(bench)
 app.command()(defects)
 app.command()(distill)
 app.command()(potentials)

@@ -1,0 +1,38 @@
+"""The tasks of DefectBench from the corpus, and how the shipped generator and the baselines do on them.
+
+OMP_NUM_THREADS=1 python benchmarks/defectbench.py tasks          # builds defectgen/benchmark/data/tasks.npz again
+OMP_NUM_THREADS=1 python benchmarks/defectbench.py run FOLDER     # prints the table; goes on where it stopped
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from defectgen.benchmark.build import build_tasks
+from defectgen.benchmark.run import run_benchmark
+from defectgen.benchmark.settings import BenchSettings
+from defectgen.cli.bench import bench_tables
+from defectgen.cli.options import show
+from defectgen.progress import progress
+
+ROOT = Path(__file__).parents[1]
+CORPUS = ROOT / "training" / "corpus.npz"
+TASKS = ROOT / "defectgen" / "benchmark" / "data" / "tasks.npz"
+GENERATORS = ("default", "one-shot", "symmetric-rattle", "rattle", "enumeration", "distortions")
+
+
+def main() -> None:
+    """Build the tasks, or run the benchmark."""
+    match sys.argv[1:]:
+        case ["tasks"]:
+            manifest = build_tasks(CORPUS, TASKS)
+            print({name: manifest[name] for name in ("tasks", "defects", "left_out", "sha256")})
+        case ["run", folder]:
+            show(*bench_tables(run_benchmark(BenchSettings(Path(folder), GENERATORS), progress)))
+        case _:
+            sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

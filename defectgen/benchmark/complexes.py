@@ -1,0 +1,273 @@
+"""Samplers of defect complexes: do they find those of low energy more often than uniform sampling does?
+
+The pool is drawn uniformly from all symmetry-distinct complexes of one composition. Its lowest tenth by energy is the
+target: a sampler's share of structures there, over a tenth, is its enrichment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augment import Defect, EditSpace, Host, Recipe, find_supercell, sample_complexes
+from augment.burnside import count_orbits
+from augment.cell import FloatArray
+from augment.charges import formal_charges
+from augment.errors import ConditionError, DataError, DefectgenError
+from augment.naming import VACANCY
+from augment.store import write_atomically
+from defectgen.benchmark.energy import descend
+from defectgen.benchmark.novelty import coverage, uniqueness
+from md.potentials import Potential
+
+POOL = 256
+"""Complexes drawn uniformly, of which the best is what a sampler has to beat."""
+
+SAMPLED = 32
+"""Complexes asked of a sampler."""
+
+LOW = 0.1
+"""Share of the pool that counts as low in energy."""
+
+
+@dataclass(frozen=True)
+class ComplexTask:
+    """A frozen composition of edits in a host of the tasks.
+
+    Attributes:
+        formula: of the host.
+        counts: edits by kind; four in all.
+        image_distance: of the supercell, Å.
+    """
+
+    formula: str
+    counts: tuple[tuple[str, int], ...]
+    image_distance: float
+
+    @property
+    def name(self) -> str:
+        """For people: `MgO 2 v_Mg + 2 v_O`."""
+        return f"{self.formula} " + " + ".join(f"{count} {kind}" for kind, count in self.counts)
+
+    def elements(self, host: Host) -> set[str]:
+        """Symbols of the elements in the complexes."""
+        put = {kind.partition("_")[0] for kind, _ in self.counts} - {VACANCY}
+        return {*host.elements, *put}
+
+
+COMPLEX_TASKS = (
+    ComplexTask("MgO", (("v_Mg", 2), ("v_O", 2)), 8.0),
+    ComplexTask("NaCl", (("v_Na", 2), ("v_Cl", 2)), 10.0),
+    ComplexTask("SrTiO3", (("Fe_Ti", 2), ("v_O", 1), ("v_Sr", 1)), 7.5),
+)
+"""Divacancy pairs of two rock salts, and iron with vacancies in a perovskite: four edits each."""
+
+
+@dataclass(frozen=True, eq=False)
+class ComplexAsk:
+    """One request to a sampler.
+
+    Attributes:
+        space: the edits to choose from, in their supercell.
+        recipe: how many of each kind.
+        n: complexes wanted.
+        seed: of everything random.
+    """
+
+    space: EditSpace
+    recipe: Recipe
+    n: int
+    seed: int
+
+    @property
+    def host(self) -> Host:
+        """The pristine crystal."""
+        return self.space.supercell.host
+
+
+Sampler = Callable[[ComplexAsk], Iterable[Any]]
+"""Returns up to `n` complexes as defect keys or `Defect`s, equivalent ones alike."""
+
+
+@dataclass(frozen=True)
+class ComplexScore:
+    """How a sampler did on one task.
+
+    Attributes:
+        enrichment: of the lowest tenth, over uniform sampling; 1 is chance.
+        low: lower end of its 95 % interval (Wilson).
+        high: upper end.
+        best_margin: lowest energy of the sampler's `SAMPLED` less that of the pool's `POOL`, eV; negative is better.
+        uniqueness: share of distinct complexes.
+        coverage: distinct complexes as a share of all there are.
+        valid: share of answers that are complexes of the composition asked for.
+    """
+
+    enrichment: float
+    low: float
+    high: float
+    best_margin: float
+    uniqueness: float
+    coverage: float
+    valid: float
+
+
+def make_ask(task: ComplexTask, host: Host, n: int, seed: int) -> ComplexAsk:
+    """The request of a task in a host."""
+    supercell = find_supercell(host, min_image_distance=task.image_distance)
+    space = EditSpace.of(supercell, [kind for kind, _ in task.counts])
+    return ComplexAsk(space, Recipe.exactly(dict(task.counts)), n, seed)
+
+
+def uniform(ask: ComplexAsk) -> Iterable[Defect]:
+    """Every symmetry-distinct complex alike: the control, whose enrichment is 1 up to chance."""
+    return sample_complexes(ask.space, ask.recipe, ask.n, ask.seed + 1)
+
+
+def point_charges(ask: ComplexAsk, tries: int = 8) -> Iterable[Defect]:
+    """Of `tries` times as many uniform draws those of lowest sum q_i q_j / d_ij over pairs, nearest images only.
+
+    Formal charges of each edit; what a chemist would try first.
+    """
+    drawn = list(sample_complexes(ask.space, ask.recipe, tries * ask.n, ask.seed + 1))
+    energies = [_coulomb(defect) for defect in drawn]
+    return [drawn[k] for k in np.argsort(energies, kind="stable")[: ask.n]]
+
+
+SAMPLERS: Mapping[str, Sampler] = {"uniform": uniform, "point-charges": point_charges}
+"""Samplers that have learnt nothing."""
+
+
+def load_sampler(spec: str) -> tuple[str, Sampler]:
+    """A sampler by name, or `module:function`.
+
+    Raises:
+        ConditionError: it names none.
+    """
+    from defectgen.benchmark.generators import import_function
+
+    if spec in SAMPLERS:
+        return spec, SAMPLERS[spec]
+    if ":" not in spec:
+        raise ConditionError(f"no sampler {spec!r}: give one of {', '.join(SAMPLERS)}, or module:function")
+    return spec.replace(":", "."), import_function(spec)[0]
+
+
+def enrichment(energies: FloatArray, pool: FloatArray, low: float = LOW) -> tuple[float, float, float]:
+    """Share of energies (k,) in the lowest tenth of a pool (m,), over the pool's own, with a 95 % interval.
+
+    The interval is Wilson's for the share (E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927)); the pool counts as exact.
+    """
+    threshold = np.quantile(pool, low)
+    share, base = float((energies <= threshold).mean()), float((pool <= threshold).mean())
+    z, k = 1.96, len(energies)
+    centre = (share + z**2 / (2 * k)) / (1 + z**2 / k)
+    half = z / (1 + z**2 / k) * np.sqrt(share * (1 - share) / k + z**2 / (4 * k**2))
+    return share / base, float(centre - half) / base, float(centre + half) / base
+
+
+def best_margin(energies: FloatArray, pool: FloatArray) -> float:
+    """Lowest of the sampler's energies less the lowest of the pool's, eV."""
+    return float(energies.min() - pool.min())
+
+
+def decode(answers: Iterable[Any], ask: ComplexAsk) -> list[Defect]:
+    """Those of the answers that are complexes of the composition asked for, in their supercell, as defects."""
+    wanted = {name: count for name, (count, _) in ask.recipe.counts.items()}
+    form = ask.space.supercell.hermite_normal_form
+    found = []
+    for answer in answers:
+        try:
+            defect = answer if isinstance(answer, Defect) else Defect.from_key(ask.host, str(answer))
+        except DefectgenError:
+            continue
+        same_cell = np.array_equal(defect.supercell.hermite_normal_form, form)
+        if same_cell and _counts(defect, ask.space) == wanted:
+            found.append(defect)
+    return found
+
+
+def score_sampler(ask: ComplexAsk, answers: Sequence[Any], energy: Callable[[Defect], float]) -> ComplexScore:
+    """Score one sampler on one task.
+
+    Args:
+        ask: the request it got.
+        answers: what it returned.
+        energy: of a complex, eV; called once for each distinct one where it remembers.
+
+    Raises:
+        DataError: no answer is a complex of the composition asked for.
+    """
+    chosen = decode(islice(answers, ask.n), ask)
+    if not chosen:
+        raise DataError(f"no answer is a complex of {dict(ask.recipe.counts)} in the supercell asked for")
+    pool = np.array([energy(d) for d in sample_complexes(ask.space, ask.recipe, POOL, ask.seed)])
+    energies = np.array([energy(d) for d in chosen])
+    finite, known = energies[np.isfinite(energies)], pool[np.isfinite(pool)]
+    total = next(orbits for _, orbits, _ in count_orbits(ask.space, ask.recipe))
+    keys = [d.key for d in chosen]
+    share, low, high = enrichment(finite, known)
+    margin = best_margin(finite[:SAMPLED], known)
+    return ComplexScore(share, low, high, margin, uniqueness(keys), coverage(keys, total), len(chosen) / ask.n)
+
+
+class EnergyBook:
+    """Energies of complexes by key, each written when it is known.
+
+    Args:
+        folder: one file a complex.
+        potential: what makes them.
+        steps: most steps of relaxation; 0 for the ideal geometry.
+
+    Attributes:
+        report: called after each with how many are known.
+    """
+
+    def __init__(self, folder: Path, potential: Potential, steps: int) -> None:
+        self._folder, self._potential, self._steps = folder, potential, steps
+        self._known: dict[str, float] = {}
+        self.report: Callable[[int], None] | None = None
+
+    def __call__(self, defect: Defect) -> float:
+        """Energy of a complex after the fixed number of steps at most, eV; NaN where it diverged."""
+        key = defect.key
+        if key not in self._known:
+            self._known[key] = self._find(defect)
+            if self.report is not None:
+                self.report(len(self._known))
+        return self._known[key]
+
+    def _find(self, defect: Defect) -> float:
+        path = self._folder / f"{hashlib.sha256(defect.key.encode()).hexdigest()[:20]}.json"
+        if not path.exists():
+            energy = descend(defect.cell(), self._potential, max_steps=self._steps).energy
+            row = {"key": defect.key, "energy": energy if np.isfinite(energy) else None}
+            write_atomically(path, json.dumps(row).encode())
+        found = json.loads(path.read_text())["energy"]
+        return float("nan") if found is None else float(found)
+
+
+def _counts(defect: Defect, space: EditSpace) -> dict[str, int]:
+    """Edits by kind; edits of no kind of the space count under an empty name."""
+    names = {(int(s), int(z)): space.names[k] for s, z, k in zip(space.site, space.number, space.label, strict=True)}
+    counts: dict[str, int] = {}
+    for edit in defect.edits:
+        name = names.get((edit.site, edit.number), "")
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _coulomb(defect: Defect) -> float:
+    sites = np.array([e.site for e in defect.edits])
+    orbit = defect.supercell.sites.orbit[sites]
+    charges = [formal_charges(defect.host, int(k), e.number)[0] for k, e in zip(orbit, defect.edits, strict=True)]
+    upper = np.triu_indices(len(sites), 1)
+    products = np.outer(charges, charges)[upper]
+    return float((products / defect.supercell.distances(sites)[upper]).sum())

@@ -1,0 +1,135 @@
+"""Geometries relaxed by DFT as tasks: a file of hosts and relaxed charged defects, read only where the user has it.
+
+JSON, gzipped: `hosts` (pymatgen dictionaries of pristine supercells) and `entries` with `name`, `charge`,
+`defect_frac`, `host` and `relaxed` (a pymatgen dictionary). The generator gets the DFT host and the ideal defect; an
+interstitial starts from the void site nearest to `defect_frac`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augment import Defect
+from augment.cell import DefectCell, FloatArray, IntArray
+from augment.errors import DataError, DefectgenError
+from defectgen.benchmark import geometry
+from defectgen.benchmark.alignment import Atoms, align, edited_ideal
+from defectgen.benchmark.placement import place
+from defectgen.benchmark.score import Scene
+from defectgen.benchmark.tasks import Reference, Task
+from defectgen.diffusion import State
+
+
+@dataclass(frozen=True, eq=False)
+class DftSet:
+    """Tasks from DFT with the hash of their file and what could not be read of it, by name."""
+
+    tasks: tuple[Task, ...]
+    sha256: str
+    left_out: dict[str, str]
+
+
+def read_dft(path: Path) -> DftSet:
+    """Tasks of a file of DFT relaxations.
+
+    Raises:
+        DataError: the file is missing or damaged, or no entry of it can be used.
+    """
+    try:
+        content = path.read_bytes()
+        data = json.loads(gzip.decompress(content))
+        hosts = {name: _atoms(host) for name, host in data["hosts"].items()}
+        entries = list(data["entries"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataError(f"{path}: not a gzipped JSON file of hosts and relaxed defects ({error!r})") from None
+    tasks, left_out = [], {}
+    for entry in entries:
+        name = f"{entry['name']} {entry['charge']:+d}"
+        try:
+            tasks.append(dft_task(entry, hosts[entry["host"]]))
+        except DefectgenError as error:
+            left_out[name] = str(error)
+    if not tasks:
+        raise DataError(f"{path}: no entry can be used; the first says: {next(iter(left_out.values()), 'no entries')}")
+    return DftSet(tuple(tasks), hashlib.sha256(content).hexdigest(), left_out)
+
+
+def dft_task(entry: dict[str, Any], bulk: Atoms) -> Task:
+    """The task of one relaxed defect.
+
+    Raises:
+        DefectError: the defect cannot be recognised.
+        DataError: the relaxed structure does not fit it.
+    """
+    relaxed = _atoms(entry["relaxed"])
+    ideal = _ideal(bulk, relaxed, np.array(entry["defect_frac"], dtype=float))
+    found = align(ideal, bulk, int(entry["charge"]))
+    numbers = found.defect.cell().numbers
+    if not np.array_equal(ideal.numbers[found.order], numbers):
+        raise DataError(f"{entry['name']}: its atoms do not fit the defect that was recognised")
+    state = _relative(found.defect, ideal, relaxed, found.order, found.turn)
+    return Task(
+        id=f"DFT/{entry['name']}/{entry['charge']:+d}",
+        material_id=str(entry["host"]),
+        split="dft",
+        defect=found.defect,
+        kind="free",
+        temperature=0.0,
+        pressure=0.0,
+        references=(Reference(state, float("nan"), broken=False),),
+    )
+
+
+def dft_error(task: Task, state: State | None) -> float:
+    """Mean displacement error within 5 Å of the defect, Å, of a proposal for one task; None counts as unrelaxed."""
+    scene = Scene(task.defect)
+    found = scene.still if state is None else state
+    near = scene.near(geometry.NEAR[-1])
+    true = task.references[0].state.displacements
+    return geometry.displacement_error(found.displacements, true, near, scene.stabilizer)
+
+
+def _relative(defect: Defect, ideal: Atoms, relaxed: Atoms, order: IntArray, turn: FloatArray) -> State:
+    """Displacements of a relaxed structure in the order and axes of the defect's cell."""
+    own = DefectCell(
+        defect.name, "", ideal.cell, ideal.numbers, ideal.positions, np.zeros(len(ideal.numbers), np.int64)
+    )
+    state = place(relaxed.cell, relaxed.numbers, relaxed.positions, own)
+    return State(state.displacements[order] @ turn, turn.T @ state.strain @ turn)
+
+
+def _ideal(bulk: Atoms, relaxed: Atoms, fraction: FloatArray) -> Atoms:
+    """The unrelaxed defect: what distinguishes the compositions, put at the place of the defect."""
+    counts = {z: _count(relaxed, z) - _count(bulk, z) for z in {*bulk.numbers.tolist(), *relaxed.numbers.tolist()}}
+    added = [z for z, change in counts.items() if change > 0]
+    lost = [z for z, change in counts.items() if change < 0]
+    if len(added) > 1 or len(lost) > 1 or any(abs(change) > 1 for change in counts.values()):
+        raise DataError(f"the compositions differ by {counts}; only single point defects are read")
+    return edited_ideal(bulk, added[0] if added else 0, fraction @ bulk.cell, removed=bool(lost))
+
+
+def _count(atoms: Atoms, number: int) -> int:
+    return int((atoms.numbers == number).sum())
+
+
+def _atoms(structure: dict[str, Any]) -> Atoms:
+    from pymatgen.core import Structure
+
+    found = Structure.from_dict(structure)
+    return Atoms(np.array(found.lattice.matrix), np.array(found.atomic_numbers, np.int64), found.cart_coords)
+
+
+def split_by_charge(tasks: Sequence[Task]) -> dict[str, list[Task]]:
+    """Tasks by the name of the metric that they belong to."""
+    return {
+        "dft_neutral": [task for task in tasks if task.defect.charge == 0],
+        "dft_charged": [task for task in tasks if task.defect.charge != 0],
+    }
