@@ -1,14 +1,20 @@
-"""Pair styles of LAMMPS as potentials: `lammps:eam/alloy Cu_mishin1.eam.alloy`, a style and its file.
+"""Pair styles of LAMMPS as potentials: `lammps:` and a style with the files that its `pair_coeff` takes, in that order.
 
-The file is a path, or the name of one in the folder of potentials that LAMMPS brings. The LAMMPS engine computes these
+    lammps:eam/alloy Cu_mishin1.eam.alloy
+    lammps:meam library.meam AlS SiS MgS CuS FeS AlSiMgCuFe.meam
+    lammps:snap Ta06A.snapcoeff Ta06A.snapparam zbl 4.0 4.8
+
+A file is a path, or the name of one in the folder of potentials that LAMMPS brings. The LAMMPS engine computes these
 styles itself; everything else calls LAMMPS through an ASE calculator.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from itertools import chain
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +29,49 @@ _TABULATED = ("eam/alloy", "eam/fs", "adp")
 _PARAMETRIC = ("sw", "tersoff", "tersoff/mod", "tersoff/zbl", "vashishta")
 """Styles whose files are entries that begin with three elements each."""
 
+_MEAM, _SNAP, _ZBL = "meam", "snap", "zbl"
+STYLES = (*_TABULATED, *_PARAMETRIC, _MEAM, _SNAP)
+
+_CHARGED = ("reax", "comb", "smtbq", "streitz", "coul", "ctip")
+"""Parts of the names of styles that need charges, most of which they find anew in every geometry."""
+
 _HEADER = 3
+_MEAM_ENTRY, _MEAM_NUMBER = 19, 3
+"""Words of an element in a library of MEAM, and where its atomic number is among them."""
+
+_ELEMENT_NUMBERS = range(1, 119)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What a text says: the pair style, its files, their arguments to `pair_coeff`, what LAMMPS calls the elements.
+
+    Attributes:
+        style: name of the style.
+        files: in the order of `pair_coeff`.
+        arguments: words of `pair_coeff` before the elements, files among them.
+        labels: element symbol to its name in the files.
+        zbl: inner and outer cutoff of a screened nuclear repulsion on top, Å; empty where there is none.
+    """
+
+    style: str
+    files: tuple[Path, ...]
+    arguments: tuple[str, ...]
+    labels: Mapping[str, str]
+    zbl: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The text that this form is read from again, with absolute paths."""
+        return shlex.join([self.style, *self.arguments, *([_ZBL, *self.zbl] if self.zbl else [])])
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file, or of the hashes of several."""
+        digests = [hashlib.sha256(path.read_bytes()) for path in self.files]
+        if len(digests) == 1:
+            return digests[0].hexdigest()
+        return hashlib.sha256(b"".join(digest.digest() for digest in digests)).hexdigest()
 
 
 def is_style(spec: str) -> bool:
@@ -32,37 +80,42 @@ def is_style(spec: str) -> bool:
 
 
 def describe_style(spec: str) -> Potential:
-    """A pair style and its file as a `Potential`; its elements are those in the file.
+    """A pair style and its files as a `Potential`; its elements are those in the files.
 
     Raises:
-        PotentialError: the style is not known, or the file is missing or none of that style.
+        PotentialError: the style is not known or needs charges, or a file is missing or none of that style.
     """
-    style, _, name = spec.removeprefix(PREFIX).strip().partition(" ")
-    if style not in (*_TABULATED, *_PARAMETRIC) or not name.strip():
-        known = ", ".join((*_TABULATED, *_PARAMETRIC))
-        raise PotentialError(
-            f"{spec!r}: give a style and its file, such as {PREFIX}eam/alloy Cu_mishin1.eam.alloy; styles are {known}"
-        )
-    path = _find(name.strip())
-    elements = _elements(style, path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Potential(f"{style} {path.name}", "lammps", elements, "float64", digest, f"{style} {path}", "lammps")
+    form = _read(spec.removeprefix(PREFIX), spec)
+    name = " ".join([form.style, *(path.name for path in form.files)])
+    return Potential(name, "lammps", frozenset(form.labels), "float64", form.sha256, form.source, "lammps")
 
 
 def style_commands(potential: Potential, numbers: Iterable[int]) -> tuple[str, ...]:
     """The commands of LAMMPS for a potential of this kind, its atom types the distinct atomic numbers, rising.
 
     Raises:
-        PotentialError: the file is gone, or not the one that was chosen.
+        PotentialError: a file is gone, or not the one that was chosen.
     """
     from ase.data import chemical_symbols
 
-    style, _, name = potential.source.partition(" ")
-    path = Path(name)
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != potential.sha256:
-        raise PotentialError(f"{path}: gone or changed since it was chosen; start again with it as it is")
-    symbols = " ".join(chemical_symbols[int(z)] for z in sorted({int(z) for z in numbers}))
-    return f"pair_style {style}", f'pair_coeff * * "{path}" {symbols}'
+    try:
+        form = _read(potential.source, potential.source)
+        unchanged = form.sha256 == potential.sha256
+    except PotentialError:
+        unchanged = False
+    if not unchanged:
+        raise PotentialError(f"{potential.source}: gone or changed since it was chosen; start again with it as it is")
+    kinds = sorted({int(z) for z in numbers})
+    words = [f'"{word}"' if "/" in word else word for word in form.arguments]
+    words += [form.labels[chemical_symbols[z]] for z in kinds]
+    if not form.zbl:
+        return f"pair_style {form.style}", f"pair_coeff * * {' '.join(words)}"
+    pairs = combinations_with_replacement(enumerate(kinds, start=1), 2)
+    return (
+        f"pair_style hybrid/overlay {_ZBL} {' '.join(form.zbl)} {form.style}",
+        *(f"pair_coeff {i} {j} {_ZBL} {first} {second}" for (i, first), (j, second) in pairs),
+        f"pair_coeff * * {form.style} {' '.join(words)}",
+    )
 
 
 def load_style(potential: Potential) -> Any:
@@ -86,6 +139,38 @@ def shipped_folder() -> Path:
     return Path(spec.origin).parent / "share" / "lammps" / "potentials"
 
 
+def _read(text: str, spec: str) -> _Form:
+    """The form that a style and its words have.
+
+    Raises:
+        PotentialError: it is none.
+    """
+    try:
+        style, *words = shlex.split(text)
+    except ValueError:
+        style, words = "", []
+    if any(part in style for part in _CHARGED):
+        raise PotentialError(
+            f"{spec!r}: pair style {style} needs charges, which neither engine here carries; "
+            "run it in a LAMMPS of your own, or give an ASE calculator by its import path"
+        )
+    match style, words:
+        case _, [name] if style in (*_TABULATED, *_PARAMETRIC):
+            path = _find(name)
+            elements = _tabulated(path) if style in _TABULATED else _parametric(path)
+            return _Form(style, (path,), (str(path),), {symbol: symbol for symbol in _known(style, path, elements)})
+        case "meam", [library, *labels, parameters] if labels:
+            return _meam(_find(library), labels, None if parameters == "NULL" else _find(parameters))
+        case "snap", [coefficients, parameters]:
+            return _snap(_find(coefficients), _find(parameters), ())
+        case "snap", [coefficients, parameters, "zbl", inner, outer]:
+            return _snap(_find(coefficients), _find(parameters), (inner, outer))
+    raise PotentialError(
+        f"{spec!r}: give a style and what its pair_coeff takes before the elements, such as {PREFIX}eam/alloy "
+        f"Cu_mishin1.eam.alloy or {PREFIX}snap FILE FILE; styles are {', '.join(STYLES)}"
+    )
+
+
 def _find(name: str) -> Path:
     for path in (Path(name), shipped_folder() / name):
         if path.is_file():
@@ -93,24 +178,94 @@ def _find(name: str) -> Path:
     raise PotentialError(f"{name}: no such file, here or in {shipped_folder()}; give its path")
 
 
-def _elements(style: str, path: Path) -> frozenset[str]:
-    """The elements that a file of a style says it is for.
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise PotentialError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _words(path: Path) -> list[list[str]]:
+    """The words of every line that is not a comment."""
+    split = (line.partition("#")[0].split() for line in _lines(path))
+    return [words for words in split if words]
+
+
+def _known(style: str, path: Path, elements: Sequence[str]) -> Sequence[str]:
+    """The elements that a file of a style says it is for, if it says any.
 
     Raises:
         PotentialError: it says none.
     """
     from ase.data import atomic_numbers
 
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise PotentialError(f"{path}: cannot be read ({error.strerror})") from None
-    if style in _TABULATED:
-        count, *names = lines[_HEADER].split() if len(lines) > _HEADER else ["0"]
-        found = names if count.isdigit() and len(names) == int(count) else []
-    else:
-        words = (line.partition("#")[0].split() for line in lines)
-        found = list(chain.from_iterable(entry[:3] for entry in words if entry and entry[0] in atomic_numbers))
-    if not found or not set(found) <= atomic_numbers.keys():
+    if not elements or not set(elements) <= atomic_numbers.keys():
         raise PotentialError(f"{path}: no file of pair style {style} (it names no elements where one does)")
-    return frozenset(found)
+    return elements
+
+
+def _tabulated(path: Path) -> list[str]:
+    lines = _lines(path)
+    count, *names = lines[_HEADER].split() if len(lines) > _HEADER else ["0"]
+    return names if count.isdigit() and len(names) == int(count) else []
+
+
+def _parametric(path: Path) -> list[str]:
+    from ase.data import atomic_numbers
+
+    return list(chain.from_iterable(entry[:3] for entry in _words(path) if entry[0] in atomic_numbers))
+
+
+def _snap(coefficients: Path, parameters: Path, zbl: tuple[str, ...]) -> _Form:
+    """Blocks of an element's name, radius and weight with so many coefficients."""
+    lines = _words(coefficients)
+    try:
+        blocks, length = (int(word) for word in lines[0])
+        elements = [lines[1 + i * (length + 1)][0] for i in range(blocks)]
+    except (IndexError, ValueError):
+        elements = []
+    labels = {symbol: symbol for symbol in _known(_SNAP, coefficients, elements)}
+    if ["chemflag", "1"] in _words(parameters):
+        raise PotentialError(
+            f"{parameters}: LAMMPS gives another energy with its atom types in another order (chemflag 1), so this "
+            "potential cannot be used here"
+        )
+    if zbl and not _rising(zbl):
+        raise PotentialError(f"zbl {' '.join(zbl)}: give an inner and a larger outer cutoff in Å")
+    return _Form(_SNAP, (coefficients, parameters), (str(coefficients), str(parameters)), labels, zbl)
+
+
+def _rising(cutoffs: Iterable[str]) -> bool:
+    try:
+        inner, outer = (float(word) for word in cutoffs)
+    except ValueError:
+        return False
+    return 0 < inner < outer
+
+
+def _meam(library: Path, chosen: Sequence[str], parameters: Path | None) -> _Form:
+    """Entries of a library whose names are elements, or anything else such as AlS; they say the atomic number too."""
+    from ase.data import chemical_symbols
+
+    words = [word.strip("'") for word in chain.from_iterable(_words(library))]
+    entries = [words[i : i + _MEAM_ENTRY] for i in range(0, len(words), _MEAM_ENTRY)]
+    numbers = {entry[0]: _atomic_number(entry) for entry in entries if len(entry) == _MEAM_ENTRY}
+    found = [numbers.get(label, 0) for label in chosen]
+    if not all(found) or len(set(found)) < len(found):
+        raise PotentialError(
+            f"{library}: {' '.join(chosen)} is not one entry for each element; it has {', '.join(numbers)}"
+        )
+    labels = {chemical_symbols[number]: label for number, label in zip(found, chosen, strict=True)}
+    files = (library, *([parameters] if parameters else []))
+    return _Form(_MEAM, files, (str(library), *chosen, str(parameters) if parameters else "NULL"), labels)
+
+
+def _atomic_number(entry: Sequence[str]) -> int:
+    """Of an entry of MEAM: by its name where that is an element, since some libraries leave the number at 1."""
+    from ase.data import atomic_numbers
+
+    try:
+        number = atomic_numbers.get(entry[0]) or int(float(entry[_MEAM_NUMBER]))
+    except ValueError:
+        return 0
+    return number if number in _ELEMENT_NUMBERS else 0

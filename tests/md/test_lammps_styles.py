@@ -20,7 +20,7 @@ from md.environment import Ensemble, Environment
 from md.guards import Divergence
 from md.observables import summary
 from md.potentials import Potential, resolve_potential
-from md.potentials.lammps_style import load_style
+from md.potentials.lammps_style import load_style, shipped_folder, style_commands
 from md.relax import relax
 
 EAM = "lammps:eam/alloy Cu_mishin1.eam.alloy"
@@ -49,6 +49,14 @@ def crystal() -> DefectCell:
         ("lammps:sw GaN.sw", {"Ga", "N"}),
         ("lammps:tersoff SiC.tersoff", {"Si", "C"}),
         ("lammps:vashishta SiC.vashishta", {"Si", "C"}),
+        ("lammps:meam library.meam Cu Cu.meam", {"Cu"}),
+        ("lammps:meam library.meam AlS SiS MgS CuS FeS AlSiMgCuFe.meam", {"Al", "Si", "Mg", "Cu", "Fe"}),
+        (
+            "lammps:meam library_2nn.meam Mo Co Ni V Fe Al Cr MoCoNiVFeAlCr_2nn.meam",
+            {"Mo", "Co", "Ni", "V", "Fe", "Al", "Cr"},
+        ),
+        ("lammps:snap Cu_Zuo_JPCA2020.snapcoeff Cu_Zuo_JPCA2020.snapparam", {"Cu"}),
+        ("lammps:snap WBe_Wood_PRB2019.snapcoeff WBe_Wood_PRB2019.snapparam zbl 4.0 4.8", {"W", "Be"}),
     ],
 )
 def test_the_elements_are_those_of_the_file_and_lammps_takes_them(spec: str, elements: set[str]) -> None:
@@ -150,6 +158,71 @@ def test_a_native_explosion_is_caught_and_the_frames_before_are_good(mishin: Pot
     assert run_point(point, crystal.with_geometry(positions), mishin).status == "diverged"
 
 
+@pytest.mark.parametrize(
+    ("words", "crystal", "a", "energy"),
+    [
+        # MEAM takes the energy and lattice constant of its reference structure as parameters: esub and alat.
+        ("meam library.meam Cu Cu.meam", "fcc", 3.62, -3.54),
+        ("meam library.meam Ni Ni.meam", "fcc", 3.52, -4.45),
+        # The first energy in LAMMPS' own example, examples/snap/in.snap.Ta06A, -11.85157 eV.
+        ("snap Ta06A.snapcoeff Ta06A.snapparam zbl 4.0 4.8", "bcc", 3.316, -11.85),
+    ],
+)
+def test_potentials_of_several_files_are_those_of_their_authors(
+    words: str, crystal: str, a: float, energy: float
+) -> None:
+    potential = resolve_potential(f"lammps:{words}")
+    [element] = potential.elements
+    atoms = bulk(element, crystal, a, cubic=True)
+    atoms.calc = potential.calculator()
+    assert atoms.get_potential_energy() / len(atoms) == pytest.approx(energy, abs=2e-3)
+    assert atoms.get_stress()[:3] == pytest.approx(np.zeros(3), abs=0.5 * units.GPa)
+
+
+def test_a_label_of_a_library_stands_for_its_element() -> None:
+    potential = resolve_potential("lammps:meam library.meam AlS SiS MgS CuS FeS AlSiMgCuFe.meam")
+    *_, coefficients = style_commands(potential, [29, 13, 13])
+    assert coefficients.endswith('AlSiMgCuFe.meam" AlS CuS')
+    repulsion = style_commands(
+        resolve_potential("lammps:snap WBe_Wood_PRB2019.snapcoeff WBe_Wood_PRB2019.snapparam zbl 4.0 4.8"), [74, 4]
+    )
+    assert repulsion[1:4] == ("pair_coeff 1 1 zbl 4 4", "pair_coeff 1 2 zbl 4 74", "pair_coeff 2 2 zbl 74 74")
+
+
+def test_both_files_of_a_potential_are_in_its_hash(tmp_path: Path) -> None:
+    for name in ("Cu_Zuo_JPCA2020.snapcoeff", "Cu_Zuo_JPCA2020.snapparam"):
+        (tmp_path / name).write_bytes((shipped_folder() / name).read_bytes())
+    words = f"{tmp_path}/Cu_Zuo_JPCA2020.snapcoeff {tmp_path}/Cu_Zuo_JPCA2020.snapparam"
+    potential = resolve_potential(f"lammps:snap {words}")
+    with (tmp_path / "Cu_Zuo_JPCA2020.snapparam").open("a") as file:
+        file.write("# more\n")
+    assert resolve_potential(f"lammps:snap {words}").sha256 != potential.sha256
+    with pytest.raises(PotentialError, match="changed since"):
+        style_commands(potential, [29])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("reaxff ffield.reax.cho", "needs charges"),
+        ("comb3 ffield.comb3", "needs charges"),
+        ("buck/coul/long any", "needs charges"),
+        ("meam library.meam Cu CuS Cu.meam", "not one entry for each element"),
+        ("meam library.meam Qq Cu.meam", "not one entry for each element"),
+        ("meam Cu.meam", "give a style"),
+        ("snap Ta06A.snapcoeff", "give a style"),
+        ("snap Ta06A.snapparam Ta06A.snapcoeff", "names no elements"),
+        ("snap Ta06A.snapcoeff Ta06A.snapparam zbl 4.8 4.0", "larger outer cutoff"),
+        ("snap Ta06A.snapcoeff Ta06A.snapparam zbl four 4.0", "larger outer cutoff"),
+        ("snap InP_JCPA2020.snapcoeff InP_JCPA2020.snapparam", "atom types in another order"),
+        ("eam/alloy 'Cu_mishin1.eam.alloy", "give a style"),
+    ],
+)
+def test_what_cannot_be_run_right_is_refused_with_its_reason(words: str, said: str) -> None:
+    with pytest.raises(PotentialError, match=said):
+        resolve_potential(f"lammps:{words}")
+
+
 def write(text: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         path = folder / "bad.file"
@@ -168,7 +241,7 @@ def write(text: str) -> Callable[[Path], Path]:
         ("eam/alloy", write("a\nb\nc\n1 Cu\n5 0.1 5 0.1 3.0\ngarbage\n"), "does not take this potential"),
         ("sw", write("# only a comment\n"), "no file of pair style"),
         ("sw", lambda folder: folder / "missing.sw", "no such file"),
-        ("lj/cut", write("x"), "give a style and its file"),
+        ("lj/cut", write("x"), "give a style and what"),
     ],
 )
 def test_files_that_are_no_potentials_get_one_clear_error(
