@@ -104,15 +104,20 @@ def not_run(stage: str, run: object) -> Text:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with a true minus sign; a dash where there is none."""
+    """A number with a true minus sign, which zero has not; a dash where there is none."""
     if value is None or value != value:  # noqa: PLR0124  the test for not-a-number
         return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def with_error(value: float | None, error: float | None, digits: int = 3) -> str:
     """A number with its standard error where it has one."""
     return number(value, digits) if error is None else f"{number(value, digits)} ± {number(error, digits)}"
+
+
+def pair_text(pair: Sequence[float] | None, digits: int = 3) -> str:
+    """A value and its standard error; a dash where there are none."""
+    return number(None) if pair is None else with_error(pair[0], pair[1], digits)
 
 
 def duration(seconds: float) -> str:

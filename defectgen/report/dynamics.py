@@ -1,156 +1,115 @@
-"""Sections on molecular dynamics: volume and strain against T and P, structure, displacement, divergences."""
+"""Sections on molecular dynamics: volume, strain and response functions against T and P, and what diverged."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, not_run, number, with_error
+from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, not_run, number, pair_text, with_error
+from defectgen.report.conditions import Legend, cells, condition_columns, condition_texts, unsettled
 from defectgen.report.gather import Row, RunData
-from defectgen.report.plots import DASHES, PALETTE, grid, line, once, points
+from defectgen.report.motion import motion_section
+from defectgen.report.panels import MOST_PANELS, Measured, against
+from defectgen.report.plots import DASHES, Trace, grid, line, once
 from defectgen.report.relaxation import STATUS_LEVELS, status_of
-from defectgen.report.response import bulk_moduli, thermal_expansions
+from defectgen.report.response import Constant, bulk_moduli, thermal_expansions
+from defectgen.report.surroundings import fate_section, surroundings_section
 
-MOST_CELLS = 12
-
-SETTLED = 0.1
-"""Share by which a mean temperature may miss the one asked for; over 1 ps that of 54 atoms wanders by a few %."""
+PER_MILLION = 1e6
+FS_PER_PS = 1000.0
 
 
 def dynamics_sections(data: RunData) -> list[Section]:
-    """Volume and strain, pair distributions, displacements, and what diverged."""
+    """Response functions, the course of the runs, neighbours, motion, the fate of defects, and what diverged."""
     if not data.points and "md" in data.times:
         return [
-            Section("dynamics", "Response to T and P", [Text("The settings asked for no cell to be probed.", "empty")])
+            Section("response", "Response to T and P", [Text("The settings asked for no cell to be probed.", "empty")])
         ]
     if not data.points:
-        return [Section("dynamics", "Response to T and P", [not_run("md", data.folder.path)])]
-    return [response_section(data), structure_section(data), diffusion_section(data), divergence_section(data)]
+        return [Section("response", "Response to T and P", [not_run("md", data.folder.path)])]
+    return [
+        response_section(data),
+        course_section(data),
+        surroundings_section(data),
+        motion_section(data),
+        fate_section(data),
+        trust_section(data),
+    ]
+
+
+def value_of(name: str, error: str = "") -> Callable[[Row], Measured | None]:
+    """The quantity of a row under a name: a number with its error under another, or a pair of both."""
+
+    def quantity(row: Row) -> Measured | None:
+        found = row.get(name)
+        if found is None:
+            return None
+        return (found[0], found[1]) if isinstance(found, list) else (found, row.get(error))
+
+    return quantity
 
 
 def response_section(data: RunData) -> Section:
-    """Volume and strain of every point, with error bars."""
+    """Volume, lattice, strain, compressibility and heat capacity of every point, with error bars."""
     rows = data.points
     intro = (
-        f"{len(rows)} points of molecular dynamics; every cell is run at each temperature and pressure by each engine, "
-        "with the same potential. Averages leave out the first third of a run. Bars are standard errors of the mean "
-        "from block averaging (Flyvbjerg and Petersen 1989), which are too small where a run is short."
+        f"{len(rows)} points of molecular dynamics; every cell is run under each condition by each engine, with the "
+        "same potential. Averages leave out the first third of a run. Bars are standard errors of the mean from block "
+        "averaging (Flyvbjerg and Petersen 1989), which are too small where a run is short."
     )
+    volume = {"": value_of("volume", "volume_error")}
     blocks: list[Block] = [Text(intro)]
-    good = [r for r in rows if r.get("volume") is not None and r["status"] != "diverged"]
-    if good:
-        blocks.append(_volume_figure(good, "temperature", "T (K)", "pressure"))
-        blocks.append(_volume_figure(good, "pressure", "P (GPa)", "temperature"))
-    blocks += [*_constants(rows), _volume_table(rows), *_course_figures(data)]
+    for varied in ("temperature", "pressure"):
+        caption = f"Mean volume per atom against {varied}, of the points at fixed conditions."
+        blocks += against(rows, volume, varied, "V (Å³/atom)", f"volume-{varied}", caption)
+    caption = "Mean lattice parameters of the host's conventional cell; those equal by symmetry are shown once."
+    blocks += against(rows, _lengths(data), "temperature", "length (Å)", "lattice-temperature", caption)
+    blocks += [*_fluctuations(rows), *_constants(rows), _volume_table(rows), _response_table(rows)]
     return Section("response", "Response to T and P", blocks)
 
 
-def _cells(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(str(r["cell"]) for r in rows))
+def _lengths(data: RunData) -> dict[str, Callable[[Row], Measured | None]]:
+    """The lengths of the conventional cell that differ in the host."""
+    import numpy as np
+
+    host = np.linalg.norm(np.array(data.host.get("lattice") or np.eye(3), dtype=float), axis=1).round(4).tolist()
+    return {name: _length(name) for k, name in enumerate("abc") if host[k] not in host[:k]}
 
 
-_UNITS = {"temperature": "K", "pressure": "GPa"}
+def _length(name: str) -> Callable[[Row], Measured | None]:
+    def quantity(row: Row) -> Measured | None:
+        lattice = row.get("conventional_lattice")
+        return None if lattice is None else (lattice[name][0], lattice[name][1])
+
+    return quantity
 
 
-def _volume_figure(rows: Sequence[Row], x: str, x_title: str, fixed: str) -> Figure:
-    """Volume per atom against one condition, a panel a cell, a colour a value of the other condition."""
-    values = sorted({float(r[fixed]) for r in rows})
-    colours = {v: PALETTE[k % len(PALETTE)] for k, v in enumerate(values)}
-    panels = []
-    for cell in _cells(rows)[:MOST_CELLS]:
-        traces = []
-        for engine in sorted({r["engine"] for r in rows}):
-            for value in values:
-                here = [r for r in rows if (r["cell"], r["engine"], float(r[fixed])) == (cell, engine, value)]
-                here.sort(key=lambda r: float(r[x]))
-                name = f"{value:g} {_UNITS[fixed]}, {engine}"
-                y, error = [r["volume"] for r in here], [r.get("volume_error") for r in here]
-                traces.append(points([float(r[x]) for r in here], y, error, name, engine, colours[value]))
-        panels.append((cell, traces))
-    traces, shape, height = grid(panels, min(3, len(panels)), x_title, "V (Å³/atom)", 260)
-    caption = f"Mean volume per atom against {x}; one colour a {fixed}, one marker an engine."
-    return Figure(f"volume-{x}", caption, once(traces), shape, height)
-
-
-def _course_figures(data: RunData) -> list[Figure]:
-    """Volume and temperature over time, a panel a cell: whether the runs have settled."""
-    conditions = sorted({(float(r["temperature"]), float(r["pressure"])) for r in data.points})
-    colours = {c: PALETTE[k % len(PALETTE)] for k, c in enumerate(conditions)}
-    kinds = (("volume", "V (Å³/atom)", "volumes"), ("temperature", "T (K)", "temperatures"))
-    figures = []
-    for name, title, attribute in kinds:
-        panels = []
-        for cell in _cells(data.points)[:MOST_CELLS]:
-            here = [(r, c) for r, c in zip(data.points, data.courses, strict=True) if r["cell"] == cell]
-            panels.append((cell, [_course_trace(r, c.times, getattr(c, attribute), colours) for r, c in here]))
-        traces, shape, height = grid(panels, min(3, len(panels)), "t (ps)", title, 240)
-        caption = f"Instantaneous {name} over time; averages leave out the first third."
-        figures.append(Figure(f"course-{name}", caption, once(traces), shape, height))
-    return figures
-
-
-def _course_trace(row: Row, times: list[float], values: list[float], colours: Mapping[Any, str]) -> dict[str, Any]:
-    condition = (float(row["temperature"]), float(row["pressure"]))
-    name = f"{condition[0]:g} K, {condition[1]:g} GPa, {row['engine']}"
-    return line(times, values, name, colours[condition], dash=DASHES.get(row["engine"], "solid"))
-
-
-def unsettled(points: Sequence[Row]) -> list[Row]:
-    """Points at a fixed temperature whose mean temperature is far from it: too short to have equilibrated."""
-    held = [p for p in points if p.get("ensemble") != "nve" and p.get("temperature_mean") is not None]
-    return [p for p in held if abs(p["temperature_mean"] / p["temperature"] - 1) > SETTLED]
-
-
-def _condition_columns() -> tuple[Column, ...]:
-    return (
-        Column("cell"),
-        Column("engine"),
-        Column("T", "K", numeric=True),
-        Column("P", "GPa", numeric=True),
-    )
-
-
-def _conditions(row: Row) -> tuple[str, ...]:
-    return (str(row["cell"]), str(row["engine"]), f"{row['temperature']:g}", f"{row['pressure']:g}")
-
-
-def _volume_table(rows: Sequence[Row]) -> Table:
-    columns = (
-        *_condition_columns(),
-        Column("ensemble"),
-        Column("status", levels=STATUS_LEVELS),
-        Column("steps", numeric=True),
-        Column("mean T", "K", numeric=True),
-        Column("mean P", "GPa", numeric=True),
-        Column("volume", "Å³/atom", numeric=True),
-        *(Column(f"ε{name}", "%", numeric=True) for name in ("xx", "yy", "zz")),
-    )
-    body = [
+def _fluctuations(rows: Sequence[Row]) -> list[Figure]:
+    kinds = (
+        ("bulk_modulus", "B (GPa)", "Isothermal bulk modulus from the fluctuations of the volume, k T V / var(V)."),
         (
-            *_conditions(r),
-            str(r.get("ensemble", "")).upper(),
-            status_of(r),
-            str(r.get("completed_steps", "–")),
-            number(r.get("temperature_mean"), 0),
-            number(r.get("pressure_mean"), 2),
-            with_error(r.get("volume"), r.get("volume_error")),
-            *(number(None if s is None else 100 * s, 3) for s in _strain(r)[:3]),
-        )
-        for r in rows
-    ]
-    return Table("Mean volume and strain of the cell against its start, one row per point.", columns, body)
+            "heat_capacity",
+            "C (k_B/atom)",
+            "Classical heat capacity from the fluctuations of the enthalpy (NVT: energy); a harmonic crystal has 3.",
+        ),
+    )
+    figures = []
+    for name, title, caption in kinds:
+        shown = f"{name.replace('_', '-')}-temperature"
+        figures += against(rows, {"": value_of(name)}, "temperature", title, shown, caption)
+    return figures
 
 
 def _constants(rows: Sequence[Row]) -> list[Table]:
     """Thermal expansion and bulk modulus where the grid has two temperatures or two pressures."""
-    tables = []
     early = unsettled(rows)
     settled = [r for r in rows if r not in early]
-    kinds = (
-        ("expansion", thermal_expansions(settled), "P", "GPa", "T", "K", "10⁻⁶/K", 1),
-        ("bulk modulus", bulk_moduli(settled), "T", "K", "P", "GPa", "GPa", 1),
+    kinds: tuple[tuple[str, list[Constant], str, str, str, str, str, float], ...] = (
+        ("expansion", thermal_expansions(settled), "P", "GPa", "T", "K", "10⁻⁶/K", PER_MILLION),
+        ("bulk modulus", bulk_moduli(settled), "T", "K", "P", "GPa", "GPa", 1.0),
     )
-    for name, secants, held, held_unit, varied, varied_unit, unit, digits in kinds:
+    tables = []
+    for name, found, held, held_unit, varied, varied_unit, unit, scale in kinds:
         columns = (
             Column("cell"),
             Column("engine"),
@@ -160,79 +119,163 @@ def _constants(rows: Sequence[Row]) -> list[Table]:
         )
         body = [
             (
-                s.cell,
-                s.engine,
-                f"{s.held:g}",
-                f"{s.between[0]:g}, {s.between[1]:g}",
-                with_error(s.value, s.error, digits),
+                c.cell,
+                c.engine,
+                f"{c.held:g}",
+                f"{c.between[0]:g}, {c.between[1]:g}",
+                with_error(scale * c.value.value, scale * c.value.error, 1),
             )
-            for s in secants
+            for c in found
         ]
         if body:
-            what = "Volumetric expansion" if name == "expansion" else "Bulk modulus"
-            caption = f"{what}: the secant between the ends of the grid, from points that have equilibrated."
+            what = "Volumetric thermal expansion" if name == "expansion" else "Isothermal bulk modulus"
+            caption = f"{what} at the mean {varied}: a weighted fit of ln V, over the points that have equilibrated."
             tables.append(Table(caption, columns, body))
     return tables
 
 
-def _strain(row: Row) -> list[float | None]:
-    """Voigt strain xx, yy, zz, yz, xz, xy; unknown components are None."""
-    strain = row.get("strain")
-    if strain is None:
-        return [None] * 6
-    if isinstance(strain[0], list):
-        return [strain[0][0], strain[1][1], strain[2][2], strain[1][2], strain[0][2], strain[0][1]]
-    return list(strain)
-
-
-def structure_section(data: RunData) -> Section:
-    """Radial distribution functions."""
-    rows = [r for r in data.points if r.get("rdf") and r["rdf"]["r"] and r["status"] != "diverged"]
-    if not rows:
-        return Section("rdf", "Pair distribution", [Text("No point kept enough frames for one.", "empty")])
-    conditions = sorted({(float(r["temperature"]), float(r["pressure"])) for r in rows})
-    colours = {c: PALETTE[k % len(PALETTE)] for k, c in enumerate(conditions)}
-    panels = []
-    for cell in _cells(rows)[:MOST_CELLS]:
-        here = [r for r in rows if r["cell"] == cell]
-        panels.append((cell, [_rdf_trace(r, colours) for r in here]))
-    traces, shape, height = grid(panels, min(2, len(panels)), "r (Å)", "g(r)", 270)
-    caption = "Radial distribution function of all pairs, averaged over the frames after equilibration."
-    return Section("rdf", "Pair distribution", [Figure("rdf-all", caption, once(traces), shape, height)])
-
-
-def _rdf_trace(row: Row, colours: Mapping[tuple[float, float], str]) -> dict[str, Any]:
-    condition = (float(row["temperature"]), float(row["pressure"]))
-    name = f"{condition[0]:g} K, {condition[1]:g} GPa, {row['engine']}"
-    rdf = row["rdf"]
-    return line(rdf["r"], rdf["g"], name, colours[condition], dash=DASHES.get(row["engine"], "solid"))
-
-
-def diffusion_section(data: RunData) -> Section:
-    """Mean-square displacements."""
-    rows = [r for r in data.points if r.get("msd") is not None]
-    if not rows:
-        return Section("msd", "Displacements", [Text("No point kept enough frames for one.", "empty")])
+def _volume_table(rows: Sequence[Row]) -> Table:
     columns = (
-        *_condition_columns(),
-        Column("mean-square displacement", "Å²", numeric=True),
-        Column("frames", numeric=True),
+        *condition_columns(),
+        Column("ensemble"),
+        Column("status", levels=STATUS_LEVELS),
+        Column("steps", numeric=True),
+        Column("settled", "ps", numeric=True),
+        Column("mean T", "K", numeric=True),
+        Column("mean P", "GPa", numeric=True),
+        Column("volume", "Å³/atom", numeric=True),
     )
-    body = [(*_conditions(r), number(r["msd"], 4), str(r.get("n_frames", "–"))) for r in rows]
+    body = [
+        (
+            *condition_texts(r),
+            str(r.get("ensemble", "")).upper(),
+            status_of(r),
+            str(r.get("completed_steps", "–")),
+            "–" if r.get("settled") is None else number(r["settled"] * r["timestep"] / FS_PER_PS, 1),
+            number(r.get("temperature_mean"), 0),
+            number(r.get("pressure_mean"), 2),
+            with_error(r.get("volume"), r.get("volume_error")),
+        )
+        for r in rows
+    ]
+    return Table("Means of every point, and when it had settled by Chodera's criterion.", columns, body)
+
+
+def _response_table(rows: Sequence[Row]) -> Table:
+    columns = (
+        *condition_columns(),
+        *(Column(f"ε{name}", "%", numeric=True) for name in ("xx", "yy", "zz")),
+        Column("B", "GPa", numeric=True),
+        Column("C", "k_B/atom", numeric=True),
+    )
+    body = [
+        (
+            *condition_texts(r),
+            *_strain_texts(r),
+            pair_text(r.get("bulk_modulus"), 0),
+            pair_text(r.get("heat_capacity"), 1),
+        )
+        for r in rows
+    ]
     caption = (
-        "Mean-square displacement of all atoms from the first frame after equilibration, averaged over time. "
-        "In a crystal without diffusion it is twice the mean-square vibration."
+        "Strain of the mean cell against the start of the run; bulk modulus and heat capacity from fluctuations. "
+        "A dash means that the run cannot tell."
     )
-    return Section("msd", "Displacements", [Table(caption, columns, body)])
+    return Table(caption, columns, body)
 
 
-def divergence_section(data: RunData) -> Section:
-    """Points that a guard stopped, and why."""
-    rows = [r for r in data.points if r["status"] == "diverged"]
-    if not rows:
-        text = f"None: all {len(data.points)} points ran to their end."
-        return Section("divergences", "Divergences", [Text(text)])
-    columns = (*_condition_columns(), Column("why it was stopped"))
-    body = [(*_conditions(r), str(r.get("reason", ""))) for r in rows]
-    note = "Frames from the divergence on are neither in the averages nor in the exported dataset."
-    return Section("divergences", "Divergences", [Table("Points stopped by a guard.", columns, body, note)])
+def _strain_texts(row: Row) -> list[str]:
+    """The normal strains in %, with their errors where these are known."""
+    strain, error = row.get("strain"), row.get("strain_error")
+    if strain is None:
+        return ["–"] * 3
+    values = [strain[k][k] if isinstance(strain[0], list) else strain[k] for k in range(3)]
+    errors = [None if error is None else 100 * error[k][k] for k in range(3)]
+    return [with_error(100 * v, e, 3) for v, e in zip(values, errors, strict=True)]
+
+
+def course_section(data: RunData) -> Section:
+    """Volume and temperature over time with the end of equilibration: whether the runs have settled."""
+    drawn = [(r, c["course"]) for r, c in zip(data.points, data.curves, strict=True) if c.get("course")]
+    if not drawn:
+        return Section("course", "Course of the runs", [Text("No point kept its course.", "empty")])
+    legend = Legend.of([r for r, _ in drawn])
+    figures: list[Block] = []
+    for name, title in (("volume", "V (Å³/atom)"), ("temperature", "T (K)")):
+        panels = []
+        for cell in cells(data.points)[:MOST_PANELS]:
+            here = [(r, course) for r, course in drawn if r["cell"] == cell]
+            panels.append((cell, [t for r, c in here for t in _course(r, c, c[name], legend)]))
+        traces, shape, height = grid(panels, min(3, len(panels)), "t (ps)", title, 240)
+        caption = (
+            f"Instantaneous {name} over time, averaged in blocks. A dot marks where equilibration ends by Chodera's "
+            "criterion (2016), which leaves the most independent samples; tables leave out the first third."
+        )
+        figures.append(Figure(f"course-{name}", caption, once(traces), shape, height))
+    return Section("course", "Course of the runs", figures)
+
+
+def _course(row: Row, course: Row, values: Sequence[float], legend: Legend) -> list[Trace]:
+    """The curve, and the dot where equilibration ends."""
+    name, colour = legend.name(row), legend.colour(row)
+    curve = line(course["t"], values, name, colour, dash=DASHES[legend.number(row)])
+    settled = row.get("settled")
+    if settled is None or not course["t"] or "schedule" in row:
+        return [curve]
+    time = settled * row["timestep"] / FS_PER_PS
+    nearest = min(range(len(course["t"])), key=lambda k: abs(course["t"][k] - time))
+    dot: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [course["t"][nearest]],
+        "y": [values[nearest]],
+        "name": name,
+        "marker": {"color": colour, "size": 8, "line": {"width": 1.5, "color": "#ffffff"}},
+        "hoverinfo": "skip",
+    }
+    return [curve, dot]
+
+
+def trust_section(data: RunData) -> Section:
+    """Points that a guard stopped, frames outside of what the potential learnt, and what no run could tell."""
+    stopped = [r for r in data.points if r["status"] == "diverged"]
+    blocks: list[Block] = []
+    if stopped:
+        columns = (*condition_columns(), Column("why it was stopped"))
+        body = [(*condition_texts(r), str(r.get("reason", ""))) for r in stopped]
+        note = "Frames from the divergence on are neither in the averages nor in the exported dataset."
+        blocks.append(Table("Points stopped by a guard.", columns, body, note))
+    else:
+        blocks.append(Text(f"All {len(data.points)} points ran to their end; no guard stopped one."))
+    outside = [r for r in data.points if r.get("frames_outside_domain")]
+    if outside:
+        columns = (
+            *condition_columns(),
+            Column("frames outside", numeric=True),
+            Column("of", numeric=True),
+            Column("why"),
+        )
+        body = [
+            (
+                *condition_texts(r),
+                str(r["frames_outside_domain"]),
+                str(r.get("n_frames", "–")),
+                "; ".join((r.get("outside_domain") or [])[:2]),
+            )
+            for r in outside
+        ]
+        blocks.append(Table("Points with frames outside of what the potential learnt.", columns, body))
+    return Section("divergences", "Divergences and limits", [*blocks, *_untold(data)])
+
+
+def _untold(data: RunData) -> list[Table]:
+    """What the runs could not tell, and why."""
+    reasons: dict[str, list[str]] = {}
+    for source in (*data.points, *data.curves):
+        for name, reason in (source.get("not_measurable") or {}).items():
+            reasons.setdefault(name, []).append(str(reason))
+    if not reasons:
+        return []
+    body = [(name.replace("_", " "), str(len(found)), found[0]) for name, found in sorted(reasons.items())]
+    columns = (Column("quantity"), Column("points", numeric=True), Column("the first reason"))
+    return [Table("What some runs could not tell.", columns, body)]

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from augment.cell import DefectCell, FloatArray
+from augment.cell import DefectCell
 from augment.errors import DataError
-from augment.store import read_arrays, read_cells
-from defectgen.export.collect import md_archives
+from augment.store import read_cells
 from defectgen.run_folder import RunFolder
 from md.record import Record, read_records
 from md.reference import onto_relaxed_host
 
 Row = dict[str, Any]
-
-FEMTOSECONDS_IN_PICOSECOND = 1000.0
-
-
-MOST_TIMES = 150
-"""Points of a curve over time; longer runs are averaged in blocks."""
-
-
-@dataclass(frozen=True)
-class Course:
-    """How one MD point went, averaged in blocks of steps: time (ps), volume (Å³/atom), temperature (K)."""
-
-    times: list[float]
-    volumes: list[float]
-    temperatures: list[float]
 
 
 @dataclass(frozen=True)
@@ -51,7 +33,7 @@ class RunData:
         relaxed: records of the relaxed cells.
         relaxations: rows of relax/summary.jsonl.
         points: rows of md/summary.jsonl.
-        courses: how each point went, in the order of `points`.
+        curves: rows of md/curves.jsonl, in the order of `points`; empty ones where there is none.
     """
 
     folder: RunFolder
@@ -63,7 +45,7 @@ class RunData:
     relaxed: Sequence[Record]
     relaxations: Sequence[Row]
     points: Sequence[Row]
-    courses: Sequence[Course]
+    curves: Sequence[Row]
 
     @cached_property
     def identity(self) -> Row:
@@ -99,6 +81,8 @@ def read_run(run: Path) -> RunData:
         DataError: a file in it is damaged.
     """
     folder = RunFolder.open(run)
+    points = _rows(folder.file("md", "summary.jsonl"))
+    curves = {str(row["id"]): row for row in _rows(folder.file("md", "curves.jsonl"))}
     relaxed_host = _records(folder.file("generate", "bulk.npz"))
     return RunData(
         folder=folder,
@@ -109,30 +93,9 @@ def read_run(run: Path) -> RunData:
         proposals=_cells(folder.file("generate", "cells.npz")),
         relaxed=_records(folder.file("relax", "records.npz")),
         relaxations=_rows(folder.file("relax", "summary.jsonl")),
-        points=_rows(folder.file("md", "summary.jsonl")),
-        courses=[_course(row, archive) for row, archive in md_archives(run)],
+        points=points,
+        curves=[curves.get(str(point.get("id")), {}) for point in points],
     )
-
-
-def _course(row: Mapping[str, Any], archive: Path) -> Course:
-    arrays = read_arrays(archive)
-    try:
-        cells = np.asarray(arrays["series_cells"], dtype=float)
-        volumes = np.asarray(np.abs(np.linalg.det(cells)), dtype=float) / len(arrays["start_numbers"])
-        temperatures = np.asarray(arrays["series_temperatures"], dtype=float)
-    except KeyError as error:
-        raise DataError(f"{archive}: not an archive of an MD point (no {error}); run md again") from None
-    step = float(row["timestep"]) / FEMTOSECONDS_IN_PICOSECOND
-    times = np.arange(len(volumes), dtype=np.float64) * step
-    block = -(-len(volumes) // MOST_TIMES) or 1
-    means = ([round(float(x), 4) for x in block_means(a, block)] for a in (times, volumes, temperatures))
-    return Course(*means)
-
-
-def block_means(values: FloatArray, block: int) -> FloatArray:
-    """Means (ceil(n / block),) of consecutive blocks of values (n,); the last may be shorter."""
-    starts = np.arange(0, len(values), block)
-    return np.asarray(np.add.reduceat(values, starts) / np.diff([*starts, len(values)])) if len(values) else values
 
 
 def _cells(path: Path) -> list[DefectCell]:

@@ -21,7 +21,8 @@ from defectgen.report.blocks import (
     number,
     symbol_text,
 )
-from defectgen.report.dynamics import dynamics_sections, unsettled
+from defectgen.report.conditions import condition, unsettled
+from defectgen.report.dynamics import dynamics_sections
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
@@ -107,7 +108,7 @@ def facts(data: RunData) -> list[Fact]:
     if data.bulk is not None:
         per_atom = data.bulk.cell.volume / len(data.bulk.cell)
         change = 100 * (data.bulk.cell.volume / data.cells[0].volume - 1)
-        detail = f"{number(change, 2)} % against the CIF".replace("−0.00", "0.00")
+        detail = f"{number(change, 2)} % against the CIF"
         entries.append(Fact("Relaxed host", f"{number(per_atom, 3)} Å³/atom", detail))
     if data.potentials:
         made = "an effective-medium potential" if set(data.potentials) == {"emt"} else "machine-learnt labels"
@@ -144,9 +145,16 @@ def notices(data: RunData) -> list[Notice]:
             "for: they are too short to have equilibrated, and their averages are not those of that temperature."
         )
         found.append(Notice(text, "warning"))
+    outside = [p for p in data.points if p.get("frames_outside_domain")]
+    if outside:
+        text = (
+            f"{len(outside)} of {len(data.points)} MD points have frames outside of what the potential learnt; "
+            "their numbers are extrapolations."
+        )
+        found.append(Notice(text, "warning"))
     points = [p for p in data.points if p["status"] == "diverged"]
     if points:
-        names = [f"{p['cell']} ({p['engine']}, {p['temperature']:g} K, {p['pressure']:g} GPa)" for p in points]
+        names = [f"{p['cell']} ({p['engine']}, {' K, '.join(condition(p))} GPa)" for p in points]
         found.append(Notice(f"MD points that diverged: {', '.join(names)}.", "bad"))
     return found
 
@@ -178,7 +186,7 @@ def _lead(data: RunData) -> str:
     if not names:
         return "Structure, defects, relaxation and response to temperature and pressure."
     did = {(): "enumerated", ("relax",): "relaxed", ("md",): "probed", ("relax", "md"): "relaxed and probed"}
-    return f"Which point defects the crystal can hold, {did[tuple(stages)]} with one interatomic potential."
+    return f"Which defects the crystal can hold, {did[tuple(stages)]} with one interatomic potential."
 
 
 def _asset(name: str) -> str:

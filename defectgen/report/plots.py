@@ -11,8 +11,9 @@ Layout = dict[str, Any]
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6bd0", "#8c6d1f")
 """Okabe and Ito's colours (without yellow and black), told apart by colour-blind readers on light and dark."""
 
-MARKERS = {"ase": "circle", "lammps": "diamond-open"}
-DASHES = {"ase": "solid", "lammps": "dot"}
+MARKERS = ("circle", "diamond-open", "square-open")
+DASHES = ("solid", "dot", "dash")
+"""Of the first engine of a run, of the second, ..."""
 
 
 def axis(title: str, **more: Any) -> Layout:
@@ -37,30 +38,36 @@ def line(x: Sequence[float], y: Sequence[float], name: str, colour: str, *, dash
     return {"type": "scatter", "mode": "lines", "x": list(x), "y": list(y), "name": name, "line": style, **more}
 
 
+def short(value: float) -> float:
+    """A number with six significant digits, to keep the page light."""
+    return float(f"{value:.6g}")
+
+
 def points(
     x: Sequence[float],
     y: Sequence[float],
     error: Sequence[float | None],
     name: str,
-    engine: str,
+    engine: int,
     colour: str,
 ) -> Trace:
-    """Points with error bars, joined by a thin line, in the engine's marker."""
-    bars = {"type": "data", "array": [e or 0.0 for e in error], "visible": any(error), "thickness": 1.3, "width": 4}
+    """Points with error bars, joined by a thin line, in the marker of the engine with this number."""
+    lengths = [short(e or 0.0) for e in error]
+    bars = {"type": "data", "array": lengths, "visible": any(error), "thickness": 1.3, "width": 4}
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "x": list(x),
-        "y": list(y),
+        "x": [short(value) for value in x],
+        "y": [short(value) for value in y],
         "error_y": bars,
         "name": name,
         "marker": {
-            "symbol": MARKERS.get(engine, "square"),
+            "symbol": MARKERS[engine],
             "size": 9,
             "color": colour,
             "line": {"width": 1.6, "color": colour},
         },
-        "line": {"color": colour, "width": 1.2, "dash": DASHES.get(engine, "solid")},
+        "line": {"color": colour, "width": 1.2, "dash": DASHES[engine]},
     }
 
 

@@ -82,7 +82,7 @@ def defects_section(data: RunData) -> Section:
         return Section("defects", "Defects", [Text("No defect of the kinds asked for.", "empty")])
     supercell = data.defects[0]["supercell"]
     text = (
-        f"{len(data.defects)} symmetry-distinct point defects in a supercell of {supercell['atoms']} atoms, which "
+        f"{len(data.defects)} symmetry-distinct defects in a supercell of {supercell['atoms']} atoms, which "
         f"{supercell_text(supercell)}; periodic images are {number(supercell['image_distance'], 2)} Å apart."
     )
     columns = (

@@ -17,7 +17,7 @@ from md.observables.spectra import midpoint_velocities, phonon_spectrum, velocit
 from md.observables.structure import displacements
 from md.observables.transport import squared_displacements
 
-MOST_POINTS = 150
+MOST_POINTS = 120
 """Of a curve over time; longer runs are averaged in blocks."""
 
 DIGITS = 5

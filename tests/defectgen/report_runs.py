@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from augment import DefectCell
-from augment.store import read_cells, write_arrays, write_cells
+from augment.store import read_cells, write_cells
 from defectgen.config import Settings
 from defectgen.run_folder import RunFolder
 from defectgen.stages import defects_stage, host_stage
 from md.dynamics import MdPoint, Response, Series
 from md.environment import Environment
 from md.frames import Frames
+from md.observables import curves
 from md.potentials import Potential
 from md.record import Record, write_records
 from md.reference import onto_relaxed_host
@@ -91,7 +92,7 @@ def relax_run(run: RunFolder) -> None:
 
 def md_run(run: RunFolder) -> None:
     """Fill the md stage with volumes that grow with T and shrink with P."""
-    rows = []
+    rows, drawn = [], []
     rng = np.random.default_rng(1)
     r = np.linspace(0.5, 6, 111)
     for cell in ("bulk", "v_O", "v_Mg"):
@@ -105,7 +106,7 @@ def md_run(run: RunFolder) -> None:
                     )
                     strain = (volume / 9.4) ** (1 / 3) - 1
                     point = MdPoint(cell, cell, Environment(temperature, pressure), engine, 200, 2.0, 20, 7)
-                    write_point(run, point, volume)
+                    drawn.append(curves(respond(run, point, volume)))
                     rows.append(
                         {
                             **point.json,
@@ -117,26 +118,54 @@ def md_run(run: RunFolder) -> None:
                             "volume_error": 0.02 if not diverged else None,
                             "strain": [strain, strain, strain, 0.0, 0.0, 0.0],
                             "msd": temperature * 2.2e-5,
+                            "settled": 60,
+                            **course(temperature, cell),
                             "rdf": {"r": r.round(3).tolist(), "g": g.round(3).tolist()},
                         }
                     )
+    run.write_lines("md/curves.jsonl", drawn)
     run.write_lines("md/summary.jsonl", rows)
     run.finish("md", 95.0, {"points": len(rows), "diverged": 1})
 
 
-def write_point(run: RunFolder, point: MdPoint, volume: float) -> None:
-    """The archive of a point with one frame, whose volume settles at `volume` per atom."""
+def course(temperature: float, cell: str) -> dict[str, object]:
+    """What became of the defect of a point, as the stage tells it: hops where it is hot, displaced neighbours."""
+    hot = temperature > 600
+    diffusion = {"coefficient": [1e-3 * temperature, 1e-2], "detected": hot, "upper_bound": 0.02}
+    shell = {"atoms": 6, "distance": 2.1, "outward": [0.05, 0.01], "b_factor": [temperature / 600, 0.1]}
+    return {
+        "lattice": None,
+        "heat_capacity": [3.0, 0.2],
+        "diffusion": diffusion,
+        "diffusion_of": {"Mg": diffusion},
+        "fate": "hops" if hot else "stays",
+        "survived": 0.9 if hot else 1.0,
+        "hops": 3 if hot else 0,
+        "rate": [7.5, 4.3] if hot else None,
+        "rate_bound": 19.4 if hot else 7.5,
+        "mean_point_group": None if cell == "bulk" else "Oh",
+        "shells": [{**shell, "element": "Mg", "coordination": 5.0}] if cell != "bulk" else None,
+        "frames_outside_domain": 4 if hot and cell == "v_Mg" else 0,
+        "outside_domain": ["an environment of O is 1.4 limits away"] if hot and cell == "v_Mg" else [],
+        "not_measurable": {"bulk_modulus": "201 values hold 3.0 independent samples; run longer"},
+    }
+
+
+def respond(run: RunFolder, point: MdPoint, volume: float) -> Response:
+    """A trajectory of a point, its atoms vibrating, whose volume settles at `volume` per atom."""
     rng = np.random.default_rng(2)
     start = read_cells(run.file("defects", "cells.npz"))[0]
     scale = (volume * (1 + 0.02 * np.exp(-np.arange(201) / 30)) * len(start) / start.volume) ** (1 / 3)
     cells = scale[:, None, None] * start.cell
     temperatures = point.environment.temperature * (1 + rng.normal(scale=0.1, size=201))
     series = Series(np.zeros(201), np.zeros(201), temperatures, np.zeros(201), cells)
-    forces = np.zeros((1, len(start), 3))
-    frames = Frames(start, start.positions[None], start.cell[None], np.zeros(1), forces, np.zeros((1, 6)))
+    steps = np.arange(0, 201, point.interval)
+    k, n = len(steps), len(start)
+    vibration = rng.normal(scale=0.05, size=(k, n, 3))
+    positions = scale[steps, None, None] * start.positions + vibration
+    frames = Frames(start, positions, cells[steps], np.zeros(k), np.zeros((k, n, 3)), np.zeros((k, 6)))
     potential = Potential("morse-test", "emt", frozenset({"Mg", "O"}), "float64", "ab" * 32, "a test")
-    response = Response(point, potential, "finished", "", series, frames, np.zeros(1, dtype=np.int64), 1.0)
-    write_arrays(run.file("md", "points", f"{point.id}.npz"), response.to_arrays())
+    return Response(point, potential, "finished", "", series, frames, steps, 1.0)
 
 
 def whole_run(folder: Path) -> RunFolder:

@@ -16,9 +16,9 @@ from augment.errors import DataError, ResumeError
 from augment.store import read_cells
 from defectgen.report import write_report
 from defectgen.report.blocks import duration, number, symbol_text
-from defectgen.report.dynamics import unsettled
+from defectgen.report.conditions import condition, unsettled
 from defectgen.report.energies import reactions
-from defectgen.report.gather import block_means, read_run
+from defectgen.report.gather import read_run
 from defectgen.report.page import script_json
 from defectgen.report.plots import grid, line
 from defectgen.report.response import bulk_moduli, thermal_expansions
@@ -100,7 +100,9 @@ def test_every_link_has_its_section_and_every_figure_its_place(page: Page) -> No
     assert set(anchors) <= set(ids)
     assert len(anchors) == page.tags["section"]
     assert {f["id"] for f in page.data["figures"]} <= set(ids)
-    assert len(page.data["figures"]) == 8
+    drawn = {f["id"] for f in page.data["figures"]}
+    assert drawn >= {"volume-temperature", "volume-pressure", "heat-capacity-temperature", "course-volume", "rdf-all"}
+    assert drawn >= {"msd-time", "shells-outward", "shells-b", "shells-coordination", "arrhenius-hops"}
 
 
 def test_every_axis_names_a_quantity(page: Page) -> None:
@@ -158,7 +160,7 @@ def test_a_run_in_which_every_point_diverged_at_once_has_a_report(tmp_path: Path
         rewrite_row(run.file("md", "summary.jsonl"), index, status="diverged", temperature_mean=None, **nothing)
     text = Page(write_report(run.path).read_text(encoding="utf-8")).text
     assert "Points stopped by a guard" in text
-    assert text.count("No point kept enough frames for one.") == 2
+    assert "No point kept enough frames to follow one." not in text
 
 
 def test_a_run_that_probed_no_cell_says_so(tmp_path: Path) -> None:
@@ -169,15 +171,69 @@ def test_a_run_that_probed_no_cell_says_so(tmp_path: Path) -> None:
     assert "asked for no cell to be probed" in Page(write_report(run.path).read_text(encoding="utf-8")).text
 
 
-def test_curves_over_time_keep_their_mean(run: Path) -> None:
-    values = np.random.default_rng(0).normal(size=317)
-    means = block_means(values, 10)
-    sizes = np.array([10] * 31 + [7])
-    assert len(means) == 32
-    assert (means * sizes).sum() / sizes.sum() == pytest.approx(values.mean())
-    course = read_run(run).courses[0]
-    assert len(course.times) == len(course.volumes) == len(course.temperatures) == 101
-    assert course.volumes[0] > course.volumes[-1]
+def scheduled(temperatures: list, pressures: list, strain: list | None = None) -> dict:
+    """A row of a point that passes these values."""
+    schedule = [{"values": temperatures}, {"values": pressures}, strain]
+    return {"temperature": 300.0, "pressure": 0.0, "schedule": schedule}
+
+
+SCHEDULES = (
+    ({"temperature": 300.0, "pressure": 0.0}, ("300", "0")),
+    (scheduled([300.0, 900.0, 900.0, 300.0], [0.0]), ("300→900→300", "0")),
+    (scheduled([300.0], [[1.0, 0, 0, 0, 0, -0.5]]), ("300", "1/0/0/0/0/−0.5")),
+    (scheduled([300.0], [0.0], ["b", -0.01]), ("300", "0, b strained by −0.01/ps")),
+    (scheduled([300.0, 900.0] * 4, [0.0]), ("300→900→300→900→… (7 turns)", "0")),
+)
+
+
+@pytest.mark.parametrize(("row", "texts"), SCHEDULES)
+def test_a_scheduled_point_shows_its_schedule(row: dict, texts: tuple[str, str]) -> None:
+    assert condition(row) == texts
+
+
+def test_a_ramp_is_never_called_unsettled_and_a_stress_at_one_temperature_may_be() -> None:
+    cold = {"ensemble": "npt", "temperature": 900.0, "pressure": 0.0, "temperature_mean": 600.0}
+    flat = {"values": [0.0]}
+    ramp = {**cold, "schedule": [{"values": [300.0, 900.0]}, flat, None]}
+    stressed = {**cold, "schedule": [{"values": [900.0]}, {"values": [[1.0, 0, 0, 0, 0, 0]]}, None]}
+    assert unsettled([cold, ramp, stressed]) == [cold, stressed]
+
+
+def test_scheduled_points_are_in_no_mean_against_temperature(tmp_path: Path) -> None:
+    run = whole_run(tmp_path / "run")
+    flat = {"times": [0.0], "values": [0.0], "quenches": []}
+    schedule = [{"times": [0.0, 400.0], "values": [300.0, 900.0], "quenches": []}, flat, None]
+    for index in range(len(run.read_lines("md/summary.jsonl"))):
+        rewrite_row(
+            run.file("md", "summary.jsonl"), index, schedule=schedule, temperature=900.0, temperature_mean=600.0
+        )
+    page = Page(write_report(run.path).read_text(encoding="utf-8"))
+    drawn = {f["id"] for f in page.data["figures"]}
+    assert "course-temperature" in drawn
+    assert not {name for name in drawn if name.startswith(("volume-", "heat-", "arrhenius"))}
+    assert "300→900" in page.text
+    assert "too short to have equilibrated" not in page.text
+
+
+def test_the_course_of_a_run_and_where_it_settled_are_drawn(run: Path, page: Page) -> None:
+    data = read_run(run)
+    course = data.curves[0]["course"]
+    assert len(course["t"]) == len(course["volume"]) == len(course["temperature"]) == 101
+    assert course["volume"][0] > course["volume"][-1]
+    [figure] = [f for f in page.data["figures"] if f["id"] == "course-volume"]
+    dots = [t for t in figure["data"] if t["mode"] == "markers"]
+    assert len(dots) == len(data.points)
+    assert {dot["x"][0] for dot in dots} == {min(course["t"], key=lambda t: abs(t - 0.12))}
+
+
+def test_fate_limits_and_missing_measures_are_told(page: Page) -> None:
+    for words in ("Fate of the defects", "7.50 ± 4.30", "outside of what the potential learnt", "run longer"):
+        assert words in page.text
+
+
+def test_complexes_are_not_called_point_defects(tmp_path: Path) -> None:
+    run = start_run(tmp_path / "run", dopants=())
+    assert "point defects" not in Page(write_report(run.path).read_text(encoding="utf-8")).text
 
 
 def test_text_of_the_run_is_escaped(tmp_path: Path) -> None:
@@ -295,7 +351,7 @@ def test_the_lowest_of_several_relaxations_counts(run: Path) -> None:
     assert schottky.energy == pytest.approx(-301 - 302 - 2 * bulk.energy + bulk.energy / 27)
 
 
-def test_secants_give_back_the_expansion_and_modulus_of_a_known_solid() -> None:
+def test_grids_give_back_the_expansion_and_modulus_of_a_known_solid() -> None:
     alpha, modulus = 31e-6, 160.0
     points = [
         {
@@ -311,14 +367,15 @@ def test_secants_give_back_the_expansion_and_modulus_of_a_known_solid() -> None:
         for t in (300.0, 600.0, 900.0)
         for p in (0.0, 10.0)
     ]
-    assert [e.value for e in thermal_expansions(points)] == pytest.approx([31, 31], rel=1e-3)
-    assert [b.value for b in bulk_moduli(points)] == pytest.approx([160] * 3, rel=1e-3)
+    assert [e.value.value for e in thermal_expansions(points)] == pytest.approx([alpha] * 2, rel=1e-9)
+    assert [b.value.value for b in bulk_moduli(points)] == pytest.approx([modulus] * 3, rel=1e-9)
     expansion = thermal_expansions(points)[0]
     assert expansion.between == (300.0, 900.0)
-    width = points[4]["volume"] - points[0]["volume"]
-    assert expansion.error == pytest.approx(expansion.value * 0.01 * np.sqrt(2) / width)
-    assert bulk_moduli([{**p, "status": "diverged"} for p in points]) == []
-    assert thermal_expansions([{**p, "ensemble": "nvt"} for p in points]) == []
+    relative = 0.01 / 9.4 / np.exp(alpha * 600)
+    assert expansion.value.error == pytest.approx(relative * np.sqrt(2) / 600, rel=0.02)
+    for wrong in ({"status": "diverged"}, {"ensemble": "nvt"}, {"volume_error": None}, {"schedule": []}):
+        spoiled = [{**p, **wrong} for p in points]
+        assert thermal_expansions(spoiled) == bulk_moduli(spoiled) == []
 
 
 @pytest.mark.parametrize(
