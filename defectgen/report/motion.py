@@ -12,7 +12,7 @@ from defectgen.report.gather import Row, RunData
 from defectgen.report.panels import MOST_PANELS, curve_figure
 from defectgen.report.plots import MARKERS, PALETTE, Trace, grid, once, short
 from md.observables.statistics import Mean
-from md.observables.transport import Arrhenius, arrhenius
+from md.observables.transport import DETECTED, Arrhenius, arrhenius
 
 _LAG = "lag"
 PER_THOUSAND = 1000.0
@@ -186,7 +186,9 @@ def _arrhenius_table(rates: Sequence[Rate]) -> list[Table]:
 
 
 def _law(members: Sequence[Rate]) -> Arrhenius | None:
+    """Arrhenius' law through what is two standard errors above zero."""
+    sure = [r for r in members if r.mean.value > DETECTED * r.mean.error]
     try:
-        return arrhenius([float(r.row["temperature"]) for r in members], [r.mean for r in members])
+        return arrhenius([float(r.row["temperature"]) for r in sure], [r.mean for r in sure])
     except DataError:
         return None

@@ -31,7 +31,10 @@ FS_PER_PS = 1000.0
 LONGEST_MEMORY = 2.0
 """ps of the velocity autocorrelation that are kept: a dozen periods of a slow phonon."""
 
-SPECTRUM_POINTS = 250
+SPECTRUM_POINTS = 600
+
+WEIGHT_DRAWN, BEYOND = 0.99, 1.2
+"""A spectrum is drawn up to this multiple of the frequency below which this share of its states lies."""
 
 
 def curves(response: Response, host: Host | None = None) -> dict[str, Any]:
@@ -137,4 +140,7 @@ def _phonons(response: Response, first: int) -> dict[str, list[float]]:
     finest = 4 * FS_PER_PS / spacing / (2 * SPECTRUM_POINTS)
     resolution = finest if len(moved) > 4 * SPECTRUM_POINTS else None
     spectrum = phonon_spectrum(moved, _masses(response), spacing, resolution)
-    return _named("fg", spectrum.frequencies, spectrum.density)
+    weight = np.cumsum(spectrum.density) / spectrum.density.sum()
+    highest = spectrum.frequencies[min(int(np.searchsorted(weight, WEIGHT_DRAWN)), len(weight) - 1)]
+    kept = spectrum.frequencies <= BEYOND * highest
+    return _named("fg", spectrum.frequencies[kept], spectrum.density[kept])

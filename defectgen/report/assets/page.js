@@ -27,15 +27,51 @@ function themed(layout) {
   return styled;
 }
 
+const NARROW = 560; // px; below it small multiples stand under each other
+const PANEL = 210, GAP = 70; // px; height of a panel there, and what its title and axis take
+
+function restacked(layout) {
+  const panels = Object.keys(layout).filter((key) => /^xaxis\d*$/.test(key)).length;
+  if (panels < 2) return layout;
+  const title = (axis) => Object.keys(layout).filter((key) => key.startsWith(axis)).map((key) => layout[key].title)
+    .find((one) => one && one.text);
+  const names = [title("xaxis"), title("yaxis")];
+  const height = panels * (PANEL + GAP) + layout.margin.t;
+  const stacked = { ...layout, height, legend: { ...layout.legend, y: 1 + 34 / height } };
+  stacked.annotations = layout.annotations.map((note, k) => ({ ...note, x: 0, y: 1 - k / panels }));
+  for (let k = 0; k < panels; k += 1) {
+    const suffix = k ? String(k + 1) : "", top = 1 - k / panels;
+    stacked[`xaxis${suffix}`] = { ...layout[`xaxis${suffix}`], domain: [0, 1], title: names[0] };
+    stacked[`yaxis${suffix}`] = {
+      ...layout[`yaxis${suffix}`], domain: [top - PANEL / (PANEL + GAP) / panels, top], title: names[1],
+    };
+  }
+  return stacked;
+}
+
 function drawCharts() {
-  const options = {
-    responsive: true, displaylogo: false, displayModeBar: "hover",
-    modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
-  };
   for (const figure of pageData.figures) {
     const target = document.getElementById(figure.id);
-    if (target) Plotly.react(target, structuredClone(figure.data), themed(figure.layout), options);
+    if (!target) continue;
+    const narrow = target.clientWidth < NARROW;
+    const layout = narrow ? restacked(figure.layout) : figure.layout;
+    const options = {
+      responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover",
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+    };
+    target.style.height = `${layout.height}px`;
+    Plotly.react(target, structuredClone(figure.data), themed(layout), options);
   }
+}
+
+function redrawWhereNarrowChanges() {
+  let narrow = null;
+  window.addEventListener("resize", () => {
+    const chart = document.querySelector(".chart");
+    const now = chart !== null && chart.clientWidth < NARROW;
+    if (narrow !== null && now !== narrow) drawCharts();
+    narrow = now;
+  });
 }
 
 let viewer = null;
@@ -62,6 +98,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const root = document.getElementById("viewer");
   if (root && pageData.scenes.length) viewer = new StructureViewer(root, pageData.scenes, pageData.elements);
   drawCharts();
+  redrawWhereNarrowChanges();
   followSections();
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   window.addEventListener("beforeprint", () => { document.documentElement.classList.add("print"); redraw(); });
