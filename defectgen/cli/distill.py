@@ -8,17 +8,18 @@ from typing import Annotated
 
 import typer
 
-from defectgen.cli.options import Cif, Output, Trust, Workers, say
+from defectgen.cli.options import Output, Trust, Workers, say
+from md.distill.teachers import TEACHER
 
 
 def distill(
-    host: Cif,
+    hosts: Annotated[list[Path], typer.Argument(help="CIF of a host; several make one student for all", exists=True)],
     output: Output = None,
     dopant: Annotated[
         list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
     ] = None,
     elements: Annotated[str | None, typer.Option("--elements", help="the same, by commas: Al,Ni")] = None,
-    teacher: Annotated[str, typer.Option("--teacher", help="potential that labels")] = "chgnet",
+    teacher: Annotated[str, typer.Option("--teacher", help="potential that labels")] = TEACHER,
     teacher_python: Annotated[
         Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
     ] = None,
@@ -37,7 +38,7 @@ def distill(
     ] = True,
     workers: Workers = None,
 ) -> None:
-    """Distil a small, fast MACE student for a host and its defects; run it again to go on where it stopped."""
+    """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
     from augment import read_host
     from defectgen.progress import progress
     from md.distill.finish import finish, student_name
@@ -47,17 +48,17 @@ def distill(
     from md.students import register_folder
 
     began = time.monotonic()
-    foreign = list(dict.fromkeys([*(dopant or []), *((elements or "").split(",") if elements else [])]))
-    crystal = read_host(host)
+    crystals = [read_host(path) for path in hosts]
+    own = {element for crystal in crystals for element in crystal.elements}
+    asked = [e.strip() for e in [*(dopant or []), *((elements or "").split(",") if elements else [])]]
     settings = DistilSettings(
-        tuple(e.strip() for e in foreign if e.strip() not in crystal.elements), max_temperature, max_pressure,
+        tuple(dict.fromkeys(e for e in asked if e not in own)), max_temperature, max_pressure,
         channels, minutes, seed, effort, steps, max_atoms,
     )  # fmt: skip
-    symbols = {*crystal.elements, *settings.dopants}
-    who = resolve_teacher(teacher, symbols, python=teacher_python, trust=trust_model)
-    folder, count = output or Path("out") / f"distill_{host.stem}", workers or 2
-    made = distil(crystal, who, folder, settings, workers=count, stage=progress)
-    called = name or student_name(crystal.formula, settings.dopants)
+    who = resolve_teacher(teacher, {*own, *settings.dopants}, python=teacher_python, trust=trust_model)
+    folder, count = output or Path("out") / f"distill_{hosts[0].stem}", workers or 2
+    made = distil(crystals, who, folder, settings, workers=count, stage=progress)
+    called = name or student_name([crystal.formula for crystal in crystals], settings.dopants)
     student = finish(
         made, who, folder, settings, called,
         workers=count, stage=progress, minutes=lambda: (time.monotonic() - began) / 60,

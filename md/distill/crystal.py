@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,18 +43,20 @@ class Crystal:
         host: with the teacher's lattice constants and positions.
         volumes: least and most volume over the relaxed one.
         nearest: shortest distance between atoms, Å.
+        cells: its supercells by size, `small`, `medium` and `large`.
     """
 
     host: Host
     volumes: tuple[float, float]
     nearest: float
+    cells: Mapping[str, Supercell]
 
     def amplitude(self, temperature: float) -> float:
         """Standard deviation of thermal displacements along an axis, Å, at a temperature in K; classical."""
         return _LINDEMANN * self.nearest * float(np.sqrt(temperature))
 
 
-def crystal_of(host: Host, teacher: Potential, max_temperature: float, max_pressure: float) -> Crystal:
+def crystal_of(host: Host, teacher: Potential, max_temperature: float, max_pressure: float, max_atoms: int) -> Crystal:
     """Relax the host with the teacher at zero and at the highest pressure, its symmetry kept.
 
     Raises:
@@ -71,7 +74,7 @@ def crystal_of(host: Host, teacher: Potential, max_temperature: float, max_press
     pressed = _relaxed(relaxed, teacher, max_pressure).volume / free.volume if max_pressure else 1.0
     hot = 1 + _EXPANSION * max_temperature
     bulk = Supercell(relaxed, np.eye(3, dtype=np.int64)).bulk_cell()
-    return Crystal(relaxed, (pressed - _SLACK, hot + _SLACK), shortest_distance(bulk))
+    return Crystal(relaxed, (pressed - _SLACK, hot + _SLACK), shortest_distance(bulk), supercells(relaxed, max_atoms))
 
 
 def supercells(host: Host, max_atoms: int) -> dict[str, Supercell]:

@@ -1,4 +1,4 @@
-"""The first cells a student learns from: strained, heated and pressed copies of the crystal and all its defects.
+"""The first cells a student learns from: strained, heated and pressed copies of the crystal and its defects.
 
 Their geometries need no potential. What such cells lack, true minima and true trajectories, the students find
 themselves later (`md.distill.explore`).
@@ -6,16 +6,14 @@ themselves later (`md.distill.explore`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 
 from augment.cell import BULK, DefectCell, FloatArray
-from augment.defect import Defect
-from augment.distort import bond_distorted, rattle, strained
-from augment.dumbbells import split_interstitials
+from augment.defect import Defect, Edit
+from augment.distort import rattle, strained
 from augment.editspace import EditSpace
 from augment.enumerate import point_defects
 from augment.errors import ConditionError, DefectError
@@ -23,7 +21,7 @@ from augment.recipe import Recipe
 from augment.sampling import sample_complexes
 from augment.supercell import Supercell
 from md.distill.crystal import Crystal
-from md.distill.trainer import ENERGY_WEIGHT
+from md.distill.graphs import ENERGY_WEIGHT
 from md.labels import CONFIG_TYPE
 
 __all__ = ["Amounts", "first_cells", "ideal_defects", "marked", "thermal_copy"]
@@ -31,84 +29,103 @@ __all__ = ["Amounts", "first_cells", "ideal_defects", "marked", "thermal_copy"]
 _SHEAR = 0.025
 """Of the random traceless strain, standard deviation of a component."""
 
-_MAX_VOIDS = 3
+_MAX_VOIDS = 2
 """Kinds of interstitial site that are filled, widest first: narrower ones relax into these."""
 
-_BONDS = (0.85, 0.92, 1.1, 1.2)
-"""Lengths of the bonds around a defect, of the ideal ones: as far as relaxations and heat move them."""
+_COLD = 0.5
+"""Of the highest temperature: static copies of defects are no hotter, for unrelaxed ones are violent enough."""
 
-_SMALL_CELL_WEIGHT = 0.1
+_UNLIKE = 1.5
+"""Difference of electronegativity (Pauling) above which no atom takes another's site: a cation on an anion's site costs
+many electronvolts, and what is learnt about it is lost for the rest."""
+
+_TIGHT = 0.8
+"""Of the sum of covalent radii; a foreign atom in a smaller void costs many electronvolts, too."""
+
+SMALL_CELL_WEIGHT = 0.1
 """Of the energy of a defect in a medium cell. The energies of large teachers depend on the distance between a defect
 and its images further than a student sees; it is to be right where images are far, and learn forces elsewhere."""
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """Numbers of first cells; those of defects are for each defect.
+    """Numbers of first cells of a host; those of defects are for each defect.
 
     Attributes:
         small: pristine cells of the small supercell.
         medium: pristine cells of the medium supercell.
         large: pristine cells of the large supercell.
-        defect_medium: distorted copies of each defect in the medium supercell.
-        defect_large: copies in the large one.
+        defect_medium: copies of each defect in the medium supercell.
+        defect_large: copies in the large one, besides the ideal one.
         pairs: random pairs of defects in the medium supercell, in all.
     """
 
-    small: int = 60
-    medium: int = 50
-    large: int = 8
-    defect_medium: int = 8
-    defect_large: int = 5
-    pairs: int = 40
+    small: int = 40
+    medium: int = 24
+    large: int = 4
+    defect_medium: int = 3
+    defect_large: int = 1
+    pairs: int = 8
 
     def scaled(self, effort: float) -> Amounts:
         """The same shares of another total; of each at least one."""
         return Amounts(*(max(1, round(effort * value)) for value in vars(self).values()))
 
 
-def ideal_defects(crystal: Crystal, supercell: Supercell, dopants: Sequence[str]) -> list[Defect]:
-    """Every point defect of the host and its dopants in a supercell, split interstitials apart."""
-    host = crystal.host
-    foreign = [symbol for symbol in dopants if symbol not in host.elements]
-    return point_defects(supercell, dopants=foreign, max_voids=_MAX_VOIDS)
+def ideal_defects(supercell: Supercell, dopants: Sequence[str]) -> list[Defect]:
+    """The point defects of a host and its dopants, but for atoms on sites of unlike ones and in tight voids."""
+    found = point_defects(supercell, dopants=dopants, max_voids=_MAX_VOIDS)
+    return [defect for defect in found if _is_likely(defect)]
 
 
 def first_cells(
-    crystal: Crystal,
-    cells: Mapping[str, Supercell],
-    dopants: Sequence[str],
-    temperature: float,
-    amounts: Amounts,
-    seed: int,
+    crystal: Crystal, dopants: Sequence[str], temperature: float, amounts: Amounts, seed: Sequence[int]
 ) -> list[DefectCell]:
     """The cells of the first round, each with its config type and the weight of its energy in `info`.
 
     Args:
-        crystal: the relaxed host and its range.
-        cells: supercells by size.
+        crystal: the relaxed host, its range and its supercells.
         dopants: element symbols to put in.
         temperature: highest, K.
         amounts: how many of each.
         seed: of everything random.
     """
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([*seed, 1])
     made: list[DefectCell] = []
     for size, count in (("small", amounts.small), ("medium", amounts.medium), ("large", amounts.large)):
-        pristine = cells[size].bulk_cell()
+        pristine = crystal.cells[size].bulk_cell()
         made.append(marked(pristine, "bulk_static", 1.0))
         made += [thermal_copy(pristine, crystal, temperature, rng, "bulk_static") for _ in range(count)]
-    for defect in ideal_defects(crystal, cells["large"], dopants):
+    for defect in ideal_defects(crystal.cells["large"], dopants):
         cell = defect.cell()
         made.append(marked(cell, "defect_static", 1.0))
-        made += [thermal_copy(cell, crystal, temperature, rng, "defect_static") for _ in range(amounts.defect_large)]
-    medium = ideal_defects(crystal, cells["medium"], dopants)
-    for defect in medium:
-        for parent in islice(_copies(defect, seed), amounts.defect_medium):
-            made.append(thermal_copy(parent, crystal, temperature, rng, "defect_static", _SMALL_CELL_WEIGHT))
-    for defect in [*_pairs(cells["medium"], medium, amounts.pairs, seed), *_dumbbells(crystal, cells["medium"])]:
-        made.append(thermal_copy(defect.cell(), crystal, temperature, rng, "complex_static", _SMALL_CELL_WEIGHT))
+        for _ in range(amounts.defect_large):
+            made.append(thermal_copy(cell, crystal, _COLD * temperature, rng, "defect_static"))
+    medium = ideal_defects(crystal.cells["medium"], dopants)
+    several = [defect for defect in medium for _ in range(amounts.defect_medium)]
+    for defect in [*several, *_pairs(crystal.cells["medium"], medium, amounts.pairs, sum(seed))]:
+        kind = "complex_static" if len(defect.edits) > 1 else "defect_static"
+        cell = thermal_copy(defect.cell(), crystal, _COLD * temperature, rng, kind, SMALL_CELL_WEIGHT)
+        made.append(cell)
     return made
+
+
+def _is_likely(defect: Defect) -> bool:
+    return all(_fits(defect.supercell, edit) for edit in defect.edits if edit.number)
+
+
+def _fits(supercell: Supercell, edit: Edit) -> bool:
+    """Whether an atom is alike the one whose site it takes, or, if it is foreign, small enough for its void."""
+    from ase.data import chemical_symbols, covalent_radii
+    from pymatgen.core import Element
+
+    held, symbol = int(supercell.sites.numbers[edit.site]), chemical_symbols[edit.number]
+    if held:
+        return bool(abs(Element(symbol).X - Element(chemical_symbols[held]).X) < _UNLIKE)
+    host = supercell.host
+    radius = host.orbits[int(supercell.sites.orbit[edit.site])].radius
+    least = min(covalent_radii[Element(e).Z] for e in host.elements)
+    return symbol in host.elements or radius > _TIGHT * (covalent_radii[edit.number] + least)
 
 
 def thermal_copy(
@@ -145,19 +162,6 @@ def marked(cell: DefectCell, kind: str, energy_weight: float = 1.0) -> DefectCel
     return replace(cell, info={**cell.info, CONFIG_TYPE: kind, ENERGY_WEIGHT: energy_weight})
 
 
-def _copies(defect: Defect, seed: int) -> Iterator[DefectCell]:
-    """The ideal cell and bond-distorted ones in turn."""
-    try:
-        distorted = (copy for batch in bond_distorted(defect, copies=64, seed=seed, factors=_BONDS) for copy in batch)
-        for copy in distorted:
-            yield defect.cell()
-            yield copy
-    except ConditionError:
-        pass
-    while True:
-        yield defect.cell()
-
-
 def _pairs(supercell: Supercell, single: Sequence[Defect], count: int, seed: int) -> list[Defect]:
     """Random pairs of point defects no further apart than half the cell."""
     names = tuple(dict.fromkeys(defect.name for defect in single if defect.name != BULK))
@@ -166,10 +170,3 @@ def _pairs(supercell: Supercell, single: Sequence[Defect], count: int, seed: int
         return list(sample_complexes(space, Recipe(2, 2), count, seed))
     except DefectError:
         return []
-
-
-def _dumbbells(crystal: Crystal, supercell: Supercell) -> list[Defect]:
-    """Split interstitials of the host's own elements."""
-    from ase.data import atomic_numbers
-
-    return list(split_interstitials(supercell, [int(atomic_numbers[e]) for e in crystal.host.elements]))

@@ -10,16 +10,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from augment.cell import BULK, DefectCell, FloatArray
 from augment.distort import shortest_distance, strained
+from augment.dumbbells import split_interstitials
 from augment.errors import DefectgenError
 from md.distill.crystal import Crystal
-from md.distill.curriculum import marked
-from md.distill.trainer import ENERGY_WEIGHT
+from md.distill.curriculum import SMALL_CELL_WEIGHT, ideal_defects, marked
+from md.distill.graphs import ENERGY_WEIGHT
 from md.guards import Divergence, Evaluator
 
-__all__ = ["disagreement", "hot_frames", "query", "relaxed_path"]
+__all__ = ["disagreement", "explored_cells", "hot_frames", "query", "relaxed_path"]
 
 FMAX = 0.03
 """eV/Å; where a relaxation for learning ends."""
@@ -32,6 +34,9 @@ _STEP, _STRIDE = 2.0, 25
 
 _FRICTION = 0.01
 """1/fs."""
+
+_BULK_RUNS = 2
+"""Exploring runs of each pristine cell."""
 
 _CLOSEST = 0.55
 """Of the nearest distance: atoms nearer than this are a failure of the student, not a crystal."""
@@ -82,6 +87,37 @@ def disagreement(cell: DefectCell, committee: Sequence[Any]) -> float:
     """Largest difference of a force between the first two students, eV/Å."""
     first, second = (Evaluator(cell.numbers, c, cell.volume, np.inf)(cell.positions, cell.cell) for c in committee[:2])
     return float(np.linalg.norm(first.forces - second.forces, axis=1).max())
+
+
+def explored_cells(
+    crystal: Crystal,
+    dopants: Sequence[str],
+    committee: Sequence[Any],
+    temperature: float,
+    effort: float,
+    rng: np.random.Generator,
+) -> list[DefectCell]:
+    """Relaxations of every defect of a host, and the moments of hot runs on which the students disagree.
+
+    Args:
+        crystal: the relaxed host.
+        dopants: element symbols to put in.
+        committee: calculators of two students.
+        temperature: highest, K.
+        effort: share of the full number of moments.
+        rng: of volumes, temperatures and velocities.
+    """
+    large, medium = ([d.cell() for d in ideal_defects(crystal.cells[s], dopants)] for s in ("large", "medium"))
+    split = split_interstitials(crystal.cells["medium"], [atomic_numbers[e] for e in crystal.host.elements])
+    found = [marked(c, "defect_relaxation") for cell in large for c in relaxed_path(cell, committee[0])]
+    for cell in [*medium, *(defect.cell() for defect in split)]:
+        path = relaxed_path(cell, committee[0])[1:]
+        found += [marked(moved, "defect_relaxation", SMALL_CELL_WEIGHT) for moved in path]
+    pristine = [crystal.cells[size].bulk_cell() for size in ("small", "medium", "large")] * _BULK_RUNS
+    for cells, frames, weight in ((pristine, 6, 1.0), (medium, 4, SMALL_CELL_WEIGHT), (large, 2, 1.0)):
+        weighted = [marked(cell, "", weight) for cell in cells]
+        found += query(weighted, committee, crystal, temperature, max(1, round(effort * frames)), rng)
+    return found
 
 
 def query(

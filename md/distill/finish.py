@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.store import write_atomically
-from md.distill.curriculum import ideal_defects
+from md.distill.crystal import Crystal
 from md.distill.readme import readme
 from md.distill.run import Distillation, Stage, calculator_of
 from md.distill.settings import DistilSettings
@@ -38,9 +38,9 @@ _FRAMES = 10
 """Labelled at each temperature and pressure."""
 
 
-def student_name(formula: str, dopants: Sequence[str]) -> str:
-    """`mace-mgo`, `mace-mgo-al-ni`."""
-    return PREFIX + "-".join([formula, *sorted(dopants)]).lower()
+def student_name(formulas: Sequence[str], dopants: Sequence[str]) -> str:
+    """`mace-mgo`, `mace-mgo-nio-al`."""
+    return PREFIX + "-".join([*formulas, *sorted(dopants)]).lower()
 
 
 def finish(
@@ -71,24 +71,11 @@ def finish(
     """
     calculator = calculator_of(made.student)
     tests = _test_records(made, calculator, teacher, folder, settings, workers, stage)
-    large = made.cells["large"]
-    pristine = large.bulk_cell()
-    defects = [d.cell() for d in ideal_defects(made.crystal, large, settings.dopants)]
-    with stage(f"relaxations by {teacher.name}", "cells") as report:
-        energies = defect_energies(
-            defects, pristine, calculator, teacher, folder / "relaxed", workers=workers, progress=report
-        )
-    climates = [(300.0, 0.0), (settings.max_temperature, 0.0), (settings.max_temperature, settings.max_pressure)]
-    medium = made.cells["medium"].bulk_cell()
-    with stage("volumes by the student", "runs") as report:
-        report(0, len(climates), "")
-        runs = volume_runs(medium, calculator, climates, steps=_PRESSURE_STEPS, seed=settings.seed)
-    chosen = [frames[:: max(1, len(frames) // _FRAMES)][:_FRAMES] for frames, _ in runs]
-    flat = [frame for frames in chosen for frame in frames]
-    with stage(f"pressures by {teacher.name}", "batches") as report:
-        labelled = iter(label(flat, teacher, folder / "labels", workers=workers, progress=report))
-    records = [[next(labelled) for _ in frames] for frames in chosen]
-    points = volumes(climates, runs, records, calculator, medium)
+    hosts = {
+        crystal.host.formula: _checked(crystal, cells, calculator, teacher, folder, settings, workers, stage)
+        for crystal, *cells in made.large_cells()
+    }
+    pristine = made.crystals[0].cells["large"].bulk_cell()
     card = {
         "name": name,
         "elements": _symbols(made),
@@ -97,7 +84,7 @@ def finish(
         "training": {**asdict(settings), **made.plan.to_dict()},
         "domain": _domain(made, settings),
         "errors": {"train": {"all": asdict(errors(calculator, made.records))}, "test": _by_kind(calculator, tests)},
-        **summary(energies, points),
+        "hosts": hosts,
         "milliseconds": {"atoms": len(pristine), "per_evaluation": milliseconds(calculator, pristine.to_ase())},
         "minutes": round(minutes(), 1),
     }
@@ -105,6 +92,36 @@ def finish(
     save_student(made.student, target, card)
     write_atomically(target / "README.md", readme(json.loads((target / "card.json").read_text())).encode())
     return target
+
+
+def _checked(
+    crystal: Crystal,
+    cells: Sequence[Any],
+    calculator: Any,
+    teacher: Potential,
+    folder: Path,
+    settings: DistilSettings,
+    workers: int,
+    stage: Stage,
+) -> dict[str, Any]:
+    """Energies of the relaxed defects of a host, and its volume under heat and pressure, beside the teacher's."""
+    pristine, defects = cells
+    formula = crystal.host.formula
+    with stage(f"{formula}: relaxations by {teacher.name}", "cells") as report:
+        energies = defect_energies(
+            defects, pristine, calculator, teacher, folder / "relaxed", workers=workers, progress=report
+        )
+    climates = [(300.0, 0.0), (settings.max_temperature, 0.0), (settings.max_temperature, settings.max_pressure)]
+    medium = crystal.cells["medium"].bulk_cell()
+    with stage(f"{formula}: volumes by the student", "runs") as report:
+        report(0, len(climates), "")
+        runs = volume_runs(medium, calculator, climates, steps=_PRESSURE_STEPS, seed=settings.seed)
+    chosen = [frames[:: max(1, len(frames) // _FRAMES)][:_FRAMES] for frames, _ in runs]
+    flat = [frame for frames in chosen for frame in frames]
+    with stage(f"{formula}: pressures by {teacher.name}", "batches") as report:
+        labelled = iter(label(flat, teacher, folder / "labels", workers=workers, progress=report))
+    records = [[next(labelled) for _ in frames] for frames in chosen]
+    return summary(energies, volumes(climates, runs, records, calculator, medium))
 
 
 def _test_records(
@@ -120,14 +137,13 @@ def _test_records(
     done = folder / "test_labels.npz"
     if done.exists():
         return read_records(done)
-    large = made.cells["large"]
-    theirs = [made.cells["small"].bulk_cell()]
-    ours = [large.bulk_cell(), *(d.cell() for d in ideal_defects(made.crystal, large, settings.dopants))]
-    heat = settings.max_temperature
-    with stage("held-out cells", "cells") as report:
-        report(0, len(ours) + len(theirs), "")
-        cells = held_out_cells(ours, calculator, made.crystal, heat, settings.seed)
-        cells += held_out_cells(theirs, teacher.calculator(), made.crystal, heat, settings.seed)
+    heat, cells = settings.max_temperature, []
+    with stage("held-out cells", "hosts") as report:
+        for count, (crystal, pristine, defects) in enumerate(made.large_cells()):
+            report(count, len(made.crystals), crystal.host.formula)
+            cells += held_out_cells([pristine, *defects], calculator, crystal, heat, settings.seed)
+            small = crystal.cells["small"].bulk_cell()
+            cells += held_out_cells([small], teacher.calculator(), crystal, heat, settings.seed)
     with stage(f"labels by {teacher.name} ({len(cells)} held-out cells)", "batches") as report:
         records = label(cells, teacher, folder / "labels", workers=workers, progress=report)
     write_records(done, records)
@@ -143,16 +159,15 @@ def _symbols(made: Distillation) -> list[str]:
 def _domain(made: Distillation, settings: DistilSettings) -> dict[str, Any]:
     from md.potentials.domain import fit_domain
 
-    host = made.crystal.host
-    names = [d.name for d in ideal_defects(made.crystal, made.cells["large"], settings.dopants)]
+    hosts = [f"{c.host.formula} (space group {c.host.space_group_number})" for c in made.crystals]
     return {
-        "host": f"{host.formula}, space group {host.space_group_number}",
+        "host": ", ".join(hosts),
         "elements": _symbols(made),
         "charge": 0,
-        "defects": names,
+        "defects": {c.host.formula: [d.name for d in defects] for c, _, defects in made.large_cells()},
         "temperature_K": [0.0, settings.max_temperature],
         "pressure_GPa": [0.0, settings.max_pressure],
-        "volume_ratio": list(made.crystal.volumes),
+        "volume_ratio": {c.host.formula: list(c.volumes) for c in made.crystals},
         "fit": fit_domain([record.cell for record in made.records]),
     }
 

@@ -86,7 +86,7 @@ def initial_network(records: Sequence[Record], shape: StudentShape, seed: int) -
             torch.manual_seed(seed)
             network = ScaleShiftMACE(
                 r_max=shape.r_max,
-                num_bessel=8,
+                num_bessel=10,
                 num_polynomial_cutoff=5,
                 max_ell=shape.max_ell,
                 interaction_cls=block,
@@ -102,7 +102,7 @@ def initial_network(records: Sequence[Record], shape: StudentShape, seed: int) -
                 gate=torch.nn.functional.silu,
                 atomic_inter_scale=[max(rms, 1e-3)],
                 atomic_inter_shift=0.0,
-                radial_MLP=[32, 32],
+                radial_MLP=[],
                 pair_repulsion=True,
                 heads=["Default"],
             )

@@ -25,6 +25,7 @@ _FLAT = 1e-3
 """Of the largest gradient: directions with less are noise, and must not be walked as if they were slopes."""
 
 _TINY = 1e-12
+_SMALLEST = torch.finfo(torch.float32).tiny
 
 
 class RotatedAdam(Optimizer):
@@ -75,7 +76,9 @@ class RotatedAdam(Optimizer):
     def _turn(state: dict[str, Tensor]) -> None:
         """Follow the eigenbases by one step of the power iteration with QR; exactly at first."""
         for name in ("left", "right"):
-            matrix, basis = state[name], state[f"{name}_basis"]
+            basis = state[f"{name}_basis"]
+            # Squares of small gradients fall below the smallest normal float32, where LAPACK finds no eigenvectors.
+            matrix = state[name] / state[name].amax((-2, -1), keepdim=True).clamp_min(_SMALLEST)
             if float(state["step"]) == 0:
                 state[f"{name}_basis"] = torch.linalg.eigh(matrix)[1].flip(-1)
             else:

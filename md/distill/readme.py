@@ -10,7 +10,10 @@ __all__ = ["readme"]
 
 def readme(card: Mapping[str, Any]) -> str:
     """Markdown of a student's card."""
-    parts = [_head(card), _errors(card), _energies(card), _volumes(card), _limits(card)]
+    parts = [_head(card), _errors(card)]
+    for formula, checks in card["hosts"].items():
+        parts += [_energies(formula, checks), _volumes(formula, checks)]
+    parts.append(_limits(card))
     return "\n".join(parts)
 
 
@@ -19,7 +22,7 @@ def _head(card: Mapping[str, Any]) -> str:
     cost = card["milliseconds"]
     return f"""# {card["name"]}
 
-A small MACE potential for {domain["host"]} and its neutral point defects, distilled from {teacher["source"]}.
+A small MACE potential for {domain["host"]} and neutral point defects, distilled from {teacher["source"]}.
 
 | | |
 |---|---|
@@ -52,18 +55,17 @@ def _errors(card: Mapping[str, Any]) -> str:
     )
 
 
-def _energies(card: Mapping[str, Any]) -> str:
+def _energies(formula: str, checks: Mapping[str, Any]) -> str:
     rows = [
         f"| {name} | {e['student']:.3f} | {e['teacher']:.3f} | {e['error']:+.3f} |{'' if e['converged'] else ' (1)'}"
-        for name, e in card["defect_energies"].items()
+        for name, e in checks["defect_energies"].items()
     ]
-    largest = max(map(int, card["data"]["train"]["sizes"]), default=0)
     return "\n".join(
         [
-            "## Energies of relaxed defects",
+            f"## {formula}: energies of relaxed defects",
             "",
             "Energy of the cell with the defect less that of the pristine one, eV: a formation energy up to chemical",
-            f"potentials, in cells of {largest} atoms or fewer. (1): the teacher's relaxation did not end.",
+            "potentials, in cells of the sizes of the training. (1): the teacher's relaxation did not end.",
             "",
             "| defect | student | teacher | error |",
             "|---|---|---|---|",
@@ -73,15 +75,15 @@ def _energies(card: Mapping[str, Any]) -> str:
     )
 
 
-def _volumes(card: Mapping[str, Any]) -> str:
+def _volumes(formula: str, checks: Mapping[str, Any]) -> str:
     rows = [
         f"| {p['temperature']:g} | {p['pressure']:g} | {p['volume']:.3f} | {100 * p['shift']:+.2f} ± "
         f"{100 * p['uncertainty']:.2f} | {'yes' if p['survived'] else 'no'} |"
-        for p in card["volumes"]
+        for p in checks["volumes"]
     ]
     return "\n".join(
         [
-            "## Volume under heat and pressure",
+            f"## {formula}: volume under heat and pressure",
             "",
             "How much larger the teacher's volume is follows from the mean difference of the pressures on the",
             "student's trajectory, to first order in the difference of the potentials.",

@@ -1,4 +1,4 @@
-"""A student from nothing but a host and a teacher, in a folder that may be left and taken up at any moment."""
+"""A student from nothing but hosts and a teacher, in a folder that may be left and taken up at any moment."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from augment.cell import DefectCell
 from augment.errors import ResumeError, SettingsError
 from augment.host import Host
 from augment.store import read_cells, write_atomically, write_cells
-from augment.supercell import Supercell
 from md.distill.crystal import Crystal, crystal_of, supercells
-from md.distill.curriculum import Amounts, first_cells, ideal_defects, marked
-from md.distill.explore import query, relaxed_path
+from md.distill.curriculum import Amounts, first_cells, ideal_defects
+from md.distill.explore import explored_cells
+from md.distill.graphs import energy_weight
 from md.distill.network import StudentShape, levelled
 from md.distill.settings import FEWEST_STEPS, ROUNDS, DistilSettings, Plan
-from md.distill.trainer import VIOLENT, TrainSettings, energy_weight, step_seconds, train_student
+from md.distill.trainer import VIOLENT, TrainSettings, step_seconds, train_student
 from md.guards import Evaluator
 from md.labels import label
 from md.potentials import Potential
@@ -41,9 +41,6 @@ Stage = Callable[[str, str], AbstractContextManager[Report]]
 TRAINING_SHARE, LABEL_SHARE = 0.6, 0.15
 """Of the minutes; the rest goes to exploration and validation."""
 
-_DEFECT_FRAMES = 2
-"""Moments kept of each exploring run."""
-
 COMMITTEE = 2
 
 
@@ -58,20 +55,26 @@ class Distillation:
     Attributes:
         student: the trained network, float64.
         records: the labelled cells it learnt from.
-        crystal: the relaxed host.
-        cells: supercells by size.
+        crystals: the relaxed hosts.
+        dopants: of each host, the elements that are put into it.
         plan: how much was done.
     """
 
     student: Any
     records: list[Record]
-    crystal: Crystal
-    cells: dict[str, Supercell]
+    crystals: tuple[Crystal, ...]
+    dopants: tuple[tuple[str, ...], ...]
     plan: Plan
+
+    def large_cells(self) -> Iterator[tuple[Crystal, DefectCell, list[DefectCell]]]:
+        """Of each host: the large pristine cell and those of all its defects."""
+        for crystal, dopants in zip(self.crystals, self.dopants, strict=True):
+            large = crystal.cells["large"]
+            yield crystal, large.bulk_cell(), [d.cell() for d in ideal_defects(large, dopants)]
 
 
 def distil(
-    host: Host,
+    hosts: Sequence[Host],
     teacher: Potential,
     folder: Path,
     settings: DistilSettings | None = None,
@@ -82,7 +85,7 @@ def distil(
     """Make cells, label them, train two students, let them ask for more cells, and train one to the end.
 
     Args:
-        host: the crystal.
+        hosts: the crystals; each also gets the elements of the others as dopants.
         teacher: who labels.
         folder: where labels and states are kept; the same call goes on from what is there.
         settings: what the student must be good at; the defaults without it.
@@ -91,14 +94,16 @@ def distil(
 
     Raises:
         PotentialError: the teacher does not cover the elements, or fails.
-        SettingsError: the host is too large, or the minutes are too few to learn anything.
+        SettingsError: a host is too large, or the minutes are too few to learn anything.
         ResumeError: the folder belongs to another distillation, or another process works in it.
     """
     asked = settings or DistilSettings()
-    teacher.require({*host.elements, *asked.dopants})
-    supercells(host, asked.max_atoms)  # fails at once where the host is too large
-    with _claimed(folder, asked.identity(host.hash, teacher.provenance), host.formula):
-        return _Run(host, teacher, folder, asked, workers, stage).whole()
+    teacher.require({*(e for host in hosts for e in host.elements), *asked.dopants})
+    for host in hosts:
+        supercells(host, asked.max_atoms)  # fails at once where the host is too large
+    identity = asked.identity([host.hash for host in hosts], teacher.provenance)
+    with _claimed(folder, identity, ", ".join(host.formula for host in hosts)):
+        return _Run(tuple(hosts), teacher, folder, asked, workers, stage).whole()
 
 
 @contextmanager
@@ -134,7 +139,7 @@ def _claim(folder: Path, identity: str, formula: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    host: Host
+    hosts: tuple[Host, ...]
     teacher: Potential
     folder: Path
     settings: DistilSettings
@@ -155,7 +160,7 @@ class _Run:
             records += self._labelled(f"cells_{turn + 1}", partial(self._explored, list(members), turn))
         how = TrainSettings(plan.last_steps, seed=self.settings.seed)
         last = self._train("training", records, how, self.folder / "train_last.pt", members[0])
-        return Distillation(self._levelled(last, records), records, self.crystal, self.cells, plan)
+        return Distillation(self._levelled(last, records), records, self.crystals, self.dopants, plan)
 
     def _levelled(self, network: Any, records: Sequence[Record]) -> Any:
         """Atomic energies fitted to pristine cells and to defects where their images are far."""
@@ -167,21 +172,29 @@ class _Run:
         return levelled(network, far, [evaluation.energy for evaluation in found])
 
     @cached_property
-    def crystal(self) -> Crystal:
-        """The host relaxed by the teacher."""
-        return crystal_of(self.host, self.teacher, self.settings.max_temperature, self.settings.max_pressure)
+    def crystals(self) -> tuple[Crystal, ...]:
+        """The hosts relaxed by the teacher."""
+        s = self.settings
+        return tuple(
+            crystal_of(host, self.teacher, s.max_temperature, s.max_pressure, s.max_atoms) for host in self.hosts
+        )
 
     @cached_property
-    def cells(self) -> dict[str, Supercell]:
-        """Supercells of the relaxed host."""
-        return supercells(self.crystal.host, self.settings.max_atoms)
+    def elements(self) -> tuple[str, ...]:
+        """Of all hosts and dopants, sorted."""
+        return tuple(sorted({*(e for host in self.hosts for e in host.elements), *self.settings.dopants}))
+
+    @cached_property
+    def dopants(self) -> tuple[tuple[str, ...], ...]:
+        """Elements that are foreign to each host."""
+        return tuple(tuple(e for e in self.elements if e not in host.elements) for host in self.hosts)
 
     @property
     def shape(self) -> StudentShape:
         """Of the students."""
         from ase.data import atomic_numbers
 
-        numbers = sorted({int(atomic_numbers[e]) for e in (*self.host.elements, *self.settings.dopants)})
+        numbers = sorted(int(atomic_numbers[e]) for e in self.elements)
         return StudentShape(tuple(numbers), self.settings.channels)
 
     def _plan(self, records: Sequence[Record]) -> Plan:
@@ -216,7 +229,7 @@ class _Run:
 
     def _teacher_seconds(self) -> float:
         """Time of the teacher for one atom, s."""
-        cell = self.cells["medium"].bulk_cell()
+        cell = self.crystals[0].cells["medium"].bulk_cell()
         evaluate = Evaluator(cell.numbers, self.teacher.calculator(), cell.volume, np.inf)
         evaluate(cell.positions, cell.cell)
         began = time.perf_counter()
@@ -224,8 +237,10 @@ class _Run:
         return (time.perf_counter() - began) / len(cell)
 
     def _cells_of(self, amounts: Amounts) -> list[DefectCell]:
-        s = self.settings
-        return first_cells(self.crystal, self.cells, s.dopants, s.max_temperature, amounts, s.seed)
+        s, found = self.settings, []
+        for index, (crystal, dopants) in enumerate(zip(self.crystals, self.dopants, strict=True)):
+            found += first_cells(crystal, dopants, s.max_temperature, amounts, [s.seed, index])
+        return found
 
     def _first_cells(self) -> list[DefectCell]:
         return self._cells_of(Amounts().scaled(self._effort))
@@ -233,19 +248,12 @@ class _Run:
     def _explored(self, members: Sequence[Any], turn: int) -> list[DefectCell]:
         """Relaxations of every defect, and moments of hot runs on which the students disagree."""
         committee = [calculator_of(network) for network in members]
-        rng = np.random.default_rng([self.settings.seed, 2, turn])
-        defects = {size: ideal_defects(self.crystal, self.cells[size], self.settings.dopants) for size in self.cells}
         found: list[DefectCell] = []
-        with self.stage(f"round {turn + 1}: asking", "runs") as report:
-            large = [d.cell() for d in defects["large"]]
-            hot = [self.cells["medium"].bulk_cell()] * 2 + [d.cell() for d in defects["medium"]] + large
-            for count, cell in enumerate(large):
-                report(count, len(large) + len(hot), cell.name)
-                found += [marked(c, "defect_relaxation") for c in relaxed_path(cell, committee[0])]
-            for count, cell in enumerate(hot):
-                report(len(large) + count, len(large) + len(hot), cell.name)
-                heat = self.settings.max_temperature
-                found += query([cell], committee, self.crystal, heat, _DEFECT_FRAMES, rng)
+        with self.stage(f"round {turn + 1}: asking", "hosts") as report:
+            for index, (crystal, dopants) in enumerate(zip(self.crystals, self.dopants, strict=True)):
+                report(index, len(self.crystals), crystal.host.formula)
+                rng = np.random.default_rng([self.settings.seed, 2, turn, index])
+                found += explored_cells(crystal, dopants, committee, self.settings.max_temperature, self._effort, rng)
         return found
 
     def _labelled(self, name: str, make: Callable[[], list[DefectCell]]) -> list[Record]:

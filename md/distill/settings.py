@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class DistilSettings:
     """What a student must be good at, and what may be spent on it.
 
     Attributes:
-        dopants: element symbols to substitute and insert, besides the host's own.
+        dopants: element symbols to put into every host, besides the elements of the others.
         max_temperature: K; the response is learnt from 0 to here.
         max_pressure: GPa; from 0 to here.
         channels: features of an atom in the student.
@@ -63,9 +64,9 @@ class DistilSettings:
         if self.steps is not None and self.steps < FEWEST_STEPS:
             raise SettingsError(f"{self.steps} steps of training are too few; give at least {FEWEST_STEPS}")
 
-    def identity(self, host: str, teacher: dict[str, str]) -> str:
-        """Hash of all that decides the student: settings, the host's hash, the teacher."""
-        text = json.dumps([asdict(self), host, teacher], sort_keys=True)
+    def identity(self, hosts: Sequence[str], teacher: dict[str, str]) -> str:
+        """Hash of all that decides the student: settings, hashes of the hosts, the teacher."""
+        text = json.dumps([asdict(self), *hosts, teacher], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

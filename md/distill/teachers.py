@@ -11,7 +11,8 @@ from md.potentials import Potential, resolve_potential
 
 __all__ = ["TEACHER", "resolve_teacher"]
 
-TEACHER = "chgnet"
+TEACHER = "chgnet-r2scan"
+"""The embedded one with the best lattice constants."""
 
 
 def resolve_teacher(spec: str, symbols: Iterable[str], *, python: Path | None = None, trust: bool = False) -> Potential:

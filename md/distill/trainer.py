@@ -20,20 +20,20 @@ import numpy as np
 
 from augment.errors import ResumeError
 from augment.store import write_atomically
+from md.distill.dense import DenseGraphs, DenseMace, Labels
+from md.distill.graphs import LabelledGraph, collate, energy_weight, labelled_graphs
 from md.distill.network import StudentShape, initial_network
 from md.quiet import one_torch_thread, quiet_evaluation
 from md.record import Record
-from md.students.network import doubled, quiet_mace
+from md.students.network import doubled
 
-__all__ = ["TrainSettings", "energy_weight", "graphs", "step_seconds", "train_student"]
+__all__ = ["TrainSettings", "step_seconds", "train_student"]
 
 Report = Callable[[int, int, str], None]
+_Batch = tuple[DenseGraphs, Labels, Any]
 
-BATCH_ATOMS = 96
+BATCH_ATOMS = 64
 """Atoms a step: more cost in proportion, fewer waste half the time on overhead."""
-
-ENERGY_WEIGHT = "energy_weight"
-"""Key of `DefectCell.info`: how much the energy of a cell counts; 1 without it, 0 to learn its forces alone."""
 
 _LONGEST_GRADIENT = 0.1
 """Below what almost every batch has, so that all count alike: squeezed and hot cells have gradients a hundred times
@@ -66,10 +66,10 @@ class TrainSettings:
 
     steps: int
     seed: int = 0
-    rate: float = 0.06
+    rate: float = 0.03
     last_rate: float = 1e-4
-    energy: float = 1.0
-    late_energy: float = 20.0
+    energy: float = 0.1
+    late_energy: float = 5.0
     late: float = 0.4
     stress: float = 1000.0
     average: float = 0.995
@@ -83,34 +83,6 @@ class TrainSettings:
     def energy_at(self, step: int) -> float:
         """Weight of the energies at a step."""
         return self.late_energy if step >= (1 - self.late) * self.steps else self.energy
-
-
-def energy_weight(record: Record) -> float:
-    """How much the energy of a record counts in training."""
-    return float(record.cell.info.get(ENERGY_WEIGHT, 1.0))
-
-
-def graphs(records: Sequence[Record], network: Any) -> list[Any]:
-    """Training graphs in float32 with their labels, one a record."""
-    with quiet_mace():
-        import torch
-        from mace.data import AtomicData, KeySpecification, config_from_atoms
-        from mace.tools import AtomicNumberTable
-
-        keys = KeySpecification(info_keys={"energy": "e", "stress": "s"}, arrays_keys={"forces": "f"})
-        table = AtomicNumberTable([int(z) for z in network.atomic_numbers])
-        found, before = [], torch.get_default_dtype()
-        torch.set_default_dtype(torch.float32)
-        try:
-            for record in records:
-                atoms = record.cell.to_ase()
-                atoms.info = {"e": record.energy, "s": record.stress, "config_energy_weight": energy_weight(record)}
-                atoms.arrays["f"] = record.forces
-                config = config_from_atoms(atoms, key_specification=keys)
-                found.append(AtomicData.from_config(config, z_table=table, cutoff=float(network.r_max)))
-        finally:
-            torch.set_default_dtype(before)
-    return found
 
 
 def train_student(
@@ -141,7 +113,7 @@ def train_student(
         state = _State(network, settings, _identity(calm, shape, settings, network), shape.channels)
         state.load(checkpoint)
         if state.step < settings.steps:
-            _run(state, graphs(calm, network), checkpoint, progress or (lambda _done, _total, _text: None))
+            _run(state, labelled_graphs(calm, network), checkpoint, progress or (lambda _done, _total, _text: None))
         return state.averaged()
 
 
@@ -164,7 +136,7 @@ def step_seconds(records: Sequence[Record], shape: StudentShape) -> float:
     settings = TrainSettings(steps=12)
     with _repeatable():
         state = _State(initial_network(records, shape, 0), settings, "", shape.channels)
-        sample = list(_batches(graphs(records[: 4 * BATCH_ATOMS], state.network), 0, 0))
+        sample = list(_batches(labelled_graphs(records[: 4 * BATCH_ATOMS], state.network), shape.r_max, 0, 0))
         taken = []
         for step in range(settings.steps):
             began = time.perf_counter()
@@ -181,20 +153,25 @@ class _State:
 
         from md.distill.optimizer import RotatedAdam
 
-        self.network = copy.deepcopy(network).float().requires_grad_(requires_grad=True)
+        self.dense = DenseMace(copy.deepcopy(network).requires_grad_(requires_grad=True)).float()
         self.settings, self.identity, self.step = settings, identity, 0
         self._weights = [p for p in self.network.parameters() if p.requires_grad]
         self._average = [p.detach().clone() for p in self._weights]
         self._optimizer = RotatedAdam(self._weights, settings.rate, channels)
 
-    def advance(self, batch: Any) -> tuple[float, float, float]:
+    @property
+    def network(self) -> Any:
+        """The MACE whose weights are trained."""
+        return self.dense.network
+
+    def advance(self, batch: _Batch) -> tuple[float, float, float]:
         """One step; mean squared errors of energy (eV² an atom), damped forces and stress of the batch before it."""
         import torch
 
         for group in self._optimizer.param_groups:
             group["lr"] = self.settings.learning_rate(self.step)
         self._optimizer.zero_grad(set_to_none=True)
-        errors = _errors(self.network, batch)
+        errors = _errors(self.dense, batch)
         loss = self.settings.energy_at(self.step) * errors[0] + errors[1] + self.settings.stress * errors[2]
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._weights, _LONGEST_GRADIENT)
@@ -255,12 +232,12 @@ class _State:
         self._optimizer.load_state_dict(found["optimizer"])
 
 
-def _run(state: _State, data: Sequence[Any], checkpoint: Path, progress: Report) -> None:
+def _run(state: _State, data: Sequence[LabelledGraph], checkpoint: Path, progress: Report) -> None:
     saved, per_epoch = time.monotonic(), len(list(_order(data, 0, 0)))
     recent: list[tuple[float, float, float]] = []
     while state.step < state.settings.steps:
         epoch, skip = divmod(state.step, per_epoch)
-        for batch in _batches(data, state.settings.seed, epoch, skip, per_epoch):
+        for batch in _batches(data, state.dense.r_max, state.settings.seed, epoch, skip, per_epoch):
             recent.append(state.advance(batch))
             if time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 state.save(checkpoint)
@@ -273,13 +250,13 @@ def _run(state: _State, data: Sequence[Any], checkpoint: Path, progress: Report)
     state.save(checkpoint)
 
 
-def _order(data: Sequence[Any], seed: int, epoch: int) -> Iterator[list[int]]:
+def _order(data: Sequence[LabelledGraph], seed: int, epoch: int) -> Iterator[list[int]]:
     """Indices of the batches of an epoch: cells in random order, so many that the batch has `BATCH_ATOMS`."""
     batch: list[int] = []
     atoms = 0
     for index in np.random.default_rng([seed, epoch]).permutation(len(data)):
         batch.append(int(index))
-        atoms += data[index].num_nodes
+        atoms += len(data[index])
         if atoms >= BATCH_ATOMS:
             yield batch
             batch, atoms = [], 0
@@ -287,25 +264,25 @@ def _order(data: Sequence[Any], seed: int, epoch: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _batches(data: Sequence[Any], seed: int, epoch: int, skip: int = 0, count: int | None = None) -> Iterator[Any]:
+def _batches(
+    data: Sequence[LabelledGraph], cutoff: float, seed: int, epoch: int, skip: int = 0, count: int | None = None
+) -> Iterator[_Batch]:
     """Batches of an epoch from the `skip`-th on, `count` in all (the order decides how many there would be)."""
-    from mace.tools.torch_geometric.batch import Batch
-
     order = list(_order(data, seed, epoch))
     wanted = len(order) if count is None else count
-    order = (order * 2)[:wanted]
-    for indices in order[skip:]:
-        yield Batch.from_data_list([data[i] for i in indices])
+    for indices in (order * 2)[skip:wanted]:
+        yield collate([data[i] for i in indices], cutoff)
 
 
-def _errors(network: Any, batch: Any) -> tuple[Any, Any, Any]:
+def _errors(dense: DenseMace, batch: _Batch) -> tuple[Any, Any, Any]:
     """Mean squared errors of a batch: energies over the number of atoms, forces, stresses."""
-    out = network(batch.to_dict(), training=True, compute_force=True, compute_stress=True)
-    atoms = (batch.ptr[1:] - batch.ptr[:-1]).to(out["energy"].dtype)
-    energy = (batch.energy_weight * (out["energy"] - batch.energy) ** 2 / atoms).mean()
-    size = 1 + (batch.forces**2).sum(dim=1, keepdim=True) / _LARGE_FORCE**2
-    forces = ((out["forces"] - batch.forces) ** 2 / size).mean()
-    stress = ((out["stress"] - batch.stress) ** 2).mean()
+    graphs, labels, weights = batch
+    out = dense(graphs)
+    atoms = graphs.cells.bincount(minlength=len(weights))
+    energy = (weights * (out.energy - labels.energy) ** 2 / atoms).mean()
+    size = 1 + (labels.forces**2).sum(dim=1, keepdim=True) / _LARGE_FORCE**2
+    forces = ((out.forces - labels.forces) ** 2 / size).mean()
+    stress = ((out.stress - labels.stress) ** 2).mean()
     return energy, forces, stress
 
 

@@ -1,0 +1,174 @@
+"""Make the shipped students: python training/students.py [FAMILY ...] [--out DIR].
+
+Each family is distilled in OUT/FAMILY, where a stopped run goes on, and copied to md/students/FAMILY when it is done.
+The lattices are only where the teacher's own relaxation begins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from augment import Host
+
+ROOT = Path(__file__).parents[1]
+STUDENTS = ROOT / "md" / "students"
+
+
+@dataclass(frozen=True)
+class Start:
+    """A crystal to begin with: space group, lattice (a, b, c in Å, angles in degrees), elements and fractions."""
+
+    space_group: int
+    lattice: tuple[float, float, float, float, float, float]
+    sites: tuple[tuple[str, tuple[float, float, float]], ...]
+
+    def host(self) -> Host:
+        """The crystal as a host."""
+        from pymatgen.core import Lattice, Structure
+
+        from augment import host_from_structure
+
+        elements, fractions = zip(*self.sites, strict=True)
+        lattice = Lattice.from_parameters(*self.lattice)
+        return host_from_structure(Structure.from_spacegroup(self.space_group, lattice, elements, fractions))
+
+
+def _cubic(a: float) -> tuple[float, float, float, float, float, float]:
+    return (a, a, a, 90.0, 90.0, 90.0)
+
+
+def _hexagonal(a: float, c: float) -> tuple[float, float, float, float, float, float]:
+    return (a, a, c, 90.0, 90.0, 120.0)
+
+
+_ORIGIN, _CENTRE, _QUARTER = (0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+_FACE, _THIRD = (0.5, 0.5, 0.0), (1 / 3, 2 / 3, 0.0)
+
+
+def _rock_salt(cation: str, anion: str, a: float) -> Start:
+    return Start(225, _cubic(a), ((cation, _ORIGIN), (anion, _CENTRE)))
+
+
+def _zinc_blende(cation: str, anion: str, a: float) -> Start:
+    return Start(216, _cubic(a), ((cation, _ORIGIN), (anion, _QUARTER)))
+
+
+def _wurtzite(cation: str, anion: str, a: float, c: float, u: float) -> Start:
+    return Start(186, _hexagonal(a, c), ((cation, _THIRD), (anion, (1 / 3, 2 / 3, u))))
+
+
+def _perovskite(a_site: str, b_site: str, a: float) -> Start:
+    return Start(221, _cubic(a), ((a_site, _ORIGIN), (b_site, _CENTRE), ("O", _FACE)))
+
+
+def _close_packed(element: str, a: float) -> Start:
+    return Start(225, _cubic(a), ((element, _ORIGIN),))
+
+
+@dataclass(frozen=True)
+class Family:
+    """Hosts that one student serves, what else is put into them, and how far they are heated and squeezed.
+
+    Attributes:
+        hosts: starting crystals.
+        dopants: element symbols besides those of the hosts.
+        temperature: K.
+        pressure: GPa.
+        channels: of the student.
+    """
+
+    hosts: tuple[Start, ...]
+    dopants: tuple[str, ...] = ()
+    temperature: float = 1500.0
+    pressure: float = 20.0
+    channels: int = 24
+    seed: int = 0
+
+
+FAMILIES = {
+    "mgo-cao-nio": Family((_rock_salt("Mg", "O", 4.21), _rock_salt("Ca", "O", 4.81), _rock_salt("Ni", "O", 4.18))),
+    "ceo2-zro2": Family(
+        (
+            Start(225, _cubic(5.41), (("Ce", _ORIGIN), ("O", _QUARTER))),
+            Start(
+                14,
+                (5.15, 5.21, 5.32, 90.0, 99.2, 90.0),
+                (("Zr", (0.275, 0.040, 0.208)), ("O", (0.070, 0.332, 0.345)), ("O", (0.450, 0.757, 0.479))),
+            ),
+        )
+    ),
+    "srtio3-batio3": Family((_perovskite("Sr", "Ti", 3.905), _perovskite("Ba", "Ti", 4.0)), ("Nb", "La"), 1200.0),
+    "tio2": Family(
+        (
+            Start(136, (4.594, 4.594, 2.959, 90.0, 90.0, 90.0), (("Ti", _ORIGIN), ("O", (0.305, 0.305, 0.0)))),
+            Start(141, (3.785, 3.785, 9.514, 90.0, 90.0, 90.0), (("Ti", _ORIGIN), ("O", (0.0, 0.0, 0.208)))),
+        ),
+        ("Nb",),
+        1200.0,
+        10.0,
+    ),
+    "zno-gan": Family(
+        (_wurtzite("Zn", "O", 3.25, 5.207, 0.382), _wurtzite("Ga", "N", 3.189, 5.185, 0.377)), (), 1200.0
+    ),
+    "si-sic-gaas": Family(
+        (
+            Start(227, _cubic(5.431), (("Si", _ORIGIN),)),
+            _zinc_blende("Si", "C", 4.36),
+            _zinc_blende("Ga", "As", 5.653),
+        ),
+        (),
+        1000.0,
+        10.0,
+    ),
+    "zns-znse": Family((_zinc_blende("Zn", "S", 5.41), _zinc_blende("Zn", "Se", 5.67)), (), 1000.0, 10.0),
+    "cu-al-ni": Family(
+        (_close_packed("Cu", 3.615), _close_packed("Al", 4.05), _close_packed("Ni", 3.524)), (), 1000.0, 20.0
+    ),
+}  # fmt: skip
+
+
+def make(name: str, folder: Path, minutes: float, workers: int) -> Path:
+    """Distil a family in a folder, and put the student into the package."""
+    from defectgen.progress import progress
+    from md.distill.finish import finish
+    from md.distill.run import distil
+    from md.distill.settings import DistilSettings
+    from md.distill.teachers import TEACHER, resolve_teacher
+
+    began, family = time.monotonic(), FAMILIES[name]
+    hosts = [start.host() for start in family.hosts]
+    teacher = resolve_teacher(TEACHER, {e for host in hosts for e in host.elements} | set(family.dopants))
+    settings = DistilSettings(
+        family.dopants, family.temperature, family.pressure, family.channels, minutes, family.seed, effort=1.0
+    )  # fmt: skip
+    made = distil(hosts, teacher, folder, settings, workers=workers, stage=progress)
+    student = finish(
+        made, teacher, folder, settings, f"mace-{name}",
+        workers=workers, stage=progress, minutes=lambda: (time.monotonic() - began) / 60,
+    )  # fmt: skip
+    target = STUDENTS / name
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(student, target)
+    return target
+
+
+def main() -> None:
+    """Make the families named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("families", nargs="*", choices=[*FAMILIES, []], help="which; all of them by default")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "students", help="where the runs are kept")
+    parser.add_argument("--minutes", type=float, default=40.0, help="wall time to aim at for each, on two cores")
+    parser.add_argument("--workers", type=int, default=2, help="processes that label")
+    options = parser.parse_args()
+    for name in options.families or FAMILIES:
+        print(f"{name}: {make(name, options.out / name, options.minutes, options.workers)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
