@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,6 +57,10 @@ def md(
     output: Output = None,
     shard: Annotated[str | None, typer.Option("--shard", help="do share I/N of the points, 0/N to (N-1)/N")] = None,
     deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS instead of running")] = False,
+    trajectory: Annotated[
+        str | None,
+        typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)"),
+    ] = None,
     as_json: Json = False,
     workers: Workers = None,
     overwrite: Overwrite = False,
@@ -63,6 +68,7 @@ def md(
     """Run cells at a grid of temperatures and pressures; an interrupted run goes on where it stopped."""
     from md.schedules import split_list
 
+    written = _trajectory_writer(trajectory)
     changes = {
         "md.temperatures": split_list(temperature) if temperature else None,
         "md.pressures": split_list(pressure) if pressure else None,
@@ -78,14 +84,27 @@ def md(
     if len(sources) == 1 and sources[0].is_dir():
         _refuse_options_of_files(sources[0], seed=seed, potential=potential, output=output, shard=shard)
         rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
+        written(sources[0] / "md" / "points", sources[0] / "md" / "trajectories")
     else:
         names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
         rows = _files(sources, {**changes, **names}, output, shard, deck=deck)
+        if output is not None and not deck:
+            written(output, output / "trajectories")
     if as_json:
         for row in rows:
             say(json.dumps(row))
     elif rows:
         _show(rows)
+
+
+def _trajectory_writer(kind: str | None) -> Callable[[Path, Path], object]:
+    """What writes the trajectories of a folder of points to another; nothing where no format is asked for."""
+    if kind is None:
+        return lambda _points, _folder: None
+    from defectgen.export.trajectory import check_format, write_trajectories
+
+    chosen = check_format(kind)
+    return lambda points, folder: write_trajectories(points, folder, chosen)
 
 
 def _refuse_options_of_files(folder: Path, **given: object) -> None:

@@ -1,6 +1,16 @@
-"""Datasets: the records of one or more runs as extended XYZ that existing trainers read unchanged."""
+"""Datasets of runs as extended XYZ that existing trainers read unchanged, and trajectories for other programs."""
 
 from defectgen.export.dataset import DatasetManifest, export_dataset
 from defectgen.export.split import check_split, split_hosts
+from defectgen.export.trajectory import Trajectory, read_trajectory, write_trajectories, write_trajectory
 
-__all__ = ["DatasetManifest", "check_split", "export_dataset", "split_hosts"]
+__all__ = [
+    "DatasetManifest",
+    "Trajectory",
+    "check_split",
+    "export_dataset",
+    "read_trajectory",
+    "split_hosts",
+    "write_trajectories",
+    "write_trajectory",
+]
