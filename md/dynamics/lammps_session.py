@@ -37,6 +37,9 @@ _END_OF_RESTART = b"LammpS RestartT"
 """What LAMMPS ends a whole restart with."""
 
 _FIX, _VIRIAL = "potential", "virial"
+_SHORT = 4
+"""Bytes of an integer that LAMMPS may have for tags and image flags; otherwise 8."""
+
 _DUMMY_CUTOFF = 1.0
 """Å; of the pair style that keeps neighbour lists and computes nothing."""
 
@@ -88,6 +91,10 @@ class LammpsSession:
         self.positions, self.cell = cell.positions, cell.cell
         self.evaluation: Evaluation
         self._lammps = open_lammps()
+        self._tag_kind, self._image_kind = (
+            ctypes.c_int32 if self._lammps.extract_setting(name) == _SHORT else ctypes.c_int64
+            for name in ("tagint", "imageint")
+        )
         try:
             if state is None:
                 self._create(cell, velocities)
@@ -225,7 +232,8 @@ class LammpsSession:
 
     def scale_velocities(self, factor: float) -> None:
         """Multiply all velocities."""
-        self._lammps.numpy.extract_atom("v")[: len(self.positions)] *= factor
+        velocities = self._view("v", ctypes.c_double, 3)
+        velocities *= factor
 
     def forces(self) -> FloatArray:
         """(n, 3) forces as LAMMPS holds them, in the frame of the defect cell, eV/Å."""
@@ -246,18 +254,24 @@ class LammpsSession:
 
     def _column(self, name: str) -> FloatArray:
         """(n, 3) an atom property, atoms in the order of the defect cell."""
-        values = np.array(self._lammps.numpy.extract_atom(name), dtype=float)[: len(self.positions)]
-        return np.asarray(values[np.argsort(self._tags())], dtype=float)
+        return np.asarray(self._view(name, ctypes.c_double, 3)[np.argsort(self._tags())], dtype=float)
+
+    def _view(self, name: str, kind: Any, columns: int) -> Any:
+        """What LAMMPS holds of its atoms now, (n, columns), in its own order and in its own memory."""
+        found = self._lammps.extract_atom(name)
+        address = ctypes.cast(found[0] if columns > 1 else found, ctypes.c_void_p).value
+        shape = kind * (columns * len(self.positions))
+        return np.frombuffer(shape.from_address(address), dtype=kind).reshape(-1, columns)
 
     def _tags(self) -> IntArray:
-        return np.array(self._lammps.numpy.extract_atom("id"), dtype=np.int64).ravel()[: len(self.positions)]
+        return np.asarray(self._view("id", self._tag_kind, 1)[:, 0], dtype=np.int64)
 
     def _images(self) -> IntArray:
         """(n, 3) image flags of the atoms, in LAMMPS's own order."""
-        packed = np.array(self._lammps.numpy.extract_atom("image"), dtype=np.int64).ravel()[: len(self.positions)]
-        bits = 10 if self._lammps.extract_setting("imageint") == 4 else 21  # noqa: PLR2004  bytes of the packed flags
+        packed = np.asarray(self._view("image", self._image_kind, 1), dtype=np.int64)
+        bits = 10 if self._image_kind is ctypes.c_int32 else 21
         mask, middle = (1 << bits) - 1, 1 << (bits - 1)
-        return np.stack([(packed >> (bits * axis) & mask) - middle for axis in range(3)], axis=1)
+        return (packed >> (bits * np.arange(3)) & mask) - middle
 
     def _place(self, order: IntArray, x: FloatArray) -> None:
         """Positions and cell in the frame of the defect cell, atoms in its order and unwrapped."""
@@ -271,7 +285,7 @@ class LammpsSession:
     def _take(self) -> None:
         """Geometry and labels of a pair style after a step."""
         order = np.argsort(self._tags())
-        self._place(order, np.array(self._lammps.numpy.extract_atom("x"), dtype=float)[: len(self.positions)])
+        self._place(order, np.array(self._view("x", ctypes.c_double, 3)))
         pressure = np.array(self._lammps.numpy.extract_compute(_VIRIAL, 0, 1), dtype=float)
         self.evaluation = Evaluation(self.thermo("pe"), self.forces(), stress_of(pressure, self._rotation))
         check_labels(self.evaluation)
