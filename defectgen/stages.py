@@ -16,6 +16,7 @@ from augment.defect import Defect
 from augment.errors import ConditionError, DataError
 from augment.host import Host, read_host
 from augment.store import read_cells, write_atomically, write_cells
+from augment.supercell import Supercell
 from defectgen.config import Settings
 from defectgen.progress import progress
 from defectgen.run_folder import RunFolder
@@ -61,7 +62,8 @@ def find_potential(settings: Settings, host: Host) -> Potential:
         PotentialError: it is missing, untrusted or does not cover an element.
     """
     symbols = {*host.elements, *asked_elements(settings)}
-    return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust)
+    pristine = Supercell(host, np.eye(3, dtype=np.int64)).bulk_cell()
+    return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=pristine)
 
 
 @_timed("host")

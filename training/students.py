@@ -1,6 +1,7 @@
 """Make the shipped students: python training/students.py [FAMILY ...] [--out DIR].
 
-Each family is distilled in OUT/FAMILY, where a stopped run goes on, and copied to md/students/FAMILY when it is done.
+Each family is distilled in OUT/FAMILY, where a stopped run goes on, and copied to md/students/FAMILY at its end; the
+teacher's labels go to training/labels/FAMILY.
 The lattices are only where the teacher's own relaxation begins.
 """
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 STUDENTS = ROOT / "md" / "students"
+LABELS = ROOT / "training" / "labels"
+"""By family, those of the training and of held-out cells: what the benchmarks compare with."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Family:
 
 
 FAMILIES = {
+    "mgo": Family((_rock_salt("Mg", "O", 4.21),), channels=16),
     "mgo-cao-nio": Family((_rock_salt("Mg", "O", 4.21), _rock_salt("Ca", "O", 4.81), _rock_salt("Ni", "O", 4.18))),
     "ceo2-zro2": Family(
         (
@@ -140,6 +144,7 @@ def make(name: str, folder: Path, minutes: float, workers: int) -> Path:
     from md.distill.run import distil
     from md.distill.settings import DistilSettings
     from md.distill.teachers import TEACHER, resolve_teacher
+    from md.record import read_records, write_records
 
     began, family = time.monotonic(), FAMILIES[name]
     hosts = [start.host() for start in family.hosts]
@@ -155,6 +160,8 @@ def make(name: str, folder: Path, minutes: float, workers: int) -> Path:
     target = STUDENTS / name
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(student, target)
+    write_records(LABELS / name / "train.npz", made.records)
+    write_records(LABELS / name / "test.npz", read_records(folder / "test_labels.npz"))
     return target
 
 

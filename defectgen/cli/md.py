@@ -141,7 +141,7 @@ def _files(
     cells = read_cells_of_files(paths)
     symbols = {chemical_symbols[int(z)] for cell in cells for z in cell.numbers}
     points = md_points(settings, cells)
-    potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust)
+    potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
     if deck:
         return _decks(points, potential, output)
     responses = run_points(points, potential, output, workers=settings.workers, shard=part)

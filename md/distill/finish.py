@@ -160,16 +160,15 @@ def _domain(made: Distillation, settings: DistilSettings) -> dict[str, Any]:
     from md.potentials.domain import fit_domain
 
     hosts = [f"{c.host.formula} (space group {c.host.space_group_number})" for c in made.crystals]
-    return {
+    conditions = {
         "host": ", ".join(hosts),
-        "elements": _symbols(made),
         "charge": 0,
         "defects": {c.host.formula: [d.name for d in defects] for c, _, defects in made.large_cells()},
         "temperature_K": [0.0, settings.max_temperature],
         "pressure_GPa": [0.0, settings.max_pressure],
         "volume_ratio": {c.host.formula: list(c.volumes) for c in made.crystals},
-        "fit": fit_domain([record.cell for record in made.records]),
     }
+    return fit_domain([record.cell for record in made.records], conditions)
 
 
 def _contents(records: Sequence[Record]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from augment.cell import DefectCell
 from augment.errors import DefectgenError, PotentialError
 from md.potentials.chgnet import DEFAULT, WEIGHT_SETS, describe_chgnet
 from md.potentials.emt import describe_emt
@@ -34,12 +35,14 @@ class PotentialStatus:
         return self.potential is not None
 
 
-def resolve_potential(spec: str | Path, symbols: Iterable[str] = (), *, trust: bool = False) -> Potential:
+def resolve_potential(
+    spec: str | Path, symbols: Iterable[str] = (), *, trust: bool = False, like: DefectCell | None = None
+) -> Potential:
     """The potential that `spec` names, checked to cover `symbols`, with the fastest evaluator that is right here.
 
     Args:
         spec: one of
-            `auto`: a student if it covers every symbol, else CHGNet with its r2SCAN weights;
+            `auto`: a student if it covers every symbol and knows what it is for, else CHGNet with its r2SCAN weights;
             `chgnet`, `chgnet-r2scan`, `chgnet-0.2.0`: the sets of weights in the wheel of chgnet;
             the name of a student; `emt`: ASE's EMT for Al Cu Ag Au Ni Pd Pt, for tests;
             a MACE model: a file, the name of a file in mace's cache (`~/.cache/mace`), or a name that mace fetches
@@ -49,11 +52,14 @@ def resolve_potential(spec: str | Path, symbols: Iterable[str] = (), *, trust: b
         symbols: element symbols that it must cover.
         trust: allow a MACE model, which is a Python pickle, or an import path: both run code when they are loaded.
 
+        like: a structure that it is for, such as the pristine host: `auto` passes over a student whose domain it is
+            outside of.
+
     Raises:
         PotentialError: unknown name, untrusted file, weights that do not load, element not covered.
     """
     wanted = frozenset(symbols)
-    potential = _resolve_auto(wanted) if str(spec) == AUTO else _resolve_named(str(spec), trust=trust)
+    potential = _resolve_auto(wanted, like) if str(spec) == AUTO else _resolve_named(str(spec), trust=trust)
     potential.require(wanted)
     return fastest(potential)
 
@@ -77,10 +83,10 @@ def _status(name: str) -> PotentialStatus:
     return PotentialStatus(name, potential, detail)
 
 
-def _resolve_auto(symbols: frozenset[str]) -> Potential:
+def _resolve_auto(symbols: frozenset[str], like: DefectCell | None) -> Potential:
     for name in student_names() if symbols else []:
         student = describe_student(name)
-        if student.covers(symbols):
+        if student.covers(symbols) and not (like and student.outside(like)):
             return student
     return describe_chgnet(DEFAULT)
 
