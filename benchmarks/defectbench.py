@@ -16,17 +16,15 @@ from defectgen.cli.bench import bench_tables
 from defectgen.cli.options import show
 from defectgen.progress import progress
 
-ROOT = Path(__file__).parents[1]
-CORPUS = ROOT / "training" / "corpus.npz"
-TASKS = ROOT / "defectgen" / "benchmark" / "data" / "tasks.npz"
+TASKS = Path(__file__).parents[1] / "defectgen" / "benchmark" / "data" / "tasks.npz"
 GENERATORS = ("default", "one-shot", "symmetric-rattle", "rattle", "enumeration", "distortions")
 
 
 def main() -> None:
     """Build the tasks, or run the benchmark."""
     match sys.argv[1:]:
-        case ["tasks"]:
-            manifest = build_tasks(CORPUS, TASKS)
+        case ["tasks", corpus]:
+            manifest = build_tasks(Path(corpus), TASKS)
             print({name: manifest[name] for name in ("tasks", "defects", "left_out", "sha256")})
         case ["run", folder]:
             show(*bench_tables(run_benchmark(BenchSettings(Path(folder), GENERATORS), progress)))

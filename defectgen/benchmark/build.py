@@ -27,8 +27,8 @@ MIN_FRAMES = 2
 def build_tasks(corpus: Path, output: Path) -> dict[str, Any]:
     """Write the archive of tasks of a corpus and return its manifest.
 
-    The manifest beside the corpus (`corpus.json`) names the teacher; hosts and defects that this version cannot
-    express are left out and listed.
+    The manifest of the corpus (`manifest.json` in its folder, or beside its archive) names the teacher; defects that
+    this version cannot express are left out and listed.
 
     Raises:
         DataError: the corpus or its manifest is missing or damaged, or no case of it is held out.
@@ -90,7 +90,7 @@ def _task(case: Case, alignment: Alignment, kind: Kind, labels: Sequence[Label])
     references = []
     for label in labels:
         state = alignment.state(label.state.displacements, label.state.strain)
-        if kind == "symmetric":
+        if label.temperature == 0 and not label.broken:
             state = _exactly_symmetric(state, alignment)
         references.append(Reference(state, label.energy, label.broken))
     first = labels[0]
@@ -120,12 +120,13 @@ def _exactly_symmetric(state: State, alignment: Alignment) -> State:
 
 
 def _provenance(corpus: Path) -> dict[str, Any]:
-    """Teacher, settings and hash of a corpus from the manifest beside it."""
-    path = corpus.with_suffix(".json")
+    """Teacher, settings and hash of a corpus from its manifest."""
+    path = corpus / "manifest.json" if corpus.is_dir() else corpus.with_suffix(".json")
+    parts = sorted(corpus.glob("*.npz")) if corpus.is_dir() else [corpus]
     try:
         said: Mapping[str, Any] = json.loads(path.read_text())
         return {
-            "corpus_sha256": file_hash(corpus),
+            "corpus_sha256": {part.name: file_hash(part) for part in parts},
             "teacher": said["teacher"],
             "labels": said["settings"],
             "versions": said["versions"],

@@ -43,7 +43,7 @@ def energy_scores(found: Sequence[Descent], ideal: Descent) -> dict[str, float]:
 
     With E_0 and N_0 of the ideal start, E_1 and N_1 of the first structure and E_k of all that converged:
     steps_saved = 1 - N_1 / N_0; same_or_lower = [E_1 <= E_0 + d]; lower = [min_k E_k < E_0 - d] with d = `BASIN`;
-    best_energy = min_k E_k - E_0 in meV. NaN where the ideal start did not converge.
+    best_energy = min_k E_k - E_0 in meV. NaN where the ideal start did not converge, or needed no step to save.
 
     Args:
         found: from the structures of a generator, the best guess first; at least one.
@@ -54,7 +54,7 @@ def energy_scores(found: Sequence[Descent], ideal: Descent) -> dict[str, float]:
     first = found[0]
     best = min((d.energy for d in found if d.converged), default=float("nan"))
     return {
-        "steps_saved": 1.0 - first.steps / max(ideal.steps, 1),
+        "steps_saved": 1.0 - first.steps / ideal.steps if ideal.steps else float("nan"),
         "same_or_lower": float(first.converged and first.energy <= ideal.energy + BASIN),
         "lower": float(best < ideal.energy - BASIN),
         "best_energy": 1000.0 * (best - ideal.energy),

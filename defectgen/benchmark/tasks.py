@@ -129,12 +129,10 @@ def write_tasks(path: Path, tasks: Sequence[Task], bulks: Mapping[str, Atoms], m
     arrays: dict[str, NDArray[Any]] = {}
     for name, bulk in bulks.items():
         arrays |= {f"host/{name}/{column}": getattr(bulk, column) for column in ("cell", "numbers", "positions")}
+    known: dict[bytes, int] = {}
     for index, task in enumerate(tasks):
-        states = [reference.state for reference in task.references]
-        arrays[f"task/{index}/displacements"] = np.array([s.displacements for s in states], dtype=np.float32)
-        arrays[f"task/{index}/strain"] = np.array([s.strain for s in states])
-        arrays[f"task/{index}/energy"] = np.array([r.energy for r in task.references])
-        arrays[f"task/{index}/broken"] = np.array([r.broken for r in task.references])
+        chosen = [_reference_index(reference, known, arrays) for reference in task.references]
+        arrays[f"task/{index}"] = np.array(chosen, dtype=np.int64)
     head = {"format": FORMAT, "version": VERSION, **manifest, "tasks": [_row(task) for task in tasks]}
     arrays["manifest"] = np.array(json.dumps(head, sort_keys=True))
     write_arrays(path, arrays)
@@ -159,6 +157,29 @@ def read_tasks(path: Path | None = None) -> TaskSet:
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise DataError(f"{where}: not an archive of benchmark tasks ({error!r})") from None
     return TaskSet(tuple(tasks), manifest, digest)
+
+
+def _reference_index(reference: Reference, known: dict[bytes, int], arrays: dict[str, NDArray[Any]]) -> int:
+    """Number of a reference, whose columns are added if it is new: tasks of one defect share some."""
+    state = reference.state
+    columns: dict[str, NDArray[Any]] = {
+        "displacements": state.displacements.astype(np.float32),
+        "strain": state.strain,
+        "energy": np.array(reference.energy),
+        "broken": np.array(reference.broken),
+    }
+    content = b"".join(column.tobytes() for column in columns.values())
+    if content not in known:
+        known[content] = len(known)
+        arrays |= {f"reference/{known[content]}/{name}": column for name, column in columns.items()}
+    return known[content]
+
+
+def _reference(arrays: Mapping[str, NDArray[Any]], number: int) -> Reference:
+    u, e, energy, broken = (
+        arrays[f"reference/{number}/{name}"] for name in ("displacements", "strain", "energy", "broken")
+    )
+    return Reference(State(np.asarray(u, dtype=np.float64), _symmetric(e)), float(energy), bool(broken))
 
 
 def _row(task: Task) -> dict[str, Any]:
@@ -190,11 +211,6 @@ def _task(
 ) -> Task:
     if row["key"] not in cache:
         cache[row["key"]] = _defect(row, hosts[row["material_id"]])
-    columns = [arrays[f"task/{index}/{name}"] for name in ("displacements", "strain", "energy", "broken")]
-    references = [
-        Reference(State(np.asarray(u, dtype=np.float64), _symmetric(e)), float(energy), bool(broken))
-        for u, e, energy, broken in zip(*columns, strict=True)
-    ]
     return Task(
         id=row["id"],
         material_id=row["material_id"],
@@ -203,7 +219,7 @@ def _task(
         kind=row["kind"],
         temperature=row["temperature"],
         pressure=row["pressure"],
-        references=tuple(references),
+        references=tuple(_reference(arrays, int(k)) for k in arrays[f"task/{index}"]),
     )
 
 

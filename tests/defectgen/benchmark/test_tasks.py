@@ -1,0 +1,172 @@
+"""Tasks come from the held-out labels alone, survive storage, and are the same physics in the canonical axes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from augment import Defect
+from augment.errors import DataError
+from augment.store import read_arrays, write_arrays
+from defectgen.benchmark.alignment import Atoms, align
+from defectgen.benchmark.build import build_tasks
+from defectgen.benchmark.dft import dft_error, read_dft, split_by_charge
+from defectgen.benchmark.score import Scene, score_task
+from defectgen.benchmark.tasks import KINDS, read_tasks
+from defectgen.diffusion import apply_state
+from tests.defectgen.benchmark.conftest import a_case, tasks_of_cases
+
+NOTHING = np.zeros((3, 3))
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory, vacancy, tetragonal):
+    """A corpus with one training host and one test host, and its tasks."""
+    cases = [a_case(vacancy, "train", "one"), a_case(tetragonal, "test", "two")]
+    return tasks_of_cases(tmp_path_factory.mktemp("corpus"), cases)
+
+
+def test_only_held_out_hosts_become_tasks(archive):
+    found = read_tasks(archive)
+    assert {t.formula for t in found.tasks} == {"SrTiO3"}
+    assert [t.kind for t in found.tasks] == ["symmetric", "broken", "free", "pressed", "mean", "snapshot"]
+    by_kind = {t.kind: t for t in found.tasks}
+    assert [r.energy for r in by_kind["free"].references] == [-11.0, -10.0]
+    assert [r.broken for r in by_kind["free"].references] == [True, False]
+    assert len(by_kind["snapshot"].references) == 2
+    assert (by_kind["pressed"].pressure, by_kind["mean"].temperature) == (8.0, 600.0)
+    asked = {kind: task.ask(3, 1).subgroup for kind, task in by_kind.items()}
+    assert asked == {"symmetric": "full", "broken": "1", "snapshot": "1", "free": None, "pressed": None, "mean": None}
+    with pytest.raises(DataError, match="valid"):
+        found.of_split("valid")
+
+
+def test_building_twice_gives_the_same_bytes(archive, tmp_path):
+    again = tmp_path / "again.npz"
+    build_tasks(archive.with_name("corpus.npz"), again)
+    assert again.read_bytes() == archive.read_bytes()
+    assert read_tasks(again).sha256 == read_tasks(archive).sha256
+
+
+def test_the_reference_itself_has_the_perfect_score(archive):
+    for task in read_tasks(archive).tasks:
+        cells = [apply_state(task.defect.cell(), r.state) for r in task.references]
+        score = score_task(task, cells, len(cells))
+        perfect = {"mae_5": 0.0, "mae_3": 0.0, "mae_5_best": 0.0, "cosine": 1.0, "metre": 1.0, "crmse": 0.0,
+                   "valid": 1.0, "coordination": 1.0, "volume_error": 0.0, "h_spglib": 1.0, "h_moyopy": 1.0,
+                   "breaking_recall": 1.0, "msd_error": 0.0, "displacement_w1": 0.0, "rdf_distance": 0.0,
+                   "key_kept": 1.0}  # fmt: skip
+        for name, value in score.items():
+            if name in perfect and not np.isnan(value):
+                assert value == pytest.approx(perfect[name], abs=1e-6), (task.id, name)
+
+
+def test_an_altered_archive_is_noticed(archive, tmp_path):
+    arrays = read_arrays(archive)
+    head = json.loads(str(arrays["manifest"]))
+    for key, value, words in (("format", 9, "format 9"), ("tasks", [{}], "not an archive")):
+        other = tmp_path / "other.npz"
+        write_arrays(other, {**arrays, "manifest": np.array(json.dumps({**head, key: value}))})
+        with pytest.raises(DataError, match=words):
+            read_tasks(other)
+    head["tasks"][0]["edits"] = [[0, 22]]
+    write_arrays(other, {**arrays, "manifest": np.array(json.dumps(head))})
+    with pytest.raises(DataError, match="numbers the sites"):
+        read_tasks(other)
+    with pytest.raises(DataError, match="no such file"):
+        read_tasks(tmp_path / "nothing.npz")
+
+
+def test_alignment_keeps_distances_and_symmetry(tetragonal):
+    """A defect in other axes, order and origin is the same defect, and its distortion the same distortion."""
+    rng = np.random.default_rng(0)
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    turn *= np.sign(np.linalg.det(turn))
+    bulk, ideal = tetragonal.supercell.bulk_cell(), tetragonal.cell()
+    other = Defect(tetragonal.supercell, tuple(type(e)(9, e.number) for e in tetragonal.edits))
+    assert other == tetragonal
+    keep = np.arange(len(bulk)) != 9  # the same vacancy, at another oxygen
+    order = rng.permutation(keep.sum())
+    shift = rng.uniform(size=3)
+    pristine = Atoms(bulk.cell @ turn, bulk.numbers, (bulk.positions + shift) @ turn)
+    defective = Atoms(pristine.cell, bulk.numbers[keep][order], pristine.positions[keep][order])
+    found = align(defective, pristine)
+    assert found.defect == tetragonal
+    u = rng.normal(scale=0.1, size=(len(ideal), 3))
+    state = found.state(u, NOTHING)
+    moved = apply_state(found.defect.cell(), state)
+    mine = distances(moved.cell, moved.numbers, moved.positions)
+    np.testing.assert_allclose(mine, distances(defective.cell, defective.numbers, defective.positions + u), atol=1e-6)
+
+
+def distances(cell, numbers, positions):
+    fractional = (positions[:, None] - positions) @ np.linalg.inv(cell)
+    lengths = np.linalg.norm((fractional - np.rint(fractional)) @ cell, axis=-1)
+    pairs = numbers[:, None] * numbers
+    return np.concatenate([np.sort(lengths[pairs == kind]) for kind in np.unique(pairs)])
+
+
+def dft_file(path, defect, names_and_charges, shift):
+    """A file such as DFT would give: the relaxed cells are the ideal ones with one neighbour moved."""
+    bulk, ideal = defect.supercell.bulk_cell(), defect.cell()
+    positions = ideal.positions.copy()
+    positions[5] += shift
+    entries = [
+        {
+            "name": name,
+            "charge": charge,
+            "defect_frac": (bulk.positions[defect.edits[0].site] @ np.linalg.inv(bulk.cell)).tolist(),
+            "host": "host0",
+            "relaxed": ideal.with_geometry(positions).to_pymatgen().as_dict(),
+        }
+        for name, charge in names_and_charges
+    ]
+    data = {"hosts": {"host0": bulk.to_pymatgen().as_dict()}, "entries": entries}
+    path.write_bytes(gzip.compress(json.dumps(data).encode()))
+    return path
+
+
+def test_dft_relaxations_are_read_as_displacements(tmp_path, tetragonal):
+    path = dft_file(tmp_path / "dft.json.gz", tetragonal, [("vac_O_0", 0), ("vac_O_2", 2)], np.array([0.0, 0.3, 0.0]))
+    found = read_dft(path)
+    assert [t.defect for t in found.tasks] == [tetragonal, tetragonal.with_charge(2)]
+    assert {k: len(v) for k, v in split_by_charge(found.tasks).items()} == {"dft_neutral": 1, "dft_charged": 1}
+    task = found.tasks[0]
+    near = Scene(task.defect).near(5.0)
+    n = len(near)
+    moved, still = 0.3 * (n - 1) / n, 0.3 / n
+    first = np.linalg.norm(task.references[0].state.displacements, axis=1).argmax()
+    expected = np.where(np.arange(n) == first, moved, still)[near].mean()
+    assert dft_error(task, None) == pytest.approx(expected, abs=1e-9)
+    assert dft_error(task, task.references[0].state) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_file_that_is_no_set_of_relaxations_is_refused(tmp_path):
+    for content in (b"", b"nothing", gzip.compress(b"{}")):
+        (tmp_path / "bad.json.gz").write_bytes(content)
+        with pytest.raises(DataError, match="bad"):
+            read_dft(tmp_path / "bad.json.gz")
+
+
+def test_the_shipped_tasks_are_whole(shipped):
+    assert {t.kind for t in shipped.tasks} == set(KINDS)
+    assert len({t.id for t in shipped.tasks}) == len(shipped.tasks)
+    splits: dict[str, set[str]] = {}
+    for task in shipped.tasks:
+        splits.setdefault(task.formula, set()).add(task.split)
+        for reference in task.references:
+            assert reference.state.displacements.shape == (len(task.defect.cell()), 3)
+    assert all(len(found) == 1 for found in splits.values())
+    assert shipped.manifest["teacher"]["potential_sha256"]
+
+
+def test_no_shipped_task_is_of_a_host_that_the_shipped_model_learnt_from(shipped):
+    from pathlib import Path
+
+    import defectgen
+
+    card = json.loads((Path(defectgen.__file__).parent / "weights" / "default.json").read_text())
+    assert not {t.formula for t in shipped.tasks} & set(card["hosts"]["train"])
