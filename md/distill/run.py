@@ -34,7 +34,7 @@ from md.students.network import quiet_mace
 
 __all__ = ["Distillation", "Stage", "distil"]
 
-Report = Callable[[int, int, str], None]
+Report = Callable[[float, int, str], None]
 Stage = Callable[[str, str], AbstractContextManager[Report]]
 """Opens the progress of a stage: its title and what is counted."""
 
