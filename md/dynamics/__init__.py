@@ -2,7 +2,18 @@
 
 from md.dynamics.deck import write_deck
 from md.dynamics.point import Engine, MdPoint
+from md.dynamics.ranks import Thermo, run_deck
 from md.dynamics.response import Response, Series, response_from_arrays
 from md.dynamics.run import run_point
 
-__all__ = ["Engine", "MdPoint", "Response", "Series", "response_from_arrays", "run_point", "write_deck"]
+__all__ = [
+    "Engine",
+    "MdPoint",
+    "Response",
+    "Series",
+    "Thermo",
+    "response_from_arrays",
+    "run_deck",
+    "run_point",
+    "write_deck",
+]

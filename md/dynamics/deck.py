@@ -64,6 +64,7 @@ def _input(point: MdPoint, cell: DefectCell, potential: Potential) -> Iterator[s
             yield f"velocity all scale {targets.temperature_after(first)!r}"
         yield f"thermo {point.interval}"
         yield "thermo_style custom step temp pe etotal press vol lx ly lz xy xz yz"
+        yield "thermo_modify format float %.12g"
         yield f"dump frames all custom {point.interval} frames.lammpstrj id type xu yu zu fx fy fz"
         yield f"dump_modify frames sort id append yes{'' if first == 0 else ' first no'}"
         yield f"run {last - first} start {first} stop {last}"

@@ -9,8 +9,8 @@ from ase.build import bulk
 from conftest import cell_of
 
 from augment.cell import DefectCell
-from augment.errors import PotentialError
-from md.dynamics import MdPoint, run_point, write_deck
+from augment.errors import ConditionError, PotentialError
+from md.dynamics import MdPoint, run_deck, run_point, write_deck
 from md.dynamics.lammps_library import open_lammps
 from md.environment import Environment, Strain
 from md.potentials import Potential, resolve_potential
@@ -58,6 +58,31 @@ def test_a_deck_runs_the_trajectory_of_the_engine(tmp_path: Path, environment: E
     spread = moved - expected.positions[-1]
     assert np.abs(spread - spread.mean(axis=0)).max() < 1e-4  # six digits in a dump
     assert np.abs(expected.positions[-1] - cell.positions).max() > 0.1
+
+
+def test_two_ranks_share_a_cell_and_find_the_energies_of_one(tmp_path: Path) -> None:
+    potential = resolve_potential("lammps:eam/alloy Cu_mishin1.eam.alloy")
+    atoms = bulk("Cu", "fcc", 3.615, cubic=True) * (4, 2, 2)
+    atoms.rattle(0.05, seed=1)
+    cell = cell_of(atoms)
+    how = {"engine": "lammps", "steps": 4, "timestep": 2.0, "interval": 1}
+    point = MdPoint.of(cell, Environment(300.0, 1.0, "npt-full"), **how)
+    one, two = (run_deck(write_deck(point, cell, potential, tmp_path / str(n)), n) for n in (1, 2))
+    here = run_point(point, cell, potential).series
+    assert list(two["Step"]) == [0, 1, 2, 3, 4]
+    for thermo in (one, two):
+        assert thermo["PotEng"] == pytest.approx(here.energies, rel=1e-9)
+        assert thermo["Volume"] == pytest.approx(here.volumes, rel=1e-9)
+    assert "2 by 1 by 1 MPI processor grid" in (tmp_path / "2" / "log.lammps").read_text()
+
+
+def test_a_deck_that_lammps_stops_at_says_why(tmp_path: Path) -> None:
+    deck = tmp_path / "in.lammps"
+    deck.write_text("units metal\npair_style nonsense\n")
+    with pytest.raises(PotentialError, match="Unrecognized pair style 'nonsense'"):
+        run_deck(deck)
+    with pytest.raises(ConditionError, match="0 MPI ranks"):
+        run_deck(deck, 0)
 
 
 def copper_and(name: str) -> DefectCell:
