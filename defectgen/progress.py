@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Report = Callable[[int, int, str], None]
-"""Called with how much is done, of how much, and what was done last."""
+Report = Callable[[float, int, str], None]
+"""Called with how much is done, parts of one included, of how much, and what was done last or is being done."""
+
+SECONDS_PER_DAY = 86_400
 
 PLAIN_INTERVAL = 10.0
 """s between lines where there is no terminal."""
@@ -36,6 +38,7 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -45,6 +48,7 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
         TextColumn("[bold]{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TaskProgressColumn("{task.percentage:.0f} %"),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
@@ -53,9 +57,9 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
     start = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(title, total=None, rate="", label="")
-        first: list[int] = []
+        first: list[float] = []
 
-        def report(done: int, total: int, label: str) -> None:
+        def report(done: float, total: int, label: str) -> None:
             first[:] = first or [done]
             rate = _rate(done - first[0], time.monotonic() - start, unit)
             shown.update(task, completed=done, total=total, rate=rate, label=label)
@@ -65,9 +69,9 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
 
 def _plain(title: str, unit: str) -> Report:
     start = last = time.monotonic()
-    first: list[int] = []
+    first: list[float] = []
 
-    def report(done: int, total: int, label: str) -> None:
+    def report(done: float, total: int, label: str) -> None:
         nonlocal last
         first[:] = first or [done]
         now = time.monotonic()
@@ -75,15 +79,28 @@ def _plain(title: str, unit: str) -> Report:
             return
         last = now
         made, elapsed = done - first[0], now - start
-        left = f", {elapsed / made * (total - done):.0f} s left" if made and done < total else ""
-        sys.stderr.write(f"{title}: {done} of {total} {_rate(made, elapsed, unit)}{left} ({label})\n")
+        left = f", {duration(elapsed / made * (total - done))} left" if made and done < total else ""
+        sys.stderr.write(f"{title}: {done:.4g} of {total} {_rate(made, elapsed, unit)}{left} ({label})\n")
         sys.stderr.flush()
 
     return report
 
 
-def _rate(done: int, elapsed: float, unit: str) -> str:
+def _rate(done: float, elapsed: float, unit: str) -> str:
+    """How many a second, or a minute, an hour or a day where these are few."""
     if done <= 0 or elapsed <= 0:
         return unit
     rate = done / elapsed
-    return f"{rate:.1f} {unit}/s" if rate >= 1 else f"{60 * rate:.1f} {unit}/min"
+    for seconds, name in ((1, "s"), (60, "min"), (3600, "h")):
+        if rate * seconds >= 1:
+            return f"{rate * seconds:.1f} {unit}/{name}"
+    return f"{rate * SECONDS_PER_DAY:.1f} {unit}/day"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 60:  # noqa: PLR2004  a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 
 from augment.errors import DataError, ResumeError
 from augment.store import read_arrays, write_atomically
+from md.pulse import Pulse
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -45,11 +46,13 @@ class Checkpoints:
     Args:
         folder: where they are; made with the first.
         identity: what the run is, so that another one's are not taken over.
+        steps: that the run takes, for word of how far it is between checkpoints (`md.pulse`); none without it.
     """
 
-    def __init__(self, folder: Path, identity: str) -> None:
+    def __init__(self, folder: Path, identity: str, steps: int = 0) -> None:
         self._folder, self._identity = folder, identity
-        self._last = ""
+        self._last, self._done = "", 0
+        self._pulse = Pulse(folder, steps) if steps else None
 
     def write(self, state: State, recorded: Arrays) -> None:
         """Add a checkpoint with what was recorded since the last one.
@@ -78,8 +81,21 @@ class Checkpoints:
             arrays = self._read(path)
             recorded.append(_with_prefix(arrays, _RECORDED))
             state = State(int(arrays["step"]), _with_prefix(arrays, _STATE))
-            self._last = path.name
+            self._last, self._done = path.name, state.step
         return state, recorded
+
+    def watched(self, observe: Callable[..., None]) -> Callable[..., None]:
+        """`observe`, which is called at every step from the newest checkpoint on, with word of how far the run is."""
+        pulse = self._pulse
+        if pulse is None:
+            return observe
+
+        def watch(*step: Any) -> None:
+            observe(*step)
+            self._done += 1
+            pulse.beat(self._done)
+
+        return watch
 
     def _read(self, path: Path) -> dict[str, np.ndarray[Any, Any]]:
         try:

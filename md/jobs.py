@@ -126,7 +126,8 @@ def md_all(
         workers: number of processes; 1 works in this process.
         executor: does the work instead, if given; see `sweep`.
         shard: do and return only this share of the points.
-        progress: called after every point with (done, total, label); the label says how fast the dynamics goes.
+        progress: called after every point, and about every second with the shares of those under way, with (done,
+            total, label); the label says how fast the dynamics goes.
 
     Raises:
         ConditionError: a point is not possible in its cell.
@@ -155,16 +156,16 @@ class _Running:
 
 
 def _md_item(job: _Running) -> Arrays:
-    checkpoints = Checkpoints(job.scratch, job.id)
+    checkpoints = Checkpoints(job.scratch, job.id, job.point.steps)
     return run_point(job.point, job.cell, job.potential, checkpoints).to_arrays()
 
 
 def _with_speed(progress: Progress, points: Sequence[MdPoint]) -> Progress:
-    """Progress whose label ends with the simulated time per day of all workers together, over the points done."""
+    """Progress whose label ends with the simulated time per day of all workers together, over what is done."""
     mean_length = sum(point.length for point in points) / max(len(points), 1)
-    began, first = time.perf_counter(), [0]
+    began, first = time.perf_counter(), [0.0]
 
-    def report(done: int, total: int, label: str) -> None:
+    def report(done: float, total: int, label: str) -> None:
         if not label:
             first[0] = done
         speed = (done - first[0]) * mean_length / FS_PER_NS / (time.perf_counter() - began) * SECONDS_PER_DAY

@@ -27,11 +27,13 @@ import numpy as np
 
 from augment.errors import DataError, ResumeError, SettingsError
 from augment.store import read_arrays, write_arrays, write_atomically
+from md.pulse import INTERVAL, share_done
 from md.worker import Failure, call_all, call_through
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
-Progress = Callable[[int, int, str], None]
-"""Called with the number of items done, the number of all items, and the label of the newest."""
+Progress = Callable[[float, int, str], None]
+"""Called with the number of items done and the shares of those under way, the number of all items, and a label: of
+the item that ended last, or of one under way."""
 
 _IDENTITY = "item"
 _LOCK = ".lock"
@@ -122,7 +124,8 @@ def sweep(
         workers: number of single-thread processes; 1 works in this process.
         executor: does the work instead of them (a pool, Parsl's, Dask's, ...); it must see the folder.
         shard: do and return only this share of the tasks; shards may work in one folder at the same time.
-        progress: called after every item, and once at the start with the number that was there already.
+        progress: called after every item, once at the start with what was there already, and about every second
+            with the shares of the items under way that tell theirs (`md.pulse`), from a thread of its own.
 
     Raises:
         ResumeError: another process works in the folder, or on an item.
@@ -151,17 +154,76 @@ def _do(
     total: int,
 ) -> list[tuple[Task, Failure]]:
     """Do the missing tasks; those that failed."""
-    report = progress or (lambda _done, _total, _label: None)
-    done = total - len(missing)
-    report(done, total, "")
     calls = [_Call(function, task.payload, task.id, folder) for task in missing]
-    results = call_all(_run, calls, workers) if executor is None else call_through(executor, _run, calls)
     failures: list[tuple[Task, Failure]] = []
-    for count, (index, result) in enumerate(results, start=done + 1):
-        if isinstance(result, Failure):
-            failures.append((missing[index], result))
-        report(count, total, missing[index].label)
+    with _told(progress, missing, folder, total) as ended:
+        results = call_all(_run, calls, workers) if executor is None else call_through(executor, _run, calls)
+        for index, result in results:
+            if isinstance(result, Failure):
+                failures.append((missing[index], result))
+            ended(missing[index])
     return failures
+
+
+@contextmanager
+def _told(
+    progress: Progress | None, missing: Sequence[Task], folder: Path, total: int
+) -> Iterator[Callable[[Task], None]]:
+    """What to call with each task that ended; meanwhile a thread tells of those under way."""
+    if progress is None:
+        yield lambda _task: None
+        return
+    teller = _Teller(progress, missing, folder, total)
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(INTERVAL):
+            teller.look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield teller.ended
+    finally:
+        stop.set()
+        thread.join()
+
+
+class _Teller:
+    """Tells how many items are done, with the shares of those under way, and never less than before."""
+
+    def __init__(self, progress: Progress, missing: Sequence[Task], folder: Path, total: int) -> None:
+        self._progress, self._folder, self._total = progress, folder, total
+        self._missing = {task.id: task for task in missing}
+        self._lock = threading.Lock()
+        self._shares = self._read()
+        self._told = self._done()
+        progress(self._told, total, "")
+
+    def _done(self) -> float:
+        return self._total - len(self._missing) + sum(self._shares.values())
+
+    def _read(self) -> dict[str, float]:
+        """The shares of the items that are under way, or were when they were interrupted."""
+        found = {path.stem: share_done(path) for path in self._folder.glob("*.parts")}
+        return {name: share for name, share in found.items() if share is not None and name in self._missing}
+
+    def ended(self, task: Task) -> None:
+        """An item ended."""
+        with self._lock:
+            self._missing.pop(task.id)
+            self._shares.pop(task.id, None)
+            self._told = max(self._told, self._done())
+            self._progress(self._told, self._total, task.label)
+
+    def look(self) -> None:
+        """Tell of the items under way, if they went on."""
+        with self._lock:
+            self._shares = self._read()
+            if self._done() > self._told:
+                self._told = self._done()
+                furthest = max(self._shares, key=lambda name: self._shares[name])
+                self._progress(self._told, self._total, self._missing[furthest].label)
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,15 +120,6 @@ def pair_text(pair: Sequence[float] | None, digits: int = 3) -> str:
     return number(None) if pair is None else with_error(pair[0], pair[1], digits)
 
 
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 60:  # noqa: PLR2004  a minute
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
-
-
 _SUBSCRIPTS = str.maketrans("0123456789.", "₀₁₂₃₄₅₆₇₈₉.")
 
 

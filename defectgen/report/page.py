@@ -9,6 +9,7 @@ from typing import Any
 
 from augment.cell import BULK
 from augment.store import write_atomically
+from defectgen.progress import duration
 from defectgen.report.blocks import (
     Block,
     Fact,
@@ -16,7 +17,6 @@ from defectgen.report.blocks import (
     Level,
     Notice,
     Section,
-    duration,
     formula_text,
     number,
     symbol_text,

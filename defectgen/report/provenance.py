@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from defectgen.report.blocks import Block, Code, Column, Section, Table, Text, duration
+from defectgen.progress import duration
+from defectgen.report.blocks import Block, Code, Column, Section, Table, Text
 from defectgen.report.gather import RunData
 from defectgen.run_folder import SETTINGS, STAGES
 

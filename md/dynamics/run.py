@@ -70,11 +70,12 @@ def _integrate(
 ) -> tuple[MdStatus, str]:
     state, recorded = checkpoints.read() if checkpoints else (None, [])
     recorder.restore(recorded)
+    observe = checkpoints.watched(recorder.observe) if checkpoints else recorder.observe
     try:
         integrator = _integrator(point, cell, potential)
         state = state or _start(point, cell, integrator)
         for end in point.legs(state.step):
-            state = integrator.advance(state, end, recorder.observe)
+            state = integrator.advance(state, end, observe)
             if checkpoints and end % point.checkpoint == 0 and end < point.steps:
                 checkpoints.write(state, recorder.take_new())
     except Divergence as signal:

@@ -14,8 +14,9 @@ import pytest
 
 from augment.errors import DataError, ResumeError
 from augment.store import read_cells
+from defectgen.progress import duration
 from defectgen.report import write_report
-from defectgen.report.blocks import duration, number, symbol_text
+from defectgen.report.blocks import number, symbol_text
 from defectgen.report.conditions import condition, unsettled
 from defectgen.report.energies import reactions
 from defectgen.report.gather import read_run
