@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,9 +15,8 @@ from augment.errors import PotentialError
 from md.checkpoint import Checkpoints
 from md.dynamics import MdPoint, run_point
 from md.dynamics.lammps_calculator import LammpsCalculator
-from md.environment import Ensemble, Environment
+from md.environment import Environment
 from md.guards import Divergence
-from md.observables import summary
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import load_style, shipped_folder, style_commands
 from md.relax import relax
@@ -263,21 +261,3 @@ def test_a_changed_file_is_refused(tmp_path: Path, mishin: Potential, crystal: D
     copy.write_bytes(content + b"\n")
     with pytest.raises(PotentialError, match="changed since"):
         run_point(MdPoint.of(crystal, Environment(300.0), engine="lammps"), crystal, potential)
-
-
-@pytest.mark.slow
-def test_every_barostat_samples_the_same_volume_and_fluctuates_as_the_bulk_modulus_says(mishin: Potential) -> None:
-    cell = cell_of(bulk("Cu", "fcc", 3.64, cubic=True) * (2, 2, 2))
-    means = []
-    for ensemble in get_args(Ensemble)[2:]:
-        environment = Environment(300.0, 1.0, ensemble)
-        point = MdPoint.of(cell, environment, engine="lammps", steps=40_000, timestep=4.0, interval=50)
-        result = run_point(point, cell, mishin)
-        found, volumes = summary(result), result.series.volumes[13_000:]
-        means.append((found["volume"], found["volume_error"]))
-        assert found["temperature_mean"] == pytest.approx(300, rel=0.02)
-        assert found["pressure_mean"] == pytest.approx(1.0, abs=0.05)
-        expected = np.sqrt(units.kB * 300 * volumes.mean() / (138 * units.GPa))  # Mishin et al.
-        assert volumes.std() == pytest.approx(expected, rel=0.25)
-    for volume, error in means[1:]:
-        assert abs(volume - means[0][0]) < 4 * np.hypot(error, means[0][1])
