@@ -1,38 +1,50 @@
 """The bridge from H-invariant Cartesian noise to a clean geometry: forward process, sampler, and their projections.
 
 With x = (u, e), displacements u in Å and strain e relative to the ideal cell of the host relaxed under the same
-potential, the path is (Albergo and Vanden-Eijnden, 2023, doi:10.48550/arXiv.2209.15571; Lipman et al., 2023)
+potential, the path is
 
-    x_t = t x_1 + (1 - t) sigma z,    z = P_H n,    n white Cartesian noise,    t from 0 to 1,
+    x_t = a(t) x_1 + b(t) sigma z,    z = P_H n,    n white Cartesian noise,    t from 0 to 1,
 
 where P_H projects onto the H-invariant space and removes the mean displacement. P_H is orthogonal, so z is white noise
-in an orthonormal basis of that space. The network predicts x_1; with the noise it implies, z' = (x_t - t x_1') /
-((1 - t) sigma), a step to s > t is
+in an orthonormal basis of that space. The schedule `flow` is a = t, b = 1 - t (Albergo and Vanden-Eijnden, 2023,
+doi:10.48550/arXiv.2209.15571; Lipman et al., 2023), `ddpm` the cosine one of diffusion models, a = sin(pi t / 2),
+b = cos(pi t / 2) (Nichol and Dhariwal, 2021, doi:10.48550/arXiv.2102.09672), `regression` has no noise and one step.
+The network predicts x_1; with the noise it implies, z' = (x_t - a x_1') / (b sigma), a step to s > t is
 
-    x_s = s x_1' + (1 - s) sigma (sqrt(1 - eta^2) z' + eta z_new)
+    x_s = a(s) x_1' + b(s) sigma (sqrt(1 - eta^2) z' + eta z_new)
 
-which is the Euler step of the probability-flow ODE for eta = 0 and resamples all noise for eta = 1.
+which is the Euler step of the probability-flow ODE for eta = 0 (DDIM for `ddpm`) and resamples all noise for eta = 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
-from augment.errors import ConditionError, SymmetryError
+from augment.errors import ConditionError, SettingsError, SymmetryError
 from augment.invariant import CellSymmetry
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 RESIDUAL_TOLERANCE = 1e-6
 """Å; how far a state may lie from the H-invariant space. Projections in float64 leave about 1e-16."""
 
+Schedule = Literal["flow", "ddpm", "regression"]
+
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Displacements (n, 3) of the real atoms, Å, and symmetric strain (3, 3), both relative to the ideal cell."""
+    """Displacements (n, 3) of the real atoms, Å, and symmetric strain (3, 3), both relative to the ideal cell.
+
+    Several states of one defect have a leading axis.
+    """
 
     displacements: FloatArray
     strain: FloatArray
@@ -48,8 +60,33 @@ class State:
         return State(factor * self.displacements, factor * self.strain)
 
 
+@dataclass(frozen=True, eq=False)
+class Projector:
+    """Projection onto the space that H leaves invariant, without rigid translation; idempotent, orthogonal, float64.
+
+    Attributes:
+        symmetry: H.
+    """
+
+    symmetry: CellSymmetry
+
+    @cached_property
+    def _operator(self) -> csr_array:
+        order = self.symmetry.order
+        return self.symmetry.displacement_operator(np.full(order, 1.0 / order))
+
+    def __call__(self, state: State) -> State:
+        """The invariant part of a state, or of each of several."""
+        u = np.asarray(state.displacements, dtype=np.float64)
+        columns = u.reshape(-1, 3 * u.shape[-2]).T
+        u = np.asarray((self._operator @ columns).T).reshape(u.shape)
+        order = self.symmetry.order
+        e = self.symmetry.strain_operator(np.full(order, 1.0 / order), np.asarray(state.strain, dtype=np.float64))
+        return State(u - u.mean(axis=-2, keepdims=True), 0.5 * (e + np.swapaxes(e, -1, -2)))
+
+
 def project(state: State, symmetry: CellSymmetry) -> State:
-    """H-invariant part of a state, without rigid translation; idempotent and orthogonal, in float64."""
+    """H-invariant part of a state, without rigid translation; see `Projector`."""
     u = symmetry.project_displacements(np.asarray(state.displacements, dtype=np.float64))
     e = symmetry.project_strain(np.asarray(state.strain, dtype=np.float64))
     return State(u - u.mean(axis=0), 0.5 * (e + e.T))
@@ -68,31 +105,47 @@ def residual(state: State, symmetry: CellSymmetry) -> float:
 
 
 Predictor = Callable[[State, float], State]
-"""Clean state predicted from a noisy state and its time."""
+"""Clean state predicted from a noisy state and its time; several states at once have a leading axis."""
 
 
 @dataclass(frozen=True)
 class Bridge:
-    """Noise sizes of the bridge.
+    """Noise of the bridge.
 
     Attributes:
         sigma: displacement noise at t = 0, Å per component.
         sigma_strain: strain noise at t = 0 per component and unit of `Conditions.strain_scale`.
+        schedule: how noise and geometry are mixed on the way.
     """
 
     sigma: float = 0.04
     sigma_strain: float = 0.005
+    schedule: Schedule = "flow"
+
+    def __post_init__(self) -> None:
+        if self.schedule not in ("flow", "ddpm", "regression") or not min(self.sigma, self.sigma_strain) >= 0:
+            raise SettingsError(f"{self}: sizes are not negative, the schedule is flow, ddpm or regression")
+
+    def mix(self, time: float) -> tuple[float, float]:
+        """Shares a of the geometry and b of the noise at a time."""
+        if self.schedule == "flow":
+            return time, 1.0 - time
+        if self.schedule == "ddpm":
+            return float(np.sin(0.5 * np.pi * time)), float(np.cos(0.5 * np.pi * time)) if time < 1.0 else 0.0
+        return (1.0, 0.0) if time == 1.0 else (0.0, 0.0)
 
     def noise(self, symmetry: CellSymmetry, strain_scale: float, rng: np.random.Generator) -> State:
         """State at t = 0: Cartesian Gaussian noise in the H-invariant space."""
-        n = symmetry.permutations.shape[1]
-        u, e = rng.standard_normal((n, 3)), rng.standard_normal((3, 3))
-        white = State(self.sigma * u, self.sigma_strain * strain_scale * (e + e.T) / 2.0)
-        return project(white, symmetry)
+        return project(self._white(symmetry, strain_scale, rng), symmetry)
+
+    def _white(self, symmetry: CellSymmetry, strain_scale: float, rng: np.random.Generator) -> State:
+        u, e = rng.standard_normal((symmetry.permutations.shape[1], 3)), rng.standard_normal((3, 3))
+        return State(self.sigma * u, self.sigma_strain * strain_scale * (e + e.T) / 2.0)
 
     def corrupt(self, clean: State, noise: State, time: float) -> State:
         """x_t of a clean state and a noise."""
-        return clean.scaled(time) + noise.scaled(1.0 - time)
+        a, b = self.mix(time)
+        return clean.scaled(a) + noise.scaled(b)
 
     def sample(
         self,
@@ -105,40 +158,84 @@ class Bridge:
         eta: float = 0.0,
         spread: float = 1.0,
     ) -> State:
-        """Go from noise to a clean state in `steps` steps; every state on the way is projected onto H.
+        """One clean state; see `sample_many`."""
+
+        def each(state: State, now: float) -> State:
+            found = predict(State(state.displacements[0], state.strain[0]), now)
+            return State(found.displacements[None], found.strain[None])
+
+        many = self.sample_many(each, symmetry, strain_scale, [rng], steps=steps, eta=eta, spreads=[spread])
+        return State(many.displacements[0], many.strain[0])
+
+    def sample_many(
+        self,
+        predict: Predictor,
+        symmetry: CellSymmetry,
+        strain_scale: float,
+        rngs: Sequence[np.random.Generator],
+        *,
+        steps: int = 24,
+        eta: float = 0.0,
+        spreads: Sequence[float] | None = None,
+    ) -> State:
+        """Go from noise to clean states in `steps` steps; every state on the way is projected onto H.
 
         Args:
             predict: the network.
             symmetry: H.
             strain_scale: see `Conditions.strain_scale`.
-            rng: of the noise.
-            steps: more are more exact.
+            rngs: of the noise, one for each state.
+            steps: more are more exact; a regression takes one.
             eta: share of the noise that is drawn anew at each step.
-            spread: scale of the noise. 1 samples what was learnt; 0 starts from the ideal cell, the noise's mode, and
-                gives one best guess.
+            spreads: scale of the noise of each state. 1 samples what was learnt; 0 starts from the ideal cell, the
+                noise's mode, and gives one best guess.
 
         Raises:
-            ConditionError: steps < 1 or eta outside [0, 1].
+            ConditionError: steps < 1, eta outside [0, 1] or a negative spread.
             SymmetryError: the permutations and rotations of H are inconsistent, so that projecting leaves a residual.
         """
-        if steps < 1 or not 0.0 <= eta <= 1.0 or not spread >= 0.0:
+        scales = np.array([1.0] * len(rngs) if spreads is None else spreads)
+        if steps < 1 or not 0.0 <= eta <= 1.0 or not (scales >= 0.0).all():
             raise ConditionError(
-                f"steps = {steps}, eta = {eta}, spread = {spread}: steps >= 1, 0 <= eta <= 1 and spread >= 0 are needed"
+                f"steps = {steps}, eta = {eta}, spread = {scales.tolist()}: "
+                "steps >= 1, 0 <= eta <= 1 and spread >= 0 are needed"
             )
-        times = np.linspace(0.0, 1.0, steps + 1)
-        state = self.noise(symmetry, strain_scale, rng).scaled(spread)
-        for now, then in pairwise(times):
-            clean = project(predict(state, float(now)), symmetry)
-            implied = (state - clean.scaled(now)).scaled(1.0 / (1.0 - now))
-            if eta > 0.0:
-                fresh = self.noise(symmetry, strain_scale, rng).scaled(spread)
-                implied = implied.scaled(np.sqrt(1.0 - eta**2)) + fresh.scaled(eta)
-            state = project(clean.scaled(then) + implied.scaled(1.0 - then), symmetry)
-            self._check(state, symmetry)
+        projector = Projector(symmetry)
+
+        def draw() -> State:
+            white = [self._white(symmetry, strain_scale, rng) for rng in rngs]
+            u, e = np.stack([w.displacements for w in white]), np.stack([w.strain for w in white])
+            return projector(State(u * scales[:, None, None], e * scales[:, None, None]))
+
+        state = draw().scaled(self.mix(0.0)[1])
+        for now, then in pairwise(np.linspace(0.0, 1.0, (1 if self.schedule == "regression" else steps) + 1)):
+            state = self._step(projector, predict, state, (float(now), float(then)), draw, eta)
         return state
 
-    @staticmethod
-    def _check(state: State, symmetry: CellSymmetry) -> None:
-        off = residual(state, symmetry)
-        if not off < RESIDUAL_TOLERANCE:
-            raise SymmetryError(f"a sampled state leaves the {symmetry.symbol}-invariant space by {off:.1e} Å")
+    def _step(
+        self,
+        projector: Projector,
+        predict: Predictor,
+        state: State,
+        times: tuple[float, float],
+        draw: Callable[[], State],
+        eta: float,
+    ) -> State:
+        (a, b), (a_then, b_then) = self.mix(times[0]), self.mix(times[1])
+        clean = projector(predict(state, times[0]))
+        after = clean.scaled(a_then)
+        if b_then > 0.0:
+            noise = (state - clean.scaled(a)).scaled(1.0 / b)
+            if eta > 0.0:
+                noise = noise.scaled(np.sqrt(1.0 - eta**2)) + draw().scaled(eta)
+            after = after + noise.scaled(b_then)
+        after = projector(after)
+        _check(after, projector)
+        return after
+
+
+def _check(state: State, projector: Projector) -> None:
+    off = state - projector(state)
+    worst = max(abs(off.displacements).max(initial=0.0), abs(off.strain).max())
+    if not worst < RESIDUAL_TOLERANCE:
+        raise SymmetryError(f"a sampled state leaves the {projector.symmetry.symbol}-invariant space by {worst:.1e} Å")

@@ -6,15 +6,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from augment import CellSymmetry
 from augment.cell import FloatArray
+from defectgen.bound import predictor
+from defectgen.corpus.arrangement import Arrangements
 from defectgen.corpus.case import Case, Label
-from defectgen.diffusion import State, project
+from defectgen.diffusion import Predictor, State, project
+from defectgen.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.pretrained import Model
-from defectgen.representation import Conditions
-from defectgen.sample import predictor, sample_seed
-from defectgen.train import subgroup
+from defectgen.representation import CONDITIONS, Conditions
+from defectgen.sample import sample_seed
+from defectgen.subgroups import generated
+from defectgen.tasks.occupation import Occupied, occupied_batch
+from defectgen.tasks.subgroups import lowest_labels, subgroup_sample
 
 NEAR = 5.0
 """Å; errors are averaged over atoms within this distance of the defect, where something happens."""
@@ -41,21 +47,35 @@ class Score:
 
 
 def label_symmetry(case: Case, label: Label) -> CellSymmetry:
-    """H that a label is asked with: none where it is broken or hot, else the full stabilizer."""
-    whole = not (label.broken or label.snapshot)
-    return case.symmetry if whole else subgroup(case.symmetry, [])
+    """H that a label is asked with: what it keeps of the full stabilizer."""
+    return case.symmetry_of(label)
 
 
 def conditions_of(case: Case, label: Label) -> Conditions:
     """Conditions that a label was made under."""
     order = label_symmetry(case, label).order
-    return Conditions(label.temperature, label.pressure, order, case.symmetry.order, label.snapshot)
+    return Conditions(
+        label.temperature,
+        label.pressure,
+        order,
+        case.symmetry.order,
+        label.snapshot,
+        charge=label.charge,
+        energy=case.excess_energy(label),
+        concentration=case.template.concentration,
+    )
+
+
+def _predictor(model: Model, case: Case, label: Label, guidance: float = 1.0) -> Predictor:
+    template = case.template.with_voids(model.network.config.voids)
+    groups = (label_symmetry(case, label), case.symmetry)
+    return predictor(model, template, conditions_of(case, label), guidance, groups=groups)
 
 
 def score(case: Case, label: Label, proposal: State) -> Score:
     """Compare a proposal with a label; both are taken without rigid translation."""
     near = case.template.defect_distance[: case.template.n_atoms] < NEAR
-    none = subgroup(case.symmetry, [])
+    none = generated(case.symmetry, [])
     found, true = (project(s, none).displacements[near] for s in (proposal, label.state))
     lengths = np.linalg.norm(found) * np.linalg.norm(true)
     # Below a hundredth of an Å in all there is no direction to compare.
@@ -71,11 +91,11 @@ def score(case: Case, label: Label, proposal: State) -> Score:
 def diffusion(
     model: Model, *, steps: int = 24, seed: int = 0, eta: float = 0.0, guidance: float = 1.0, spread: float = 1.0
 ) -> Method:
-    """The generative model."""
+    """The generative model; where H is lower than the stabilizer it needs noise (`spread`) to break the symmetry."""
 
     def propose(case: Case, label: Label) -> State:
         symmetry, conditions = label_symmetry(case, label), conditions_of(case, label)
-        predict = predictor(model, case.template, conditions, guidance)
+        predict = _predictor(model, case, label, guidance)
         rng = np.random.default_rng(sample_seed(seed, case.template.key, symmetry.symbol, 0))
         return model.bridge.sample(predict, symmetry, conditions.strain_scale, rng, steps=steps, eta=eta, spread=spread)
 
@@ -87,7 +107,7 @@ def one_shot(model: Model) -> Method:
 
     def propose(case: Case, label: Label) -> State:
         start = State(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
-        clean = predictor(model, case.template, conditions_of(case, label))(start, 0.0)
+        clean = _predictor(model, case, label)(start, 0.0)
         return project(clean, label_symmetry(case, label))
 
     return propose
@@ -136,3 +156,64 @@ def mean_scores(pairs: Sequence[tuple[Case, Label]], method: Method) -> Mapping[
         "strain": float(np.mean([s.strain for s in scores])),
         "better": float(np.mean([s.error < s.size for s in scores])),
     }
+
+
+def subgroup_scores(network: SubgroupNetwork, cases: Sequence[Case], split: str) -> Mapping[str, float]:
+    """How well surviving subgroups are told on a split; means over the lowest labels of defects with a symmetry.
+
+    Returns:
+        `entropy` and `uniform` (nats, of the network and of a guess among all classes), `right` (share whose most
+        probable class is the true one), `full` (share that keeps the whole stabilizer), `recall` (share of the broken
+        ones that are told to break), `labels`.
+    """
+    rows = []
+    for case in cases:
+        if case.split != split or case.symmetry.order == 1:
+            continue
+        for label in lowest_labels(case):
+            sample = subgroup_sample(case, label, network.config)
+            with torch.inference_mode():
+                chance = network(collate([sample.item]), [sample.classes])[0].softmax(0).numpy()
+            best = int(chance.argmax())
+            rows.append(
+                [-np.log(chance[sample.target]), np.log(len(chance)), best == sample.target, best, sample.target]
+            )
+    if not rows:
+        return {"labels": 0}
+    table = np.array(rows, dtype=float)
+    broken = table[:, 4] > 0
+    return {
+        "entropy": float(table[:, 0].mean()),
+        "uniform": float(table[:, 1].mean()),
+        "right": float(table[:, 2].mean()),
+        "full": float(1.0 - broken.mean()),
+        "recall": float((table[broken, 3] > 0).mean()) if broken.any() else float("nan"),
+        "labels": len(table),
+    }
+
+
+def occupation_scores(network: OccupationNetwork, items: Sequence[Arrangements], split: str) -> Mapping[str, float]:
+    """How well arrangements of a split are ordered by their predicted energies.
+
+    Returns:
+        `spearman` (mean rank correlation with the labels), `lowest` (mean excess energy of the arrangement that is
+        predicted lowest, eV), `mean` (that of a random one, eV), `compositions`.
+    """
+    from scipy.stats import spearmanr
+
+    rows = []
+    for item in items:
+        if item.split != split or len(item.energies) < 3:  # noqa: PLR2004  two can be ordered by luck
+            continue
+        edges = item.template.edges(network.config.cutoff)
+        told = Conditions(hidden=frozenset(CONDITIONS))
+        none = np.zeros(0, dtype=np.int64)
+        seen = [Occupied(item.template, edges, item.node[m], item.number[m], none, told) for m in item.members]
+        with torch.inference_mode():
+            found = network.energy(occupied_batch(seen)).double().numpy()
+        order = float(spearmanr(found, item.energies).statistic) if np.ptp(item.energies) > 0 else 0.0
+        rows.append([order, item.excess[found.argmin()], item.excess.mean()])
+    if not rows:
+        return {"compositions": 0}
+    spearman, lowest, mean = np.nanmean(rows, axis=0)
+    return {"spearman": float(spearman), "lowest": float(lowest), "mean": float(mean), "compositions": len(rows)}

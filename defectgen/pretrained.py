@@ -8,19 +8,27 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from augment.errors import DataError, SettingsError
 from augment.store import write_atomically
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from defectgen.diffusion import Bridge
-    from defectgen.network import DisplacementNetwork
+    from defectgen.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork, Trunk
 
 FOLDER = Path(__file__).parent / "weights"
 """Where the shipped weights are."""
 
-FORMAT = 1
+FORMAT = 2
+
+OLD_CONDITIONS = 12
+"""Conditions that a network of format 1 was told; there was no energy and no concentration."""
+
+PARTS = ("displacements", "subgroups", "occupation")
+"""What a model is made of. The first has the name of the model, the others are beside it as `NAME-PART`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +41,7 @@ class Model:
         bridge: the noise it was trained with.
         card: where it comes from: corpus, teacher, settings, elements, curves, versions.
         sha256: of the weights file.
+        path: of the weights file, beside which the other parts are; None where there are none.
     """
 
     name: str
@@ -40,6 +49,31 @@ class Model:
     bridge: Bridge
     card: Mapping[str, Any]
     sha256: str
+    path: Path | None = None
+
+    def has(self, part: str) -> bool:
+        """Whether it has a part besides the network of displacements."""
+        return self.path is not None and _beside(self.path, part).is_file()
+
+    @overload
+    def part(self, part: Literal["subgroups"]) -> SubgroupNetwork: ...
+    @overload
+    def part(self, part: Literal["occupation"]) -> OccupationNetwork: ...
+    def part(self, part: str) -> Any:
+        """A part besides the network of displacements.
+
+        Raises:
+            DataError: the model has no such part, or its file is damaged.
+        """
+        if self.path is None or not self.has(part):
+            raise DataError(
+                f"model {self.name} has no network of {part}; train one with training/train_model.py {part}"
+            )
+        path = _beside(self.path, part)
+        network, card, _ = _load_network(path, path.stat().st_mtime_ns)
+        if card["part"] != part:
+            raise DataError(f"{path}: holds {card['part']}, not {part}")
+        return network
 
     @property
     def elements(self) -> frozenset[str]:
@@ -49,11 +83,12 @@ class Model:
 
 def model_names() -> list[str]:
     """Names of the shipped models."""
-    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+    ends = tuple(f"-{part}" for part in PARTS)
+    return sorted(path.stem for path in FOLDER.glob("*.safetensors") if not path.stem.endswith(ends))
 
 
-def save_model(path: Path, network: DisplacementNetwork, bridge: Bridge, card: Mapping[str, Any]) -> None:
-    """Write `path` (.safetensors) and the JSON card beside it, each atomically.
+def save_model(path: Path, network: Trunk, bridge: Bridge | None, card: Mapping[str, Any]) -> None:
+    """Write `path` (.safetensors) and the JSON card beside it, each atomically; the card says which part it is.
 
     Raises:
         SettingsError: the card lacks the list of elements.
@@ -63,11 +98,13 @@ def save_model(path: Path, network: DisplacementNetwork, bridge: Bridge, card: M
     if "elements" not in card:
         raise SettingsError("a model card must list the elements that were learnt from")
     content = save({name: value.contiguous() for name, value in network.state_dict().items()})
+    kinds = {kind: part for part, kind in _kinds().items()}
     head = {
         "format": FORMAT,
+        "part": kinds[type(network)],
         "sha256": hashlib.sha256(content).hexdigest(),
         "network": asdict(network.config),
-        "bridge": asdict(bridge),
+        "bridge": None if bridge is None else asdict(bridge),
     }
     write_atomically(path, content)
     write_atomically(path.with_suffix(".json"), (json.dumps({**head, **card}, indent=1) + "\n").encode())
@@ -79,32 +116,76 @@ def load_model(name: str = "default") -> Model:
     Raises:
         DataError: it does not exist, its hash is not that of its card, or it is of another format.
     """
+    from defectgen.diffusion import Bridge
+
     path = Path(name) if name.endswith(".safetensors") else FOLDER / f"{name}.safetensors"
     if not path.is_file():
         known = ", ".join(model_names()) or "none"
         raise DataError(f"no model {name!r}; shipped are {known}, or give the path of a .safetensors file")
-    return _load(name, path.resolve(), path.stat().st_mtime_ns)
+    network, card, digest = _load_network(path.resolve(), path.stat().st_mtime_ns)
+    if card["part"] != "displacements" or card["bridge"] is None:
+        raise DataError(f"{path}: holds a network of {card['part']}; give that of displacements")
+    return Model(name, network, Bridge(**card["bridge"]), card, digest, path.resolve())
 
 
-@lru_cache(maxsize=4)
-def _load(name: str, path: Path, _changed: int) -> Model:
+def load_trained(path: Path) -> tuple[Any, Mapping[str, Any]]:
+    """Any trained network from its .safetensors file, with its card.
+
+    Raises:
+        DataError: see `load_model`.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    network, card, _ = _load_network(path.resolve(), path.stat().st_mtime_ns)
+    return network, card
+
+
+def _beside(path: Path, part: str) -> Path:
+    return path.with_name(f"{path.stem}-{part}.safetensors")
+
+
+def _kinds() -> dict[str, type[Trunk]]:
+    """Class of each part."""
+    from defectgen.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork
+
+    return {"displacements": DisplacementNetwork, "subgroups": SubgroupNetwork, "occupation": OccupationNetwork}
+
+
+@lru_cache(maxsize=16)
+def _load_network(path: Path, _changed: int) -> tuple[Any, dict[str, Any], str]:
     from safetensors.torch import load
 
-    from defectgen.diffusion import Bridge
-    from defectgen.network import NetworkConfig, network_from_state
+    from defectgen.network import NetworkConfig, restored
 
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     try:
         card = json.loads(path.with_suffix(".json").read_text())
-        if card["format"] != FORMAT:
+        if card["format"] not in (1, FORMAT):
             raise DataError(f"{path}: format {card['format']} is not {FORMAT}; get weights of this version")
         if card["sha256"] != digest:
             raise DataError(
                 f"{path}: SHA-256 {digest[:12]} is not {card['sha256'][:12]} as its card says; get it again"
             )
-        config, bridge = NetworkConfig(**card["network"]), Bridge(**card["bridge"])
-        elements = list(card["elements"])
+        card = {"part": "displacements", "bridge": None, **card, "elements": list(card["elements"])}
+        config, kind = NetworkConfig(**card["network"]), _kinds()[card["part"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: its JSON card is missing or damaged ({error!r})") from None
-    return Model(name, network_from_state(config, load(content)), bridge, {**card, "elements": elements}, digest)
+    state = load(content)
+    return restored(kind, config, _migrated(state) if card["format"] == 1 else state), card, digest
+
+
+def _migrated(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of format 1 for the network of format 2: what it was not told yet has weight zero."""
+    import torch
+
+    from defectgen.representation import Conditions, Marker
+
+    told, mixed, marker = (state[name] for name in ("conditions.0.weight", "embed.mix.0.weight", "embed.marker.weight"))
+    added = told.new_zeros(len(told), Conditions.WIDTH - OLD_CONDITIONS)
+    return {
+        **state,
+        "conditions.0.weight": torch.cat([told[:, :OLD_CONDITIONS], added, told[:, OLD_CONDITIONS:]], dim=1),
+        "embed.mix.0.weight": torch.cat([mixed, mixed.new_zeros(len(mixed), 2)], dim=1),
+        "embed.marker.weight": torch.cat([marker, marker.new_zeros(len(Marker) - len(marker), marker.shape[1])]),
+    }

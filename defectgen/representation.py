@@ -1,8 +1,8 @@
-"""What the network sees of a defect: atoms and vacated sites as nodes of a periodic graph, with Wyckoff data."""
+"""What the network sees of a defect: atoms, vacated sites and voids as nodes of a periodic graph, with Wyckoff data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import ClassVar
@@ -23,17 +23,23 @@ class Marker(IntEnum):
     SUBSTITUTED = 1
     INTERSTITIAL = 2
     VACANCY = 3
+    VOID = 4
+    UNKNOWN = 5
+
+
+MAX_VOID_ORBITS = 3
+"""Orbits of empty interstitial sites that become nodes, the widest first."""
 
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """A defect before anything moves. Nodes are the n atoms of the defect cell, then the vacated lattice sites.
+    """A defect before anything moves. Nodes: the n atoms of the defect cell, vacated lattice sites, empty voids.
 
     Attributes:
         key: canonical defect key.
         cell: (3, 3) ideal lattice vectors, Å.
         positions: (m, 3) ideal positions, Å.
-        numbers: (m,) atomic numbers; 0 for a vacated site.
+        numbers: (m,) atomic numbers; 0 for a vacated site or an empty void.
         host_numbers: (m,) atomic numbers of the pristine host at the same site; 0 for a void.
         markers: (m,) `Marker` values.
         wyckoff: (m,) index of the Wyckoff letter (a = 0).
@@ -56,24 +62,32 @@ class Template:
         columns = (self.host_numbers, self.markers, self.wyckoff, self.site_order, self.multiplicity)
         if self.positions.shape != (m, 3) or any(column.shape != (m,) for column in columns):
             raise DataError(f"template {self.key}: its columns do not fit {m} nodes")
-        vacated = self.markers == Marker.VACANCY
-        if (vacated != (self.numbers == 0)).any() or (np.diff(vacated.astype(int)) < 0).any():
-            raise DataError(f"template {self.key}: vacated sites must be the nodes without an atom, and come last")
+        vacant = np.isin(self.markers, [Marker.VACANCY, Marker.VOID])
+        if (vacant != (self.numbers == 0)).any() or (np.diff(vacant.astype(int)) < 0).any():
+            raise DataError(f"template {self.key}: vacant sites must be the nodes without an atom, and come last")
 
     @classmethod
-    def of(cls, cell: DefectCell, sites: SiteTable) -> Template:
-        """Template of an ideal defect cell, given the site table of its supercell."""
+    def of(cls, cell: DefectCell, sites: SiteTable, *, voids: float = 0.0) -> Template:
+        """Template of an ideal defect cell, given the site table of its supercell.
+
+        Args:
+            cell: the ideal defect cell.
+            sites: all sites of its supercell.
+            voids: empty voids of the widest orbits become nodes if they are within this distance of an edit, Å.
+        """
         vacated = np.setdiff1d(np.flatnonzero(~sites.void), cell.sites)
-        index = np.concatenate([cell.sites, vacated])
-        numbers = np.concatenate([cell.numbers, np.zeros(len(vacated), dtype=np.int64)])
+        empty = _empty_voids(cell, sites, vacated, voids) if voids > 0 else vacated[:0]
+        index = np.concatenate([cell.sites, vacated, empty])
+        numbers = np.concatenate([cell.numbers, np.zeros(len(vacated) + len(empty), dtype=np.int64)])
         host_numbers = sites.numbers[index]
         markers = np.where(numbers == host_numbers, int(Marker.HOST), int(Marker.SUBSTITUTED))
         markers[sites.void[index]] = Marker.INTERSTITIAL
         markers[numbers == 0] = Marker.VACANCY
+        markers[sites.void[index] & (numbers == 0)] = Marker.VOID
         return cls(
             key=cell.key,
             cell=cell.cell,
-            positions=np.concatenate([cell.positions, sites.positions[vacated]]),
+            positions=np.concatenate([cell.positions, sites.positions[index[len(cell.sites) :]]]),
             numbers=numbers,
             host_numbers=host_numbers,
             markers=markers,
@@ -82,24 +96,33 @@ class Template:
             multiplicity=sites.multiplicity[index],
         )
 
+    def take(self, nodes: IntArray) -> Template:
+        """The template with some of its nodes, in the order given; all atoms must be among them."""
+        columns = ("positions", "numbers", "host_numbers", "markers", "wyckoff", "site_order", "multiplicity")
+        return replace(self, **{name: getattr(self, name)[nodes] for name in columns})
+
+    def with_voids(self, reach: float) -> Template:
+        """The template without the empty voids beyond `reach` (Å) of an edit; with 0 it has none."""
+        return self.take(np.flatnonzero((self.markers != Marker.VOID) | (self.defect_distance <= reach)))
+
     @property
     def n_atoms(self) -> int:
-        """Number of real atoms; the other nodes are vacated sites."""
-        return int((self.markers != Marker.VACANCY).sum())
+        """Number of real atoms; the other nodes are vacant."""
+        return int((self.numbers > 0).sum())
+
+    @property
+    def concentration(self) -> float:
+        """Edits per lattice site of the supercell."""
+        edited = ~np.isin(self.markers, [Marker.HOST, Marker.VOID])
+        return float(edited.sum() / max(1, (self.host_numbers > 0).sum()))
 
     @cached_property
     def defect_distance(self) -> FloatArray:
         """(m,) distance of each node to the nearest edited site, minimum image, Å; infinite in a pristine cell."""
-        edited = self.positions[self.markers != Marker.HOST]
+        edited = self.positions[~np.isin(self.markers, [Marker.HOST, Marker.VOID])]
         if len(edited) == 0:
             return np.full(len(self.numbers), np.inf)
-        fractional = (self.positions[:, None] - edited[None]) @ np.linalg.inv(self.cell)
-        wrapped = fractional - np.round(fractional)
-        # The nearest image of a wrapped vector is among the 27 cells around it for any cell that is not very skewed.
-        shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-        vectors = (wrapped[:, :, None] + shifts) @ self.cell
-        nearest: FloatArray = np.linalg.norm(vectors, axis=-1).min(axis=(1, 2))
-        return nearest
+        return np.asarray(nearest_images(self.positions, edited, self.cell).min(axis=1))
 
     def edges(self, cutoff: float) -> Edges:
         """All pairs of nodes, images included, closer than `cutoff` (Å) in the ideal geometry."""
@@ -126,9 +149,31 @@ class Edges:
     vectors: FloatArray
 
 
+def nearest_images(points: FloatArray, others: FloatArray, cell: FloatArray) -> FloatArray:
+    """(p, q) distances between points (p, 3) and the nearest images of others (q, 3), Å."""
+    fractional = (points[:, None] - others[None]) @ np.linalg.inv(cell)
+    wrapped = fractional - np.round(fractional)
+    # The nearest image of a wrapped vector is among the 27 cells around it for any cell that is not very skewed.
+    shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    vectors = (wrapped[:, :, None] + shifts) @ cell
+    nearest: FloatArray = np.linalg.norm(vectors, axis=-1).min(axis=2)
+    return nearest
+
+
+def _empty_voids(cell: DefectCell, sites: SiteTable, vacated: IntArray, reach: float) -> IntArray:
+    """Void sites of the widest orbits without an atom within `reach` (Å) of an edited site."""
+    orbits = np.unique(sites.orbit[sites.void])[:MAX_VOID_ORBITS]
+    empty = np.setdiff1d(np.flatnonzero(sites.void & np.isin(sites.orbit, orbits)), cell.sites)
+    changed = cell.sites[sites.numbers[cell.sites] != cell.numbers]
+    edited = sites.positions[np.concatenate([changed, vacated])]
+    if len(edited) == 0 or len(empty) == 0:
+        return empty[:0]
+    return np.asarray(empty[nearest_images(sites.positions[empty], edited, cell.cell).min(axis=1) <= reach])
+
+
 @dataclass(frozen=True)
 class Conditions:
-    """What a geometry is asked for.
+    """What a geometry is asked for. What is None, and what is hidden, the network is not told.
 
     Attributes:
         temperature: K; 0 for a relaxed structure.
@@ -136,9 +181,12 @@ class Conditions:
         subgroup_order: |H|.
         stabilizer_order: order of the full stabilizer of the defect, of which H is a subgroup.
         snapshot: an instantaneous frame instead of the relaxed (or thermal-mean) structure.
-        hidden: names among temperature, pressure and subgroup that the network is not told (guidance dropout).
+        hidden: names among `CONDITIONS` that the network is not told (guidance dropout).
         anonymous: atomic numbers of which the network is told the descriptors only, as of elements that it has never
             seen.
+        charge: e; None where the labels know none.
+        energy: eV above the lowest structure known of the same composition, in which chemical potentials cancel.
+        concentration: edits per lattice site.
     """
 
     temperature: float = 0.0
@@ -148,8 +196,11 @@ class Conditions:
     snapshot: bool = False
     hidden: frozenset[str] = frozenset()
     anonymous: frozenset[int] = frozenset()
+    charge: int | None = None
+    energy: float | None = None
+    concentration: float | None = None
 
-    WIDTH: ClassVar[int] = 12
+    WIDTH: ClassVar[int] = 16
 
     @property
     def strain_scale(self) -> float:
@@ -159,15 +210,26 @@ class Conditions:
     def vector(self) -> FloatArray:
         """(WIDTH,) features of order one; a hidden or unknown quantity is zero with its flag down."""
         order, full = float(self.subgroup_order), float(self.stabilizer_order)
-        values = {
-            "temperature": [self.temperature / 1000.0, float(self.temperature > 0)],
-            "pressure": [self.pressure / 10.0],
-            "subgroup": [np.log(order) / 4.0, np.log(order / full) / 4.0, float(order > 1)],
-        }
         features: list[float] = []
-        for name, numbers in values.items():
-            known = name not in self.hidden
-            features += [*(numbers if known else [0.0] * len(numbers)), float(known)]
-        # The labels know no charge: its value and its flag stay down until some do.
-        charge, charge_known = 0.0, 0.0
-        return np.array([*features, float(self.snapshot), charge, charge_known])
+        features += self._told("temperature", [self.temperature / 1000.0, float(self.temperature > 0)])
+        features += self._told("pressure", [self.pressure / 10.0])
+        features += self._told("subgroup", [np.log(order) / 4.0, np.log(order / full) / 4.0, float(order > 1)])
+        features += [float(self.snapshot)]
+        features += self._told("charge", None if self.charge is None else [self.charge / 2.0])
+        features += self._told("energy", None if self.energy is None else [float(np.tanh(self.energy))])
+        share = self.concentration
+        features += self._told("concentration", None if share is None else [float(np.sqrt(share))])
+        return np.array(features)
+
+    def _told(self, name: str, values: list[float] | None) -> list[float]:
+        """Features of one quantity and its flag."""
+        if values is None or name in self.hidden:
+            return [0.0] * _FEATURES[name]
+        return [*values, 1.0]
+
+
+CONDITIONS = ("temperature", "pressure", "subgroup", "charge", "energy", "concentration")
+"""Names of what can be hidden from the network."""
+
+_FEATURES = {"temperature": 3, "pressure": 2, "subgroup": 4, "charge": 2, "energy": 2, "concentration": 2}
+"""Features of each quantity, its flag included."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from augment import CellSymmetry, Defect, DefectCell, Host
 from augment.cell import FloatArray
 from augment.errors import ConditionError
 from augment.symmetry import schoenflies
-from defectgen.diffusion import Predictor, State, apply_state
+from defectgen.bound import predictor
+from defectgen.diffusion import State, apply_state
 from defectgen.elements import covalent_radii
 from defectgen.pretrained import Model, load_model
-from defectgen.representation import Conditions, Edges, Template
+from defectgen.representation import Conditions, Template
+from defectgen.surviving import subgroup_probabilities
 
 Progress = Callable[[int, int], None]
 """Called with structures done and structures in all."""
@@ -29,6 +32,12 @@ MAX_TEMPERATURE = 5000.0
 MAX_PRESSURE = 500.0
 MAX_SPREAD = 10.0
 MAX_GUIDANCE = 10.0
+MAX_ENERGY = 20.0
+
+MAX_NODES = 4096
+"""Nodes of the samples that go through the network together; bounds the memory whatever the number of samples."""
+
+SAMPLED, BEST, FULL = "sample", "best", "full"
 _SHRINKS = 6
 
 
@@ -37,8 +46,9 @@ class Request:
     """What geometries are asked for.
 
     Attributes:
-        subgroup: `full` for the whole stabilizer, or the Hermann-Mauguin or Schoenflies symbol of one of its subgroups;
-            None asks for `full`, and for no symmetry in a snapshot.
+        subgroup: `full` for the whole stabilizer, the Hermann-Mauguin or Schoenflies symbol of one of its subgroups,
+            `best` for the subgroup that most probably survives, or `sample` to draw one for each structure. None asks
+            for `best`, or `full` of a model that knows no p(H), and for no symmetry in a snapshot.
         temperature: K; 0 for relaxed structures.
         pressure: GPa.
         snapshot: instantaneous frames instead of the thermal mean.
@@ -48,7 +58,10 @@ class Request:
         eta: share of the noise that is drawn anew at each step; 0 follows the deterministic flow.
         guidance: weight of the conditions; 1 is what was learnt, more exaggerates them, 0 ignores them.
         spread: scale of the noise; 0 gives the best guess, 1 a draw from what was learnt. By default the first relaxed
-            structure of a defect is the best guess, and all others and all snapshots are draws.
+            structure with the full stabilizer is the best guess, and all others are draws: without noise nothing would
+            break the symmetry of the ideal start.
+        energy: eV above the lowest geometry of the defect, which the network is told; None does not tell.
+        charge: e, which the network is told; None does not tell.
     """
 
     subgroup: str | None = None
@@ -61,6 +74,8 @@ class Request:
     eta: float = 0.0
     guidance: float = 1.0
     spread: float | None = None
+    energy: float | None = 0.0
+    charge: int | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.temperature <= MAX_TEMPERATURE:
@@ -78,11 +93,14 @@ class Request:
         if not abs(self.guidance) <= MAX_GUIDANCE:
             raise ConditionError(f"guidance {self.guidance} is not between -{MAX_GUIDANCE:g} and {MAX_GUIDANCE:g}")
 
-    def spread_of(self, index: int) -> float:
-        """Scale of the noise of one sample."""
+        if self.energy is not None and not 0.0 <= self.energy <= MAX_ENERGY:
+            raise ConditionError(f"energy {self.energy} eV above the lowest is not between 0 and {MAX_ENERGY:g} eV")
+
+    def spread_of(self, index: int, *, whole: bool) -> float:
+        """Scale of the noise of one sample; `whole` says whether H is the full stabilizer."""
         if self.spread is not None:
             return self.spread
-        return 0.0 if index == 0 and not self.snapshot else 1.0
+        return 0.0 if index == 0 and whole and not self.snapshot else 1.0
 
 
 def generate(
@@ -95,9 +113,9 @@ def generate(
 ) -> list[DefectCell]:
     """Propose geometries, `n` of each defect in order.
 
-    Species, counts, charge and H hold by construction. The seed of a structure is that of (seed, defect key, subgroup,
-    sample), and each is computed alone, so it does not depend on what else is asked for. In `info`, `elapsed` (seconds)
-    is all that differs from run to run.
+    Species, counts, charge and H hold by construction. The noise of a structure is that of (seed, defect key,
+    subgroup, sample), so what else is asked for does not matter; the same request gives the same bytes, and in `info`
+    only `elapsed` (seconds) differs from run to run.
 
     Args:
         defects: defects, or ideal defect cells with their `host`.
@@ -112,34 +130,55 @@ def generate(
     """
     request = Request(**asked)
     network = load_model(model) if isinstance(model, str) else model
-    pairs = []
-    for item in defects:
-        defect = item if isinstance(item, Defect) else _defect_of(item, host)
-        pairs.append((defect, find_subgroup(defect, request)))
+    chosen = [item if isinstance(item, Defect) else _defect_of(item, host) for item in defects]
+    plans = [plan_subgroups(defect, request, network) for defect in chosen]
     cells: list[DefectCell] = []
-    for defect, symmetry in pairs:
-        for cell in _samples(defect, symmetry, network, request):
+    for defect, plan in zip(chosen, plans, strict=True):
+        for cell in stream(defect, request, network, plan):
             cells.append(cell)
             if progress is not None:
-                progress(len(cells), len(pairs) * request.n)
+                progress(len(cells), len(chosen) * request.n)
     return cells
 
 
 def find_subgroup(defect: Defect, request: Request) -> CellSymmetry:
-    """The subgroup H that is asked for; the first class of that symbol where there are several.
+    """The subgroup H that is asked for by name; the first class of that symbol where there are several.
 
     Raises:
         ConditionError: the stabilizer has no such subgroup; the message lists those that it has.
     """
-    wanted = request.subgroup or ("1" if request.snapshot else "full")
-    if wanted == "full":
+    wanted = request.subgroup or ("1" if request.snapshot else FULL)
+    if wanted in (FULL, BEST, SAMPLED):
         return defect.symmetry()
     classes = defect.subgroups()
     for candidate in classes:
         if wanted in (candidate.symbol, schoenflies(candidate.symbol)):
             return candidate
     known = ", ".join(dict.fromkeys(c.symbol for c in classes))
-    raise ConditionError(f"{defect.name}: {wanted!r} is no subgroup of its symmetry; choose full or one of {known}")
+    raise ConditionError(
+        f"{defect.name}: {wanted!r} is no subgroup of its symmetry; choose full, best, sample or one of {known}"
+    )
+
+
+def plan_subgroups(defect: Defect, request: Request, model: Model) -> list[CellSymmetry]:
+    """H of each of the `n` structures of a request, equal ones together.
+
+    Raises:
+        ConditionError: see `find_subgroup`.
+        DataError: a subgroup is to be guessed or drawn, and the model knows no p(H).
+    """
+    wanted = request.subgroup
+    guess = BEST if wanted is None and not request.snapshot and model.has("subgroups") else wanted
+    if guess not in (BEST, SAMPLED) or request.snapshot:
+        return [find_subgroup(defect, request)] * request.n
+    chance, classes = subgroup_probabilities(
+        model, defect, temperature=request.temperature, pressure=request.pressure, charge=request.charge
+    )
+    if guess == BEST:
+        return [classes[int(np.argmax(chance))]] * request.n
+    rng = np.random.default_rng(sample_seed(request.seed, defect.key, SAMPLED, 0))
+    drawn = Counter(rng.choice(len(classes), size=request.n, p=chance).tolist())
+    return [classes[k] for k in sorted(drawn) for _ in range(drawn[k])]
 
 
 def _defect_of(cell: DefectCell, host: Host | None) -> Defect:
@@ -148,36 +187,81 @@ def _defect_of(cell: DefectCell, host: Host | None) -> Defect:
     return Defect.from_key(host, cell.key)
 
 
-def _samples(defect: Defect, symmetry: CellSymmetry, model: Model, request: Request) -> Iterator[DefectCell]:
+def stream(
+    defect: Defect, request: Request, model: Model, plan: Sequence[CellSymmetry] | None = None
+) -> Iterator[DefectCell]:
+    """Geometries of one defect as they come, in memory that does not grow with their number.
+
+    Args:
+        defect: whose geometries.
+        request: what is asked for.
+        model: the trained networks.
+        plan: H of each structure; by default that of the request.
+    """
+    ideal = defect.cell()
+    template = Template.of(ideal, defect.supercell.sites, voids=model.network.config.voids)
+    wanted = plan_subgroups(defect, request, model) if plan is None else list(plan)
+    first = 0
+    while first < len(wanted):
+        symmetry = wanted[first]
+        alike = next((k for k in range(first, len(wanted)) if wanted[k] is not symmetry), len(wanted))
+        yield from _samples(defect, symmetry, range(first, alike), (ideal, template, model), request)
+        first = alike
+
+
+def _samples(
+    defect: Defect,
+    symmetry: CellSymmetry,
+    indices: range,
+    what: tuple[DefectCell, Template, Model],
+    request: Request,
+) -> Iterator[DefectCell]:
+    """Structures of one defect with one H, in batches."""
     from md.quiet import one_torch_thread
 
-    began = time.perf_counter()
-    ideal = defect.cell()
-    template = Template.of(ideal, defect.supercell.sites)
+    ideal, template, model = what
+    whole = symmetry.order == defect.stabilizer.order
     conditions = Conditions(
-        request.temperature, request.pressure, symmetry.order, defect.stabilizer.order, request.snapshot
+        request.temperature,
+        request.pressure,
+        symmetry.order,
+        defect.stabilizer.order,
+        request.snapshot,
+        energy=None if request.snapshot or request.temperature else request.energy,
+        charge=request.charge,
+        concentration=template.concentration,
     )
-    predict = predictor(model, template, conditions, request.guidance)
+    predict = predictor(model, template, conditions, request.guidance, groups=(symmetry, defect.symmetry()))
     info = _shared_info(ideal, symmetry, model, request)
-    for index in range(request.n):
-        rng = np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, index))
+    spreads = {k: request.spread_of(k, whole=whole) for k in indices}
+    step = max(1, MAX_NODES // len(template.numbers))
+    for start in range(0, len(indices), step):
+        chosen, began = indices[start : start + step], time.perf_counter()
+        rngs = [np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k)) for k in chosen]
         with one_torch_thread(wanted=True):
-            state = model.bridge.sample(
+            states = model.bridge.sample_many(
                 predict,
                 symmetry,
                 conditions.strain_scale,
-                rng,
+                rngs,
                 steps=request.steps,
                 eta=request.eta,
-                spread=request.spread_of(index),
+                spreads=[spreads[k] for k in chosen],
             )
-        safe, factor = without_overlap(ideal, state)
-        cell = apply_state(ideal, safe)
-        own = {"sample": index, "spread": request.spread_of(index), "elapsed": round(time.perf_counter() - began, 4)}
-        if factor < 1.0:
-            own["shrunk"] = factor
-        yield cell.with_geometry(cell.positions, cell.cell, **info, **own)
-        began = time.perf_counter()
+        each = (time.perf_counter() - began) / len(chosen)
+        for k, u, e in zip(chosen, states.displacements, states.strain, strict=True):
+            own = {"sample": k, "spread": spreads[k]}
+            yield _finished(ideal, State(u, e), {**info, **own}, each)
+
+
+def _finished(ideal: DefectCell, state: State, info: dict[str, Any], seconds: float) -> DefectCell:
+    """The structure of a state, pulled back where atoms overlap; `seconds` is its share of its batch."""
+    began = time.perf_counter()
+    safe, factor = without_overlap(ideal, state)
+    cell = apply_state(ideal, safe)
+    own = {"shrunk": factor} if factor < 1.0 else {}
+    elapsed = round(seconds + time.perf_counter() - began, 4)
+    return cell.with_geometry(cell.positions, cell.cell, **info, **own, elapsed=elapsed)
 
 
 def _shared_info(ideal: DefectCell, symmetry: CellSymmetry, model: Model, request: Request) -> dict[str, Any]:
@@ -204,47 +288,6 @@ def _shared_info(ideal: DefectCell, symmetry: CellSymmetry, model: Model, reques
 def sample_seed(seed: int, key: str, subgroup: str, index: int) -> int:
     """Seed of one structure, from what names it."""
     return int.from_bytes(hashlib.sha256(f"{seed}|{key}|{subgroup}|{index}".encode()).digest()[:8])
-
-
-def predictor(model: Model, template: Template, conditions: Conditions, guidance: float = 1.0) -> Predictor:
-    """The network as a function of a state and a time; vacated sites are added and taken away here."""
-    edges = template.edges(model.network.config.cutoff)
-    told = _Bound(model, template, edges, conditions)
-    if guidance == 1.0:
-        return told
-    blank = replace(conditions, hidden=frozenset({"temperature", "pressure", "subgroup"}))
-    untold = _Bound(model, template, edges, blank)
-
-    def guided(state: State, now: float) -> State:
-        base = untold(state, now)
-        return base + (told(state, now) - base).scaled(guidance)
-
-    return guided
-
-
-class _Bound:
-    """The network bound to one template and its conditions."""
-
-    def __init__(self, model: Model, template: Template, edges: Edges, conditions: Conditions) -> None:
-        from defectgen.network import collate
-
-        self._network = model.network
-        self._batch = collate([(template, edges, conditions)])
-        self._atoms, self._nodes = template.n_atoms, len(template.numbers)
-
-    def __call__(self, state: State, now: float) -> State:
-        import torch
-
-        moved = np.zeros((self._nodes, 3))
-        moved[: self._atoms] = state.displacements
-        with torch.inference_mode():
-            u, e = self._network(
-                self._batch,
-                torch.as_tensor(moved, dtype=torch.float32),
-                torch.as_tensor(state.strain[None], dtype=torch.float32),
-                torch.tensor([now], dtype=torch.float32),
-            )
-        return State(u[: self._atoms].double().numpy(), e[0].double().numpy())
 
 
 def without_overlap(ideal: DefectCell, state: State) -> tuple[State, float]:

@@ -1,9 +1,9 @@
-"""Choose the hosts of the training corpus and write them, with their split, to `training/hosts.csv.gz`.
+"""Choose the hosts of the training corpus and write them, with their split, to `training/prototypes.csv.gz`.
 
-    python training/select_hosts.py mpts52_val.csv.gz
+    python training/select_hosts.py mpts52_val.csv.gz mpts52_test.csv.gz
 
 Two sources: hosts of the Materials Project (CC-BY 4.0, the time split MPTS-52), and common structure types built from
-published lattice parameters. The split is decided here, by host, before any defect exists.
+published lattice parameters. The split is decided here, by prototype and so by host, before any defect exists.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from ase.spacegroup import crystal
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
+from augment import host_from_structure
 from augment.store import write_atomically
+from defectgen.corpus.prototype import prototype
 
-OUTPUT = Path(__file__).parent / "hosts.csv.gz"
+OUTPUT = Path(__file__).parent / "prototypes.csv.gz"
 MAX_ENERGY_ABOVE_HULL = 0.1  # eV/atom
-MAX_PRIMITIVE_ATOMS = 8
-MAX_PER_PROTOTYPE = 2
-MP_HOSTS = 44
+MAX_PRIMITIVE_ATOMS = 10
+MAX_PER_PROTOTYPE = 3
+MP_HOSTS = 400
 METAL_SHARE = 0.15
 ANIONS = frozenset({"O", "S", "Se", "Te", "F", "Cl", "Br", "I", "N", "P", "As"})
 EXCLUDED = frozenset({"H", "He", "Ne", "Ar", "Kr", "Xe", "Rn", "Po", "At", "Fr", "Ra", "Tc", "Pm"})
@@ -62,21 +63,27 @@ WURTZITE = [("Zn O", 3.250, 5.207, 0.382), ("Ga N", 3.189, 5.185, 0.377), ("Al N
 # Rutiles: symbols, a, c, x of the anion.
 RUTILE = [("Ti O", 4.594, 2.959, 0.305), ("Sn O", 4.737, 3.186, 0.307), ("Mg F", 4.621, 3.052, 0.303)]
 
-HELD_OUT = {
-    "test": {"MgO", "SrTiO3", "GaN", "TiO2", "NaCl", "Si"},
-    "valid": {"CaO", "BeO", "KMgF3", "ZnS", "Cu"},
-}
-"""Literature hosts kept out of training; the others of a split are drawn from the Materials Project by hash."""
+LEFT_OUT = frozenset({"MgO", "NaCl"})
+"""Of no split: hosts that no weights know, for examples. Their prototype is one to learn from."""
+
+EXAMPLES = {"test": ("SrTiO3", "GaN", "TiO2"), "valid": ("Si", "CsCl", "Cu")}
+"""Literature hosts whose prototypes are held out; other prototypes of the literature are learnt from."""
+
+TEST_SHARE, VALID_SHARE = 0.15, 0.12
+"""Of the other prototypes, by their hash."""
+
+LITERATURE_FIRST = 0.35
+"""Literature hosts come in this first part of the order, so that a corpus cut short has them."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One host: identifier, reduced formula, where it comes from, split and CIF text."""
+    """One host: identifier, reduced formula, where it comes from, its prototype and CIF text."""
 
     material_id: str
     formula: str
     source: str
-    split: str
+    prototype: str
     cif: str
 
 
@@ -91,9 +98,8 @@ def literature() -> Iterator[Choice]:
         atoms = crystal(text.split(), basis=list(sites), spacegroup=group, cellpar=cell, primitive_cell=True)
         structure = AseAtomsAdaptor.get_structure(atoms)
         formula = structure.composition.reduced_formula
-        split = next((name for name, held in HELD_OUT.items() if formula in held), "train")
-        label = f"lit-{formula}-{group}"
-        yield Choice(label, formula, "published lattice parameters", split, str(CifWriter(structure)))
+        kind = prototype(host_from_structure(structure, where=formula))
+        yield Choice(f"lit-{formula}-{group}", formula, "published lattice parameters", kind, str(CifWriter(structure)))
 
 
 def usable(structure: Structure) -> bool:
@@ -109,50 +115,82 @@ def rank(text: str) -> str:
     return hashlib.sha256(f"defectgen corpus {text}".encode()).hexdigest()
 
 
-def materials_project(table: Path, taken: set[str]) -> Iterator[Choice]:
-    """Chemically diverse small hosts: a few per prototype, none of a formula already taken."""
+def fraction(text: str) -> float:
+    """The same order as a number from 0 to 1."""
+    return int(rank(text)[:12], 16) / 16.0**12
+
+
+def near_hull(tables: list[Path]) -> Iterator[tuple[str, Structure]]:
+    """Identifier and structure of the usable crystals near the hull, in the fixed order."""
     csv.field_size_limit(sys.maxsize)
-    with gzip.open(table, "rt") as stream:
-        rows = [row for row in csv.DictReader(stream) if float(row["energy_above_hull"]) < MAX_ENERGY_ABOVE_HULL]
-    prototypes: Counter[tuple[str, int]] = Counter()
-    elements: Counter[str] = Counter()
-    kept = metals = 0
+    rows = []
+    for table in tables:
+        with gzip.open(table, "rt") as stream:
+            rows += [row for row in csv.DictReader(stream) if float(row["energy_above_hull"]) < MAX_ENERGY_ABOVE_HULL]
     for row in sorted(rows, key=lambda row: rank(row["material_id"])):
         structure = Structure.from_str(row["cif"], fmt="cif")
+        if usable(structure):
+            yield row["material_id"], structure
+
+
+def materials_project(tables: list[Path], taken: set[str], prototypes: Counter[str]) -> Iterator[Choice]:
+    """Chemically diverse small hosts: a few per prototype, none of a formula already taken."""
+    elements: Counter[str] = Counter()
+    kept = metals = 0
+    for material_id, structure in near_hull(tables):
         formula, symbols = structure.composition.reduced_formula, {e.symbol for e in structure.composition}
-        if kept == MP_HOSTS or formula in taken or not usable(structure):
-            continue
-        prototype = (structure.composition.anonymized_formula, SpacegroupAnalyzer(structure).get_space_group_number())
         metal = not symbols & ANIONS
-        crowded = max(elements[s] for s in symbols) >= (MP_HOSTS // 3 if symbols & ANIONS else 2)
-        rare = min(elements[s] for s in symbols) >= 3
-        if (
-            prototypes[prototype] == MAX_PER_PROTOTYPE
-            or crowded
-            or rare
-            or (metal and metals >= METAL_SHARE * MP_HOSTS)
-        ):
+        crowded = max(elements[s] for s in symbols) >= (MP_HOSTS // 3 if not metal else MP_HOSTS // 20)
+        if formula in taken or crowded or (metal and metals >= METAL_SHARE * MP_HOSTS):
+            continue
+        kind = prototype(host_from_structure(structure, where=material_id))
+        if prototypes[kind] >= MAX_PER_PROTOTYPE:
             continue
         kept, metals = kept + 1, metals + metal
-        prototypes[prototype] += 1
+        prototypes[kind] += 1
         elements.update(symbols)
         taken.add(formula)
-        split = {0: "test", 1: "valid"}.get(kept % 7, "train")
-        yield Choice(row["material_id"], formula, "Materials Project, CC-BY 4.0", split, row["cif"])
+        yield Choice(material_id, formula, "Materials Project, CC-BY 4.0", kind, str(CifWriter(structure)))
+        if kept == MP_HOSTS:
+            return
+
+
+def splits(chosen: list[Choice]) -> dict[str, str]:
+    """Split of each prototype."""
+    known = {choice.prototype: "train" for choice in chosen if choice.source.startswith("published")}
+    for split, formulas in EXAMPLES.items():
+        known.update({choice.prototype: split for choice in chosen if choice.formula in formulas})
+    found: dict[str, str] = {}
+    for choice in chosen:
+        share = fraction(f"prototype {choice.prototype}")
+        drawn = "test" if share < TEST_SHARE else "valid" if share < TEST_SHARE + VALID_SHARE else "train"
+        found[choice.prototype] = known.get(choice.prototype, drawn)
+    return found
+
+
+def place(choice: Choice) -> float:
+    """Place in the order of labelling: splits interleaved, the literature early."""
+    drawn = fraction(f"order {choice.material_id}")
+    return drawn * (LITERATURE_FIRST if choice.source.startswith("published") else 1.0)
 
 
 def main() -> None:
     """Write the table of hosts; train, valid and test interleaved so that a corpus cut short still has all three."""
     chosen = list(literature())
-    chosen += materials_project(Path(sys.argv[1]), {choice.formula for choice in chosen})
-    chosen.sort(key=lambda choice: rank(f"order {choice.material_id}"))
+    counts = Counter(choice.prototype for choice in chosen)
+    chosen += materials_project([Path(name) for name in sys.argv[1:]], {c.formula for c in chosen}, counts)
+    chosen = sorted((c for c in chosen if c.formula not in LEFT_OUT), key=place)
+    split = splits(chosen)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["material_id", "formula", "source", "split", "cif"])
-    writer.writerows([c.material_id, c.formula, c.source, c.split, c.cif] for c in chosen)
+    writer.writerow(["material_id", "formula", "source", "split", "cif", "prototype"])
+    writer.writerows([c.material_id, c.formula, c.source, split[c.prototype], c.cif, c.prototype] for c in chosen)
     write_atomically(OUTPUT, gzip.compress(stream.getvalue().encode(), mtime=0))
-    print(f"{OUTPUT}: {len(chosen)} hosts, {dict(Counter(c.split for c in chosen))}")
-    print(" ".join(f"{c.formula}:{c.split}" for c in chosen))
+    kinds = Counter(split.values())
+    print(
+        f"{OUTPUT}: {len(chosen)} hosts, {dict(Counter(split[c.prototype] for c in chosen))}; prototypes {dict(kinds)}"
+    )
+    print(" ".join(f"{c.formula}:{split[c.prototype]}" for c in chosen))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
-"""Train the generative model on `training/corpus.npz` and write it to `defectgen/weights/default.safetensors`.
+"""Train one part of the generative model on the corpus `training/corpus/`.
 
-    OMP_NUM_THREADS=1 python training/train_model.py FOLDER [STEPS]
+    OMP_NUM_THREADS=1 python training/train_model.py displacements FOLDER [--steps 40000] [--width 96]
+    OMP_NUM_THREADS=1 python training/train_model.py subgroups FOLDER
+    OMP_NUM_THREADS=1 python training/train_model.py occupation FOLDER
+    torchrun --nproc-per-node 8 training/train_model.py displacements FOLDER --batch 64 --width 300 --layers 5
 
-FOLDER keeps the checkpoint: run the command again to go on where it stopped.
+FOLDER keeps the checkpoint: run the command again to go on where it stopped. The weights go to `defectgen/weights/`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,77 +23,133 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 
-from defectgen.corpus.case import Case, file_hash, read_cases
-from defectgen.evaluate import diffusion, labels_of_kind, mean_scores
+from defectgen.corpus import Case, read_arrangements, read_cases
+from defectgen.corpus.build import corpus_hash
+from defectgen.diffusion import Bridge
+from defectgen.evaluate import diffusion, labels_of_kind, mean_scores, occupation_scores, subgroup_scores
+from defectgen.network import NetworkConfig
 from defectgen.pretrained import FOLDER, Model, save_model
-from defectgen.train import Training, TrainSettings
+from defectgen.tasks.displacements import DisplacementTask
+from defectgen.tasks.occupation import OCCUPATION_CONFIG, OccupationTask
+from defectgen.tasks.subgroups import SUBGROUP_CONFIG, SubgroupTask
+from defectgen.train import Processes, Training, TrainSettings
 
 HERE = Path(__file__).parent
 CURVE_STEP = 100
 KINDS = ("relaxed", "broken", "pressed", "mean")
+SIZES = {
+    "displacements": NetworkConfig(width=96, layers=4, cutoff=6.0),
+    "subgroups": SUBGROUP_CONFIG,
+    "occupation": OCCUPATION_CONFIG,
+}
+STEPS = {"displacements": 20_000, "subgroups": 6_000, "occupation": 8_000}
 
 
-def learnt_elements(cases: list[Case]) -> list[str]:
+def arguments() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=sorted(SIZES), help="what is learnt")
+    parser.add_argument("folder", type=Path, help="the checkpoint is kept here")
+    parser.add_argument("--corpus", type=Path, default=HERE / "corpus", help="folder of shards, or one archive")
+    parser.add_argument("--name", default="default", help="of the model")
+    parser.add_argument("--output", type=Path, default=FOLDER, help="folder of the weights")
+    parser.add_argument("--schedule", default="flow", choices=("flow", "ddpm", "regression"))
+    parser.add_argument("--device", default=None, help="cpu or cuda; a GPU if there is one")
+    parser.add_argument("--compile", action="store_true", help="let torch compile the network")
+    for name, kind in (("steps", int), ("batch", int), ("rate", float), ("seed", int)):
+        parser.add_argument(f"--{name}", type=kind, default=None)
+    for name, kind in (("width", int), ("layers", int), ("cutoff", float), ("voids", float)):
+        parser.add_argument(f"--{name}", type=kind, default=None, help="of the network")
+    return parser.parse_args()
+
+
+def given(asked: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: getattr(asked, name) for name in names if getattr(asked, name) is not None}
+
+
+def task_of(asked: argparse.Namespace) -> Any:
+    """What is learnt."""
+    config = replace(SIZES[asked.part], **given(asked, "width", "layers", "cutoff", "voids"))
+    if asked.part == "occupation":
+        return OccupationTask(read_arrangements(asked.corpus), config)
+    cases = read_cases(asked.corpus)
+    if asked.part == "subgroups":
+        return SubgroupTask(cases, config)
+    return DisplacementTask(cases, config, bridge=Bridge(schedule=asked.schedule))
+
+
+def learnt_elements(task: Any) -> list[str]:
     """Symbols of the elements in the training split."""
-    numbers = {int(z) for case in cases if case.split == "train" for z in case.template.numbers if z}
-    return sorted(chemical_symbols[z] for z in numbers)
+    numbers: set[int] = set()
+    for item in getattr(task, "cases", None) or task.items:
+        if item.split == "train":
+            numbers |= {int(z) for z in item.template.numbers if z}
+            numbers |= set() if isinstance(item, Case) else {int(z) for z in item.number if z}
+    return sorted(str(chemical_symbols[z]) for z in numbers)
 
 
-def validation(cases: list[Case], model: Model) -> dict[str, Any]:
-    """Errors on the validation hosts, by kind of label."""
+def validation(task: Any, network: Any, bridge: Bridge) -> Mapping[str, Any]:
+    """Scores on the validation hosts."""
+    if isinstance(task, SubgroupTask):
+        return subgroup_scores(network, task.cases, "valid")
+    if isinstance(task, OccupationTask):
+        return occupation_scores(network, task.items, "valid")
+    model = Model("trained", network, bridge, {"elements": []}, "")
     table: dict[str, Any] = {}
     for kind in KINDS:
-        pairs = list(labels_of_kind(cases, "valid", kind))
+        pairs = list(labels_of_kind(task.cases, "valid", kind))
         if pairs:
             table[kind] = {"labels": len(pairs), **mean_scores(pairs, diffusion(model, spread=0.0))}
     return table
 
 
-def card(cases: list[Case], training: Training, seconds: float) -> dict[str, Any]:
+def card(asked: argparse.Namespace, training: Training[Any, Any], seconds: float) -> dict[str, Any]:
     """Origin of the weights: data, splits, settings, curve and limits."""
-    corpus = HERE / "corpus.npz"
-    manifest = json.loads(corpus.with_suffix(".json").read_text())
     losses = np.array(training.losses)
     curve = [float(np.mean(losses[i : i + CURVE_STEP])) for i in range(0, len(losses), CURVE_STEP)]
+    manifest = asked.corpus / "manifest.json" if asked.corpus.is_dir() else asked.corpus.with_suffix(".json")
+    items = getattr(training.task, "cases", None) or training.task.items  # type: ignore[attr-defined]
     return {
-        "elements": learnt_elements(cases),
-        "corpus_sha256": file_hash(corpus),
-        "teacher": manifest["teacher"],
-        "hosts": {s: sorted({c.formula for c in cases if c.split == s}) for s in ("train", "valid", "test")},
-        "labels": manifest["labels"],
+        "elements": learnt_elements(training.task),
+        "corpus_sha256": corpus_hash(asked.corpus),
+        "teacher": json.loads(manifest.read_text())["teacher"],
+        "hosts": {s: sorted({i.formula for i in items if i.split == s}) for s in ("train", "valid", "test")},
+        "task": training.task.identity,
         "training": asdict(training.settings),
         "parameters": sum(p.numel() for p in training.network.parameters()),
         "curve": {"every": CURVE_STEP, "loss": [round(x, 5) for x in curve]},
         "seconds": round(seconds),
         "versions": {name: version(name) for name in ("torch", "numpy", "safetensors")},
         "licence": "MIT; learnt from labels by CHGNet (modified BSD) on hosts of the Materials Project (CC-BY 4.0)",
-        "limits": "Neutral labels of a universal potential in cells of 15 to 33 atoms; short dynamics; no DFT.",
+        "limits": "Neutral labels of a universal potential in cells of 16 to 56 atoms; short dynamics; no DFT.",
     }
 
 
 def main() -> None:
     """Train, validate, save."""
+    asked = arguments()
     torch.set_num_threads(1)
-    folder = Path(sys.argv[1])
-    settings = TrainSettings(steps=int(sys.argv[2])) if len(sys.argv) > 2 else TrainSettings()
-    cases = read_cases(HERE / "corpus.npz")
-    training = Training(cases, settings=settings, folder=folder)
+    settings = TrainSettings(**{"steps": STEPS[asked.part], **given(asked, "steps", "batch", "rate", "seed")})
+    processes = Processes.of_environment(asked.device)
+    training = Training(task_of(asked), settings, asked.folder, processes, compiled=asked.compile)
     start, first = time.monotonic(), training.step
 
     def progress(step: int, _loss: float) -> None:
         if step % CURVE_STEP == 0:
             rate = (time.monotonic() - start) / (step - first)
-            print(
-                f"{step}/{settings.steps} loss {np.mean(training.losses[-CURVE_STEP:]):.4f} {rate:.3f} s a step",
-                flush=True,
-            )
+            loss = np.mean(training.losses[-CURVE_STEP:])
+            print(f"{step}/{settings.steps} loss {loss:.4f} {rate:.3f} s a step", flush=True)
 
     network = training.run(progress=progress)
-    seconds = time.monotonic() - start
-    about = card(cases, training, seconds)
-    trained = Model("default", network, training.bridge, about, "")
-    about["validation"] = validation(cases, trained)
-    save_model(FOLDER / "default.safetensors", network, training.bridge, about)
+    if processes.rank > 0:
+        return
+    about = card(asked, training, time.monotonic() - start)
+    bridge = Bridge(schedule=asked.schedule)
+    about["validation"] = validation(training.task, network, bridge)
+    name = asked.name if asked.part == "displacements" else f"{asked.name}-{asked.part}"
+    path = asked.output / f"{name}.safetensors"
+    save_model(path, network, bridge if asked.part == "displacements" else None, about)
     print(json.dumps(about["validation"], indent=1))
 
 

@@ -1,4 +1,4 @@
-"""Build the corpus: one item a host, written when it ends, so that a stopped build goes on where it was."""
+"""Build the corpus: one item a host in a folder, by several processes, resumed after any kill; then shards."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import gzip
 import hashlib
 import json
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,28 +14,43 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from augment import DefectgenError, host_from_structure
-from augment.errors import DataError, ResumeError
-from augment.store import write_atomically
-from defectgen.corpus.case import Case, check_split, file_hash, read_cases, write_cases
-from defectgen.corpus.label import LabelSettings, label_host
-from md.potentials import Potential, resolve_potential
+import numpy as np
+from numpy.typing import NDArray
 
-logger = logging.getLogger(__name__)
+from augment import DefectgenError, host_from_structure
+from augment.errors import DataError
+from augment.store import read_arrays, write_arrays, write_atomically
+from defectgen.corpus.arrangement import Arrangements, arrangements_from_arrays, arrangements_to_arrays
+from defectgen.corpus.case import Case, Label, cases_from_arrays, cases_to_arrays, check_split, file_hash
+from defectgen.corpus.label import label_host
+from defectgen.corpus.settings import LabelSettings
+from md.potentials import Potential, resolve_potential
+from md.potentials.chgnet import DEFAULT as TEACHER
+from md.sweep import Item, Task, sweep
 
 Progress = Callable[[int, int, str], None]
-"""Called with hosts done, hosts in all, and what happened to the last one."""
+"""Called with hosts done, hosts in all, and the formula of the last one."""
+
+HOSTS_A_ROUND = 8
+"""For each worker, between two looks at the clock."""
+
+SHARD_HOSTS = 25
+"""Hosts in one file of the corpus."""
+
+_VERSION = 1
+"""Of the way labels are made: raised when the same settings come to give others."""
 
 
 @dataclass(frozen=True)
 class HostEntry:
-    """A host of the corpus before it is labelled: identifier, formula, origin, split, and CIF text."""
+    """A host of the corpus before it is labelled: identifier, formula, origin, split, CIF text and prototype."""
 
     material_id: str
     formula: str
     source: str
     split: str
     cif: str
+    prototype: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,24 +65,55 @@ class CorpusPlan:
     """
 
     hosts: tuple[HostEntry, ...]
-    teacher: str = "chgnet"
+    teacher: str = TEACHER
     settings: LabelSettings = field(default_factory=LabelSettings)
     seed: int = 0
 
     def __post_init__(self) -> None:
         splits: dict[str, str] = {}
         for host in self.hosts:
-            if splits.setdefault(host.formula, host.split) != host.split:
-                raise DataError(f"host {host.formula} is planned for two splits; split by host first")
+            for name in (host.formula, host.prototype or host.formula):
+                if splits.setdefault(name, host.split) != host.split:
+                    raise DataError(f"{name} is planned for two splits; split by host and prototype first")
 
-    def identity(self, potential: Potential) -> str:
-        """Hash of everything that decides an item: settings, seed and teacher."""
-        text = json.dumps([asdict(self.settings), self.seed, potential.sha256], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+    def tasks(self, potential: Potential) -> list[Task]:
+        """One task a host; its id is the hash of everything that decides its labels."""
+        return [
+            Task(self._identity(host, potential), host.formula, _Work(host, self.settings, potential, self._seed(host)))
+            for host in self.hosts
+        ]
 
-    def host_seed(self, host: HostEntry) -> int:
+    def _identity(self, host: HostEntry, potential: Potential) -> str:
+        made_by = [asdict(self.settings), self.seed, potential.provenance]
+        text = json.dumps([_VERSION, asdict(host), *made_by], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _seed(self, host: HostEntry) -> int:
         """Seed of one host; independent of the other hosts and of their order."""
         return int(hashlib.sha256(f"{self.seed} {host.material_id}".encode()).hexdigest()[:15], 16)
+
+
+@dataclass(frozen=True)
+class _Work:
+    host: HostEntry
+    settings: LabelSettings
+    potential: Potential
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """What has been labelled of a plan.
+
+    Attributes:
+        cases: labelled defects.
+        arrangements: complexes and impurities with energies.
+        manifest: JSON values: teacher, settings, seed, versions, counts, and each host with its outcome.
+    """
+
+    cases: list[Case]
+    arrangements: list[Arrangements]
+    manifest: dict[str, Any]
 
 
 def read_hosts(path: Path) -> tuple[HostEntry, ...]:
@@ -85,95 +130,118 @@ def read_hosts(path: Path) -> tuple[HostEntry, ...]:
 
 
 def build_corpus(
-    plan: CorpusPlan, folder: Path, *, seconds: float = float("inf"), progress: Progress | None = None
-) -> tuple[list[Case], dict[str, Any]]:
-    """Label the hosts of a plan and return all cases so far with the manifest.
+    plan: CorpusPlan,
+    folder: Path,
+    *,
+    workers: int = 2,
+    seconds: float = float("inf"),
+    progress: Progress | None = None,
+) -> Corpus:
+    """Label the hosts of a plan and return what there is so far.
 
-    Each host is an item in `folder`; items that exist are not made again. After `seconds` no further host is begun.
+    Each host is an item in `folder`, written when it ends; what is there is not made again, and items of other plans
+    do not matter. After `seconds` no further round of hosts is begun.
 
     Raises:
-        ResumeError: the folder holds the items of another plan.
+        ResumeError: another process works in the folder.
+        PotentialError: the teacher cannot be used.
     """
     potential = resolve_potential(plan.teacher)
-    _claim(folder, plan.identity(potential))
-    start = time.monotonic()
-    for done, host in enumerate(plan.hosts):
-        item = folder / "items" / f"{host.material_id}.json"
-        if not item.exists():
-            if time.monotonic() - start > seconds:
-                break
-            _label_item(plan, host, potential, item)
-        if progress is not None:
-            progress(done + 1, len(plan.hosts), f"{host.formula}: {json.loads(item.read_text())['outcome']}")
-    return _gather(plan, folder, potential)
+    tasks, start = plan.tasks(potential), time.monotonic()
+    items: list[Item] = []
+    step = HOSTS_A_ROUND * workers
+    for first in range(0, len(tasks), step):
+        if time.monotonic() - start > seconds:
+            break
+
+        def report(done: float, _total: int, label: str, first: int = first) -> None:
+            if progress is not None and label:
+                progress(first + int(done), len(tasks), label)
+
+        items += sweep(tasks[first : first + step], _label_item, folder, workers=workers, progress=report)
+    return _gather(plan, items, potential)
 
 
-def write_corpus(path: Path, cases: Sequence[Case], manifest: dict[str, Any]) -> None:
-    """Write the archive and, beside it, its manifest with the archive's hash."""
-    write_cases(path, cases)
-    text = json.dumps({**manifest, "sha256": file_hash(path)}, indent=1)
-    write_atomically(path.with_suffix(".json"), (text + "\n").encode())
+def write_corpus(path: Path, corpus: Corpus) -> None:
+    """Write a folder of shards and, last, `manifest.json` with the hash of each; shards that are too many go."""
+    hosts = [row["material_id"] for row in corpus.manifest["hosts"]]
+    hashes: dict[str, str] = {}
+    for first in range(0, len(hosts), SHARD_HOSTS):
+        chosen = set(hosts[first : first + SHARD_HOSTS])
+        cases = [c for c in corpus.cases if c.material_id in chosen]
+        arranged = [a for a in corpus.arrangements if a.material_id in chosen]
+        shard = path / f"{first // SHARD_HOSTS:03d}.npz"
+        write_arrays(shard, {**cases_to_arrays(cases), **arrangements_to_arrays(arranged)})
+        hashes[shard.name] = file_hash(shard)
+    for stale in set(path.glob("*.npz")) - {path / name for name in hashes}:
+        stale.unlink()
+    text = json.dumps({**corpus.manifest, "sha256": hashes}, indent=1)
+    write_atomically(path / "manifest.json", (text + "\n").encode())
 
 
-def _claim(folder: Path, identity: str) -> None:
-    marker = folder / "corpus.json"
-    if not marker.exists():
-        write_atomically(marker, json.dumps({"identity": identity}).encode())
-    elif json.loads(marker.read_text())["identity"] != identity:
-        raise ResumeError(f"{folder} holds a corpus with other settings, seed or teacher; give another folder")
+def corpus_hash(path: Path) -> str:
+    """Hash of a corpus: of its archive, or of the hashes of its shards."""
+    if path.is_file():
+        return file_hash(path)
+    return hashlib.sha256("".join(file_hash(part) for part in sorted(path.glob("*.npz"))).encode()).hexdigest()
 
 
-def _label_item(plan: CorpusPlan, host: HostEntry, potential: Potential, item: Path) -> None:
-    """Label one host; the JSON file is written last, so its presence means that the item is whole."""
+def _label_item(work: _Work) -> dict[str, NDArray[Any]]:
+    """Arrays of one host: its cases and arrangements, and in words what came of it."""
     from pymatgen.core import Structure
 
-    start = time.monotonic()
     cases: list[Case] = []
+    arranged: list[Arrangements] = []
+    host = work.host
     try:
         structure = Structure.from_str(host.cif, fmt="cif")
         crystal = host_from_structure(structure, where=host.material_id)
-        potential.require(crystal.elements)
-        cases = label_host(host.material_id, host.split, crystal, potential, plan.settings, plan.host_seed(host))
+        work.potential.require(crystal.elements)
+        cases, arranged = label_host(host.material_id, host.split, crystal, work.potential, work.settings, work.seed)
         outcome = f"{len(cases)} defects" if cases else "no relaxation was usable"
-    except DefectgenError as error:
-        outcome = f"left out: {error}"
-        logger.warning("%s %s", host.formula, outcome)
-    if cases:
-        write_cases(item.with_suffix(".npz"), cases)
-    labels = sum(len(case.labels) for case in cases)
-    report = {"outcome": outcome, "labels": labels, "seconds": round(time.monotonic() - start, 1)}
-    write_atomically(item, json.dumps(report).encode())
+    except (DefectgenError, ValueError, ArithmeticError, RuntimeError) as error:
+        # One odd crystal among hundreds must not end a build of hours; the manifest says what was left out and why.
+        outcome = f"left out: {type(error).__name__}: {error}"
+    return {**cases_to_arrays(cases), **arrangements_to_arrays(arranged), "outcome": np.array(outcome)}
 
 
-def _gather(plan: CorpusPlan, folder: Path, potential: Potential) -> tuple[list[Case], dict[str, Any]]:
+def _gather(plan: CorpusPlan, items: Sequence[Item], potential: Potential) -> Corpus:
     cases: list[Case] = []
+    arranged: list[Arrangements] = []
     rows = []
-    for host in plan.hosts:
-        item = folder / "items" / f"{host.material_id}.json"
-        if not item.exists():
-            continue
-        report = json.loads(item.read_text())
-        if item.with_suffix(".npz").exists():
-            cases += read_cases(item.with_suffix(".npz"))
-        who = {name: getattr(host, name) for name in ("material_id", "formula", "source", "split")}
-        rows.append({**who, **report})
+    for host, item in zip(plan.hosts, items, strict=False):
+        arrays = read_arrays(item.path)
+        own = cases_from_arrays(arrays, str(item.path))
+        cases += own
+        arranged += arrangements_from_arrays(arrays, str(item.path))
+        who = {name: getattr(host, name) for name in ("material_id", "formula", "prototype", "source", "split")}
+        labels = sum(len(case.labels) for case in own)
+        rows.append({**who, "outcome": str(arrays["outcome"]), "labels": labels, "seconds": item.seconds})
     check_split(cases)
+    return Corpus(cases, arranged, {**_provenance(plan, potential), **_counts(cases, arranged), "hosts": rows})
+
+
+def _provenance(plan: CorpusPlan, potential: Potential) -> dict[str, Any]:
     libraries = ("defectgen", "chgnet", "ase", "pymatgen", "numpy", "torch")
-    manifest = {
+    return {
         "teacher": potential.provenance,
         "settings": asdict(plan.settings),
         "seed": plan.seed,
         "versions": {name: version(name) for name in libraries},
+    }
+
+
+def _counts(cases: Sequence[Case], arranged: Sequence[Arrangements]) -> dict[str, Any]:
+    return {
         "defects": dict(Counter(case.split for case in cases)),
         "labels": dict(Counter(case.split for case in cases for _ in case.labels)),
-        "kinds": dict(Counter(_kind(label) for case in cases for label in case.labels)),
-        "seconds": round(sum(row["seconds"] for row in rows), 1),
-        "hosts": rows,
+        "kinds": dict(Counter(kind_of(label) for case in cases for label in case.labels)),
+        "arrangements": dict(Counter(a.split for a in arranged for _ in a.energies)),
     }
-    return cases, manifest
 
 
-def _kind(label: Any) -> str:
+def kind_of(label: Label) -> str:
+    """What a label is, in words."""
     if label.snapshot:
         return "snapshot"
     if label.temperature > 0:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from augment.invariant import CellSymmetry
 from augment.store import read_arrays, write_arrays
 from defectgen.diffusion import State
 from defectgen.representation import Template
+from defectgen.subgroups import SubgroupClasses, part_of
 
 SPLITS = ("train", "valid", "test")
-_TEMPLATE_INTS = ("numbers", "host_numbers", "markers", "wyckoff", "site_order", "multiplicity")
+ARRANGEMENTS = "arrangements."
+"""Prefix of the columns of arrangements in an archive that holds cases too."""
+
+TEMPLATE_INTS = ("numbers", "host_numbers", "markers", "wyckoff", "site_order", "multiplicity")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +37,13 @@ class Label:
         temperature: K; 0 for a relaxed structure.
         pressure: GPa.
         snapshot: an instantaneous frame.
-        broken: the geometry does not have the symmetry of the full stabilizer; it is taken to have none (H = 1).
+        broken: the geometry does not have the symmetry of the full stabilizer.
         energy: eV per cell for relaxed structures, NaN otherwise.
+        kept: operations of the full stabilizer that the geometry keeps, H; by default all of them, or the identity
+            alone where it is broken.
+        charge: e; None where the potential knows none.
+        path: (p, n, 3) displacements on the way of the relaxation to this geometry, Å.
+        path_energies: (p,) potential energies there, eV per cell.
     """
 
     state: State
@@ -42,6 +52,10 @@ class Label:
     snapshot: bool
     broken: bool
     energy: float
+    kept: tuple[int, ...] | None = None
+    charge: int | None = None
+    path: FloatArray | None = None
+    path_energies: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +70,7 @@ class Case:
         template: the ideal geometry as the network sees it.
         symmetry: full stabilizer acting on the atoms of the template.
         labels: geometries under different conditions.
+        prototype: of the host, which is in one split too; empty where it was not found.
     """
 
     material_id: str
@@ -65,6 +80,29 @@ class Case:
     template: Template
     symmetry: CellSymmetry
     labels: tuple[Label, ...]
+    prototype: str = ""
+
+    @cached_property
+    def classes(self) -> SubgroupClasses:
+        """The classes of subgroups of the stabilizer."""
+        return SubgroupClasses(self.symmetry, self.template.cell)
+
+    def kept(self, label: Label) -> tuple[int, ...]:
+        """Operations of the stabilizer that a label's geometry keeps."""
+        if label.kept is not None:
+            return label.kept
+        return (self.classes.identity,) if label.broken or label.snapshot else tuple(range(self.symmetry.order))
+
+    def symmetry_of(self, label: Label) -> CellSymmetry:
+        """H of a label."""
+        return part_of(self.symmetry, self.kept(label))
+
+    def excess_energy(self, label: Label) -> float | None:
+        """Energy above the lowest label of the defect at the same pressure, eV; None for thermal labels."""
+        if not np.isfinite(label.energy):
+            return None
+        same = [x.energy for x in self.labels if x.temperature == label.temperature and x.pressure == label.pressure]
+        return float(label.energy - np.nanmin(same))
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -78,47 +116,71 @@ def check_split(cases: Sequence[Case]) -> None:
     """Refuse cases whose host is in two splits: geometries of one host resemble each other too much.
 
     Raises:
-        DataError: a host, by identifier or by formula, is in two splits.
+        DataError: a host, by identifier, formula or prototype, is in two splits.
     """
     seen: dict[str, str] = {}
     for case in cases:
-        for host in (case.material_id, case.formula):
+        for host in (case.material_id, case.formula, case.prototype or case.formula):
             if seen.setdefault(host, case.split) != case.split:
                 raise DataError(f"host {host} is in the splits {seen[host]} and {case.split}; split by host first")
 
 
 def write_cases(path: Path, cases: Sequence[Case]) -> None:
-    """Write cases to one archive, atomically; displacements are rounded to float32 (1e-8 Å)."""
+    """Write cases to one archive, atomically; displacements are rounded to float32 (1e-8 Å), paths to float16."""
     check_split(cases)
-    columns: dict[str, list[NDArray[Any]]] = {}
-    for case in cases:
-        for name, array in _columns(case).items():
-            columns.setdefault(name, []).append(array)
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, parts in columns.items():
-        arrays[name] = np.concatenate([part.ravel() for part in parts])
-        arrays[f"{name}.shape"] = np.array([part.shape for part in parts])
-    meta = [[c.material_id, c.formula, c.split, c.name, c.template.key, c.symmetry.symbol] for c in cases]
-    arrays["meta"] = np.array([json.dumps(row) for row in meta], dtype=np.str_)
-    write_arrays(path, arrays)
+    write_arrays(path, cases_to_arrays(cases))
+
+
+def cases_to_arrays(cases: Sequence[Case]) -> dict[str, NDArray[Any]]:
+    """Columns of the cases: all arrays of a name one after the other, and the shape of each."""
+    meta = [[c.material_id, c.formula, c.split, c.name, c.template.key, c.symmetry.symbol, c.prototype] for c in cases]
+    arrays = join_columns([_columns(case) for case in cases])
+    return {**arrays, "meta": np.array([json.dumps(row) for row in meta], dtype=np.str_)}
 
 
 def read_cases(path: Path) -> list[Case]:
-    """Read the cases of an archive.
+    """Read the cases of an archive, or of all shards of a corpus folder.
 
     Raises:
         DataError: the file is missing or damaged, or a host is in two splits.
     """
-    arrays = read_arrays(path)
-    try:
-        names = [name for name in arrays if f"{name}.shape" in arrays]
-        columns = {name: _split_column(arrays[name], arrays[f"{name}.shape"]) for name in names}
-        rows = [json.loads(str(text)) for text in arrays["meta"]]
-        cases = [_case(row, {name: columns[name][i] for name in names}) for i, row in enumerate(rows)]
-    except (KeyError, ValueError, IndexError) as error:
-        raise DataError(f"{path}: not a corpus archive ({error})") from None
+    paths = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    if not paths:
+        raise DataError(f"{path}: a folder without shards of a corpus (*.npz)")
+    cases = [case for part in paths for case in cases_from_arrays(read_arrays(part), str(part))]
     check_split(cases)
     return cases
+
+
+def cases_from_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> list[Case]:
+    """Inverse of `cases_to_arrays`; `where` names the source in errors.
+
+    Raises:
+        DataError: a column is missing or damaged.
+    """
+    own = {name: array for name, array in arrays.items() if not name.startswith(ARRANGEMENTS)}
+    try:
+        rows = [json.loads(str(text)) for text in own["meta"]]
+        return [_case(row, columns) for row, columns in zip(rows, split_columns(own, len(rows)), strict=True)]
+    except (KeyError, ValueError, IndexError) as error:
+        raise DataError(f"{where}: not a corpus archive ({error})") from None
+
+
+def join_columns(items: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Arrays of many items with the same names: raveled one after the other, with `NAME.shape` for each."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name in items[0] if items else ():
+        parts = [item[name] for item in items]
+        arrays[name] = np.concatenate([part.ravel() for part in parts])
+        arrays[f"{name}.shape"] = np.array([part.shape for part in parts])
+    return arrays
+
+
+def split_columns(arrays: Mapping[str, NDArray[Any]], count: int) -> list[dict[str, NDArray[Any]]]:
+    """Inverse of `join_columns` for `count` items."""
+    names = [name for name in arrays if f"{name}.shape" in arrays]
+    columns = {name: _split_column(arrays[name], arrays[f"{name}.shape"]) for name in names}
+    return [{name: columns[name][i] for name in names} for i in range(count)]
 
 
 def file_hash(path: Path) -> str:
@@ -128,8 +190,13 @@ def file_hash(path: Path) -> str:
 
 def _columns(case: Case) -> dict[str, NDArray[Any]]:
     template, labels = case.template, case.labels
-    columns: dict[str, NDArray[Any]] = {name: getattr(template, name).astype(np.int32) for name in _TEMPLATE_INTS}
-    n = template.n_atoms
+    columns: dict[str, NDArray[Any]] = {name: getattr(template, name).astype(np.int32) for name in TEMPLATE_INTS}
+    n, order = template.n_atoms, case.symmetry.order
+    charges = [np.nan if x.charge is None else float(x.charge) for x in labels]
+    kept = np.zeros((len(labels), order), dtype=bool)
+    for row, label in zip(kept, labels, strict=True):
+        row[list(case.kept(label))] = True
+    paths = [(np.zeros((0, n, 3)), np.zeros(0)) if x.path is None else (x.path, x.path_energies) for x in labels]
     columns |= {
         "cell": template.cell,
         "positions": template.positions,
@@ -138,7 +205,12 @@ def _columns(case: Case) -> dict[str, NDArray[Any]]:
         "displacements": np.array([x.state.displacements for x in labels], dtype=np.float32).reshape(-1, n, 3),
         "strain": np.array([x.state.strain for x in labels]).reshape(-1, 3, 3),
         "conditions": np.array([[x.temperature, x.pressure, x.energy] for x in labels]).reshape(-1, 3),
+        "charges": np.array(charges, dtype=np.float32),
         "flags": np.array([[x.snapshot, x.broken] for x in labels], dtype=bool).reshape(-1, 2),
+        "kept": kept,
+        "path": np.concatenate([p for p, _ in paths] or [np.zeros((0, n, 3))]).astype(np.float16),
+        "path_energies": np.concatenate([np.asarray(e) for _, e in paths] or [np.zeros(0)]),
+        "path_lengths": np.array([len(p) for p, _ in paths], dtype=np.int32),
     }
     return columns
 
@@ -149,18 +221,36 @@ def _split_column(flat: NDArray[Any], shapes: NDArray[Any]) -> list[NDArray[Any]
     return [flat[end - size : end].reshape(shape) for size, end, shape in zip(sizes, ends, shapes, strict=True)]
 
 
+def template_from_columns(key: str, columns: Mapping[str, NDArray[Any]]) -> Template:
+    """The template whose columns were stored under their names."""
+    ints = {column: columns[column].astype(np.int64) for column in TEMPLATE_INTS}
+    return Template(key=key, cell=columns["cell"], positions=columns["positions"], **ints)
+
+
 def _case(row: list[str], columns: Mapping[str, NDArray[Any]]) -> Case:
-    material_id, formula, split, name, key, symbol = row
-    ints = {column: columns[column].astype(np.int64) for column in _TEMPLATE_INTS}
-    template = Template(key=key, cell=columns["cell"], positions=columns["positions"], **ints)
+    material_id, formula, split, name, key, symbol, *rest = row
     symmetry = CellSymmetry(symbol, columns["rotations"], columns["permutations"].astype(np.int64))
-    labels = [
-        Label(State(_float64(u), strain), float(t), float(p), bool(snapshot), bool(broken), float(energy))
-        for u, strain, (t, p, energy), (snapshot, broken) in zip(
-            columns["displacements"], columns["strain"], columns["conditions"], columns["flags"], strict=True
-        )
-    ]
-    return Case(material_id, formula, split, name, template, symmetry, tuple(labels))
+    labels = tuple(_label(columns, k) for k in range(len(columns["strain"])))
+    prototype = rest[0] if rest else ""  # archives before there were prototypes
+    return Case(material_id, formula, split, name, template_from_columns(key, columns), symmetry, labels, prototype)
+
+
+def _label(columns: Mapping[str, NDArray[Any]], k: int) -> Label:
+    temperature, pressure, energy = (float(x) for x in columns["conditions"][k])
+    snapshot, broken = (bool(x) for x in columns["flags"][k])
+    state = State(_float64(columns["displacements"][k]), columns["strain"][k])
+    more: dict[str, Any] = {}
+    if "kept" in columns:  # archives before subgroups were found have none of these
+        ends = np.cumsum(columns["path_lengths"])
+        way = slice(int(ends[k] - columns["path_lengths"][k]), int(ends[k]))
+        charge = float(columns["charges"][k])
+        more = {
+            "kept": tuple(np.flatnonzero(columns["kept"][k]).tolist()),
+            "charge": None if np.isnan(charge) else round(charge),
+            "path": _float64(columns["path"][way]) if way.stop > way.start else None,
+            "path_energies": columns["path_energies"][way] if way.stop > way.start else None,
+        }
+    return Label(state, temperature, pressure, snapshot, broken, energy, **more)
 
 
 def _float64(array: NDArray[Any]) -> FloatArray:

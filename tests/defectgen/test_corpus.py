@@ -11,15 +11,29 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, read_host
-from augment.errors import DataError, ResumeError
-from defectgen.corpus import CorpusPlan, HostEntry, build_corpus, read_cases, read_hosts
-from defectgen.corpus.build import write_corpus
+from augment.errors import DataError
+from defectgen.corpus import (
+    CorpusPlan,
+    HostEntry,
+    LabelSettings,
+    build_corpus,
+    read_arrangements,
+    read_cases,
+    read_hosts,
+    write_corpus,
+)
+from defectgen.corpus.build import corpus_hash
 from defectgen.corpus.choose import choose_defects, similar_dopants
-from defectgen.corpus.label import LabelSettings, stretch
+from defectgen.corpus.prototype import prototype
+from defectgen.corpus.relaxations import broken_starts, state_of
+from defectgen.corpus.relaxed_host import stretch
 from defectgen.diffusion import project, residual
+from defectgen.representation import Marker
 
 TRAINING = Path("training")
-QUICK = LabelSettings(max_defects=2, max_steps=60, dynamics_share=1.0, equilibration=5, production=10, stride=5)
+QUICK = LabelSettings(
+    max_defects=2, max_steps=60, dynamics_share=1.0, equilibration=10, production=10, stride=5, arrangements=4
+)
 
 
 def entry(name: str, split: str = "train") -> HostEntry:
@@ -29,21 +43,21 @@ def entry(name: str, split: str = "train") -> HostEntry:
 
 @pytest.fixture(scope="module")
 def plan():
-    return CorpusPlan((entry("Cu"), entry("MgO", "valid"), entry("Al", "test")), teacher="emt", settings=QUICK)
+    return CorpusPlan((entry("Cu"), entry("MgO", "valid"), entry("Al")), teacher="emt", settings=QUICK)
 
 
 @pytest.fixture(scope="module")
 def built(plan, tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
-    return (*build_corpus(plan, folder), folder)
+    return build_corpus(plan, folder, workers=1), folder
 
 
 def test_a_stopped_build_gives_the_same_cases(plan, built, tmp_path):
     """Stopped after each host, and with the hosts in another order."""
-    cases, _, _ = built
+    cases = built[0].cases
     for hosts in (plan.hosts[2:], plan.hosts[:1]):
-        build_corpus(replace(plan, hosts=hosts), tmp_path)
-    again, _ = build_corpus(plan, tmp_path)
+        build_corpus(replace(plan, hosts=hosts), tmp_path, workers=1)
+    again = build_corpus(plan, tmp_path, workers=1).cases
     assert [c.template.key for c in again] == [c.template.key for c in cases]
     for a, b in zip(cases, again, strict=True):
         for x, y in zip(a.labels, b.labels, strict=True):
@@ -51,17 +65,27 @@ def test_a_stopped_build_gives_the_same_cases(plan, built, tmp_path):
             assert x.state.strain.tobytes() == y.state.strain.tobytes()
 
 
+def test_what_is_there_is_not_made_again(plan, built):
+    corpus, folder = built
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*.npz")}
+    assert len(before) == len(plan.hosts)
+    again = build_corpus(plan, folder, workers=1)
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("*.npz")} == before
+    assert again.manifest == corpus.manifest
+    assert build_corpus(plan, folder, workers=1, seconds=-1.0).cases == []
+
+
 def test_what_is_left_out_is_said(built):
-    cases, manifest, _ = built
+    manifest = built[0].manifest
     outcomes = {row["formula"]: row["outcome"] for row in manifest["hosts"]}
-    assert {case.formula for case in cases} == {"Cu", "Al"}
+    assert {case.formula for case in built[0].cases} == {"Cu", "Al"}
     assert outcomes["MgO"].startswith("left out: ")
     assert "does not cover" in outcomes["MgO"]
     assert manifest["teacher"]["potential"] == "emt"
 
 
 def test_relaxed_labels_have_the_symmetry_and_the_reference_strain(built):
-    cases, _, _ = built
+    cases = built[0].cases
     relaxed = [(c, x) for c in cases for x in c.labels if x.temperature == 0]
     assert {x.pressure == 0 for _, x in relaxed} == {True, False}
     for case, x in relaxed:
@@ -73,15 +97,16 @@ def test_relaxed_labels_have_the_symmetry_and_the_reference_strain(built):
 
 def test_neighbours_of_a_vacancy_in_a_metal_move_in(built):
     """Copper and aluminium in EMT, as in nature: the first shell relaxes inwards by a few hundredths of an Å."""
-    cases, _, _ = built
+    cases = built[0].cases
     seen = 0
     for case in cases:
         if case.name != f"v_{case.formula}":
             continue
         template, u = case.template, case.labels[0].state.displacements
-        offset = template.positions[:-1] - template.positions[-1]
+        atoms, hole = template.positions[: template.n_atoms], template.positions[template.markers == Marker.VACANCY]
+        offset = atoms - hole
         offset -= np.rint(offset @ np.linalg.inv(template.cell)) @ template.cell
-        first = np.argsort(template.defect_distance[:-1])[:12]
+        first = np.argsort(template.defect_distance[: template.n_atoms])[:12]
         inward = -(u[first] * offset[first]).sum(axis=1) / np.linalg.norm(offset[first], axis=1)
         assert 0.0 < inward.mean() < 0.15
         seen += 1
@@ -89,7 +114,7 @@ def test_neighbours_of_a_vacancy_in_a_metal_move_in(built):
 
 
 def test_dynamics_gives_snapshots_around_their_mean(built):
-    cases, _, _ = built
+    cases = built[0].cases
     hot = [[x for x in case.labels if x.temperature > 0] for case in cases]
     hot = [labels for labels in hot if labels]
     assert len(hot) == 2
@@ -101,23 +126,65 @@ def test_dynamics_gives_snapshots_around_their_mean(built):
         assert all(np.allclose(x.state.displacements.mean(axis=0), 0, atol=1e-6) for x in frames)
 
 
-def test_a_folder_of_another_plan_is_refused(plan, built):
-    with pytest.raises(ResumeError, match="another folder"):
-        build_corpus(replace(plan, seed=1), built[2])
-
-
 def test_a_host_planned_for_two_splits_is_refused():
     with pytest.raises(DataError, match="two splits"):
         CorpusPlan((entry("Cu"), replace(entry("Cu", "test"), material_id="other")))
+    with pytest.raises(DataError, match="two splits"):
+        CorpusPlan((replace(entry("Cu"), prototype="A 225 a"), replace(entry("Al", "test"), prototype="A 225 a")))
 
 
-def test_the_archive_is_bound_to_its_manifest(built, tmp_path):
+def test_the_shards_are_bound_to_their_manifest(built, tmp_path):
     from defectgen.corpus.case import file_hash
 
-    cases, manifest, _ = built
-    write_corpus(tmp_path / "c.npz", cases, manifest)
-    assert json.loads((tmp_path / "c.json").read_text())["sha256"] == file_hash(tmp_path / "c.npz")
-    assert len(read_cases(tmp_path / "c.npz")) == len(cases)
+    corpus = built[0]
+    write_corpus(tmp_path, corpus)
+    hashes = json.loads((tmp_path / "manifest.json").read_text())["sha256"]
+    assert hashes == {path.name: file_hash(path) for path in tmp_path.glob("*.npz")}
+    assert [c.template.key for c in read_cases(tmp_path)] == [c.template.key for c in corpus.cases]
+    assert [a.names for a in read_arrangements(tmp_path)] == [a.names for a in corpus.arrangements]
+    assert len(corpus_hash(tmp_path)) == 64
+
+
+def test_paths_lead_downhill_to_their_label(built):
+    labels = [x for case in built[0].cases for x in case.labels if x.path is not None]
+    assert labels
+    for label in labels:
+        assert len(label.path) == len(label.path_energies) <= QUICK.path
+        assert label.path_energies[0] >= label.energy - 1e-6
+        assert label.path.shape[1:] == label.state.displacements.shape
+
+
+def test_arrangements_have_the_composition_that_they_say(built):
+    items = built[0].arrangements
+    assert items
+    for item in items:
+        counts = {tuple(np.bincount(item.label[row], minlength=len(item.names))) for row in item.members}
+        assert len(counts) == 1
+        assert len({tuple(row) for row in item.members.tolist()}) == len(item.members) == len(item.energies)
+        assert item.excess.min() == 0
+        assert all(len(set(item.node[row])) == len(row) for row in item.members)
+
+
+@pytest.mark.parametrize("kind", ["rattle", "mode", "bond"])
+def test_every_broken_start_breaks_the_symmetry_and_only_a_little(kind):
+    supercell = find_supercell(read_host("examples/hosts/MgO.cif"), min_image_distance=5.0)
+    defect = choose_defects(supercell, np.random.default_rng(0))[0]
+    ideal = defect.cell()
+    starts = list(broken_starts(defect, ideal, LabelSettings(starts=(kind,)), 5))
+    assert len(starts) == 1
+    state = state_of(starts[0].positions, ideal, np.zeros((3, 3)))
+    assert residual(state, defect.symmetry()) > 1e-3
+    assert abs(state.displacements).max() < 2.0
+
+
+def test_crystals_of_one_type_share_their_prototype_and_others_do_not():
+    found = {
+        name: prototype(read_host(f"examples/hosts/{name}.cif")) for name in ("MgO", "Cu", "Al", "SrTiO3", "GaN", "ZnO")
+    }
+    assert found["Cu"] == found["Al"] == "A 225 a"
+    assert found["GaN"] == found["ZnO"]
+    assert found["MgO"] == "AB 225 a,b"
+    assert len(set(found.values())) == 4
 
 
 def test_choices_depend_on_the_seed_alone():

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, SettingsError
-from defectgen.network import NetworkConfig, collate, fresh_network, network_from_state
+from defectgen.network import Item, NetworkConfig, collate, fresh_network, network_from_state
 from defectgen.representation import Conditions, Marker, Template
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
@@ -39,7 +39,7 @@ def noisy(template: Template, seed: int = 0):
 
 
 def run(network, template, u, strain, conditions=CONDITIONS, time=0.3):
-    batch = collate([(template, template.edges(SMALL.cutoff), conditions)], torch.float64)
+    batch = collate([Item(template, template.edges(SMALL.cutoff), conditions)], torch.float64)
     with torch.no_grad():
         moved, e = network(batch, torch.as_tensor(u), torch.as_tensor(strain[None]), torch.tensor([time]).double())
     return moved.numpy(), e.numpy()[0]
@@ -91,7 +91,7 @@ def test_permuted_atoms_get_the_permuted_output(network, case):
 
 def test_graphs_of_a_batch_do_not_see_each_other(network, case):
     u, strain = noisy(case)
-    pair = [(case, case.edges(SMALL.cutoff), CONDITIONS), (case, case.edges(SMALL.cutoff), Conditions(0.0, 1.0, 1, 4))]
+    pair = [Item(case, case.edges(SMALL.cutoff), told) for told in (CONDITIONS, Conditions(0.0, 1.0, 1, 4))]
     other, other_strain = noisy(case, seed=5)
     with torch.no_grad():
         moved, e = network(

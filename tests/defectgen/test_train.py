@@ -14,10 +14,16 @@ from defectgen.corpus.case import Case, Label, read_cases, write_cases
 from defectgen.diffusion import State, project, residual
 from defectgen.network import NetworkConfig
 from defectgen.representation import Template
-from defectgen.train import Training, TrainSettings, choose_subgroup, learning_rate_factor, node_weights, subgroup
+from defectgen.subgroups import generated
+from defectgen.tasks.displacements import DisplacementSettings, DisplacementTask, choose_subgroup, node_weights
+from defectgen.train import Training, TrainSettings, learning_rate_factor
 
 SMALL = NetworkConfig(width=24, layers=2, cutoff=4.0, radial=8, embedding=8)
 QUICK = TrainSettings(steps=12, batch=2, warmup=2, checkpoint=4, seed=3)
+
+
+def training(cases, settings=QUICK, **where):
+    return Training(DisplacementTask(cases, SMALL), settings, **where)
 
 
 def breathing(defect, amplitude: float) -> State:
@@ -55,43 +61,43 @@ def bits(network) -> bytes:
 
 
 def test_a_stopped_run_ends_with_the_same_bits(cases, tmp_path):
-    whole = Training(cases, SMALL, QUICK).run()
-    stopped = Training(cases, SMALL, QUICK, folder=tmp_path)
+    whole = training(cases).run()
+    stopped = training(cases, folder=tmp_path)
     stopped.run(until=5)
     torch.manual_seed(1234)
-    resumed = Training(cases, SMALL, QUICK, folder=tmp_path)
+    resumed = training(cases, folder=tmp_path)
     assert resumed.step == 5
     assert bits(resumed.run()) == bits(whole)
     assert len(resumed.losses) == 12
 
 
 def test_a_run_killed_between_checkpoints_repeats_the_steps_it_lost(cases, tmp_path):
-    whole = Training(cases, SMALL, QUICK, folder=tmp_path / "whole").run()
-    killed = Training(cases, SMALL, QUICK, folder=tmp_path / "killed")
+    whole = training(cases, folder=tmp_path / "whole").run()
+    killed = training(cases, folder=tmp_path / "killed")
     for _ in range(6):  # the checkpoint is that of step 4; these two steps are lost
         killed._advance()
         if killed.step == 4:
             killed._save()
-    again = Training(cases, SMALL, QUICK, folder=tmp_path / "killed")
+    again = training(cases, folder=tmp_path / "killed")
     assert again.step == 4
     assert bits(again.run()) == bits(whole)
 
 
 def test_another_seed_gives_other_bits(cases):
-    assert bits(Training(cases, SMALL, QUICK).run()) != bits(Training(cases, SMALL, replace(QUICK, seed=4)).run())
+    assert bits(training(cases).run()) != bits(training(cases, replace(QUICK, seed=4)).run())
 
 
 def test_a_checkpoint_of_other_settings_is_refused(cases, tmp_path):
-    Training(cases, SMALL, QUICK, folder=tmp_path).run(until=4)
+    training(cases, folder=tmp_path).run(until=4)
     with pytest.raises(ResumeError, match="other settings"):
-        Training(cases, SMALL, replace(QUICK, rate=5e-4), folder=tmp_path)
+        training(cases, replace(QUICK, rate=5e-4), folder=tmp_path)
 
 
 def final_loss(cases) -> float:
-    settings = TrainSettings(steps=120, batch=4, rate=3e-3, warmup=5, averaging=0.9, hide=0.0, subgroup=0.0, seed=1)
-    training = Training(cases, SMALL, settings)
-    training.run()
-    return float(np.mean(training.losses[-20:]))
+    settings = TrainSettings(steps=120, batch=4, rate=3e-3, warmup=5, averaging=0.9, seed=1)
+    run = Training(DisplacementTask(cases, SMALL, DisplacementSettings(hide=0.0, subgroup=0.0)), settings)
+    run.run()
+    return float(np.mean(run.losses[-20:]))
 
 
 def test_the_network_learns_what_can_be_learnt_and_not_what_cannot(cases):
@@ -111,7 +117,7 @@ def test_the_network_learns_what_can_be_learnt_and_not_what_cannot(cases):
 def test_a_host_in_two_splits_is_refused(cases, tmp_path):
     leaked = [*cases, replace(cases[0], split="test")]
     with pytest.raises(DataError, match="split by host first"):
-        Training(leaked, SMALL, QUICK)
+        training(leaked)
     with pytest.raises(DataError, match="split by host first"):
         write_cases(tmp_path / "leaked.npz", leaked)
     renamed = [*cases, replace(cases[0], split="valid", material_id="b")]
@@ -121,9 +127,9 @@ def test_a_host_in_two_splits_is_refused(cases, tmp_path):
 
 def test_only_the_training_split_is_learnt_from(cases):
     held_out = replace(cases[0], split="test", material_id="b", formula="XY")
-    assert bits(Training([*cases, held_out], SMALL, QUICK).run()) == bits(Training(cases, SMALL, QUICK).run())
+    assert bits(training([*cases, held_out]).run()) == bits(training(cases).run())
     with pytest.raises(DataError, match="to learn from"):
-        Training([held_out], SMALL, QUICK)
+        training([held_out])
 
 
 def test_cases_survive_a_round_trip(cases, tmp_path):
@@ -148,17 +154,17 @@ def test_a_damaged_corpus_is_refused(tmp_path, content):
 def test_generated_subgroups_are_groups(cases):
     symmetry, rng = cases[0].symmetry, np.random.default_rng(0)
     for _ in range(20):
-        part = subgroup(symmetry, rng.integers(symmetry.order, size=2).tolist())
+        part = generated(symmetry, rng.integers(symmetry.order, size=2).tolist())
         assert symmetry.order % part.order == 0
         u = rng.normal(size=(part.permutations.shape[1], 3))
         assert residual(project(State(u, np.eye(3)), part), part) < 1e-12
-    assert subgroup(symmetry, []).order == 1
-    assert subgroup(symmetry, list(range(symmetry.order))).order == symmetry.order
+    assert generated(symmetry, []).order == 1
+    assert generated(symmetry, list(range(symmetry.order))).order == symmetry.order
 
 
 def test_the_subgroup_of_a_pair_is_one_that_the_geometry_has(cases):
     rng, case = np.random.default_rng(0), cases[0]
-    broken = label(State(rng.normal(size=(case.template.n_atoms, 3)), np.zeros((3, 3))), broken=True)
+    broken = label(State(rng.normal(size=(case.template.n_atoms, 3)), np.zeros((3, 3))), broken=True, energy=-2.0)
     mean, frame = (
         label(broken.state, temperature=300.0, broken=True),
         label(broken.state, temperature=300.0, snapshot=True),
@@ -176,12 +182,12 @@ def test_the_subgroup_of_a_pair_is_one_that_the_geometry_has(cases):
 
 
 def test_weights_of_nodes_favour_the_defect_and_leave_out_vacated_sites(cases):
-    sample = Training(cases, SMALL, QUICK).batch(0)[0]
-    weights, template = node_weights(sample, 3.0), sample.case.template
+    sample = training(cases).batch(0)[0]
+    weights, template = node_weights([sample], 3.0).double().numpy(), sample.item.template
     assert weights.sum() == pytest.approx(1.0)
     assert (weights[template.n_atoms :] == 0).all()
     order = np.argsort(template.defect_distance[: template.n_atoms])
-    assert (np.diff(weights[order]) <= 1e-12).all()
+    assert (np.diff(weights[order]) <= 1e-9).all()
 
 
 def test_the_learning_rate_rises_and_falls_to_zero():

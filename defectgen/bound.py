@@ -1,0 +1,76 @@
+"""The network of displacements bound to one defect and what is asked, as a function of states and a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from augment import CellSymmetry
+from defectgen.diffusion import Predictor, State
+from defectgen.network import Batch, Item, collate, node_freedom
+from defectgen.pretrained import Model
+from defectgen.representation import CONDITIONS, Conditions, Template
+from defectgen.subgroups import freedom_of
+
+
+def predictor(
+    model: Model,
+    template: Template,
+    conditions: Conditions,
+    guidance: float = 1.0,
+    *,
+    groups: tuple[CellSymmetry, CellSymmetry] | None = None,
+) -> Predictor:
+    """The network as a function of one state or several at once, and a time; vacant nodes are added here.
+
+    Args:
+        model: the trained network and its noise.
+        template: the defect, with the empty voids that the network is meant to see.
+        conditions: what is asked for.
+        guidance: weight of the conditions (classifier-free guidance, Ho and Salimans, 2022,
+            doi:10.48550/arXiv.2207.12598); with 1 one pass of the network answers, otherwise two.
+        groups: H and the full stabilizer, of which the network is told what they let each atom do.
+    """
+    edges = template.edges(model.network.config.cutoff)
+    free = None if groups is None else node_freedom(template, *(freedom_of(group) for group in groups))
+    told = _Bound(model, Item(template, edges, conditions, free))
+    if guidance == 1.0:
+        return told
+    untold = _Bound(model, Item(template, edges, replace(conditions, hidden=frozenset(CONDITIONS)), free))
+
+    def guided(state: State, now: float) -> State:
+        base = untold(state, now)
+        return base + (told(state, now) - base).scaled(guidance)
+
+    return guided
+
+
+class _Bound:
+    """The network bound to one item."""
+
+    def __init__(self, model: Model, item: Item) -> None:
+        self._network, self._item = model.network, item
+        self._atoms, self._nodes = item.template.n_atoms, len(item.template.numbers)
+        self._batches: dict[int, Batch] = {}
+
+    def __call__(self, state: State, now: float) -> State:
+        import torch
+
+        single = state.displacements.ndim == 2  # noqa: PLR2004  one state has no leading axis
+        u = state.displacements.reshape(-1, self._atoms, 3)
+        count = len(u)
+        if count not in self._batches:
+            self._batches = {count: collate([self._item] * count)}
+        moved = np.zeros((count, self._nodes, 3))
+        moved[:, : self._atoms] = u
+        with torch.inference_mode():
+            clean, strain = self._network(
+                self._batches[count],
+                torch.as_tensor(moved.reshape(-1, 3), dtype=torch.float32),
+                torch.as_tensor(state.strain.reshape(-1, 3, 3), dtype=torch.float32),
+                torch.full((count,), now, dtype=torch.float32),
+            )
+        found = clean.double().numpy().reshape(count, self._nodes, 3)[:, : self._atoms]
+        strains = strain.double().numpy()
+        return State(found[0], strains[0]) if single else State(found, strains)

@@ -1,0 +1,124 @@
+"""Several templates with their conditions as one disjoint graph of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augment.cell import FloatArray, IntArray
+from defectgen.representation import Conditions, Edges, Template
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Several templates with their conditions as one disjoint graph; m nodes, e edges, g graphs.
+
+    Attributes:
+        numbers, host_numbers, markers, wyckoff: (m,) indices of embeddings.
+        known: (m, 2) 0 where the learnt embedding of the element, of the host's element, is hidden; else 1.
+        scalars: (m, 5) log site-symmetry order, log multiplicity, closeness to the defect, and the share of the
+            directions in which H, and the full stabilizer, let the atom move.
+        graph: (m,) graph of each node.
+        senders, receivers: (e,) nodes.
+        vectors: (e, 3) ideal vectors from receiver to sender, Å.
+        conditions: (g, Conditions.WIDTH).
+        strain_scale: (g,) see `Conditions.strain_scale`.
+        nodes: number of nodes of each graph, in order.
+    """
+
+    numbers: Tensor
+    host_numbers: Tensor
+    markers: Tensor
+    wyckoff: Tensor
+    known: Tensor
+    scalars: Tensor
+    graph: Tensor
+    senders: Tensor
+    receivers: Tensor
+    vectors: Tensor
+    conditions: Tensor
+    strain_scale: Tensor
+    nodes: tuple[int, ...]
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The batch on a device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "nodes"}
+        return replace(self, **{name: tensor.to(device) for name, tensor in moved.items()})
+
+    @property
+    def occupied(self) -> Tensor:
+        """(m,) 1 for an atom, 0 for a vacant site."""
+        return (self.numbers > 0).to(self.vectors.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One graph before collation.
+
+    Attributes:
+        template: nodes.
+        edges: of the ideal geometry.
+        conditions: what is asked for.
+        freedom: (m, 2) share of the directions that H, and the full stabilizer, let each node move; 0 if not told.
+    """
+
+    template: Template
+    edges: Edges
+    conditions: Conditions
+    freedom: FloatArray | None = None
+
+
+def collate(items: Sequence[Item], dtype: torch.dtype = torch.float32) -> Batch:
+    """One disjoint graph of several templates; float tensors are of `dtype`."""
+    templates, edges = [item.template for item in items], [item.edges for item in items]
+    conditions = [item.conditions for item in items]
+    nodes = tuple(len(t.numbers) for t in templates)
+    starts = np.concatenate([[0], np.cumsum(nodes)[:-1]])
+
+    def ints(arrays: Sequence[IntArray]) -> Tensor:
+        return torch.as_tensor(np.concatenate(arrays).astype(np.int64))
+
+    def floats(array: FloatArray) -> Tensor:
+        return torch.as_tensor(np.asarray(array, dtype=float), dtype=dtype)
+
+    return Batch(
+        numbers=ints([t.numbers for t in templates]),
+        host_numbers=ints([t.host_numbers for t in templates]),
+        markers=ints([t.markers for t in templates]),
+        wyckoff=ints([t.wyckoff for t in templates]),
+        known=floats(np.concatenate([_known(t, c) for t, c in zip(templates, conditions, strict=True)])),
+        scalars=floats(np.concatenate([_node_scalars(item) for item in items])),
+        graph=torch.repeat_interleave(torch.arange(len(nodes)), torch.tensor(nodes)),
+        senders=ints([e.senders + s for e, s in zip(edges, starts, strict=True)]),
+        receivers=ints([e.receivers + s for e, s in zip(edges, starts, strict=True)]),
+        vectors=floats(np.concatenate([e.vectors for e in edges])),
+        conditions=floats(np.array([c.vector() for c in conditions])),
+        strain_scale=floats(np.array([c.strain_scale for c in conditions])),
+        nodes=nodes,
+    )
+
+
+def _known(template: Template, conditions: Conditions) -> FloatArray:
+    both = np.stack([template.numbers, template.host_numbers], axis=1)
+    return np.where(np.isin(both, sorted(conditions.anonymous)), 0.0, 1.0)
+
+
+def _node_scalars(item: Item) -> FloatArray:
+    template = item.template
+    orders = np.log(np.stack([template.site_order, template.multiplicity], axis=1)) / 4.0
+    closeness = np.exp(-template.defect_distance / 3.0)
+    free = (
+        np.zeros((len(closeness), 2)) if item.freedom is None or "subgroup" in item.conditions.hidden else item.freedom
+    )
+    return np.concatenate([orders, closeness[:, None], free], axis=1)
+
+
+def node_freedom(template: Template, given: FloatArray, full: FloatArray) -> FloatArray:
+    """(m, 2) share of the directions that H and the stabilizer let each node move, from their projectors (n, 3, 3)."""
+    free = np.zeros((len(template.numbers), 2))
+    free[: template.n_atoms] = np.stack([np.trace(p, axis1=1, axis2=2) for p in (given, full)], axis=1) / 3.0
+    return free

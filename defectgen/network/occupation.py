@@ -1,0 +1,42 @@
+"""The network that says who sits where: logits of the edits that are possible while some of them are known.
+
+The nodes are the sites of the pristine supercell. A node whose edit is known shows what it holds; every node that may
+still be edited is marked as unknown. An edit that puts the element Z at node i scores f(s_i, Z); the species that a
+site would get is told by its embedding, so that elements are alike where their descriptors are. A second head reads
+the energy of a finished arrangement, up to a constant of the composition.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from defectgen.network.batch import Batch
+from defectgen.network.blocks import NetworkConfig, mlp
+from defectgen.network.trunk import Trunk
+
+
+class OccupationNetwork(Trunk):
+    """Logits of edits, and energies of arrangements."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config)
+        w = config.width
+        self.put = mlp(self.embed.element_width, w, w)
+        self.edit = mlp(2 * w, w, 1)
+        self.each_energy = mlp(2 * w, w, 1)
+
+    def forward(self, batch: Batch, node: Tensor, number: Tensor) -> Tensor:
+        """Logits (c,) of edits that put the elements `number` (c,) at nodes `node` (c,) of the batch."""
+        s = self.ideal_features(batch).s
+        what = self.put(self.embed.element(number, s.new_ones(len(number), 1)))
+        scores: Tensor = self.edit(torch.cat([s.index_select(0, node), what], dim=1))[:, 0]
+        return scores
+
+    def energy(self, batch: Batch) -> Tensor:
+        """Energies (g,) of finished arrangements in eV, up to a constant of their composition."""
+        found = self.ideal_features(batch)
+        each = self.each_energy(torch.cat([found.s, found.condition], dim=1))[:, 0]
+        # What is near an edit decides; far nodes are those of the pristine crystal.
+        total: Tensor = each.new_zeros(len(batch.nodes)).index_add(0, batch.graph, each * batch.scalars[:, 2])
+        return total

@@ -1,0 +1,102 @@
+"""The network that says which subgroup of the stabilizer survives: p(H | host, defect, conditions).
+
+A conjugacy class of subgroups is described by its order, its index, the size of the class and the dimensions of its
+invariant spaces, and by what it lets the atoms do: the projector A_i onto the vectors at atom i that the class keeps,
+as its trace and contracted with a tensor T_i of the atom's surroundings. tr A_i T_i depends on the class, not on which
+of its conjugates stands for it, once it is summed over the atoms with weights that the stabilizer does not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from augment.cell import FloatArray
+from defectgen.network.batch import Batch
+from defectgen.network.blocks import NetworkConfig, mlp
+from defectgen.network.trunk import Features, Trunk
+from defectgen.representation import Template
+from defectgen.subgroups import SubgroupClasses
+
+CLASS_SCALARS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class ClassFeatures:
+    """What the network sees of the classes of subgroups of one defect; c classes, m nodes.
+
+    Attributes:
+        scalars: (c, CLASS_SCALARS) logarithms of order, index and class size, dimensions of the invariant spaces, and
+            whether it is the whole stabilizer.
+        freedoms: (c, m, 3, 3) projectors at each node; zero at vacant ones.
+    """
+
+    scalars: FloatArray
+    freedoms: FloatArray
+
+    @classmethod
+    def of(cls, template: Template, classes: SubgroupClasses) -> ClassFeatures:
+        """Features of the classes of a defect's stabilizer."""
+        orders = np.array([len(members) for members in classes.members], dtype=float)
+        full = float(classes.symmetry.order)
+        dimensions = classes.dimensions
+        columns = [np.log(orders) / 4, np.log(full / orders) / 4, np.log(classes.sizes) / 4]
+        columns += [np.log1p(dimensions[:, 0]) / 4, dimensions[:, 1] / 6.0, (orders == full).astype(float)]
+        freedoms = np.zeros((len(orders), len(template.numbers), 3, 3))
+        freedoms[:, : template.n_atoms] = classes.freedoms
+        return cls(np.stack(columns, axis=1), freedoms)
+
+
+class SubgroupNetwork(Trunk):
+    """Logits of the classes of subgroups of each defect of a batch."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__(config)
+        w = config.width
+        self.channels = 8
+        self.tensor = mlp(self.basis.width + 2 * w, w, self.channels)
+        self.node = mlp(w + 2 + 2 * self.channels, w, w)
+        self.weight = mlp(w, w // 2, 1)
+        self.score = mlp(2 * w + CLASS_SCALARS, w, w, 1)
+        # Before it learns, every class of a defect is alike.
+        nn.init.zeros_(self.score[-1].weight)  # type: ignore[arg-type]
+
+    def forward(self, batch: Batch, classes: Sequence[ClassFeatures]) -> list[Tensor]:
+        """Logits (c,) of each graph."""
+        found = self.ideal_features(batch)
+        tensors = self._tensors(found, batch)
+        gate = self.weight(found.s).sigmoid() * batch.occupied[:, None]
+        logits, start = [], 0
+        for nodes, own in zip(batch.nodes, classes, strict=True):
+            part = slice(start, start + nodes)
+            logits.append(self._scores(found.s[part], tensors[part], gate[part], own))
+            start += nodes
+        return logits
+
+    def _scores(self, s: Tensor, tensors: Tensor, gate: Tensor, own: ClassFeatures) -> Tensor:
+        scalars = torch.as_tensor(own.scalars, dtype=s.dtype, device=s.device)
+        freedoms = torch.as_tensor(own.freedoms, dtype=s.dtype, device=s.device)
+        count = len(scalars)
+        along = torch.einsum("cnab,nkab->cnk", freedoms, tensors)
+        gained = along - along[:1]  # the first class is the whole stabilizer
+        trace = freedoms.diagonal(dim1=2, dim2=3).sum(dim=2) / 3.0
+        both = torch.stack([trace, trace - trace[:1]], dim=2)
+        each = self.node(torch.cat([s[None].expand(count, -1, -1), both, along, gained], dim=2))
+        pooled = (each * gate).sum(dim=1) / gate.sum(dim=0)
+        mean = (s * gate).sum(dim=0) / gate.sum(dim=0)
+        known = torch.cat([pooled, mean[None].expand(count, -1), scalars], dim=1)
+        scores: Tensor = self.score(known)[:, 0]
+        return scores
+
+    def _tensors(self, found: Features, batch: Batch) -> Tensor:
+        """(m, channels, 3, 3) symmetric tensors of the surroundings: dyads of edges with learnt weights."""
+        basis, envelope, units = found.edge
+        pair = [found.s.index_select(0, batch.senders), found.s.index_select(0, batch.receivers)]
+        strength = self.tensor(torch.cat([basis, *pair], dim=1)) * envelope[:, None] * self.config.neighbours**-0.5
+        ideal = units[:, 0]
+        dyads = strength[:, :, None, None] * (ideal[:, :, None] * ideal[:, None, :])[:, None]
+        return found.s.new_zeros(len(found.s), self.channels, 3, 3).index_add(0, batch.receivers, dyads)

@@ -1,0 +1,212 @@
+"""Complexes and impurities proposed by the trained model, with species, counts and H held exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from augment import Defect, EditSpace, Recipe
+from augment.cell import FloatArray, IntArray
+from augment.errors import ConditionError, DefectError
+from augment.symmetry import FiniteGroup
+from defectgen.corpus.arrangement import pristine_template
+from defectgen.occupation import MAX_RESTARTS, Arranging, OrbitSpace, compositions, drawn_orbit
+from defectgen.pretrained import Model, load_model
+from defectgen.representation import Conditions
+
+MAX_NODES = 4096
+"""Nodes that are looked at in one pass; bounds the memory whatever the number of samples."""
+
+MOST_OVERSAMPLED = 1000
+
+Scorer = Callable[[Sequence[Arranging]], FloatArray]
+"""Logits (a, o) of the orbits for each of some arrangements under way."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What arrangements are asked for.
+
+    Attributes:
+        temperature: K; arrangements come with their Boltzmann weights at it. None does not ask.
+        energy: eV above the lowest of the composition; without a temperature the lowest are asked for.
+        guidance: weight of the conditions; 1 is what was learnt, more exaggerates them, 0 ignores them.
+        best_of: draw so many for each that is kept and keep those of the lowest predicted energy.
+    """
+
+    temperature: float | None = None
+    energy: float | None = None
+    guidance: float = 1.0
+    best_of: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.best_of <= MOST_OVERSAMPLED:
+            raise ConditionError(f"best of {self.best_of}; give 1 to {MOST_OVERSAMPLED}")
+        if self.temperature is not None and not 0 < self.temperature < np.inf:
+            raise ConditionError(f"a temperature of {self.temperature} K; give it above 0, or none")
+        if not abs(self.guidance) < np.inf:
+            raise ConditionError(f"guidance {self.guidance} is no number")
+
+
+def propose_complexes(
+    space: EditSpace,
+    recipe: Recipe,
+    n: int,
+    seed: int,
+    *,
+    H: FiniteGroup | None = None,
+    model: Model | str = "default",
+    **wish: Any,
+) -> list[Defect]:
+    """Draw `n` complexes from the model; equal ones may come again.
+
+    Species, counts and the cutoff of the space are those of the recipe, and H is in the stabilizer of every proposal,
+    by construction.
+
+    Args:
+        space: the edits to choose from.
+        recipe: how many of each kind.
+        n: how many complexes.
+        seed: of the draws.
+        H: a subgroup of the supercell's space group, acting on its sites, that every complex keeps; none by default.
+        model: a model, or the name of one, with a network of occupations.
+        **wish: fields of `Wish`.
+
+    Raises:
+        DefectError: the recipe does not fit the space, or no complex with H meets it.
+        ConditionError: a wish is not possible.
+        DataError: the model has no network of occupations.
+    """
+    asked = Wish(**wish)
+    scorer = NetworkScorer(load_model(model) if isinstance(model, str) else model, space, asked)
+    drawn = draw_arrangements(OrbitSpace(space, H), recipe, n * asked.best_of, seed, scorer)
+    if asked.best_of > 1:
+        energies = scorer.energies(drawn)
+        drawn = [drawn[int(k)] for k in np.argsort(energies, kind="stable")[:n]]
+    return [Defect(space.supercell, space.edits(members)) for members in drawn]
+
+
+def uniform(arranged: Sequence[Arranging]) -> FloatArray:
+    """The scorer that knows nothing."""
+    return np.zeros((len(arranged), len(arranged[0].orbits)))
+
+
+def draw_arrangements(
+    orbits: OrbitSpace, recipe: Recipe, n: int, seed: int, scorer: Scorer = uniform
+) -> list[IntArray]:
+    """Edits of `n` arrangements, ascending, as places in the edit space.
+
+    Raises:
+        DefectError: see `propose_complexes`.
+    """
+    rng = np.random.default_rng(seed)
+    counts, chance = compositions(orbits, recipe)
+    found: list[IntArray] = []
+    restarts = 0
+    while len(found) < n:
+        missing = n - len(found)
+        step = max(1, min(missing, MAX_NODES // len(orbits.space.supercell.sites.numbers)))
+        under_way = [Arranging(orbits, counts[int(rng.choice(len(counts), p=chance))]) for _ in range(step)]
+        finished = _draw_all(under_way, scorer, rng)
+        found += finished
+        restarts += len(finished) < step
+        if restarts > MAX_RESTARTS + n:
+            raise DefectError(
+                f"no arrangement of these counts lies within {orbits.space.cutoff} Å in {restarts} draws; "
+                "widen the cutoff or ask for less symmetry"
+            )
+    return found
+
+
+def _draw_all(under_way: list[Arranging], scorer: Scorer, rng: np.random.Generator) -> list[IntArray]:
+    """Draw orbit after orbit of each arrangement; those that come to a dead end are left out."""
+    active = [a for a in under_way if not a.done]
+    while active:
+        logits = scorer(active)
+        going = []
+        for arranging, own in zip(active, logits, strict=True):
+            allowed = arranging.allowed()
+            if allowed.any():
+                arranging.draw(drawn_orbit(own, allowed, rng))
+                going.append(arranging)
+        active = [a for a in going if not a.done]
+    return [a.members for a in under_way if a.done]
+
+
+class NetworkScorer:
+    """The network of occupations bound to one edit space and what is asked."""
+
+    def __init__(self, model: Model, space: EditSpace, asked: Wish) -> None:
+        self._network = model.part("occupation")
+        self._space, self._asked = space, asked
+        self._template, self._node = pristine_template(space)
+        self._edges = self._template.edges(self._network.config.cutoff)
+
+    def __call__(self, arranged: Sequence[Arranging]) -> FloatArray:
+        """Mean logit of the edits of each orbit, (a, o)."""
+        edits = self._logits(arranged, self._conditions(arranged))
+        if self._asked.guidance != 1.0:
+            hidden = frozenset({"temperature", "energy", "subgroup"})
+            blank = [replace(c, hidden=hidden) for c in self._conditions(arranged)]
+            base = self._logits(arranged, blank)
+            edits = base + self._asked.guidance * (edits - base)
+        orbits = arranged[0].orbits
+        sums = np.zeros((len(arranged), len(orbits)))
+        np.add.at(sums.T, orbits.orbit, edits.T)
+        return np.asarray(sums / orbits.size)
+
+    def energies(self, drawn: Sequence[IntArray]) -> FloatArray:
+        """Predicted energy of each finished arrangement, eV, up to a constant of the composition."""
+        import torch
+
+        from defectgen.tasks.occupation import Occupied, occupied_batch
+
+        parts = []
+        step = max(1, MAX_NODES // len(self._template.numbers))
+        nothing = np.zeros(0, dtype=np.int64)
+        for first in range(0, len(drawn), step):
+            seen = [
+                Occupied(self._template, self._edges, self._node[m], self._space.number[m], nothing, self._told(len(m)))
+                for m in drawn[first : first + step]
+            ]
+            with torch.inference_mode():
+                parts.append(self._network.energy(occupied_batch(seen)).double().numpy())
+        return np.concatenate(parts)
+
+    def _told(self, size: int) -> Conditions:
+        asked = self._asked
+        hidden = {"subgroup", "pressure"} | ({"temperature"} if asked.temperature is None else set())
+        lowest = 0.0 if asked.temperature is None else None
+        share = size / max(1, int((self._template.host_numbers > 0).sum()))
+        return Conditions(
+            asked.temperature or 0.0,
+            hidden=frozenset(hidden),
+            energy=lowest if asked.energy is None else asked.energy,
+            concentration=share,
+        )
+
+    def _conditions(self, arranged: Sequence[Arranging]) -> list[Conditions]:
+        return [self._told(int(a.left.sum()) + len(a.members)) for a in arranged]
+
+    def _logits(self, arranged: Sequence[Arranging], conditions: Sequence[Conditions]) -> FloatArray:
+        import torch
+
+        from defectgen.tasks.occupation import Occupied, occupied_batch
+        from md.quiet import one_torch_thread
+
+        seen = []
+        for arranging, told in zip(arranged, conditions, strict=True):
+            known = arranging.members
+            unknown = np.setdiff1d(self._node, self._node[known])
+            seen.append(
+                Occupied(self._template, self._edges, self._node[known], self._space.number[known], unknown, told)
+            )
+        nodes = len(self._template.numbers)
+        node = torch.as_tensor((self._node[None] + nodes * np.arange(len(seen))[:, None]).ravel())
+        number = torch.as_tensor(np.tile(self._space.number, len(seen)))
+        with one_torch_thread(wanted=True), torch.inference_mode():
+            logits = self._network(occupied_batch(seen), node, number)
+        return np.asarray(logits.double().numpy().reshape(len(seen), -1))

@@ -1,0 +1,164 @@
+"""Subgroups of a defect's stabilizer: their classes, which of them a geometry keeps, and what each lets atoms do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from augment.cell import FloatArray, IntArray
+from augment.invariant import CellSymmetry
+from augment.symmetry import FiniteGroup, point_group_symbol
+from defectgen.diffusion import State, project
+
+SYMMETRY_TOLERANCE = 0.05
+"""Å; an atom this near to where a symmetry operation asks it to be counts as there. Relaxations to 0.05 eV/Å leave
+positions uncertain by 0.01 to 0.03 Å, and bonds that break a symmetry differ by more than 0.1 Å."""
+
+
+def part_of(symmetry: CellSymmetry, members: Sequence[int] | IntArray, symbol: str | None = None) -> CellSymmetry:
+    """The group of some operations of a group, which must be closed; without a symbol only its order is named."""
+    chosen = np.asarray(members, dtype=np.int64)
+    name = symbol or f"order {len(chosen)}"
+    return CellSymmetry(name, symmetry.rotations[chosen], symmetry.permutations[chosen])
+
+
+def generated(symmetry: CellSymmetry, generators: Sequence[int]) -> CellSymmetry:
+    """The subgroup that some operations generate (none: the trivial group); only its order is named."""
+    rotations, permutations = symmetry.rotations, symmetry.permutations
+    index = {_operation_name(r, p): k for k, (r, p) in enumerate(zip(rotations, permutations, strict=True))}
+    identity = index[_operation_name(np.eye(3), np.arange(permutations.shape[1]))]
+    members, frontier = {identity}, [identity]
+    while frontier:
+        k = frontier.pop()
+        for g in generators:
+            product = index[_operation_name(rotations[g] @ rotations[k], permutations[g][permutations[k]])]
+            if product not in members:
+                members.add(product)
+                frontier.append(product)
+    return part_of(symmetry, sorted(members))
+
+
+def _operation_name(rotation: np.ndarray[Any, Any], permutation: np.ndarray[Any, Any]) -> bytes:
+    # Rotations are orthogonal; half a unit of 1e-3 tells any two of a point group apart and forgives rounding.
+    return np.rint(1e3 * rotation).astype(np.int32).tobytes() + permutation.astype(np.int32).tobytes()
+
+
+@dataclass(frozen=True, eq=False)
+class SubgroupClasses:
+    """One subgroup of a stabilizer per conjugacy class, largest first and the trivial group last.
+
+    Attributes:
+        symmetry: the stabilizer acting on the atoms of a defect cell.
+        cell: (3, 3) lattice vectors of the defect cell, rows, Å.
+    """
+
+    symmetry: CellSymmetry
+    cell: FloatArray
+
+    @cached_property
+    def group(self) -> FiniteGroup:
+        """The stabilizer with rotations as integers in the basis of the cell."""
+        columns = self.cell.T
+        turned = np.linalg.inv(columns) @ self.symmetry.rotations @ columns
+        return FiniteGroup(np.rint(turned).astype(np.int64), self.symmetry.permutations)
+
+    @cached_property
+    def identity(self) -> int:
+        """Index of the operation that moves nothing."""
+        table = self.group.table
+        return int(np.flatnonzero((table == np.arange(len(table))).all(axis=1))[0])
+
+    @cached_property
+    def members(self) -> tuple[IntArray, ...]:
+        """Operations of the representative of each class, as indices into the stabilizer's."""
+        index = {row.tobytes(): k for k, row in enumerate(_rows(self.group))}
+        classes = self.group.subgroup_classes()
+        return tuple(np.array([index[row.tobytes()] for row in _rows(c)], dtype=np.int64) for c in classes)
+
+    @cached_property
+    def symmetries(self) -> tuple[CellSymmetry, ...]:
+        """The representative of each class, acting on the atoms."""
+        symbols = [point_group_symbol(np.unique(self.group.rotations[m], axis=0)) for m in self.members]
+        return tuple(part_of(self.symmetry, m, s) for m, s in zip(self.members, symbols, strict=True))
+
+    @cached_property
+    def sizes(self) -> IntArray:
+        """(c,) number of subgroups in each class."""
+        return np.array([len({tuple(row) for row in self._conjugates(m)}) for m in self.members], dtype=np.int64)
+
+    @cached_property
+    def dimensions(self) -> IntArray:
+        """(c, 2) dimensions of the invariant displacements, without rigid translation, and strains of each class.
+
+        Traces of the projectors: the mean character of an atom's vector, and of a symmetric tensor.
+        """
+        here = self.symmetry.permutations == np.arange(self.symmetry.permutations.shape[1])
+        trace = np.trace(self.symmetry.rotations, axis1=1, axis2=2)
+        square = np.trace(self.symmetry.rotations @ self.symmetry.rotations, axis1=1, axis2=2)
+        characters = np.stack([(here.sum(axis=1) - 1) * trace, (trace**2 + square) / 2], axis=1)
+        return np.rint([characters[m].mean(axis=0) for m in self.members]).astype(np.int64)
+
+    @cached_property
+    def freedoms(self) -> FloatArray:
+        """(c, n, 3, 3) projectors onto the vectors at each atom that the site's operations in each class keep."""
+        here = self.symmetry.permutations == np.arange(self.symmetry.permutations.shape[1])
+        return np.stack([freedom(self.symmetry.rotations[m], here[m]) for m in self.members])
+
+    def surviving(self, state: State, tolerance: float = SYMMETRY_TOLERANCE) -> tuple[int, int, State]:
+        """The largest subgroup that a geometry keeps, and the equivalent geometry that its representative keeps.
+
+        Args:
+            state: displacements (n, 3) and strain relative to the ideal cell.
+            tolerance: largest distance of an atom from where the subgroup's projection puts it, Å.
+
+        Returns:
+            Index of the class, the operation of the stabilizer that brings the surviving subgroup to the representative
+            of its class, and the image of the state under it, projected onto its invariant space.
+        """
+        u = state.displacements
+        still = State(u - u.mean(axis=0), state.strain)  # a rigid translation is no distortion
+        for index, subgroup in enumerate(self.symmetries):
+            for operation in range(self.symmetry.order):
+                image = transformed(still, self.symmetry, operation)
+                kept = project(image, subgroup)
+                off = np.linalg.norm(kept.displacements - image.displacements, axis=1).max(initial=0.0)
+                if off < tolerance:
+                    return index, operation, kept
+        raise AssertionError("the trivial group keeps every geometry")  # pragma: no cover
+
+    def _conjugates(self, members: IntArray) -> IntArray:
+        table = self.group.table
+        inverse = np.argmax(table == self.identity, axis=1)
+        return np.sort(table[table[:, members], inverse[:, None]], axis=1)
+
+
+def freedom(rotations: FloatArray, here: np.ndarray[Any, np.dtype[np.bool_]]) -> FloatArray:
+    """(n, 3, 3) projectors onto the vectors that the operations which fix each atom keep; trace 3 in the general place.
+
+    Args:
+        rotations: (h, 3, 3) of a group.
+        here: (h, n) whether an operation leaves an atom where it is.
+    """
+    found: FloatArray = np.einsum("hn,hab->nab", here.astype(float), rotations) / here.sum(axis=0)[:, None, None]
+    return found
+
+
+def freedom_of(symmetry: CellSymmetry) -> FloatArray:
+    """(n, 3, 3) projectors onto the vectors that a group lets each atom move along; see `freedom`."""
+    return freedom(symmetry.rotations, symmetry.permutations == np.arange(symmetry.permutations.shape[1]))
+
+
+def transformed(state: State, symmetry: CellSymmetry, operation: int) -> State:
+    """The image of a state under one operation of the stabilizer: atom i goes to the place of its image."""
+    rotation, permutation = symmetry.rotations[operation], symmetry.permutations[operation]
+    u = np.empty_like(state.displacements)
+    u[permutation] = state.displacements @ rotation.T
+    return State(u, rotation @ state.strain @ rotation.T)
+
+
+def _rows(group: FiniteGroup) -> IntArray:
+    return np.concatenate([group.rotations.reshape(group.order, 9), group.permutations], axis=1)

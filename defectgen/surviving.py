@@ -1,0 +1,50 @@
+"""Which symmetry of a defect survives, as the trained model sees it: p(H | host, defect, conditions)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from augment import CellSymmetry, Defect
+from augment.cell import FloatArray
+from defectgen.pretrained import Model
+from defectgen.representation import Conditions, Template
+from defectgen.subgroups import SubgroupClasses
+
+
+def subgroup_probabilities(
+    model: Model,
+    defect: Defect,
+    *,
+    temperature: float = 0.0,
+    pressure: float = 0.0,
+    charge: int | None = None,
+) -> tuple[FloatArray, tuple[CellSymmetry, ...]]:
+    """Probability of each conjugacy class of subgroups of the stabilizer, and the class's representative.
+
+    Args:
+        model: a model with a network of subgroups.
+        defect: whose stabilizer.
+        temperature: K.
+        pressure: GPa.
+        charge: e; None does not tell.
+
+    Raises:
+        DataError: the model knows no p(H).
+    """
+    import torch
+
+    from defectgen.network import ClassFeatures, Item, collate
+    from md.quiet import one_torch_thread
+
+    network = model.part("subgroups")
+    ideal, action = defect.cell(), defect.symmetry()
+    classes = SubgroupClasses(action, ideal.cell)
+    template = Template.of(ideal, defect.supercell.sites, voids=network.config.voids)
+    conditions = Conditions(
+        temperature, pressure, action.order, action.order, hidden=frozenset({"subgroup"}), charge=charge
+    )
+    item = Item(template, template.edges(network.config.cutoff), conditions)
+    with one_torch_thread(wanted=True), torch.inference_mode():
+        logits = network(collate([item]), [ClassFeatures.of(template, classes)])[0].double().numpy()
+    chance = np.exp(logits - logits.max())
+    return chance / chance.sum(), classes.symmetries

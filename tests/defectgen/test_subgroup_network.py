@@ -1,0 +1,113 @@
+"""p(H): the logits of classes do not depend on the description of the crystal, and can be learnt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from augment import CellSymmetry, find_supercell, point_defects, read_host
+from augment.errors import DataError
+from defectgen.corpus import Case, Label
+from defectgen.diffusion import State, project
+from defectgen.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh
+from defectgen.representation import Conditions, Template
+from defectgen.subgroups import SubgroupClasses
+from defectgen.tasks.subgroups import SubgroupTask, subgroup_sample
+from defectgen.train import Training, TrainSettings
+
+SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
+
+
+@pytest.fixture(scope="module")
+def defects():
+    supercell = find_supercell(read_host("examples/hosts/SrTiO3.cif"), min_image_distance=4.5)
+    return point_defects(supercell, kinds=["vacancy"])
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Untrained, but with a last layer that tells classes apart."""
+    made = fresh(SubgroupNetwork, SMALL, seed=1).double().eval()
+    torch.nn.init.normal_(made.score[-1].weight, generator=torch.Generator().manual_seed(0))
+    return made
+
+
+def logits(network, template, symmetry):
+    classes = ClassFeatures.of(template, SubgroupClasses(symmetry, template.cell))
+    told = Conditions(0.0, 5.0, symmetry.order, symmetry.order, hidden=frozenset({"subgroup"}))
+    batch = collate([Item(template, template.edges(SMALL.cutoff), told)], torch.float64)
+    with torch.no_grad():
+        return network(batch, [classes])[0].numpy()
+
+
+def parts(defect):
+    return Template.of(defect.cell(), defect.supercell.sites, voids=3.0), defect.symmetry()
+
+
+def test_rotations_and_the_order_of_atoms_do_not_matter(network, defects):
+    for defect in defects:
+        template, symmetry = parts(defect)
+        before = logits(network, template, symmetry)
+        assert np.ptp(before) > 1e-6
+        R = Rotation.random(rng=2).as_matrix() @ np.diag([1.0, 1.0, -1.0])
+        turned = replace(template, cell=template.cell @ R.T, positions=template.positions @ R.T)
+        about = CellSymmetry(symmetry.symbol, R @ symmetry.rotations @ R.T, symmetry.permutations)
+        assert np.allclose(logits(network, turned, about), before, atol=1e-9)
+        order = np.concatenate([np.random.default_rng(0).permutation(template.n_atoms),
+                                np.arange(template.n_atoms, len(template.numbers))])  # fmt: skip
+        place = np.argsort(order[: template.n_atoms])
+        moved = CellSymmetry(
+            symmetry.symbol, symmetry.rotations, place[symmetry.permutations[:, order[: template.n_atoms]]]
+        )
+        assert np.allclose(logits(network, template.take(order), moved), before, atol=1e-9)
+
+
+def test_conjugate_subgroups_have_one_logit(network, defects):
+    """Which subgroup stands for a class is a choice of bookkeeping: the order of the operations decides it."""
+    template, symmetry = parts(defects[0])
+    before = logits(network, template, symmetry)
+    # Another order of the operations makes other conjugates the representatives.
+    order = np.random.default_rng(3).permutation(symmetry.order)
+    shuffled = CellSymmetry(symmetry.symbol, symmetry.rotations[order], symmetry.permutations[order])
+    one, other = (SubgroupClasses(s, template.cell) for s in (symmetry, shuffled))
+    assert any(
+        not np.allclose(a.rotations[:1], b.rotations[:1]) for a, b in zip(one.symmetries, other.symmetries, strict=True)
+    )
+    assert np.allclose(np.sort(logits(network, template, shuffled)), np.sort(before), atol=1e-9)
+
+
+def broken_case(defect, index, split="train"):
+    template, symmetry = parts(defect)
+    classes = SubgroupClasses(symmetry, template.cell)
+    members = tuple(classes.members[index].tolist())
+    rng = np.random.default_rng(index)
+    noise = State(0.1 * rng.normal(size=(template.n_atoms, 3)), np.zeros((3, 3)))
+    state = project(noise, classes.symmetries[index])
+    label = Label(state, 0.0, 0.0, snapshot=False, broken=index > 0, energy=-1.0, kept=members)
+    return Case("a", "SrTiO3", split, defect.name, template, symmetry, (label,))
+
+
+def test_it_learns_which_subgroup_survives(defects):
+    cases = [broken_case(defects[0], 0), broken_case(defects[1], 5)]
+    run = Training(
+        SubgroupTask(cases, SMALL, hide=0.0, anonymous=0.0),
+        TrainSettings(steps=50, batch=4, rate=3e-2, warmup=5, averaging=0.8, decay=0.0),
+    )
+    run.run()
+    assert np.mean(run.losses[:3]) > 2.5
+    assert np.mean(run.losses[-5:]) < 1.5
+
+
+def test_a_label_must_be_in_the_orientation_of_its_class(defects):
+    case = broken_case(defects[0], 3)
+    sample = subgroup_sample(case, case.labels[0], SMALL)
+    assert sample.target == 3
+    wrong = replace(case.labels[0], kept=(0, 1, 2))
+    with pytest.raises(DataError, match="no class"):
+        subgroup_sample(replace(case, labels=(wrong,)), wrong, SMALL)
+    with pytest.raises(DataError, match="symmetry to lose"):
+        SubgroupTask([broken_case(defects[0], 3, "test")], SMALL)
