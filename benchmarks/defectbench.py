@@ -9,12 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from defectgen.benchmark import BenchSettings, run_benchmark
 from defectgen.benchmark.build import build_tasks
-from defectgen.benchmark.run import run_benchmark
-from defectgen.benchmark.settings import BenchSettings
 from defectgen.cli.bench import bench_tables
 from defectgen.cli.options import show
-from defectgen.progress import progress
 
 TASKS = Path(__file__).parents[1] / "defectgen" / "benchmark" / "data" / "tasks.npz"
 GENERATORS = ("default", "one-shot", "symmetric-rattle", "rattle", "enumeration", "distortions")
@@ -27,7 +25,7 @@ def main() -> None:
             manifest = build_tasks(Path(corpus), TASKS)
             print({name: manifest[name] for name in ("tasks", "defects", "left_out", "sha256")})
         case ["run", folder]:
-            show(*bench_tables(run_benchmark(BenchSettings(Path(folder), GENERATORS), progress)))
+            show(*bench_tables(run_benchmark(BenchSettings(Path(folder), GENERATORS))))
         case _:
             sys.exit(__doc__)
 

@@ -22,6 +22,7 @@ from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings
 from defectgen.benchmark.tasks import Task, TaskSet, read_tasks
 from defectgen.diffusion import State, apply_state
+from defectgen.progress import progress
 from md.potentials import Potential, resolve_potential
 
 RESULTS = "results.json"
@@ -33,7 +34,7 @@ Bars = Callable[[str, str], AbstractContextManager[Report]]
 """Opens a progress bar of a title and a unit."""
 
 
-def run_benchmark(settings: BenchSettings, bars: Bars) -> dict[str, Any]:
+def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, Any]:
     """Run what is missing, write `results.json`, `scores.jsonl`, plots and page; the results.
 
     Everything that can be refused is refused before anything is run.

@@ -46,7 +46,6 @@ def bench(
         return
     from defectgen.benchmark.run import run_benchmark
     from defectgen.benchmark.settings import BenchSettings
-    from defectgen.progress import progress
 
     settings = BenchSettings(
         output=output,
@@ -63,7 +62,7 @@ def bench(
         complex_steps=complex_steps,
         dft=dft,
     )
-    results = run_benchmark(settings, progress)
+    results = run_benchmark(settings)
     if as_json:
         say(json.dumps(results))
         return

@@ -18,7 +18,6 @@ from defectgen.benchmark.score import score_task
 from defectgen.benchmark.settings import BenchSettings
 from defectgen.benchmark.tasks import TaskSet, read_tasks
 from defectgen.diffusion import apply_state
-from defectgen.progress import progress
 
 
 def pick(tasks, formula, *kinds):
@@ -185,8 +184,8 @@ def settings_of(folder, tasks):
 
 
 def test_the_same_seed_gives_the_same_bytes_but_for_timings(small, tmp_path):
-    run_benchmark(settings_of(tmp_path / "a", small), progress)
-    run_benchmark(settings_of(tmp_path / "b", small), progress)
+    run_benchmark(settings_of(tmp_path / "a", small))
+    run_benchmark(settings_of(tmp_path / "b", small))
     results = [json.loads((tmp_path / x / "results.json").read_text()) for x in "ab"]
     for found in results:
         assert found.pop("timings")["generators"].keys() == {"unrelaxed", "rattle"}
@@ -201,14 +200,14 @@ def test_the_same_seed_gives_the_same_bytes_but_for_timings(small, tmp_path):
             if estimate["low"] is not None:
                 assert estimate["low"] <= estimate["value"] <= estimate["high"]
     assert results[0]["generators"][0]["metrics"]["free"]["mae_5"]["below_unrelaxed"]["value"] == 0.0
-    again = run_benchmark(settings_of(tmp_path / "a", small), progress)
+    again = run_benchmark(settings_of(tmp_path / "a", small))
     again.pop("timings")
     assert json.loads(json.dumps(again)) == results[0]
 
 
 def test_relaxations_with_a_potential(small, tmp_path):
     settings = BenchSettings(tmp_path, ("rattle",), tasks=small, n=2, relax="emt")
-    results = run_benchmark(settings, progress)
+    results = run_benchmark(settings)
     assert results["energy"]["cases"] == ["Cu/v_Cu/free"]  # emt knows copper alone of these hosts
     still, rattled = (g["energy"] for g in results["generators"])
     assert still["steps_saved"]["value"] == still["best_energy"]["value"] == 0.0
@@ -273,3 +272,16 @@ def test_settings_and_names_are_checked():
         BenchSettings("x", generators=())
     with pytest.raises(ConditionError):
         load_generator("module_without_function")
+
+
+@pytest.mark.slow
+def test_the_example_measures_its_own_function(tmp_path):
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    script = Path(__file__).parents[3] / "examples" / "benchmark_generator.py"
+    run = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert [line.split()[0] for line in run.stdout.splitlines()] == ["unrelaxed", "benchmark_generator.mine"]
+    assert (tmp_path / "out/bench/benchmark.html").is_file()
