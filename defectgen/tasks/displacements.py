@@ -56,12 +56,13 @@ class DisplacementSettings:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One training pair before collation: what is seen, the noisy state, the clean one, and the time."""
+    """One training pair before collation: what is seen, the noisy state, the clean one, the time, and H."""
 
     item: Item
     noisy: State
     clean: State
     time: float
+    symmetry: CellSymmetry
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +121,9 @@ class DisplacementTask:
             way = State(label.path[int(rng.integers(len(label.path)))], np.zeros((3, 3)))
             noise = noise + project(way, symmetry)
         time = 0.0 if self.bridge.schedule == "regression" else float(rng.random())
-        return Sample(Item(template, edges, conditions, free), self.bridge.corrupt(clean, noise, time), clean, time)
+        return Sample(
+            Item(template, edges, conditions, free), self.bridge.corrupt(clean, noise, time), clean, time, symmetry
+        )
 
     def loss(self, network: DisplacementNetwork, draws: Sequence[Sample]) -> Tensor:
         """Mean loss of some training pairs; see `geometry_loss`."""

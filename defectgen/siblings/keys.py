@@ -1,0 +1,172 @@
+"""A Transformer that writes defect keys edit by edit: who sits where, the way language models write crystals.
+
+A key is written edit by edit in any order, each one token of the species before and after, the Wyckoff letter and the
+place; attention is over what was written before (Vaswani et al., 2017, doi:10.48550/arXiv.1706.03762). The tokens do
+not know the crystal's graph: what a model over text can know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from augment import Defect, EditSpace, Recipe
+from augment.cell import FloatArray, IntArray
+from augment.errors import DataError
+from augment.symmetry import FiniteGroup
+from defectgen.corpus.arrangement import Arrangements, pristine_template
+from defectgen.elements import DESCRIPTORS, descriptor_table
+from defectgen.occupation import Arranging, OrbitSpace
+from defectgen.proposals import draw_arrangements
+from defectgen.representation import WYCKOFF_LETTERS, Template
+from defectgen.tasks.occupation import BOLTZMANN, next_edits
+from defectgen.train import device_of
+
+TOKEN = 2 * DESCRIPTORS + len(WYCKOFF_LETTERS) + 1 + 12
+"""Features of an edit: species before and after, Wyckoff letter, void or not, harmonics of its fractional position."""
+
+
+@dataclass(frozen=True)
+class KeyConfig:
+    """Sizes of the Transformer: width, attention heads, layers."""
+
+    width: int = 64
+    heads: int = 4
+    layers: int = 3
+
+
+class KeyNetwork(nn.Module):
+    """Logits of the next edit of a key, given those written before it."""
+
+    start: Tensor
+
+    def __init__(self, config: KeyConfig) -> None:
+        super().__init__()
+        w = config.width
+        self.embed = nn.Linear(TOKEN, w)
+        self.start = nn.Parameter(torch.zeros(w))
+        layer = nn.TransformerEncoderLayer(w, config.heads, 2 * w, dropout=0.0, batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
+        self.query = nn.Linear(w, w)
+
+    def forward(self, written: Tensor, candidates: Tensor) -> Tensor:
+        """Logits (k + 1, c) of candidate edits (c, TOKEN) after each prefix of the edits written (k, TOKEN)."""
+        tokens = torch.cat([self.start[None], self.embed(written)])
+        mask = nn.Transformer.generate_square_subsequent_mask(len(tokens), device=tokens.device, dtype=tokens.dtype)
+        read = self.layers(tokens[None], mask=mask, is_causal=True)[0]
+        scores: Tensor = self.query(read) @ self.embed(candidates).T / candidates.shape[1] ** 0.5
+        return scores
+
+
+def edit_tokens(template: Template, node: IntArray, number: IntArray) -> FloatArray:
+    """(k, TOKEN) features of edits that put `number` (k,) at the nodes `node` (k,)."""
+    table = descriptor_table()
+    letters = np.eye(len(WYCKOFF_LETTERS))[template.wyckoff[node]]
+    fractional = template.positions[node] @ np.linalg.inv(template.cell)
+    angles = 2 * np.pi * np.concatenate([fractional, 2 * fractional], axis=1)
+    void = (template.host_numbers[node] == 0)[:, None]
+    parts = [table[template.host_numbers[node]], table[number], letters, void, np.sin(angles), np.cos(angles)]
+    return np.concatenate(parts, axis=1).astype(float)
+
+
+@dataclass(frozen=True, eq=False)
+class KeySample:
+    """The edits of a key in order, those that could be written, and which of them was, at each place."""
+
+    written: FloatArray
+    candidates: FloatArray
+    allowed: np.ndarray[Any, np.dtype[np.bool_]]
+    targets: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class KeyTask:
+    """Keys of arrangements, drawn with their Boltzmann weights; only those of the split `train` are learnt from.
+
+    Attributes:
+        items: arrangements with energies.
+        config: sizes of the network.
+        temperature: of the weights, K.
+    """
+
+    items: Sequence[Arrangements]
+    config: KeyConfig = field(default_factory=KeyConfig)
+    temperature: float = 1000.0
+
+    def __post_init__(self) -> None:
+        if not self.train:
+            raise DataError("no arrangements of the split `train` to learn from")
+
+    @cached_property
+    def train(self) -> list[Arrangements]:
+        """What is learnt from."""
+        return [item for item in self.items if item.split == "train"]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Sizes and temperature."""
+        return {"config": asdict(self.config), "temperature": self.temperature}
+
+    def fresh(self, seed: int) -> KeyNetwork:
+        """An untrained network."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return KeyNetwork(self.config).to(torch.float32)
+
+    def draw(self, rng: np.random.Generator) -> KeySample:
+        """The key of an arrangement, its edits in random order."""
+        item = self.train[int(rng.integers(len(self.train)))]
+        weights = np.exp(-item.excess / (BOLTZMANN * self.temperature))
+        members = rng.permutation(item.members[int(rng.choice(len(weights), p=weights / weights.sum()))])
+        every = edit_tokens(item.template, item.node, item.number)
+        allowed = np.zeros((len(members), len(item.node)), dtype=bool)
+        for k in range(len(members)):
+            allowed[k, next_edits(item.node, item.label, members[:k], members[k:])] = True
+        return KeySample(every[members], every, allowed, members)
+
+    def loss(self, network: KeyNetwork, draws: Sequence[KeySample]) -> Tensor:
+        """Mean cross-entropy of the edits of the keys."""
+        device = device_of(network)
+        losses = []
+        for sample in draws:
+            written, candidates = (
+                torch.as_tensor(x, dtype=torch.float32, device=device) for x in (sample.written, sample.candidates)
+            )
+            logits = network(written[:-1], candidates)
+            masked = logits.masked_fill(~torch.as_tensor(sample.allowed, device=device), -torch.inf)
+            losses.append(nn.functional.cross_entropy(masked, torch.as_tensor(sample.targets, device=device)))
+        return torch.stack(losses).mean()
+
+
+class KeyScorer:
+    """The Transformer as a scorer of orbits, for one edit space."""
+
+    def __init__(self, network: KeyNetwork, space: EditSpace) -> None:
+        self._network, self._space = network, space
+        template, node = pristine_template(space)
+        self._tokens = torch.as_tensor(edit_tokens(template, node, space.number), dtype=torch.float32)
+
+    def __call__(self, arranged: Sequence[Arranging]) -> FloatArray:
+        """Mean logit of the edits of each orbit, (a, o)."""
+        rows = []
+        for arranging in arranged:
+            orbits = arranging.orbits
+            written = [int(e) for k in arranging.drawn for e in orbits.members[k]]
+            with torch.inference_mode():
+                logits = self._network(self._tokens[written], self._tokens)[-1].double().numpy()
+            rows.append(np.bincount(orbits.orbit, weights=logits, minlength=len(orbits)) / orbits.size)
+        return np.array(rows)
+
+
+def propose_keys(
+    network: KeyNetwork, space: EditSpace, recipe: Recipe, n: int, seed: int, *, H: FiniteGroup | None = None
+) -> list[Defect]:
+    """Draw `n` complexes from the Transformer, with species, counts and H exact as in `propose_complexes`."""
+    drawn = draw_arrangements(OrbitSpace(space, H), recipe, n, seed, KeyScorer(network, space))
+    return [Defect(space.supercell, space.edits(members)) for members in drawn]

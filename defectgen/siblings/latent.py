@@ -1,0 +1,239 @@
+"""Latent generators of geometries: a variational autoencoder and a generative adversarial network.
+
+Both decode a latent vector z and H-invariant noise into displacements with the network of the bridge, in one step.
+The autoencoder (Kingma and Welling, 2014, doi:10.48550/arXiv.1312.6114) learns z from the geometry; the adversarial
+network (Goodfellow et al., 2014, doi:10.48550/arXiv.1406.2661) draws it and learns from a critic of geometries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from augment import Defect, DefectCell
+from augment.errors import SettingsError
+from defectgen.corpus.case import Case
+from defectgen.diffusion import Bridge, Projector, State, apply_state
+from defectgen.elements import descriptor_table
+from defectgen.network import (
+    Batch,
+    DisplacementNetwork,
+    Item,
+    NetworkConfig,
+    Trunk,
+    collate,
+    node_freedom,
+)
+from defectgen.network.blocks import mlp
+from defectgen.representation import Conditions, Template
+from defectgen.sample import Request, find_subgroup, sample_seed, without_overlap
+from defectgen.subgroups import freedom_of
+from defectgen.tasks.displacements import (
+    DisplacementSettings,
+    DisplacementTask,
+    Sample,
+    geometry_loss,
+    node_weights,
+    padded_displacements,
+)
+from defectgen.train import device_of
+
+LATENT = 8
+"""Numbers of the latent vector: more than the modes of a relaxed defect."""
+
+Family = Literal["vae", "gan"]
+
+
+class Reader(Trunk):
+    """Numbers of each graph read off a geometry: the posterior of an autoencoder, or the judgement of a critic."""
+
+    def __init__(self, config: NetworkConfig, outputs: int) -> None:
+        super().__init__(config)
+        self.read = mlp(config.width, config.width, outputs)
+
+    def forward(self, batch: Batch, displacements: Tensor, strain: Tensor) -> Tensor:
+        """(g, outputs) means over the nodes, those near the defect first."""
+        s = self.features(batch, displacements, strain, strain.new_ones(len(strain))).s
+        weight = 0.1 + batch.scalars[:, 2:3]
+        each = torch.cat([self.read(s) * weight, weight], dim=1)
+        total = each.new_zeros(len(strain), each.shape[1]).index_add(0, batch.graph, each)
+        return total[:, :-1] / total[:, -1:]
+
+
+class LatentNetwork(nn.Module):
+    """A decoder of latent vectors, and what it learns from: an encoder or a critic."""
+
+    def __init__(self, config: NetworkConfig, family: Family) -> None:
+        super().__init__()
+        self.decoder = DisplacementNetwork(config)
+        self.told = nn.Linear(LATENT, config.width)
+        self.reader = Reader(config, 2 * LATENT if family == "vae" else 1)
+
+    def forward(self, batch: Batch, noisy: tuple[Tensor, Tensor], latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Displacements (m, 3) and strains (g, 3, 3) of latent vectors (g, LATENT)."""
+        displacements, strain = noisy
+        found: tuple[Tensor, Tensor] = self.decoder(
+            batch, displacements, strain, strain.new_zeros(len(strain)), self.told(latent)
+        )
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class LatentSample:
+    """A training pair whose noisy state is that of t = 0, and a latent vector (LATENT,) of white noise."""
+
+    pair: Sample
+    latent: np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class LatentTask:
+    """Geometries of labelled defects for a latent generator.
+
+    Attributes:
+        cases: labelled defects.
+        family: `vae` or `gan`.
+        config: sizes of the networks.
+        settings: what is drawn.
+        bridge: the noise of the start.
+        divergence: weight of the Kullback-Leibler divergence of the posterior from white noise.
+        judgement: weight of the critic's judgement beside the error of the geometry, which keeps the game stable.
+    """
+
+    cases: Sequence[Case]
+    family: Family = "vae"
+    config: NetworkConfig = field(default_factory=lambda: NetworkConfig(width=48, layers=3))
+    settings: DisplacementSettings = field(default_factory=DisplacementSettings)
+    bridge: Bridge = field(default_factory=Bridge)
+    divergence: float = 0.02
+    judgement: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.family not in ("vae", "gan"):
+            raise SettingsError(f"no latent generator is called {self.family!r}; there are vae and gan")
+
+    @cached_property
+    def pairs(self) -> DisplacementTask:
+        """Where training pairs come from."""
+        return DisplacementTask(self.cases, self.config, self.settings, self.bridge)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Family, sizes, settings and weights."""
+        return {**self.pairs.identity, "latent": [self.family, self.divergence, self.judgement]}
+
+    def fresh(self, seed: int) -> LatentNetwork:
+        """Untrained networks."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = LatentNetwork(self.config, self.family).to(torch.float32)
+        table = torch.as_tensor(descriptor_table())
+        for part in (network.decoder, network.reader):
+            part.embed.elements.copy_(table)
+        return network
+
+    def draw(self, rng: np.random.Generator) -> LatentSample:
+        """A training pair at t = 0 and a latent vector."""
+        pair = self.pairs.draw(rng)
+        noise = self.bridge.noise(pair.symmetry, 0.0, rng)
+        return LatentSample(replace(pair, noisy=noise, time=0.0), rng.standard_normal(LATENT))
+
+    def loss(self, network: LatentNetwork, draws: Sequence[LatentSample]) -> Tensor:
+        """Mean loss of the decoder and of what it learns from."""
+        device = device_of(network)
+        pairs = [d.pair for d in draws]
+        batch = collate([p.item for p in pairs]).to(device)
+        noisy, clean = (tensor.to(device) for tensor in padded_displacements(pairs))
+        strain = torch.as_tensor(np.array([p.clean.strain for p in pairs]), dtype=torch.float32, device=device)
+        white = torch.as_tensor(np.array([d.latent for d in draws]), dtype=torch.float32, device=device)
+        start = (noisy, torch.zeros_like(strain))
+        learn = self._autoencoded if self.family == "vae" else self._judged
+        latent, extra = learn(network, batch, (clean, strain), white)
+        moved, strained = network(batch, start, latent)
+        snapshot = torch.tensor([p.item.conditions.snapshot for p in pairs], device=device)[batch.graph]
+        weights = node_weights(pairs, self.settings.near).to(device)
+        error = geometry_loss(moved - clean, strained - strain, snapshot, weights, self.settings)
+        total: Tensor = error + extra(moved, strained)
+        return total
+
+    def _autoencoded(self, network: LatentNetwork, batch: Batch, true: tuple[Tensor, Tensor], white: Tensor) -> Any:
+        mean, log_variance = network.reader(batch, *true).chunk(2, dim=1)
+        divergence = 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(dim=1).mean()
+        latent = mean + (0.5 * log_variance).exp() * white
+        return latent, lambda _u, _e: self.divergence * divergence
+
+    def _judged(self, network: LatentNetwork, batch: Batch, true: tuple[Tensor, Tensor], white: Tensor) -> Any:
+        def judged(moved: Tensor, strained: Tensor) -> Tensor:
+            softplus = nn.functional.softplus
+            real = network.reader(batch, *true)
+            made = network.reader(batch, moved.detach(), strained.detach())
+            critic = softplus(-real).mean() + softplus(made).mean()
+            # The critic as the decoder sees it is fixed: one optimiser serves both sides of the game.
+            fixed = {name: value.detach() for name, value in network.reader.named_parameters()}
+            fooled = functional_call(network.reader, fixed, (batch, moved, strained))
+            total: Tensor = self.judgement * (critic + softplus(-fooled).mean())
+            return total
+
+        return white, judged
+
+
+@dataclass(frozen=True, eq=False)
+class LatentGenerator:
+    """A trained latent generator of geometries.
+
+    Attributes:
+        task: with the family, the sizes and the noise that it was trained with.
+        network: the trained networks.
+    """
+
+    task: LatentTask
+    network: LatentNetwork
+
+    @property
+    def name(self) -> str:
+        """In tables."""
+        return self.task.family
+
+    def __call__(self, ask: Any) -> Iterable[DefectCell]:
+        """Structures that a request of the benchmark asks for."""
+        asked = {"temperature": ask.temperature, "pressure": ask.pressure, "snapshot": ask.snapshot}
+        return self.sample(ask.defect, Request(subgroup=ask.subgroup, n=ask.n, seed=ask.seed, **asked))
+
+    def sample(self, defect: Defect, request: Request) -> list[DefectCell]:
+        """`n` geometries of a defect with H as asked; one pass of the decoder for all of them."""
+        ideal, symmetry = defect.cell(), find_subgroup(defect, request)
+        template = Template.of(ideal, defect.supercell.sites, voids=self.task.config.voids)
+        told = Conditions(
+            request.temperature,
+            request.pressure,
+            symmetry.order,
+            defect.stabilizer.order,
+            request.snapshot,
+            concentration=template.concentration,
+        )
+        free = node_freedom(template, freedom_of(symmetry), freedom_of(defect.symmetry()))
+        item = Item(template, template.edges(self.task.config.cutoff), told, free)
+        rngs = [np.random.default_rng(sample_seed(request.seed, defect.key, self.name, k)) for k in range(request.n)]
+        noise = np.zeros((request.n, len(template.numbers), 3))
+        for row, rng in zip(noise, rngs, strict=True):
+            row[: template.n_atoms] = self.task.bridge.noise(symmetry, 0.0, rng).displacements
+        latent = torch.as_tensor(np.array([rng.standard_normal(LATENT) for rng in rngs]), dtype=torch.float32)
+        start = (torch.as_tensor(noise.reshape(-1, 3), dtype=torch.float32), torch.zeros(request.n, 3, 3))
+        with torch.inference_mode():
+            u, e = self.network(collate([item] * request.n), start, latent)
+        moved = u.double().numpy().reshape(noise.shape)[:, : template.n_atoms]
+        states = Projector(symmetry)(State(moved, e.double().numpy()))
+        cells = []
+        for k, (x, strain) in enumerate(zip(states.displacements, states.strain, strict=True)):
+            safe, _ = without_overlap(ideal, State(x, strain))
+            cell = apply_state(ideal, safe)
+            info = {"geometry": "generated", "generator": self.name, "subgroup": symmetry.symbol, "sample": k}
+            cells.append(cell.with_geometry(cell.positions, cell.cell, **info, seed=request.seed))
+        return cells

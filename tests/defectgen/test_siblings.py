@@ -1,0 +1,121 @@
+"""Other families of generators on the same loop: they learn, resume to the same bits, and keep what was asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from augment import EditSpace, Recipe, find_supercell, point_defects, read_host
+from augment.errors import SettingsError
+from defectgen.corpus import Case, Label
+from defectgen.diffusion import Bridge, State, project, residual
+from defectgen.network import NetworkConfig
+from defectgen.occupation import counts_of
+from defectgen.representation import Template
+from defectgen.sample import Request
+from defectgen.siblings.keys import KeyConfig, KeyTask, propose_keys
+from defectgen.siblings.latent import LatentGenerator, LatentTask
+from defectgen.tasks.displacements import DisplacementTask
+from defectgen.train import Training, TrainSettings
+from tests.defectgen.test_occupation import pairs
+
+SMALL = NetworkConfig(width=16, layers=1, cutoff=4.0, radial=6, embedding=4)
+QUICK = TrainSettings(steps=8, batch=2, warmup=2, checkpoint=4, seed=3)
+
+
+@pytest.fixture(scope="module")
+def defect():
+    supercell = find_supercell(read_host("examples/hosts/MgO.cif"), min_image_distance=5.5)
+    return point_defects(supercell, kinds=["vacancy"])[0]
+
+
+@pytest.fixture(scope="module")
+def case(defect):
+    template = Template.of(defect.cell(), defect.supercell.sites)
+    noise = np.random.default_rng(0).normal(scale=0.2, size=(template.n_atoms, 3))
+    state = project(State(noise, np.zeros((3, 3))), defect.symmetry())
+    label = Label(state, 0.0, 0.0, snapshot=False, broken=False, energy=-1.0)
+    return Case("a", "MgO", "train", defect.name, template, defect.symmetry(), (label,))
+
+
+def bits(network) -> bytes:
+    return b"".join(value.numpy().tobytes() for value in network.state_dict().values())
+
+
+@pytest.mark.parametrize("family", ["vae", "gan"])
+def test_latent_generators_resume_learn_and_keep_the_symmetry(defect, case, family, tmp_path):
+    task = LatentTask([case], family, SMALL)
+    whole = Training(task, QUICK)
+    network = whole.run()
+    Training(task, QUICK, tmp_path).run(until=5)
+    assert bits(Training(task, QUICK, tmp_path).run()) == bits(network)
+
+    generator = LatentGenerator(task, network)
+    cells = generator.sample(defect, Request(subgroup="4mm", n=3, seed=1))
+    again = generator.sample(defect, Request(subgroup="4mm", n=3, seed=1))
+    kept = next(c for c in defect.subgroups() if c.symbol == "4mm")
+    ideal = defect.cell()
+    for cell, same in zip(cells, again, strict=True):
+        state = State(cell.positions - ideal.positions, np.zeros((3, 3)))
+        assert residual(state, kept) < 1e-9
+        assert cell.positions.tobytes() == same.positions.tobytes()
+    assert abs(cells[0].positions - cells[1].positions).max() > 1e-6
+
+
+def test_the_critic_is_not_taught_to_be_fooled(case):
+    """The gradient of the decoder's share of the loss must not reach the critic."""
+    task = LatentTask([case], "gan", SMALL, judgement=1.0)
+    network = task.fresh(0)
+    torch.nn.init.normal_(network.reader.read[-1].weight, std=0.5, generator=torch.Generator().manual_seed(0))
+    draws = [task.draw(np.random.default_rng(k)) for k in range(2)]
+    task.loss(network, draws).backward()
+    both = network.reader.read[-1].weight.grad.clone()
+    network.zero_grad()
+    for parameter in network.decoder.parameters():
+        parameter.requires_grad_(requires_grad=False)
+    task.loss(network, draws).backward()
+    assert torch.allclose(both, network.reader.read[-1].weight.grad, atol=1e-6)
+
+
+def test_an_unknown_family_is_refused(case):
+    with pytest.raises(SettingsError, match="vae and gan"):
+        LatentTask([case], "rnn", SMALL)
+
+
+def test_the_transformer_writes_what_was_asked_and_learns():
+    supercell = find_supercell(read_host("examples/hosts/SrTiO3.cif"), min_image_distance=7.0)
+    task = KeyTask([pairs(supercell)], KeyConfig(16, 2, 1), temperature=300.0)
+    run = Training(task, TrainSettings(steps=60, batch=4, rate=1e-2, warmup=5, averaging=0.8))
+    network = run.run()
+    assert np.mean(run.losses[-10:]) < np.mean(run.losses[:5]) - 0.1
+    space = EditSpace.of(supercell, ("v_O", "Fe_Ti"))
+    counts = {"v_O": 2, "Fe_Ti": 1}
+    for defect in propose_keys(network, space, Recipe.exactly(counts), 4, 0):
+        places = [
+            k
+            for k in range(len(space))
+            if any(e.site == space.site[k] and e.number == space.number[k] for e in defect.edits)
+        ]
+        assert counts_of(space, places) == counts
+
+
+@pytest.mark.parametrize("schedule", ["ddpm", "regression"])
+def test_other_schedules_train_and_sample(case, schedule):
+    bridge = Bridge(schedule=schedule)
+    task = DisplacementTask([case], SMALL, bridge=bridge)
+    run = Training(task, QUICK)
+    run.run()
+    assert np.isfinite(run.losses).all()
+    clean = case.labels[0].state
+    seen = []
+
+    def perfect(_state, now):
+        seen.append(now)
+        return clean
+
+    end = bridge.sample(perfect, case.symmetry, 1.0, np.random.default_rng(0), steps=6)
+    assert np.allclose(end.displacements, clean.displacements, atol=1e-12)
+    assert len(seen) == (1 if schedule == "regression" else 6)
+    if schedule == "regression":
+        assert all((task.draw(np.random.default_rng(k)).noisy.displacements == 0).all() for k in range(4))
