@@ -9,7 +9,7 @@ from typing import Any
 
 from augment.errors import DataError, DefectgenError
 from defectgen.benchmark.alignment import Alignment, Atoms, align
-from defectgen.benchmark.tasks import Kind, Reference, Task, write_tasks
+from defectgen.benchmark.tasks import KINDS, Kind, Reference, Task, write_tasks
 from defectgen.corpus import Case, Label, read_cases
 from defectgen.corpus.case import file_hash
 from defectgen.diffusion import State, project, residual
@@ -54,23 +54,30 @@ def build_tasks(corpus: Path, output: Path) -> dict[str, Any]:
 
 
 def tasks_of(case: Case, alignment: Alignment) -> list[Task]:
-    """The tasks of one labelled defect, in the order of `KINDS`."""
-    groups: dict[Kind, list[Label]] = {"symmetric": [], "broken": [], "free": [], "pressed": [], "mean": []}
-    frames: list[Label] = []
+    """The tasks of one labelled defect, in the order of `KINDS`; one for each temperature and pressure."""
+    groups: dict[tuple[Kind, float, float], list[Label]] = {}
     for label in case.labels:
-        if label.snapshot:
-            frames.append(label)
-        elif label.temperature > 0:
-            groups["mean"].append(label)
-        elif label.pressure != 0:
-            groups["pressed"].append(label)
-        else:
-            groups["free"].append(label)
-            groups["broken" if label.broken else "symmetric"].append(label)
-    made = [(kind, sorted(labels, key=lambda x: x.energy)) for kind, labels in groups.items() if labels]
-    if len(frames) >= MIN_FRAMES:
-        made.append(("snapshot", frames))
-    return [_task(case, alignment, kind, labels) for kind, labels in made]
+        for kind in _kinds(label):
+            groups.setdefault((kind, label.temperature, label.pressure), []).append(label)
+    order = list(KINDS)
+    made = []
+    for (kind, temperature, pressure), labels in sorted(groups.items(), key=lambda item: order.index(item[0][0])):
+        if kind == "snapshot" and len(labels) < MIN_FRAMES:
+            continue
+        chosen = labels if kind == "snapshot" else sorted(labels, key=lambda x: x.energy)
+        made.append(_task(case, alignment, kind, (temperature, pressure), chosen))
+    return made
+
+
+def _kinds(label: Label) -> tuple[Kind, ...]:
+    """The kinds of task that a label is a reference of."""
+    if label.snapshot:
+        return ("snapshot",)
+    if label.temperature > 0:
+        return ("mean",)
+    if label.pressure != 0:
+        return ("pressed",)
+    return ("free", "broken" if label.broken else "symmetric")
 
 
 def pristine(case: Case) -> Atoms:
@@ -86,22 +93,26 @@ def ideal_of(case: Case) -> Atoms:
     return Atoms(template.cell, template.numbers[:n], template.positions[:n])
 
 
-def _task(case: Case, alignment: Alignment, kind: Kind, labels: Sequence[Label]) -> Task:
+def _task(
+    case: Case, alignment: Alignment, kind: Kind, conditions: tuple[float, float], labels: Sequence[Label]
+) -> Task:
+    """One task; its conditions are temperature, K, and pressure, GPa."""
     references = []
     for label in labels:
         state = alignment.state(label.state.displacements, label.state.strain)
         if label.temperature == 0 and not label.broken:
             state = _exactly_symmetric(state, alignment)
         references.append(Reference(state, label.energy, label.broken))
-    first = labels[0]
+    temperature, pressure = conditions
+    at = "".join(f" {value:.4g} {unit}" for value, unit in ((temperature, "K"), (pressure, "GPa")) if value)
     return Task(
-        id=f"{case.formula}/{case.name}/{kind}",
+        id=f"{case.formula}/{case.material_id}/{case.name}/{kind}{at}",
         material_id=case.material_id,
         split=case.split,
         defect=alignment.defect,
         kind=kind,
-        temperature=first.temperature,
-        pressure=first.pressure,
+        temperature=temperature,
+        pressure=pressure,
         references=tuple(references),
     )
 

@@ -60,7 +60,7 @@ class Task:
     """One thing to generate, with what the teacher says it is.
 
     Attributes:
-        id: unique, for people: `MgO/v_O/free`.
+        id: unique, for people: `MgO/mp-1265/v_O/free`.
         material_id: of the host.
         split: `valid` or `test`.
         defect: what to generate.

@@ -208,7 +208,7 @@ def test_the_same_seed_gives_the_same_bytes_but_for_timings(small, tmp_path):
 def test_relaxations_with_a_potential(small, tmp_path):
     settings = BenchSettings(tmp_path, ("rattle",), tasks=small, n=2, relax="emt")
     results = run_benchmark(settings)
-    assert results["energy"]["cases"] == ["Cu/v_Cu/free"]  # emt knows copper alone of these hosts
+    assert results["energy"]["cases"] == ["Cu/copper/v_Cu/free"]  # emt knows copper alone of these hosts
     still, rattled = (g["energy"] for g in results["generators"])
     assert still["steps_saved"]["value"] == still["best_energy"]["value"] == 0.0
     assert still["same_or_lower"]["value"] == 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from defectgen.benchmark.dft import dft_error, read_dft, split_by_charge
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.tasks import KINDS, read_tasks
 from defectgen.diffusion import apply_state
-from tests.defectgen.benchmark.conftest import a_case, tasks_of_cases
+from tests.defectgen.benchmark.conftest import a_case, a_label, tasks_of_cases
 
 NOTHING = np.zeros((3, 3))
 
@@ -42,6 +43,18 @@ def test_only_held_out_hosts_become_tasks(archive):
     assert asked == {"symmetric": "full", "broken": "1", "snapshot": "1", "free": None, "pressed": None, "mean": None}
     with pytest.raises(DataError, match="valid"):
         found.of_split("valid")
+
+
+def test_every_pressure_and_temperature_is_a_task_of_its_own(vacancy, tmp_path):
+    case = a_case(vacancy, "test", "one")
+    more = [a_label(vacancy, k, broken=True, energy=-k, pressure=float(k)) for k in (3, 4, 4)]
+    more += [a_label(vacancy, k, broken=True, energy=np.nan, temperature=300.0) for k in (5,)]
+    more += [a_label(vacancy, 6, broken=True, energy=np.nan, temperature=300.0, snapshot=True)]
+    found = read_tasks(tasks_of_cases(tmp_path, [replace(case, labels=(*case.labels, *more))])).tasks
+    assert sorted(t.pressure for t in found if t.kind == "pressed") == [3.0, 4.0, 8.0]
+    assert sorted(t.temperature for t in found if t.kind == "mean") == [300.0, 600.0]
+    assert [t.temperature for t in found if t.kind == "snapshot"] == [600.0]  # one frame is no ensemble
+    assert len({t.id for t in found}) == len(found)
 
 
 def test_building_twice_gives_the_same_bytes(archive, tmp_path):
