@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from augment import Host
+    from md.distill.run import Distillation
+    from md.distill.settings import DistilSettings
+    from md.potentials import Potential
 
 ROOT = Path(__file__).parents[1]
 STUDENTS = ROOT / "md" / "students"
@@ -137,11 +140,11 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def make(name: str, folder: Path, minutes: float, workers: int) -> Path:
-    """Distil a family in a folder, and put the student into the package."""
+def make(name: str, folder: Path, minutes: float, workers: int, refine: int) -> Path:
+    """Distil a family in a folder, or train the shipped student further, and put the student into the package."""
     from defectgen.progress import progress
     from md.distill.finish import finish
-    from md.distill.run import distil
+    from md.distill.run import distil, refined
     from md.distill.settings import DistilSettings
     from md.distill.teachers import TEACHER, resolve_teacher
     from md.record import read_records, write_records
@@ -152,7 +155,12 @@ def make(name: str, folder: Path, minutes: float, workers: int) -> Path:
     settings = DistilSettings(
         family.dopants, family.temperature, family.pressure, family.channels, minutes, family.seed, effort=1.0
     )  # fmt: skip
-    made = distil(hosts, teacher, folder, settings, workers=workers, stage=progress)
+    if refine:
+        shipped = _shipped(name, hosts, teacher, settings)
+        write_records(folder / "test_labels.npz", read_records(LABELS / name / "test.npz"))
+        made = refined(shipped, folder / "refined.pt", refine, seed=shipped.plan.steps, stage=progress)
+    else:
+        made = distil(hosts, teacher, folder, settings, workers=workers, stage=progress)
     student = finish(
         made, teacher, folder, settings, f"mace-{name}",
         workers=workers, stage=progress, minutes=lambda: (time.monotonic() - began) / 60,
@@ -165,6 +173,23 @@ def make(name: str, folder: Path, minutes: float, workers: int) -> Path:
     return target
 
 
+def _shipped(name: str, hosts: list[Host], teacher: Potential, settings: DistilSettings) -> Distillation:
+    """The distillation that a shipped student is the end of."""
+    from md.distill.crystal import crystal_of
+    from md.distill.run import Distillation
+    from md.distill.settings import Plan
+    from md.record import read_records
+    from md.students import read_student
+
+    s = settings
+    crystals = tuple(crystal_of(h, teacher, s.max_temperature, s.max_pressure, s.max_atoms) for h in hosts)
+    elements = sorted({*(e for host in hosts for e in host.elements), *s.dopants})
+    foreign = tuple(tuple(e for e in elements if e not in host.elements) for host in hosts)
+    student, card = read_student(STUDENTS / name)
+    plan = Plan(card["training"]["effort"], card["training"]["steps"])
+    return Distillation(student, read_records(LABELS / name / "train.npz"), crystals, foreign, plan)
+
+
 def main() -> None:
     """Make the families named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -172,9 +197,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "students", help="where the runs are kept")
     parser.add_argument("--minutes", type=float, default=40.0, help="wall time to aim at for each, on two cores")
     parser.add_argument("--workers", type=int, default=2, help="processes that label")
+    parser.add_argument("--refine", type=int, default=0, help="steps to train shipped students further instead")
     options = parser.parse_args()
     for name in options.families or FAMILIES:
-        print(f"{name}: {make(name, options.out / name, options.minutes, options.workers)}", flush=True)
+        print(f"{name}: {make(name, options.out / name, options.minutes, options.workers, options.refine)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from md.quiet import quiet_evaluation
 from md.record import Record
 from md.students.network import double_precision, quiet_mace
 
-__all__ = ["StudentShape", "atomic_energies", "initial_network", "levelled"]
+__all__ = ["StudentShape", "atomic_energies", "initial_network", "levelled", "shape_of"]
 
 _RIDGE = 1e-6
 """Relative; where the cells do not fix every element's energy by itself, the smallest energies that fit are taken."""
@@ -36,6 +36,16 @@ class StudentShape:
     r_max: float = 4.5
     max_ell: int = 3
     correlation: int = 3
+
+
+def shape_of(network: Any) -> StudentShape:
+    """The shape of a student."""
+    from md.students.network import config_of
+
+    config = config_of(network)
+    channels = int(network.node_embedding.linear.irreps_out.dim)
+    numbers = tuple(int(z) for z in config["atomic_numbers"])
+    return StudentShape(numbers, channels, config["r_max"], config["max_ell"], config["correlation"])
 
 
 def atomic_energies(records: Sequence[Record], numbers: Sequence[int]) -> FloatArray:

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects
 from md.distill.explore import explored_cells
 from md.distill.graphs import energy_weight
-from md.distill.network import StudentShape, levelled
+from md.distill.network import StudentShape, levelled, shape_of
 from md.distill.settings import FEWEST_STEPS, ROUNDS, DistilSettings, Plan
 from md.distill.trainer import VIOLENT, TrainSettings, step_seconds, train_student
 from md.guards import Evaluator
@@ -32,11 +32,14 @@ from md.potentials import Potential
 from md.record import Record, read_records, write_records
 from md.students.network import quiet_mace
 
-__all__ = ["Distillation", "Stage", "distil"]
+__all__ = ["Distillation", "Stage", "distil", "refined"]
 
 Report = Callable[[float, int, str], None]
 Stage = Callable[[str, str], AbstractContextManager[Report]]
 """Opens the progress of a stage: its title and what is counted."""
+
+REFINING_RATE = 0.015
+"""Half of the rate of a first training."""
 
 TRAINING_SHARE, LABEL_SHARE = 0.6, 0.15
 """Of the minutes; the rest goes to exploration and validation."""
@@ -106,6 +109,35 @@ def distil(
         return _Run(tuple(hosts), teacher, folder, asked, workers, stage).whole()
 
 
+def refined(made: Distillation, checkpoint: Path, steps: int, *, seed: int = 0, stage: Stage = _silent) -> Distillation:
+    """A finished distillation trained further on the same cells, at a rate that moves its weights little at first.
+
+    Args:
+        made: what to go on from.
+        checkpoint: file that keeps the state; the same call goes on from it.
+        steps: of training.
+        seed: of the order of the cells.
+        stage: opens the progress.
+
+    Raises:
+        ResumeError: the checkpoint belongs to another training.
+    """
+    how = TrainSettings(steps, seed, rate=REFINING_RATE)
+    shape = shape_of(made.student)
+    with stage("refining", "steps") as report:
+        last = train_student(made.records, shape, how, checkpoint, start=made.student, progress=report)
+    plan = replace(made.plan, steps=made.plan.steps + steps)
+    return replace(made, student=_levelled(last, made.records), plan=plan)
+
+
+def _levelled(network: Any, records: Sequence[Record]) -> Any:
+    """Atomic energies fitted to pristine cells and to defects where their images are far."""
+    far = [r for r in records if energy_weight(r) == 1.0 and np.abs(r.forces).max() < VIOLENT]
+    calculator = calculator_of(network)
+    found = [Evaluator(r.cell.numbers, calculator, r.cell.volume, np.inf)(r.cell.positions, r.cell.cell) for r in far]
+    return levelled(network, far, [evaluation.energy for evaluation in found])
+
+
 @contextmanager
 def _claimed(folder: Path, identity: str, formula: str) -> Iterator[None]:
     """Hold a folder that belongs to this distillation; the lock ends with the process, however that ends."""
@@ -160,16 +192,7 @@ class _Run:
             records += self._labelled(f"cells_{turn + 1}", partial(self._explored, list(members), turn))
         how = TrainSettings(plan.last_steps, seed=self.settings.seed)
         last = self._train("training", records, how, self.folder / "train_last.pt", members[0])
-        return Distillation(self._levelled(last, records), records, self.crystals, self.dopants, plan)
-
-    def _levelled(self, network: Any, records: Sequence[Record]) -> Any:
-        """Atomic energies fitted to pristine cells and to defects where their images are far."""
-        far = [r for r in records if energy_weight(r) == 1.0 and np.abs(r.forces).max() < VIOLENT]
-        calculator = calculator_of(network)
-        found = [
-            Evaluator(r.cell.numbers, calculator, r.cell.volume, np.inf)(r.cell.positions, r.cell.cell) for r in far
-        ]
-        return levelled(network, far, [evaluation.energy for evaluation in found])
+        return Distillation(_levelled(last, records), records, self.crystals, self.dopants, plan)
 
     @cached_property
     def crystals(self) -> tuple[Crystal, ...]:

@@ -22,7 +22,7 @@ from md.distill.dense import DenseMace
 from md.distill.graphs import ENERGY_WEIGHT, collate, labelled_graphs
 from md.distill.network import StudentShape, atomic_energies, initial_network, levelled
 from md.distill.optimizer import RotatedAdam
-from md.distill.run import calculator_of, distil
+from md.distill.run import Distillation, calculator_of, distil, refined
 from md.distill.settings import DistilSettings, Plan
 from md.distill.trainer import TrainSettings, train_student
 from md.distill.validate import errors
@@ -202,6 +202,16 @@ def test_training_learns_and_a_resumed_one_ends_at_the_same_bytes(records: list[
     (tmp_path / "a.pt").write_bytes(b"half")
     with pytest.raises(ResumeError, match="damaged"):
         train_student(records, shape, how, tmp_path / "a.pt")
+
+
+def test_a_refined_student_is_nearer_to_its_labels(crystal: Crystal, records: list[Record], tmp_path: Path) -> None:
+    network = initial_network(records, StudentShape((29,), channels=4), 0)
+    made = Distillation(network, records, (crystal,), ((),), Plan(1.0, 10))
+    better = refined(made, tmp_path / "refined.pt", 40)
+    assert better.plan.steps == 50
+    before, after = (errors(calculator_of(m.student), records) for m in (made, better))
+    assert after.forces < 0.9 * before.forces
+    assert after.energy < before.energy
 
 
 def test_errors_see_a_wrong_label(records: list[Record], emt: Potential) -> None:
