@@ -28,7 +28,7 @@ from md.dynamics.lammps_commands import (
 )
 from md.dynamics.lammps_library import open_lammps
 from md.dynamics.point import MdPoint
-from md.guards import Divergence, Evaluation, Evaluator, check_labels
+from md.guards import Divergence, Evaluation, Evaluator, check_labels, volume_of
 
 LAMMPS_BAR = 1.6021765e6
 """bar per eV/Å³ in the metal units of LAMMPS; today's value, 1.602176634e6, differs in the eighth digit."""
@@ -311,6 +311,6 @@ class LammpsSession:
             forces[:] = 0.0
 
     def _report(self, evaluation: Evaluation) -> None:
-        volume = float(abs(np.linalg.det(self.cell)))
         self._lammps.fix_external_set_energy_global(_FIX, evaluation.energy)
-        self._lammps.fix_external_set_virial_global(_FIX, virial_of(evaluation.stress, volume, self._rotation))
+        virial = virial_of(evaluation.stress, volume_of(self.cell), self._rotation)
+        self._lammps.fix_external_set_virial_global(_FIX, virial)

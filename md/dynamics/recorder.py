@@ -10,7 +10,7 @@ from augment.cell import DefectCell, FloatArray, IntArray
 from md.dynamics.point import MdPoint
 from md.dynamics.response import Series
 from md.frames import Arrays, Frames, stack_frames
-from md.guards import Evaluation, check_temperature
+from md.guards import Evaluation, check_temperature, volume_of
 
 _COLUMNS = ("scalars", "cells", "frame_steps", "positions", "frame_cells", "energies", "forces", "stresses")
 
@@ -48,7 +48,7 @@ class Recorder:
         kinetic = 0.5 * float((self._masses[:, None] * velocities**2).sum())
         temperature = 2 * kinetic / (degrees_of_freedom(len(self._masses)) * units.kB)
         check_temperature(temperature, self._hottest)
-        volume = float(abs(np.linalg.det(cell)))
+        volume = volume_of(cell)
         pressure = -float(evaluation.stress[:3].mean()) + 2 * kinetic / (3 * volume)
         if self.steps % self._point.interval == 0:
             self._frames.append((self.steps, positions.copy(), cell.copy(), evaluation))
