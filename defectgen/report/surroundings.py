@@ -101,8 +101,7 @@ def fate_section(data: RunData) -> Section:
         Column("hops", numeric=True),
         Column("hop rate", "1/ps", numeric=True),
         Column("at most", "1/ps, 95 %", numeric=True),
-        Column("ideal symmetry"),
-        Column("mean symmetry"),
+        Column("symmetry", "ideal, mean"),
     )
     body = [
         (
@@ -112,8 +111,7 @@ def fate_section(data: RunData) -> Section:
             str(r["hops"]),
             pair_text(r.get("rate"), 2),
             number(r["rate_bound"], 2),
-            ideal.get(str(r["cell"]), "–"),
-            str(r.get("mean_point_group") or "–"),
+            f"{ideal.get(str(r['cell']), '–')}, {r.get('mean_point_group') or '–'}",
         )
         for r in rows
     ]
