@@ -29,8 +29,8 @@ class ComplexSettings(_Section):
     sample: int | None = Field(
         None, ge=1, le=1_000_000, description="draw so many at random, of the largest size; null enumerates"
     )
-    weight: Literal["orbit", "degeneracy"] = Field(
-        "orbit", description="draw every distinct complex alike, or as often as it has copies"
+    weight: Literal["orbit", "degeneracy", "model"] = Field(
+        "orbit", description="draw every distinct complex alike, as often as it has copies, or low ones by the model"
     )
 
 
@@ -75,7 +75,7 @@ class GenerateSettings(_Section):
     subgroups: tuple[str, ...] = Field(
         ("full", "1"),
         min_length=1,
-        description="symmetry to keep: full (the stabilizer), 1 (none), or a symbol like mm2",
+        description="symmetry to keep: full (the stabilizer), 1 (none), a symbol like mm2, best or sample",
     )
     samples: int = Field(1, ge=1, le=10_000, description="proposals per defect and subgroup")
     temperature: float = Field(0.0, ge=0, le=5000, description="K; 0 proposes relaxed structures")

@@ -68,6 +68,12 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
         space, recipe = complex_space(settings, supercell)
         if settings.complexes.sample is None:
             yield from complexes(space, recipe)
+        elif settings.complexes.weight == "model":
+            from defectgen.proposals import propose_complexes
+
+            count, name = settings.complexes.sample, settings.generate.model
+            drawn = propose_complexes(space, recipe, count, settings.seed, model=name)
+            yield from {defect.key: defect for defect in drawn}.values()
         else:
             count, weight = settings.complexes.sample, settings.complexes.weight
             yield from sample_complexes(space, recipe, count, settings.seed, weight=weight)

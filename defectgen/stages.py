@@ -186,7 +186,7 @@ def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: De
     Raises:
         ConditionError: a subgroup is none of this defect's.
     """
-    from defectgen.sample import Request, find_subgroup, generate
+    from defectgen.sample import BEST, SAMPLED, Request, find_subgroup, generate
 
     asked = settings.generate
     ideal = defect.cell()
@@ -201,7 +201,8 @@ def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: De
             seed=settings.seed,
             steps=asked.steps,
         )
-        symbol = find_subgroup(defect, request).symbol
+        chosen_later = subgroup in (BEST, SAMPLED)
+        symbol = subgroup if chosen_later else find_subgroup(defect, request).symbol
         if symbol not in made:
             made[symbol] = generate([defect], model=asked.model, **vars(request))
     strained = asked.temperature > 0 or asked.pressure != 0

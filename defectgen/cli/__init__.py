@@ -13,6 +13,7 @@ from augment.errors import ConditionError, DefectgenError, ResumeError
 from defectgen.cli.bench import bench
 from defectgen.cli.defects import defects
 from defectgen.cli.distill import distill
+from defectgen.cli.generate import generate
 from defectgen.cli.impurities import impurities
 from defectgen.cli.md import md
 from defectgen.cli.options import (
@@ -46,6 +47,7 @@ app = typer.Typer(
 app.command()(bench)
 app.command()(defects)
 app.command()(distill)
+app.command()(generate)
 app.command()(potentials)
 app.command()(impurities)
 app.command()(md)
@@ -93,48 +95,6 @@ def init(
 
     write_atomically(path, to_yaml(Settings(host=host, output=Path("out") / host.stem)).encode())
     say(f"{path}: edit it, then `defectgen run {path}`")
-
-
-@app.command()
-def generate(
-    source: Annotated[Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or a host to start one")],
-    defect: Annotated[list[str] | None, typer.Option("--defect", help="defect to take (name); repeat for more")] = None,
-    subgroup: Annotated[
-        list[str] | None, typer.Option("--subgroup", help="full, 1, or a symbol; repeat for more")
-    ] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", help="K")] = None,
-    pressure: Annotated[float | None, typer.Option("--pressure", help="GPa")] = None,
-    samples: Annotated[int | None, typer.Option("-n", "--samples", help="per defect and subgroup")] = None,
-    potential: PotentialName = None,
-    trust_model: Trust = False,
-    seed: Seed = None,
-    output: Output = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """Propose relaxed or thermal geometries with the diffusion model."""
-    from defectgen.stages import check_conditions, generate_stage, start_folder
-
-    changes = {
-        "generate.only": defect or None,
-        "generate.subgroups": subgroup or None,
-        "generate.temperature": temperature,
-        "generate.pressure": pressure,
-        "generate.samples": samples,
-        "potential.name": potential,
-        "potential.trust": trust_model or None,
-    }
-    if source.is_dir():
-        run_stage(source, "generate", generate_stage, changes, overwrite)
-        return
-    if output is None:
-        raise ConditionError(f"{source}: a host needs a folder to write to; give it with -o")
-    settings = settings_of(source, {**changes, "seed": seed, "output": output})
-    check_conditions(settings)
-    folder = start_folder(settings)
-    with folder.locked():
-        if not folder.finished("generate"):
-            generate_stage(folder)
-    say(f"{output / 'generate'}")
 
 
 @app.command()

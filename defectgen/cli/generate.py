@@ -1,0 +1,102 @@
+"""The command that proposes relaxed or thermal geometries, and complexes, with the trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from augment.errors import ConditionError
+from defectgen.cli.options import (
+    Complex,
+    Cutoff,
+    Distance,
+    Dopants,
+    MaxAtoms,
+    MaxVoids,
+    Output,
+    Overwrite,
+    PotentialName,
+    Seed,
+    Size,
+    Trust,
+    defect_changes,
+    say,
+    settings_of,
+)
+from defectgen.cli.stage import run_stage
+
+DEFAULT_SIZE = 2
+"""Edits in a complex, as in the settings."""
+
+
+def generate(
+    source: Annotated[Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or a host to start one")],
+    defect: Annotated[list[str] | None, typer.Option("--defect", help="defect to take (name); repeat for more")] = None,
+    subgroup: Annotated[
+        list[str] | None, typer.Option("--subgroup", help="full, 1, a symbol, best or sample; repeat for more")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", help="K")] = None,
+    pressure: Annotated[float | None, typer.Option("--pressure", help="GPa")] = None,
+    samples: Annotated[int | None, typer.Option("-n", "--samples", help="per defect and subgroup")] = None,
+    complexes: Complex = None,
+    size: Size = None,
+    cutoff: Cutoff = None,
+    propose: Annotated[
+        int | None, typer.Option("--propose", help="let the model draw so many complexes of low energy")
+    ] = None,
+    dopant: Dopants = None,
+    min_image_distance: Distance = None,
+    max_atoms: MaxAtoms = None,
+    max_voids: MaxVoids = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
+    ] = None,
+    potential: PotentialName = None,
+    trust_model: Trust = False,
+    seed: Seed = None,
+    output: Output = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Propose relaxed or thermal geometries with the diffusion model."""
+    from defectgen.stages import check_conditions, generate_stage, start_folder
+
+    names = [part.strip() for part in complexes.split(",")] if complexes is not None else None
+    if propose is not None and names is None:
+        raise ConditionError("--propose draws complexes; name their kinds with --complex v_O,Fe_Ti")
+    asked = {
+        "generate.only": defect or None,
+        "generate.subgroups": subgroup or None,
+        "generate.temperature": temperature,
+        "generate.pressure": pressure,
+        "generate.samples": samples,
+        "generate.model": model,
+        "potential.name": potential,
+        "potential.trust": trust_model or None,
+    }
+    which = {
+        **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        "defects.kinds": [] if names else None,
+        "defects.cutoff": cutoff,
+        "complexes.names": names,
+        "complexes.size": size,
+        "complexes.min_size": (size or DEFAULT_SIZE) if names else None,
+        "complexes.sample": propose,
+        "complexes.weight": "model" if propose else None,
+    }
+    if source.is_dir():
+        given = [name for name, value in which.items() if value is not None]
+        if given:
+            raise ConditionError(f"{source}: its defects are there; {given[0]} can be given with a host only")
+        run_stage(source, "generate", generate_stage, asked, overwrite)
+        return
+    if output is None:
+        raise ConditionError(f"{source}: a host needs a folder to write to; give it with -o")
+    settings = settings_of(source, {**asked, **which, "seed": seed, "output": output})
+    check_conditions(settings)
+    folder = start_folder(settings)
+    with folder.locked():
+        if not folder.finished("generate"):
+            generate_stage(folder)
+    say(f"{output / 'generate'}")
