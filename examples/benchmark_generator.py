@@ -12,7 +12,7 @@ def mine(ask: Ask) -> list[DefectCell]:
     return [rattle(ask.ideal, 0.02, ask.seed + k, symmetry=ask.symmetry) for k in range(ask.n)]
 
 
-# The first tasks only; leave out `limit` for all of them, and look at out/bench/benchmark.html.
+# A few tasks only; leave out `limit` for all of them, and look at out/bench/benchmark.html.
 if __name__ == "__main__":
     for found in run_benchmark(BenchSettings(Path("out/bench"), ("benchmark_generator:mine",), limit=6))["generators"]:
         print(f"{found['name']:28} error {found['metrics']['symmetric']['mae_5']['value']:.4f} Å")

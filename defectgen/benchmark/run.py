@@ -49,7 +49,7 @@ def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, A
     potential = None if settings.relax is None else resolve_potential(settings.relax, trust=settings.trust)
     whole = read_tasks(settings.tasks)
     tasks = whole.of_split(settings.split)
-    chosen = tasks.tasks[: settings.limit]
+    chosen = tasks.few(settings.limit)
     reference = None if settings.dft is None else dft.read_dft(settings.dft)
     claim(settings.output, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")
     scored = [score_generator(g, chosen, settings, bars) for g in generators]

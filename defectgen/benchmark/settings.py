@@ -22,7 +22,7 @@ class BenchSettings:
         split: `test` or `valid`.
         n: structures of each task.
         seed: of the generators.
-        limit: only the first so many tasks; None for all.
+        limit: only so many tasks, taken from all hosts alike; None for all.
         relax: potential for the energy part; None leaves it out.
         relax_cases: defects of that part.
         trust: the potential may run code when it is loaded.

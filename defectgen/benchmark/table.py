@@ -99,7 +99,7 @@ def number_text(value: float, metric: Metric) -> str:
 def summary_line(results: Mapping[str, Any]) -> str:
     """What was run, in one line."""
     tasks, settings = results["tasks"], results["settings"]
-    partial = f", the first {settings['limit']} only" if settings["limit"] else ""
+    partial = f", at most {settings['limit']} tasks" if settings["limit"] else ""
     return (
         f"{tasks['count']} tasks on {len(tasks['hosts'])} held-out hosts ({tasks['split']}{partial}); "
         f"n = {settings['n']}, seed {settings['seed']}; references by {tasks['teacher']['potential']}; "

@@ -116,6 +116,15 @@ class TaskSet:
             raise DataError(f"no task of the split {split!r}; this archive has {known}")
         return TaskSet(chosen, self.manifest, self.sha256)
 
+    def few(self, count: int | None) -> tuple[Task, ...]:
+        """So many tasks, as many of each host as of the others, in the order of the set; all for None."""
+        seen: dict[str, int] = {}
+        ranks = []
+        for place, task in enumerate(self.tasks):
+            ranks.append((seen.get(task.material_id, 0), place))
+            seen[task.material_id] = ranks[-1][0] + 1
+        return tuple(self.tasks[place] for place in sorted(place for _, place in sorted(ranks)[:count]))
+
 
 def write_tasks(path: Path, tasks: Sequence[Task], bulks: Mapping[str, Atoms], manifest: Mapping[str, Any]) -> None:
     """Write tasks to one archive, the same bytes for the same tasks; displacements are rounded to float32 (1e-8 Å).

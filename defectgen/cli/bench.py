@@ -21,7 +21,9 @@ def bench(
     seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
     split: Annotated[str, typer.Option("--split", help="test, or valid while you develop")] = "test",
     tasks: Annotated[Path | None, typer.Option("--tasks", help="archive of tasks instead of the shipped one")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", help="only the first so many tasks, for a quick look")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="only so many tasks, of all hosts alike, for a quick look")
+    ] = None,
     relax: Annotated[
         str | None, typer.Option("--relax", metavar="POTENTIAL", help="also relax some structures with this potential")
     ] = None,

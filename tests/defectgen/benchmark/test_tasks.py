@@ -57,6 +57,14 @@ def test_every_pressure_and_temperature_is_a_task_of_its_own(vacancy, tmp_path):
     assert len({t.id for t in found}) == len(found)
 
 
+def test_a_few_tasks_are_of_all_hosts(small):
+    found = read_tasks(small).of_split("test")
+    few = found.few(6)
+    assert sorted(t.formula for t in few) == ["Cu", "Cu", "MgO", "MgO", "NaCl", "NaCl"]
+    assert [t.id for t in few] == [t.id for t in found.tasks if t in few]
+    assert found.few(None) == found.tasks
+
+
 def test_building_twice_gives_the_same_bytes(archive, tmp_path):
     again = tmp_path / "again.npz"
     build_tasks(archive.with_name("corpus.npz"), again)
