@@ -77,6 +77,24 @@ def test_translation_and_choice_of_cell_do_not_matter(network, case):
         assert np.allclose(a, b, atol=1e-10)
 
 
+def test_a_cell_taken_twice_gives_everything_twice(network, case):
+    """The same crystal described in a supercell: its defects are the same, and so is what happens at each."""
+    u, strain = noisy(case)
+    n, m = case.n_atoms, len(case.numbers)
+    order = np.concatenate([np.arange(n), m + np.arange(n), np.arange(n, m), m + np.arange(n, m)])
+    columns = ("numbers", "host_numbers", "markers", "wyckoff", "site_order", "multiplicity")
+    twice = replace(
+        case,
+        cell=case.cell * [[2.0], [1.0], [1.0]],
+        positions=np.concatenate([case.positions, case.positions + case.cell[0]])[order],
+        **{name: np.tile(getattr(case, name), 2)[order] for name in columns},
+    )
+    moved, e = run(network, case, u, strain)
+    moved_twice, e_twice = run(network, twice, np.tile(u, (2, 1))[order], strain)
+    assert np.allclose(moved_twice, np.tile(moved, (2, 1))[order], atol=1e-10)
+    assert np.allclose(e_twice, e, atol=1e-12)
+
+
 def test_permuted_atoms_get_the_permuted_output(network, case):
     u, strain = noisy(case)
     rng = np.random.default_rng(0)

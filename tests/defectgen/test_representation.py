@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import DataError
-from defectgen.representation import Conditions, Marker, Template
+from defectgen.representation import CONDITIONS, Conditions, Marker, Template
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +105,37 @@ def test_a_hidden_condition_cannot_be_read_off_the_vector():
 def test_the_reference_cell_has_no_strain():
     assert Conditions().strain_scale == 0.0
     assert Conditions(temperature=300.0).strain_scale > 0
+
+
+def test_empty_voids_near_the_defect_become_nodes_and_the_rest_stays(supercell):
+    defect = next(d for d in point_defects(supercell, kinds=["vacancy"]))
+    plain = template_of(defect)
+    wide = Template.of(defect.cell(), supercell.sites, voids=6.0)
+    near = wide.with_voids(2.5)
+    empty = wide.markers == Marker.VOID
+    assert empty.sum() > (near.markers == Marker.VOID).sum() > 0
+    assert wide.defect_distance[empty].max() <= 6.0
+    assert near.defect_distance[near.markers == Marker.VOID].max() <= 2.5
+    assert (wide.numbers[empty] == 0).all()
+    assert (wide.host_numbers[empty] == 0).all()
+    bare = wide.with_voids(0.0)
+    assert bare.numbers.tolist() == plain.numbers.tolist()
+    assert bare.markers.tolist() == plain.markers.tolist()
+    # No atom sits where a void is empty, and voids do not count as edits.
+    gaps = wide.positions[empty][:, None] - wide.positions[: wide.n_atoms]
+    gaps -= np.rint(gaps @ np.linalg.inv(wide.cell)) @ wide.cell
+    assert np.linalg.norm(gaps, axis=-1).min() > 1.0
+    assert wide.concentration == plain.concentration == pytest.approx(1 / supercell.n_atoms)
+
+
+def test_what_is_hidden_or_unknown_is_not_told():
+    base = Conditions(300.0, 1.0, 2, 4)
+    changes = {"energy": 0.5, "charge": 2, "concentration": 0.1}
+    for name, value in changes.items():
+        told = replace(base, **{name: value})
+        assert (told.vector() != base.vector()).any()
+        assert (replace(told, hidden=frozenset({name})).vector() == base.vector()).all()
+    assert len(base.vector()) == Conditions.WIDTH
+    known_zero = replace(base, charge=0)
+    assert (known_zero.vector() != base.vector()).any()
+    assert (replace(base, hidden=frozenset(CONDITIONS)).vector()[:9] == 0).all()
