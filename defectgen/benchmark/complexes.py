@@ -24,7 +24,7 @@ from augment.errors import ConditionError, DataError, DefectgenError
 from augment.naming import VACANCY
 from augment.store import write_atomically
 from defectgen.benchmark.energy import descend
-from defectgen.benchmark.novelty import coverage, uniqueness
+from defectgen.benchmark.novelty import coverage, novelty, uniqueness
 from md.potentials import Potential
 
 POOL = 256
@@ -106,6 +106,7 @@ class ComplexScore:
         high: upper end.
         best_margin: lowest energy of the sampler's `SAMPLED` less that of the pool's `POOL`, eV; negative is better.
         uniqueness: share of distinct complexes.
+        novelty: share of the distinct ones that are not in the pool.
         coverage: distinct complexes as a share of all there are.
         valid: share of answers that are complexes of the composition asked for.
     """
@@ -115,6 +116,7 @@ class ComplexScore:
     high: float
     best_margin: float
     uniqueness: float
+    novelty: float
     coverage: float
     valid: float
 
@@ -208,14 +210,24 @@ def score_sampler(ask: ComplexAsk, answers: Sequence[Any], energy: Callable[[Def
     chosen = decode(islice(answers, ask.n), ask)
     if not chosen:
         raise DataError(f"no answer is a complex of {dict(ask.recipe.counts)} in the supercell asked for")
-    pool = np.array([energy(d) for d in sample_complexes(ask.space, ask.recipe, POOL, ask.seed)])
+    drawn = list(sample_complexes(ask.space, ask.recipe, POOL, ask.seed))
+    pool = np.array([energy(d) for d in drawn])
     energies = np.array([energy(d) for d in chosen])
     finite, known = energies[np.isfinite(energies)], pool[np.isfinite(pool)]
     total = next(orbits for _, orbits, _ in count_orbits(ask.space, ask.recipe))
     keys = [d.key for d in chosen]
     share, low, high = enrichment(finite, known)
     margin = best_margin(finite[:SAMPLED], known)
-    return ComplexScore(share, low, high, margin, uniqueness(keys), coverage(keys, total), len(chosen) / ask.n)
+    return ComplexScore(
+        enrichment=share,
+        low=low,
+        high=high,
+        best_margin=margin,
+        uniqueness=uniqueness(keys),
+        novelty=novelty(keys, {d.key for d in drawn}),
+        coverage=coverage(keys, total),
+        valid=len(chosen) / ask.n,
+    )
 
 
 class EnergyBook:

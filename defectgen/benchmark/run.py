@@ -16,7 +16,7 @@ from augment.errors import DataError, PotentialError
 from augment.store import write_atomically
 from defectgen.benchmark import complexes, dft, energy
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator, load_generator
-from defectgen.benchmark.outputs import Outcome, claim, collect, item_name
+from defectgen.benchmark.outputs import Outcome, claim, collect, held, item_name
 from defectgen.benchmark.results import Part, Scored, assemble
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings
@@ -42,8 +42,6 @@ def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, A
     Raises:
         DefectgenError: a generator, potential, file or setting cannot be used, or the folder is another run's.
     """
-    from defectgen.benchmark.page import write_page
-
     generators = load_all(settings.generators)
     samplers = [complexes.load_sampler(spec) for spec in settings.samplers]
     potential = None if settings.relax is None else resolve_potential(settings.relax, trust=settings.trust)
@@ -51,19 +49,26 @@ def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, A
     tasks = whole.of_split(settings.split)
     chosen = tasks.few(settings.limit)
     reference = None if settings.dft is None else dft.read_dft(settings.dft)
-    claim(settings.output, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")
-    scored = [score_generator(g, chosen, settings, bars) for g in generators]
-    parts: list[Part] = [
-        energy_part(scored, potential, settings, bars),
-        dft_part(generators, reference, settings, bars),
-        complex_part(samplers, tasks, potential, settings, bars),
-    ]
-    results = assemble(settings, whole, chosen, scored, parts)
-    write_atomically(settings.output / RESULTS, (json.dumps(results, indent=1, allow_nan=False) + "\n").encode())
-    rows = [json.dumps(row, allow_nan=False) for s in scored for row in s.rows()]
-    write_atomically(settings.output / SCORES, ("\n".join(rows) + "\n").encode())
-    write_page(settings.output, results, [row for s in scored for row in s.rows()])
+    with held(settings.output):
+        claim(settings.output, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")
+        scored = [score_generator(g, chosen, settings, bars) for g in generators]
+        parts = [
+            energy_part(scored, potential, settings, bars),
+            dft_part(generators, reference, settings, bars),
+            complex_part(samplers, tasks, potential, settings, bars),
+        ]
+        results = assemble(settings, whole, chosen, scored, parts)
+        _write(settings.output, results, [row for s in scored for row in s.rows()])
     return results
+
+
+def _write(folder: Path, results: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    from defectgen.benchmark.page import write_page
+
+    write_atomically(folder / RESULTS, (json.dumps(results, indent=1, allow_nan=False) + "\n").encode())
+    lines = [json.dumps(row, allow_nan=False) for row in rows]
+    write_atomically(folder / SCORES, ("\n".join(lines) + "\n").encode())
+    write_page(folder, results, rows)
 
 
 def load_all(specs: Sequence[str]) -> list[NamedGenerator]:

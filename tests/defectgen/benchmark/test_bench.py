@@ -265,6 +265,11 @@ def test_a_folder_of_another_benchmark_is_left_alone(call, small, tmp_path):
     assert "another split" in err
 
 
+def test_two_processes_do_not_share_a_folder(small, tmp_path):
+    with outputs.held(tmp_path), pytest.raises(ResumeError, match="another process"):
+        run_benchmark(BenchSettings(tmp_path, ("rattle",), tasks=small, n=1, limit=1))
+
+
 def test_settings_and_names_are_checked():
     with pytest.raises(SettingsError):
         BenchSettings("x", relax_cases=0)

@@ -70,6 +70,8 @@ def test_a_sampler_that_knows_is_enriched_and_wins(ask):
     assert found.low > 2.0
     assert found.best_margin <= 0.0
     assert found.uniqueness == len({d.key for d in drawn}) / 32
+    pool = {d.key for d in sample_complexes(ask.space, ask.recipe, 256, ask.seed)}
+    assert found.novelty == len({d.key for d in drawn} - pool) / len({d.key for d in drawn})
     total = next(n for _, n, _ in count_orbits(ask.space, ask.recipe))
     assert found.coverage == len({d.key for d in drawn}) / total
 
