@@ -84,27 +84,28 @@ def md(
     if len(sources) == 1 and sources[0].is_dir():
         _refuse_options_of_files(sources[0], seed=seed, potential=potential, output=output, shard=shard)
         rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
-        written(sources[0] / "md" / "points", sources[0] / "md" / "trajectories")
+        written(sources[0] / "md")
     else:
         names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
         rows = _files(sources, {**changes, **names}, output, shard, deck=deck)
-        if output is not None and not deck:
-            written(output, output / "trajectories")
-    if as_json:
-        for row in rows:
-            say(json.dumps(row))
-    elif rows:
-        _show(rows)
+        written(None if deck else output)
+    _tell(rows, as_json=as_json)
 
 
-def _trajectory_writer(kind: str | None) -> Callable[[Path, Path], object]:
-    """What writes the trajectories of a folder of points to another; nothing where no format is asked for."""
+def _trajectory_writer(kind: str | None) -> Callable[[Path | None], object]:
+    """What writes the trajectories of the points in a folder into it; nothing where no format is asked for."""
     if kind is None:
-        return lambda _points, _folder: None
+        return lambda _folder: None
     from defectgen.export.trajectory import check_format, write_trajectories
 
     chosen = check_format(kind)
-    return lambda points, folder: write_trajectories(points, folder, chosen)
+
+    def write(folder: Path | None) -> None:
+        if folder is not None:
+            points = folder / "points"
+            write_trajectories(points if points.is_dir() else folder, folder / "trajectories", chosen)
+
+    return write
 
 
 def _refuse_options_of_files(folder: Path, **given: object) -> None:
@@ -158,6 +159,14 @@ def _decks(points: list[Any], potential: Any, output: Path) -> list[dict[str, An
     for point, cell in points:
         say(str(write_deck(point, cell, potential, output / point.label.replace(" ", "_"))))
     return []
+
+
+def _tell(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        for row in rows:
+            say(json.dumps(row))
+    elif rows:
+        _show(rows)
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
