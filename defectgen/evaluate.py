@@ -19,7 +19,7 @@ from defectgen.pretrained import Model
 from defectgen.representation import CONDITIONS, Conditions
 from defectgen.sample import sample_seed
 from defectgen.subgroups import generated
-from defectgen.tasks.occupation import Occupied, occupied_batch
+from defectgen.tasks.occupation import Occupied, coulomb_of, occupied_batch
 from defectgen.tasks.subgroups import lowest_labels, subgroup_sample
 
 NEAR = 5.0
@@ -208,9 +208,13 @@ def occupation_scores(network: OccupationNetwork, items: Sequence[Arrangements],
         edges = item.template.edges(network.config.cutoff)
         told = Conditions(hidden=frozenset(CONDITIONS))
         none = np.zeros(0, dtype=np.int64)
-        seen = [Occupied(item.template, edges, item.node[m], item.number[m], none, told) for m in item.members]
+        seen = [
+            Occupied(item.template, edges, item.node[m], item.number[m], item.charge[m], none, told)
+            for m in item.members
+        ]
+        charged = torch.tensor([coulomb_of(x) for x in seen], dtype=torch.float32)
         with torch.inference_mode():
-            found = network.energy(occupied_batch(seen)).double().numpy()
+            found = network.energy(occupied_batch(seen), charged).double().numpy()
         order = float(spearmanr(found, item.energies).statistic) if np.ptp(item.energies) > 0 else 0.0
         rows.append([order, item.excess[found.argmin()], item.excess.mean()])
     if not rows:

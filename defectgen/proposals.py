@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from augment import Defect, EditSpace, Recipe
 from augment.cell import FloatArray, IntArray
 from augment.errors import ConditionError, DefectError
 from augment.symmetry import FiniteGroup
-from defectgen.corpus.arrangement import pristine_template
+from defectgen.corpus.arrangement import edit_charges, pristine_template
 from defectgen.occupation import MAX_RESTARTS, Arranging, OrbitSpace, compositions, drawn_orbit
 from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions
+
+if TYPE_CHECKING:
+    from defectgen.tasks.occupation import Occupied
 
 MAX_NODES = 4096
 """Nodes that are looked at in one pass; bounds the memory whatever the number of samples."""
@@ -89,6 +92,25 @@ def propose_complexes(
     return [Defect(space.supercell, space.edits(members)) for members in drawn]
 
 
+class Ask(Protocol):
+    """A request of the benchmark for complexes: where, which, how many, and the seed."""
+
+    space: EditSpace
+    recipe: Recipe
+    n: int
+    seed: int
+
+
+def masked_diffusion(ask: Ask) -> list[Defect]:
+    """Complexes from the default model, for the benchmark: `defectgen.proposals:masked_diffusion`."""
+    return propose_complexes(ask.space, ask.recipe, ask.n, ask.seed)
+
+
+def ranked_diffusion(ask: Ask) -> list[Defect]:
+    """Of eight times as many those of the lowest predicted energy, for the benchmark."""
+    return propose_complexes(ask.space, ask.recipe, ask.n, ask.seed, best_of=8)
+
+
 def uniform(arranged: Sequence[Arranging]) -> FloatArray:
     """The scorer that knows nothing."""
     return np.zeros((len(arranged), len(arranged[0].orbits)))
@@ -143,6 +165,7 @@ class NetworkScorer:
         self._network = model.part("occupation")
         self._space, self._asked = space, asked
         self._template, self._node = pristine_template(space)
+        self._charge = edit_charges(space)
         self._edges = self._template.edges(self._network.config.cutoff)
 
     def __call__(self, arranged: Sequence[Arranging]) -> FloatArray:
@@ -162,19 +185,23 @@ class NetworkScorer:
         """Predicted energy of each finished arrangement, eV, up to a constant of the composition."""
         import torch
 
-        from defectgen.tasks.occupation import Occupied, occupied_batch
+        from defectgen.tasks.occupation import coulomb_of, occupied_batch
 
         parts = []
         step = max(1, MAX_NODES // len(self._template.numbers))
         nothing = np.zeros(0, dtype=np.int64)
         for first in range(0, len(drawn), step):
-            seen = [
-                Occupied(self._template, self._edges, self._node[m], self._space.number[m], nothing, self._told(len(m)))
-                for m in drawn[first : first + step]
-            ]
+            seen = [self._seen(m, nothing, self._told(len(m))) for m in drawn[first : first + step]]
+            charged = torch.tensor([coulomb_of(x) for x in seen], dtype=torch.float32)
             with torch.inference_mode():
-                parts.append(self._network.energy(occupied_batch(seen)).double().numpy())
+                parts.append(self._network.energy(occupied_batch(seen), charged).double().numpy())
         return np.concatenate(parts)
+
+    def _seen(self, members: IntArray, unknown: IntArray, told: Conditions) -> Occupied:
+        from defectgen.tasks.occupation import Occupied
+
+        known = (self._node[members], self._space.number[members], self._charge[members])
+        return Occupied(self._template, self._edges, *known, unknown, told)
 
     def _told(self, size: int) -> Conditions:
         asked = self._asked
@@ -194,19 +221,18 @@ class NetworkScorer:
     def _logits(self, arranged: Sequence[Arranging], conditions: Sequence[Conditions]) -> FloatArray:
         import torch
 
-        from defectgen.tasks.occupation import Occupied, occupied_batch
+        from defectgen.tasks.occupation import field_of, occupied_batch
         from md.quiet import one_torch_thread
 
         seen = []
         for arranging, told in zip(arranged, conditions, strict=True):
             known = arranging.members
             unknown = np.setdiff1d(self._node, self._node[known])
-            seen.append(
-                Occupied(self._template, self._edges, self._node[known], self._space.number[known], unknown, told)
-            )
+            seen.append(self._seen(known, unknown, told))
         nodes = len(self._template.numbers)
         node = torch.as_tensor((self._node[None] + nodes * np.arange(len(seen))[:, None]).ravel())
         number = torch.as_tensor(np.tile(self._space.number, len(seen)))
+        field = np.concatenate([field_of(x, self._node, self._charge) for x in seen])
         with one_torch_thread(wanted=True), torch.inference_mode():
-            logits = self._network(occupied_batch(seen), node, number)
+            logits = self._network(occupied_batch(seen), node, number, torch.as_tensor(field, dtype=torch.float32))
         return np.asarray(logits.double().numpy().reshape(len(seen), -1))

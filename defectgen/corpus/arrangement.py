@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from augment import EditSpace
 from augment.cell import FloatArray, IntArray
+from augment.charges import formal_charges
 from augment.errors import DataError
 from augment.store import read_arrays
 from defectgen.corpus.case import (
@@ -26,6 +27,17 @@ from defectgen.corpus.case import (
 from defectgen.representation import WYCKOFF_LETTERS, Marker, Template
 
 
+def edit_charges(space: EditSpace) -> IntArray:
+    """(c,) formal charge of each edit of a space, e, the least where several are common; 0 where none is known."""
+    by_label = []
+    for label in range(len(space.names)):
+        first = int(np.argmax(space.label == label))
+        orbit = int(space.supercell.sites.orbit[space.site[first]])
+        found = formal_charges(space.supercell.host, orbit, int(space.number[first]))
+        by_label.append(min(found, key=abs, default=0))
+    return np.array(by_label, dtype=np.int64)[space.label]
+
+
 @dataclass(frozen=True, eq=False)
 class Arrangements:
     """Complexes of one composition in one supercell of a host, or impurities at a concentration.
@@ -37,6 +49,7 @@ class Arrangements:
         node: (c,) node of each edit that is possible.
         number: (c,) atomic number that each puts there, 0 for none.
         label: (c,) index into `names`.
+        charge: (c,) likely formal charge of each, e.
         members: (a, k) the edits of each arrangement, as indices into these, ascending.
         energies: (a,) energy after a few steps of relaxation, eV per cell.
     """
@@ -50,6 +63,7 @@ class Arrangements:
     node: IntArray
     number: IntArray
     label: IntArray
+    charge: IntArray
     members: IntArray
     energies: FloatArray
 
@@ -125,7 +139,7 @@ def _columns(item: Arrangements) -> dict[str, NDArray[Any]]:
         **{name: getattr(template, name).astype(np.int32) for name in TEMPLATE_INTS},
         "cell": template.cell,
         "positions": template.positions,
-        "edits": np.stack([item.node, item.number, item.label]).astype(np.int32),
+        "edits": np.stack([item.node, item.number, item.label, item.charge]).astype(np.int32),
         "members": item.members.astype(np.int32),
         "energies": item.energies,
     }
@@ -136,6 +150,6 @@ def _arrangements(row: list[Any], columns: Mapping[str, NDArray[Any]]) -> Arrang
     edits = columns["edits"].astype(np.int64)
     template = template_from_columns(key, columns)
     members = columns["members"].astype(np.int64)
-    node, number, label = edits
+    node, number, label, charge = edits
     who = (material_id, formula, kind, split, tuple(names))
-    return Arrangements(*who, template, node, number, label, members, columns["energies"])
+    return Arrangements(*who, template, node, number, label, charge, members, columns["energies"])

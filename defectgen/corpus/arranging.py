@@ -9,7 +9,7 @@ import numpy as np
 from augment import Defect, EditSpace, Host, Recipe, Supercell, find_supercell, sample_complexes
 from augment.cell import IntArray
 from augment.errors import DefectgenError, SupercellError
-from defectgen.corpus.arrangement import Arrangements, pristine_template
+from defectgen.corpus.arrangement import Arrangements, edit_charges, pristine_template
 from defectgen.corpus.choose import similar_dopants
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
@@ -118,7 +118,7 @@ def _labelled(
     if len(members) < 2:  # noqa: PLR2004  energies are compared
         return None
     template, node = pristine_template(space)
-    edits = (node, space.number, space.label)
+    edits = (node, space.number, space.label, edit_charges(space))
     return Arrangements(*who, space.names, template, *edits, np.array(members), np.array(energies))
 
 

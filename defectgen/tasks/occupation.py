@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augment.cell import IntArray
+from augment.cell import FloatArray, IntArray
 from augment.errors import DataError
 from defectgen.corpus.arrangement import Arrangements
 from defectgen.network import Batch, Item, NetworkConfig, OccupationNetwork, collate, fresh
@@ -33,6 +33,7 @@ class Occupied:
         edges: its edges.
         node: (k,) nodes whose edit is known.
         number: (k,) what each holds.
+        charge: (k,) formal charge of each, e.
         open_nodes: nodes that may still be edited.
         conditions: what is asked for.
     """
@@ -41,6 +42,7 @@ class Occupied:
     edges: Edges
     node: IntArray
     number: IntArray
+    charge: IntArray
     open_nodes: IntArray
     conditions: Conditions
 
@@ -51,7 +53,7 @@ class OccupationSample:
 
     Attributes:
         seen: what is known.
-        node, number: (c,) edits that may come next.
+        node, number, charge: (c,) edits that may come next.
         target: (c,) share of each; uniform over those that are in the arrangement.
         pair: two arrangements of the composition.
         difference: energy of the first over that of the second, eV.
@@ -60,6 +62,7 @@ class OccupationSample:
     seen: Occupied
     node: IntArray
     number: IntArray
+    charge: IntArray
     target: np.ndarray[Any, np.dtype[np.float64]]
     pair: tuple[Occupied, Occupied]
     difference: float
@@ -127,6 +130,7 @@ class OccupationTask:
             self._occupied(item, edges, seen, conditions),
             item.node[candidates],
             item.number[candidates],
+            item.charge[candidates],
             target / target.sum(),
             (whole[0], whole[1]),
             float(item.energies[pair[0]] - item.energies[pair[1]]),
@@ -139,11 +143,15 @@ class OccupationTask:
         starts = np.concatenate([[0], np.cumsum(batch.nodes)[:-1]])
         node = np.concatenate([d.node + s for d, s in zip(draws, starts, strict=True)])
         number = np.concatenate([d.number for d in draws])
-        logits = network(batch, torch.as_tensor(node, device=device), torch.as_tensor(number, device=device))
+        field = np.concatenate([field_of(d.seen, d.node, d.charge) for d in draws])
+        told = (torch.as_tensor(x, device=device) for x in (node, number, field.astype(np.float32)))
+        logits = network(batch, *told)
         parts = logits.split([len(d.node) for d in draws])
         targets = [torch.as_tensor(d.target, dtype=logits.dtype, device=device) for d in draws]
         entropy = torch.stack([x.logsumexp(0) - (t * x).sum() for x, t in zip(parts, targets, strict=True)]).mean()
-        energies = network.energy(occupied_batch([x for d in draws for x in d.pair]).to(device)).view(-1, 2)
+        whole = [x for d in draws for x in d.pair]
+        charged = torch.tensor([coulomb_of(x) for x in whole], dtype=logits.dtype, device=device)
+        energies = network.energy(occupied_batch(whole).to(device), charged).view(-1, 2)
         true = torch.tensor([d.difference for d in draws], dtype=logits.dtype, device=device)
         off = torch.nn.functional.huber_loss(energies[:, 0] - energies[:, 1], true, delta=0.3)
         total: Tensor = entropy + self.energy_weight * off
@@ -170,12 +178,29 @@ class OccupationTask:
         item: Arrangements, edges: Edges, members: IntArray, conditions: Conditions, *, whole: bool = False
     ) -> Occupied:
         open_nodes = np.zeros(0, dtype=np.int64) if whole else np.setdiff1d(item.node, item.node[members])
-        return Occupied(item.template, edges, item.node[members], item.number[members], open_nodes, conditions)
+        known = (item.node[members], item.number[members], item.charge[members])
+        return Occupied(item.template, edges, *known, open_nodes, conditions)
 
 
 def next_edits(node: IntArray, label: IntArray, seen: IntArray, rest: IntArray) -> IntArray:
     """Edits that may come next: of a kind of which some are left, at a node that is not taken."""
     return np.flatnonzero(np.isin(label, label[rest]) & ~np.isin(node, node[seen]))
+
+
+def field_of(seen: Occupied, node: IntArray, charge: IntArray) -> FloatArray:
+    """(c,) q sum q'/d of charges (c,) at nodes (c,) with the edits that are known, nearest images, e²/Å."""
+    if len(seen.node) == 0:
+        return np.zeros(len(node))
+    positions = seen.template.positions
+    distance = nearest_images(positions[node], positions[seen.node], seen.template.cell)
+    # An edit at a node that is known cannot be made; its distance is that of a bond, whatever it is.
+    return np.asarray(charge * (seen.charge / np.maximum(distance, 1.0)).sum(axis=1))
+
+
+def coulomb_of(whole: Occupied) -> float:
+    """Sum of q q'/d over the pairs of the edits that are known, nearest images, e²/Å."""
+    own = whole.charge**2 / 1.0  # each edit's own term in `field_of`, at its least distance
+    return float((field_of(whole, whole.node, whole.charge) - own).sum() / 2.0)
 
 
 def occupied_batch(items: Sequence[Occupied], dtype: torch.dtype = torch.float32) -> Batch:

@@ -10,7 +10,7 @@ import torch
 
 from augment import Defect, EditSpace, Recipe, complexes, find_supercell, read_host
 from augment.errors import DataError, DefectError
-from defectgen.corpus.arrangement import Arrangements, pristine_template
+from defectgen.corpus.arrangement import Arrangements, edit_charges, pristine_template
 from defectgen.corpus.arranging import members_of
 from defectgen.diffusion import Bridge
 from defectgen.network import NetworkConfig, OccupationNetwork, fresh, fresh_network
@@ -150,7 +150,8 @@ def pairs(supercell, split="train") -> Arrangements:
     distance = np.array([supercell.distances(space.site[m])[0, 1] for m in members])
     template, node = pristine_template(space)
     who = ("a", "SrTiO3", "p", split)
-    return Arrangements(*who, space.names, template, node, space.number, space.label, members, 0.3 * distance)
+    edits = (node, space.number, space.label, edit_charges(space))
+    return Arrangements(*who, space.names, template, *edits, members, 0.3 * distance)
 
 
 def test_it_learns_to_put_a_vacancy_beside_its_partner(supercell):
@@ -158,9 +159,10 @@ def test_it_learns_to_put_a_vacancy_beside_its_partner(supercell):
     ends = [int(item.energies.argmin()), int(item.energies.argmax())]
     item = replace(item, members=item.members[ends], energies=np.array([0.0, 4.0]))
     task = OccupationTask([item], SMALL, hide=0.0, anonymous=0.0)
-    run = Training(task, TrainSettings(steps=40, batch=4, rate=5e-3, warmup=5, averaging=0.8))
-    run.run()
-    assert np.mean(run.losses[-8:]) < 0.8 * np.mean(run.losses[:8])
+    network = Training(task, TrainSettings(steps=40, batch=4, rate=5e-3, warmup=5, averaging=0.8)).run()
+    draws = [task.draw(np.random.default_rng(k)) for k in range(16)]
+    with torch.no_grad():
+        assert task.loss(network, draws) < 0.85 * task.loss(task.fresh(0), draws)
 
 
 def test_samples_show_only_what_is_known(supercell):
@@ -186,3 +188,20 @@ def test_logits_are_alike_for_equivalent_edits(space, model):
         own = logits[space.representative == first]
         assert np.ptp(own) < 1e-4
     assert np.ptp(logits) > 1e-3
+
+
+def test_point_charges_are_those_of_the_pairs(supercell):
+    from defectgen.representation import Conditions
+    from defectgen.tasks.occupation import Occupied, coulomb_of, field_of
+
+    item = pairs(supercell)
+    assert {int(q) for q in item.charge} == {2, -1}
+    edges, none = item.template.edges(4.0), np.zeros(0, dtype=np.int64)
+    for members in item.members[:5]:
+        known = (item.node[members], item.number[members], item.charge[members])
+        whole = Occupied(item.template, edges, *known, none, Conditions())
+        site = np.array(sorted(EditSpace.of(supercell, item.names).site[members]))
+        expected = -2.0 / supercell.distances(site)[0, 1]
+        assert coulomb_of(whole) == pytest.approx(expected, abs=1e-9)
+        first = Occupied(item.template, edges, *(x[:1] for x in known), none, Conditions())
+        assert field_of(first, *(x[1:] for x in known[::2])) == pytest.approx(expected, abs=1e-9)
