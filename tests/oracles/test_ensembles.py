@@ -69,7 +69,7 @@ def test_the_volume_fluctuates_as_it_responds_and_each_strain_holds_its_share_of
 
 
 @pytest.mark.slow
-def test_engines_agree_on_volume_and_energy_at_six_points(validation: ModuleType, runs: Any) -> None:
+def test_engines_agree_on_volume_and_energy_at_six_points(runs: Any) -> None:
     points = [key[1:] for key in runs if key[:2] == ("ase", "npt")]
     assert len(points) == 6
     for point in points:
