@@ -31,7 +31,10 @@ BASIN = 0.01
 
 @dataclass(frozen=True)
 class Descent:
-    """How a relaxation ended: energy, eV (NaN where there is none), steps taken, whether it converged."""
+    """How a relaxation ended: energy, eV (NaN where there is none), steps taken, whether it converged.
+
+    A minimum outside what the potential says it has learnt counts as not converged: its energy means nothing.
+    """
 
     energy: float
     steps: int
@@ -107,7 +110,7 @@ def descend(start: DefectCell, potential: Potential, *, max_steps: int = MAX_STE
     """
     result = relax(start, potential, fmax=FMAX, max_steps=max_steps)
     energy = float(result.record.energy) if result.record is not None else float("nan")
-    return Descent(energy, result.steps, result.status == "converged")
+    return Descent(energy, result.steps, result.status == "converged" and not result.outside)
 
 
 def _fingerprint(cell: DefectCell) -> str:

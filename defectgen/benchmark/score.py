@@ -212,7 +212,8 @@ def _coordination(scene: Scene, found: State, true: State, near: BoolArray) -> f
 
 
 def _same_defect(scene: Scene, state: State) -> bool:
-    structure = apply_state(scene.ideal, state).to_pymatgen()
+    # Without the strain, which may be larger than what recognition takes for that of a relaxed supercell.
+    structure = apply_state(scene.ideal, State(state.displacements, np.zeros((3, 3)))).to_pymatgen()
     try:
         return defect_from_structure(structure, scene.defect.host, charge=scene.defect.charge) == scene.defect
     except DefectgenError:

@@ -51,7 +51,7 @@ def a_case(defect: Defect, split: str, material: str) -> Case:
     labels = (
         a_label(defect, 1, broken=False, energy=-10.0),
         a_label(defect, 2, broken=True, energy=-11.0),
-        a_label(defect, 3, broken=True, energy=-9.0, pressure=8.0, strain=-0.02 * np.eye(3)),
+        a_label(defect, 3, broken=True, energy=-9.0, pressure=8.0, strain=-0.09 * np.eye(3)),
         a_label(defect, 4, broken=True, energy=np.nan, temperature=600.0),
         *(a_label(defect, k, broken=True, energy=np.nan, temperature=600.0, snapshot=True) for k in (5, 6)),
     )

@@ -80,6 +80,7 @@ def test_the_reference_itself_has_the_perfect_score(archive):
                    "valid": 1.0, "coordination": 1.0, "volume_error": 0.0, "h_spglib": 1.0, "h_moyopy": 1.0,
                    "breaking_recall": 1.0, "msd_error": 0.0, "displacement_w1": 0.0, "rdf_distance": 0.0,
                    "key_kept": 1.0}  # fmt: skip
+        assert score.get("key_kept", 1.0) == 1.0
         for name, value in score.items():
             if name in perfect and not np.isnan(value):
                 assert value == pytest.approx(perfect[name], abs=1e-6), (task.id, name)
