@@ -7,12 +7,12 @@ potential that LAMMPS brings. Two comparisons are made. Beside experiment the ro
 authors of the copper potential print of it (Mishin et al., Phys. Rev. B 63, 224106 (2001), tables I and III) the row
 judges this code: it must agree. Dynamics are classical, so that expansion below the Debye temperature is too large.
 
-Measured values: expansion at 298 K, CRC Handbook of Chemistry and Physics (16.5 and 23.1, looked up in tables that quote
-it); vacancies, Ehrhart in Landolt-Börnstein III/25 (1991) (those of copper looked up in Lysogorskiy et al., npj Comput.
-Mater. 7, 97 (2021), table 1: E_f 1.27, E_m 0.67 to 0.76, and for this potential 1.28 and 0.69). Recalled, not looked
-up: the lattices; elastic constants at 300 K, Simmons and Wang, Single Crystal Elastic Constants (1971); the vacancy in
-aluminium; heat capacities; and the numbers of Mishin et al., whose tables were not at hand. Ehrhart's relaxation volume of the vacancy in aluminium is small; later calculations by density functional theory find
-about -0.3 atomic volumes, as many embedded-atom potentials do.
+Measured values: expansion at 298 K, CRC Handbook of Chemistry and Physics, looked up where it is quoted; vacancies,
+Ehrhart in Landolt-Börnstein III/25 (1991), for copper looked up in Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021),
+table 1, which gives E_f 1.27 and E_m 0.67 to 0.76 eV. Recalled and not looked up: the lattices; elastic constants at
+300 K, Simmons and Wang, Single Crystal Elastic Constants (1971); the vacancy in aluminium; heat capacities; and the
+tables of Mishin et al. Ehrhart's relaxation volume of the vacancy in aluminium is small; later calculations by density
+functional theory find about -0.3 atomic volumes, as many embedded-atom potentials do.
 
 The entropy S_f is that at constant volume, S_p that at constant (zero) pressure.
 """
