@@ -111,7 +111,7 @@ def fate_section(data: RunData) -> Section:
             str(r["hops"]),
             pair_text(r.get("rate"), 2),
             number(r["rate_bound"], 2),
-            f"{ideal.get(str(r['cell']), '–')}, {r.get('mean_point_group') or '–'}",
+            f"{ideal[r['cell']]}, {r.get('mean_point_group') or '–'}" if r["cell"] in ideal else "–",
         )
         for r in rows
     ]
