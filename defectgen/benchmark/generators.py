@@ -142,19 +142,20 @@ def _model(model: str, name: str, **settings: Any) -> NamedGenerator:
 
 
 def _propose(model: Any, settings: Mapping[str, Any], ask: Ask) -> Iterable[DefectCell]:
+    """Structures of a model; where it is to find the symmetry, the likeliest one first and then draws from p(H)."""
     from defectgen.sample import generate
 
-    return generate(
-        [ask.defect],
-        model=model,
-        n=ask.n,
-        seed=ask.seed,
-        temperature=ask.temperature,
-        pressure=ask.pressure,
-        snapshot=ask.snapshot,
-        subgroup=ask.subgroup,
-        **settings,
-    )
+    def propose(subgroup: str | None, n: int) -> list[DefectCell]:
+        conditions: dict[str, Any] = {
+            "temperature": ask.temperature,
+            "pressure": ask.pressure,
+            "snapshot": ask.snapshot,
+        }
+        return generate([ask.defect], model=model, n=n, seed=ask.seed, subgroup=subgroup, **conditions, **settings)
+
+    if ask.subgroup is None and not ask.snapshot and ask.n > 1 and model.has("subgroups"):
+        return [*propose("best", 1), *propose("sample", ask.n - 1)]
+    return propose(ask.subgroup, ask.n)
 
 
 def import_function(spec: str) -> tuple[Callable[..., Any], str]:

@@ -79,6 +79,19 @@ def test_baselines_give_what_they_promise(few):
                 assert score["h_spglib"] == score["h_moyopy"] == 0.0
 
 
+@pytest.mark.parametrize("name", ["default", "one-shot"])
+def test_shipped_models_are_generators(few, name):
+    generator = load_generator(name)
+    for kind in ("symmetric", "free", "snapshot"):
+        task = next(t for t in few if t.kind == kind and t.formula == "MgO")
+        first, again = (run_one(generator, task.ask(2, 3)) for _ in range(2))
+        assert first.error == ""
+        assert [c.positions.tobytes() for c in first.cells] == [c.positions.tobytes() for c in again.cells]
+        score = score_task(task, first.cells, 2)
+        assert score["valid"] == 1.0
+        assert score.get("h_spglib", 1.0) == score.get("h_moyopy", 1.0) == 1.0
+
+
 def test_what_a_generator_gets_wrong_is_caught_and_is_no_better_than_doing_nothing(few):
     task = next(t for t in few if t.kind == "free")
 
