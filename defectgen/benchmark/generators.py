@@ -142,7 +142,7 @@ def _model(model: str, name: str, **settings: Any) -> NamedGenerator:
 
 
 def _propose(model: Any, settings: Mapping[str, Any], ask: Ask) -> Iterable[DefectCell]:
-    """Structures of a model; where it is to find the symmetry, the likeliest one first and then draws from p(H)."""
+    """Structures of a model; where it is to find the symmetry, the likeliest comes first and then draws from p(H)."""
     from defectgen.sample import generate
 
     def propose(subgroup: str | None, n: int) -> list[DefectCell]:
