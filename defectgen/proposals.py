@@ -20,7 +20,7 @@ from defectgen.representation import Conditions
 if TYPE_CHECKING:
     from defectgen.tasks.occupation import Occupied
 
-MAX_NODES = 4096
+MAX_NODES = 1024
 """Nodes that are looked at in one pass; bounds the memory whatever the number of samples."""
 
 MOST_OVERSAMPLED = 1000

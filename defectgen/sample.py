@@ -34,8 +34,8 @@ MAX_SPREAD = 10.0
 MAX_GUIDANCE = 10.0
 MAX_ENERGY = 20.0
 
-MAX_NODES = 4096
-"""Nodes of the samples that go through the network together; bounds the memory whatever the number of samples."""
+MAX_NODES = 1024
+"""Nodes of the samples that go through the network together: half a GB at most, whatever the number of samples."""
 
 SAMPLED, BEST, FULL = "sample", "best", "full"
 _SHRINKS = 6

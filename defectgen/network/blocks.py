@@ -135,10 +135,11 @@ class Interaction(nn.Module):
         normed = self.norm(s) * (1.0 + gain) + shift
         weights = self.filter(basis) * (envelope * self.scale)[:, None]
         message = self.content(normed).index_select(0, batch.senders) * weights
-        to_s, carry, along_ideal, along_present = message.chunk(4, dim=1)
-        vectors = v.index_select(0, batch.senders) * carry[:, None]
-        vectors = vectors + units[:, 0, :, None] * along_ideal[:, None]
-        vectors = vectors + units[:, 1, :, None] * along_present[:, None]
+        width = s.shape[1]
+        to_s, carry = message[:, :width], message[:, width : 2 * width]
+        carried = v.index_select(0, batch.senders) * carry[:, None]
+        # Two unit vectors of each edge times their weights, summed: the hot spot of the network, as one operation.
+        vectors = torch.baddbmm(carried, units.transpose(1, 2), message[:, 2 * width :].reshape(-1, 2, width))
         s = s.index_add(0, batch.receivers, to_s)
         v = v.index_add(0, batch.receivers, vectors)
         v = bounded(v)
