@@ -135,15 +135,16 @@ FAMILIES = {
     ),
     "zns-znse": Family((_zinc_blende("Zn", "S", 5.41), _zinc_blende("Zn", "Se", 5.67)), (), 1000.0, 10.0),
     "cu-al-ni": Family(
-        (_close_packed("Cu", 3.615), _close_packed("Al", 4.05), _close_packed("Ni", 3.524)), (), 1000.0, 20.0
+        (_close_packed("Cu", 3.615), _close_packed("Al", 4.05), _close_packed("Ni", 3.524)), (), 700.0, 20.0
     ),
 }  # fmt: skip
 
 
 def make(name: str, folder: Path, minutes: float, workers: int, refine: int) -> Path:
-    """Distil a family in a folder, or train the shipped student further, and put the student into the package."""
+    """Distil a family in a folder, or train on the shipped labels, and put the student into the package."""
     from defectgen.progress import progress
     from md.distill.finish import finish
+    from md.distill.network import StudentShape
     from md.distill.run import distil, refined
     from md.distill.settings import DistilSettings
     from md.distill.teachers import TEACHER, resolve_teacher
@@ -157,8 +158,9 @@ def make(name: str, folder: Path, minutes: float, workers: int, refine: int) -> 
     )  # fmt: skip
     if refine:
         shipped = _shipped(name, hosts, teacher, settings)
+        shape = None if shipped.student else StudentShape(_numbers(family), family.channels)
         write_records(folder / "test_labels.npz", read_records(LABELS / name / "test.npz"))
-        made = refined(shipped, folder / "refined.pt", refine, seed=shipped.plan.steps, stage=progress)
+        made = refined(shipped, folder / "refined.pt", refine, shape=shape, seed=shipped.plan.steps, stage=progress)
     else:
         made = distil(hosts, teacher, folder, settings, workers=workers, stage=progress)
     student = finish(
@@ -173,8 +175,15 @@ def make(name: str, folder: Path, minutes: float, workers: int, refine: int) -> 
     return target
 
 
+def _numbers(family: Family) -> tuple[int, ...]:
+    from ase.data import atomic_numbers
+
+    own = {element for start in family.hosts for element, _ in start.sites}
+    return tuple(sorted(atomic_numbers[e] for e in own | set(family.dopants)))
+
+
 def _shipped(name: str, hosts: list[Host], teacher: Potential, settings: DistilSettings) -> Distillation:
-    """The distillation that a shipped student is the end of."""
+    """The distillation that a shipped student is the end of; without a student where the labels alone are shipped."""
     from md.distill.crystal import crystal_of
     from md.distill.run import Distillation
     from md.distill.settings import Plan
@@ -185,8 +194,10 @@ def _shipped(name: str, hosts: list[Host], teacher: Potential, settings: DistilS
     crystals = tuple(crystal_of(h, teacher, s.max_temperature, s.max_pressure, s.max_atoms) for h in hosts)
     elements = sorted({*(e for host in hosts for e in host.elements), *s.dopants})
     foreign = tuple(tuple(e for e in elements if e not in host.elements) for host in hosts)
-    student, card = read_student(STUDENTS / name)
-    plan = Plan(card["training"]["effort"], card["training"]["steps"])
+    student, plan = None, Plan(1.0, 0)
+    if (STUDENTS / name).exists():
+        student, card = read_student(STUDENTS / name)
+        plan = Plan(card["training"]["effort"], card["training"]["steps"])
     return Distillation(student, read_records(LABELS / name / "train.npz"), crystals, foreign, plan)
 
 
@@ -197,7 +208,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "students", help="where the runs are kept")
     parser.add_argument("--minutes", type=float, default=40.0, help="wall time to aim at for each, on two cores")
     parser.add_argument("--workers", type=int, default=2, help="processes that label")
-    parser.add_argument("--refine", type=int, default=0, help="steps to train shipped students further instead")
+    parser.add_argument("--refine", type=int, default=0, help="steps to train on the shipped labels instead")
     options = parser.parse_args()
     for name in options.families or FAMILIES:
         print(f"{name}: {make(name, options.out / name, options.minutes, options.workers, options.refine)}", flush=True)

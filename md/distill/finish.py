@@ -121,7 +121,8 @@ def _checked(
     with stage(f"{formula}: pressures by {teacher.name}", "batches") as report:
         labelled = iter(label(flat, teacher, folder / "labels", workers=workers, progress=report))
     records = [[next(labelled) for _ in frames] for frames in chosen]
-    return summary(energies, volumes(climates, runs, records, calculator, medium))
+    checks = summary(energies, volumes(climates, runs, records, calculator, medium))
+    return {"volume_per_atom": pristine.volume / len(pristine), **checks}
 
 
 def _test_records(

@@ -109,23 +109,33 @@ def distil(
         return _Run(tuple(hosts), teacher, folder, asked, workers, stage).whole()
 
 
-def refined(made: Distillation, checkpoint: Path, steps: int, *, seed: int = 0, stage: Stage = _silent) -> Distillation:
+def refined(
+    made: Distillation,
+    checkpoint: Path,
+    steps: int,
+    *,
+    shape: StudentShape | None = None,
+    seed: int = 0,
+    stage: Stage = _silent,
+) -> Distillation:
     """A finished distillation trained further on the same cells, at a rate that moves its weights little at first.
 
     Args:
-        made: what to go on from.
+        made: what to go on from; without a student (None) one of `shape` is trained from the start.
         checkpoint: file that keeps the state; the same call goes on from it.
         steps: of training.
+        shape: of the student where there is none yet.
         seed: of the order of the cells.
         stage: opens the progress.
 
     Raises:
         ResumeError: the checkpoint belongs to another training.
     """
-    how = TrainSettings(steps, seed, rate=REFINING_RATE)
-    shape = shape_of(made.student)
+    how = TrainSettings(steps, seed) if made.student is None else TrainSettings(steps, seed, rate=REFINING_RATE)
     with stage("refining", "steps") as report:
-        last = train_student(made.records, shape, how, checkpoint, start=made.student, progress=report)
+        last = train_student(
+            made.records, shape or shape_of(made.student), how, checkpoint, start=made.student, progress=report
+        )
     plan = replace(made.plan, steps=made.plan.steps + steps)
     return replace(made, student=_levelled(last, made.records), plan=plan)
 

@@ -68,8 +68,8 @@ class TrainSettings:
     seed: int = 0
     rate: float = 0.03
     last_rate: float = 1e-4
-    energy: float = 0.1
-    late_energy: float = 5.0
+    energy: float = 0.3
+    late_energy: float = 30.0
     late: float = 0.4
     stress: float = 1000.0
     average: float = 0.995
