@@ -25,7 +25,7 @@ FOLDER = Path(__file__).parent / "weights"
 FORMAT = 2
 
 OLD_CONDITIONS = 12
-"""Conditions that a network of format 1 was told; there was no energy and no concentration."""
+"""Conditions that a network of format 1 was told; there was no energy and no concentration, and never a charge."""
 
 PARTS = ("displacements", "subgroups", "occupation")
 """What a model is made of. The first has the name of the model, the others are beside it as `NAME-PART`."""
@@ -179,13 +179,14 @@ def _migrated(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights of format 1 for the network of format 2: what it was not told yet has weight zero."""
     import torch
 
+    from defectgen.network.trunk import SELDOM_KNOWN
     from defectgen.representation import Conditions, Marker
 
     told, mixed, marker = (state[name] for name in ("conditions.0.weight", "embed.mix.0.weight", "embed.marker.weight"))
-    added = told.new_zeros(len(told), Conditions.WIDTH - OLD_CONDITIONS)
+    added = told.new_zeros(len(told), Conditions.WIDTH - SELDOM_KNOWN)
     return {
         **state,
-        "conditions.0.weight": torch.cat([told[:, :OLD_CONDITIONS], added, told[:, OLD_CONDITIONS:]], dim=1),
+        "conditions.0.weight": torch.cat([told[:, :SELDOM_KNOWN], added, told[:, OLD_CONDITIONS:]], dim=1),
         "embed.mix.0.weight": torch.cat([mixed, mixed.new_zeros(len(mixed), 2)], dim=1),
         "embed.marker.weight": torch.cat([marker, marker.new_zeros(len(Marker) - len(marker), marker.shape[1])]),
     }

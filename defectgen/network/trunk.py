@@ -19,6 +19,9 @@ DISPLACEMENT_SCALE = 0.1
 STRAIN_SCALE = 0.02
 """Strain per 10 GPa or 1000 K of a typical solid; strains are of order one in this unit inside the network."""
 
+SELDOM_KNOWN = 10
+"""First of the conditions that labels may not know: charge, energy and concentration, with their flags."""
+
 Edge = tuple[Tensor, Tensor, Tensor]
 """Radial basis (e, b), envelope (e,) and the unit vectors (e, 2, 3) of the ideal and the present geometry."""
 
@@ -45,6 +48,10 @@ class Trunk(nn.Module):
         self.embed = NodeEmbedding(config)
         self.basis = EdgeBasis(config)
         self.conditions = mlp(Conditions.WIDTH + 7, w, w)
+        with torch.no_grad():
+            # What no label ever knows, such as a charge, must not change an answer.
+            first = next(self.conditions.parameters())
+            first[:, SELDOM_KNOWN : Conditions.WIDTH] = 0.0
         self.start = nn.Linear(w, w)
         self.layers = nn.ModuleList(Interaction(config, self.basis.width) for _ in range(config.layers))
         self.norm = nn.LayerNorm(w)
