@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class Frames:
         energies: (k,) total potential energies, eV.
         forces: (k, n, 3) forces, eV/Å.
         stresses: (k, 6) Voigt stress, eV/Å³, ASE sign.
+        momenta: (k, n, 3) momenta of the atoms in ASE units, sqrt(amu eV); None for the path of a relaxation.
     """
 
     start: DefectCell
@@ -36,11 +37,13 @@ class Frames:
     energies: FloatArray
     forces: FloatArray
     stresses: FloatArray
+    momenta: FloatArray | None = None
 
     def __post_init__(self) -> None:
         k, n = len(self.energies), len(self.start)
-        shapes = (self.positions.shape, self.cells.shape, self.forces.shape, self.stresses.shape)
-        if shapes != ((k, n, 3), (k, 3, 3), (k, n, 3), (k, 6)):
+        momenta = self.positions if self.momenta is None else self.momenta
+        shapes = (self.positions.shape, self.cells.shape, self.forces.shape, self.stresses.shape, momenta.shape)
+        if shapes != ((k, n, 3), (k, 3, 3), (k, n, 3), (k, 6), (k, n, 3)):
             raise DataError(f"frames of {self.start.name}: shapes {shapes} do not fit {k} frames of {n} atoms")
 
     def __len__(self) -> int:
@@ -66,6 +69,7 @@ class Frames:
             "energies": self.energies,
             "forces": self.forces,
             "stresses": self.stresses,
+            **({} if self.momenta is None else {"momenta": self.momenta}),
         }
 
 
@@ -82,7 +86,7 @@ def frames_from_arrays(arrays: Mapping[str, np.ndarray[Any, Any]], where: str) -
         labels = [arrays[name] for name in ("positions", "cells", "energies", "forces", "stresses")]
     except KeyError as error:
         raise DataError(f"{where}: not an archive of frames (no {error})") from None
-    return Frames(start, *labels)
+    return replace(Frames(start, *labels), momenta=arrays.get("momenta"))
 
 
 Snapshot = tuple[FloatArray, FloatArray, Evaluation]

@@ -28,7 +28,7 @@ from md.sweep import Progress, Shard, Task, scratch_folder, sweep
 FS_PER_NS = 1e6
 SECONDS_PER_DAY = 86_400
 
-_VERSION = 3
+_VERSION = 4
 """Of the algorithms: raised when the same inputs come to give other results, so that no old item is taken over."""
 
 

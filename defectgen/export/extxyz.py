@@ -19,7 +19,7 @@ COLUMNS = "species:S:1:pos:R:3:REF_forces:R:3"
 """Per-atom columns: symbol, position (Å), force (eV/Å)."""
 
 
-def frame_text(record: Record, info: Mapping[str, object]) -> str:
+def frame_text(record: Record, info: Mapping[str, object], momenta: FloatArray | None = None) -> str:
     """One extended-XYZ frame of a record.
 
     Floats are written in the shortest form that reads back to the same bits. `REF_stress` is the Voigt vector
@@ -28,13 +28,14 @@ def frame_text(record: Record, info: Mapping[str, object]) -> str:
     Args:
         record: the structure and its labels.
         info: further key-value pairs of the comment line; strings, numbers and None (left out).
+        momenta: (n, 3) in ASE units, in a column of their own as ASE reads them.
     """
     from ase.data import chemical_symbols
 
     cell = record.cell
     fields = {
         "Lattice": _vector(cell.cell),
-        "Properties": COLUMNS,
+        "Properties": COLUMNS if momenta is None else f"{COLUMNS}:momenta:R:3",
         "pbc": '"T T T"',
         "REF_energy": repr(float(record.energy)),
         "REF_stress": _vector(record.stress),
@@ -43,7 +44,7 @@ def frame_text(record: Record, info: Mapping[str, object]) -> str:
     }
     fields |= {key: _value(value) for key, value in info.items() if value is not None}
     lines = [str(len(cell)), " ".join(f"{key}={value}" for key, value in fields.items())]
-    columns = np.hstack([cell.positions, record.forces]).tolist()
+    columns = np.hstack([cell.positions, record.forces, *([] if momenta is None else [momenta])]).tolist()
     for number, row in zip(cell.numbers, columns, strict=True):
         lines.append(" ".join([chemical_symbols[number], *map(repr, row)]))
     return "\n".join(lines) + "\n"

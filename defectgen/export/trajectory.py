@@ -41,6 +41,17 @@ class Trajectory:
         """(k,) time of each frame, fs."""
         return self.steps.astype(np.float64) * self.point.timestep
 
+    @property
+    def momenta(self) -> FloatArray:
+        """(k, n, 3) momenta in ASE units.
+
+        Raises:
+            DataError: the trajectory was kept without them.
+        """
+        if self.frames.momenta is None:
+            raise DataError(f"{self.point.label}: kept without momenta; run it again")
+        return self.frames.momenta
+
     def about(self, index: int) -> dict[str, object]:
         """What is known of a frame besides its geometry and labels: where it is from, and when it was (fs)."""
         point = self.point
@@ -104,15 +115,17 @@ def _write_named(trajectory: Trajectory, folder: Path, kind: Format) -> Path:
 def write_trajectory(trajectory: Trajectory, path: Path, kind: Format) -> None:
     """Write a trajectory as one file, which appears whole or not at all.
 
-    `extxyz` and `traj` hold every bit of positions, cell, energy, forces and stress, and the time (fs) and step of
-    each frame. `dump` is a text dump of LAMMPS in its frame, where the cell is lower triangular: box, unwrapped
-    positions and forces to the last digits, but neither energy nor stress; the time is the step times the time step.
+    `extxyz` and `traj` hold every bit of positions, momenta (ASE units), cell, energy, forces and stress, and the time
+    (fs) and step of each frame. `dump` is a text dump of LAMMPS in its frame, where the cell is lower triangular: box,
+    unwrapped positions, velocities (Å/ps) and forces to the last digits, but neither energy nor stress; the time is the
+    step times the time step.
     """
     if kind == "extxyz":
         with ExtxyzFile(path) as file:
             for index in range(len(trajectory.frames)):
                 about = trajectory.about(index)
-                file.write(frame_text(trajectory.frames.record(index, f"md_{about['conditions']}", {}), about))
+                record = trajectory.frames.record(index, f"md_{about['conditions']}", {})
+                file.write(frame_text(record, about, trajectory.momenta[index]))
             file.publish()
     elif kind == "traj":
         write_atomically(path, _traj(trajectory))
@@ -146,15 +159,17 @@ def atoms_of(trajectory: Trajectory) -> Iterator[Any]:
     for index in range(len(frames)):
         atoms = frames.start.with_geometry(frames.positions[index], frames.cells[index]).to_ase()
         atoms.info = trajectory.about(index)
+        atoms.set_momenta(trajectory.momenta[index])
         labels = {"energy": float(frames.energies[index]), "forces": frames.forces[index]}
         atoms.calc = SinglePointCalculator(atoms, stress=frames.stresses[index], **labels)
         yield atoms
 
 
 def _dump(trajectory: Trajectory) -> Iterator[str]:
-    from ase.data import chemical_symbols
+    from ase import units
+    from ase.data import atomic_masses, chemical_symbols
 
-    from md.dynamics.lammps_commands import triangular_frame
+    from md.dynamics.lammps_commands import FS_PER_PS, triangular_frame
 
     frames = trajectory.frames
     numbers = frames.start.numbers
@@ -162,7 +177,9 @@ def _dump(trajectory: Trajectory) -> Iterator[str]:
     symbols = [chemical_symbols[int(z)] for z in numbers]
     for index, step in enumerate(trajectory.steps):
         triangle, rotation = triangular_frame(frames.cells[index])
-        turned = np.hstack([frames.positions[index] @ rotation.T, frames.forces[index] @ rotation.T])
+        velocities = trajectory.momenta[index] / atomic_masses[numbers][:, None] * (units.fs * FS_PER_PS)
+        columns = (frames.positions[index], velocities, frames.forces[index])
+        turned = np.hstack([column @ rotation.T for column in columns])
         yield _dump_head(int(step), len(numbers), triangle)
         yield from _dump_rows(types.tolist(), symbols, turned)
 
@@ -179,7 +196,7 @@ def _dump_head(step: int, atoms: int, triangle: FloatArray) -> str:
         str(atoms),
         "ITEM: BOX BOUNDS xy xz yz pp pp pp",
         *(" ".join(map(repr, row)) for row in bounds),
-        "ITEM: ATOMS id type element xu yu zu fx fy fz",
+        "ITEM: ATOMS id type element xu yu zu vx vy vz fx fy fz",
     ]
     return "\n".join(lines) + "\n"
 

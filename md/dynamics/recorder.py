@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from md.dynamics.response import Series
 from md.frames import Arrays, Frames, stack_frames
 from md.guards import Evaluation, check_temperature, volume_of
 
-_COLUMNS = ("scalars", "cells", "frame_steps", "positions", "frame_cells", "energies", "forces", "stresses")
+_COLUMNS = ("scalars", "cells", "frame_steps", "positions", "frame_cells", "energies", "forces", "stresses", "momenta")
 
 
 class Recorder:
@@ -30,6 +31,7 @@ class Recorder:
         self._rows: list[tuple[float, float, float, float]] = []
         self._cells: list[FloatArray] = []
         self._frames: list[tuple[int, FloatArray, FloatArray, Evaluation]] = []
+        self._momenta: list[FloatArray] = []
         self._taken = (0, 0)
 
     @property
@@ -52,6 +54,7 @@ class Recorder:
         pressure = -float(evaluation.stress[:3].mean()) + 2 * kinetic / (3 * volume)
         if self.steps % self._point.interval == 0:
             self._frames.append((self.steps, positions.copy(), cell.copy(), evaluation))
+            self._momenta.append(self._masses[:, None] * velocities)
         self._cells.append(cell.copy())
         self._rows.append((evaluation.energy, kinetic, temperature, pressure / units.GPa))
 
@@ -73,14 +76,19 @@ class Recorder:
             stacked.energies,
             stacked.forces,
             stacked.stresses,
+            self._stacked_momenta(frames),
         )
         return dict(zip(_COLUMNS, columns, strict=True))
+
+    def _stacked_momenta(self, first: int = 0) -> FloatArray:
+        return np.array(self._momenta[first:], dtype=float).reshape(-1, len(self._cell), 3)
 
     def restore(self, parts: Sequence[Arrays]) -> None:
         """Take back what `take_new` gave, part by part."""
         for part in parts:
             self._rows += [(float(a), float(b), float(c), float(d)) for a, b, c, d in part["scalars"]]
             self._cells += list(part["cells"])
+            self._momenta += list(part["momenta"])
             for i, step in enumerate(part["frame_steps"]):
                 labels = Evaluation(float(part["energies"][i]), part["forces"][i], part["stresses"][i])
                 self._frames.append((int(step), part["positions"][i], part["frame_cells"][i], labels))
@@ -96,7 +104,7 @@ class Recorder:
         """The frames so far and the (k,) step of each."""
         snapshots = [(positions, cell, evaluation) for _, positions, cell, evaluation in self._frames]
         steps = np.array([step for step, *_ in self._frames], dtype=np.int64)
-        return stack_frames(self._cell, snapshots), steps
+        return replace(stack_frames(self._cell, snapshots), momenta=self._stacked_momenta()), steps
 
 
 def degrees_of_freedom(atoms: int) -> int:

@@ -16,10 +16,11 @@ from augment.errors import ConditionError, DataError
 from augment.store import write_arrays
 from defectgen.export import Trajectory, read_trajectory, write_trajectories, write_trajectory
 from defectgen.export.trajectory import check_format
-from md.dynamics import MdPoint, Response, Series
+from md.dynamics import MdPoint, Response, Series, run_point
+from md.dynamics.point import Engine
 from md.environment import Environment
 from md.frames import Frames
-from md.potentials import Potential
+from md.potentials import Potential, resolve_potential
 
 FRAMES, ATOMS = 4, 7
 ONES = (1.0, 1.1, 0.9, 1.05)
@@ -35,8 +36,9 @@ def trajectory() -> Trajectory:
     cells = np.array([scale * lattice @ (np.eye(3) + 0.02 * rng.normal(size=(3, 3))) for scale in ONES])
     positions = (rng.random((FRAMES, ATOMS, 3)) * 3 - 1) @ cells
     labels = rng.normal(size=FRAMES), rng.normal(size=(FRAMES, ATOMS, 3)), rng.normal(size=(FRAMES, 6))
+    momenta = rng.normal(size=(FRAMES, ATOMS, 3))
     point = MdPoint.of(start, Environment(300.0), steps=30, interval=10, timestep=1.5)
-    return Trajectory(point, Frames(start, positions, cells, *labels), 10 * np.arange(FRAMES))
+    return Trajectory(point, Frames(start, positions, cells, *labels, momenta), 10 * np.arange(FRAMES))
 
 
 @pytest.mark.parametrize("kind", ["extxyz", "traj"])
@@ -48,6 +50,7 @@ def test_ase_reads_back_every_bit(trajectory: Trajectory, kind: str, tmp_path: P
     for k, atoms in enumerate(found):
         assert np.array_equal(atoms.positions, frames.positions[k])
         assert np.array_equal(atoms.cell.array, frames.cells[k])
+        assert np.array_equal(atoms.get_momenta(), frames.momenta[k])
         assert np.array_equal(atoms.numbers, frames.start.numbers)
         assert (atoms.info["step"], atoms.info["time"]) == (10 * k, 15.0 * k)
         if kind == "traj":
@@ -74,6 +77,7 @@ def test_ase_reads_the_dump_as_the_same_structure(trajectory: Trajectory, tmp_pa
         assert np.allclose(shape(atoms.positions, atoms.cell.array), shape(frames.positions[k], frames.cells[k]))
         moved = np.linalg.norm(np.diff(atoms.positions, axis=0), axis=1)  # unwrapped: these know the images too
         assert np.allclose(moved, np.linalg.norm(np.diff(frames.positions[k], axis=0), axis=1), atol=1e-12)
+        assert np.allclose(atoms.get_momenta() @ atoms.get_momenta().T, frames.momenta[k] @ frames.momenta[k].T)
         forces = atoms.get_forces()
         assert np.allclose(forces @ forces.T, frames.forces[k] @ frames.forces[k].T, atol=1e-12)
 
@@ -143,3 +147,17 @@ def test_the_command_writes_what_it_ran(call: object, tmp_path: Path) -> None:
         )
     code, _, err = call("md", tmp_path / "cu.cif", *how, *grid, "--trajectory", "xtc")  # type: ignore[operator]
     assert (code, err.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("engine", ["ase", "lammps"])
+def test_momenta_are_those_of_the_full_step(engine: Engine) -> None:
+    """Their kinetic energy is that of the series at the step of each frame."""
+    atoms = bulk("Cu", "fcc", 3.6, cubic=True)
+    cell = DefectCell("cu", "cu", atoms.cell.array, atoms.numbers, atoms.positions, np.arange(4), 0, {})
+    point = MdPoint.of(cell, Environment(300.0), engine=engine, steps=12, interval=4)
+    response = run_point(point, cell, resolve_potential("emt", {"Cu"}))
+    assert response.frames.momenta is not None
+    squares = (response.frames.momenta**2).sum(axis=(1, 2))
+    kinetic = squares / 2 / atoms.get_masses()[0]
+    assert np.allclose(kinetic, response.series.kinetic[response.frame_steps], rtol=1e-12)
+    assert np.allclose(response.frames.momenta.sum(axis=1), 0, atol=1e-8)
