@@ -222,7 +222,7 @@ def _pressure_run(
     frames: list[DefectCell] = []
     for _ in range(steps // 20):
         run.run(20)
-        frame = marked(cell.with_geometry(atoms.get_positions(), atoms.cell.array), "bulk_pressure")
+        frame = marked(cell.with_geometry(atoms.get_positions(), atoms.cell.array.copy()), "bulk_pressure")
         if not 1 / 1.4 < frame.volume / cell.volume < 1.4:  # noqa: PLR2004  melted, torn or collapsed
             return frames[len(frames) // 4 :], False
         frames.append(frame)

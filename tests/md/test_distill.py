@@ -25,7 +25,7 @@ from md.distill.optimizer import RotatedAdam
 from md.distill.run import Distillation, calculator_of, distil, refined
 from md.distill.settings import DistilSettings, Plan
 from md.distill.trainer import TrainSettings, train_student
-from md.distill.validate import errors
+from md.distill.validate import errors, volume_runs
 from md.labels import label
 from md.potentials import Potential, resolve_potential
 from md.record import Record
@@ -202,6 +202,16 @@ def test_training_learns_and_a_resumed_one_ends_at_the_same_bytes(records: list[
     (tmp_path / "a.pt").write_bytes(b"half")
     with pytest.raises(ResumeError, match="damaged"):
         train_student(records, shape, how, tmp_path / "a.pt")
+
+
+def test_frames_under_pressure_keep_their_own_cells(crystal: Crystal, emt: Potential) -> None:
+    """Volumes of a run differ from frame to frame and stay near the static one; pressed, they are smaller."""
+    pristine = crystal.cells["medium"].bulk_cell()
+    runs = volume_runs(pristine, emt.calculator(), [(300.0, 0.0), (300.0, 10.0)], steps=200, seed=0)
+    free, pressed = (np.array([frame.volume for frame in frames]) for frames, _ in runs)
+    assert np.ptp(free) > 1e-3 * pristine.volume
+    assert abs(free.mean() / pristine.volume - 1) < 0.04
+    assert pressed.mean() < 0.98 * free.mean()
 
 
 def test_a_refined_student_is_nearer_to_its_labels(crystal: Crystal, records: list[Record], tmp_path: Path) -> None:
