@@ -15,7 +15,7 @@ from augment.cell import DefectCell
 from augment.errors import ConditionError
 from md.environment import Environment
 
-Engine = Literal["ase", "lammps"]
+Engine = Literal["ase", "lammps", "batched"]
 
 LONGEST_TIMESTEP = 10.0
 """fs; a tenth of the period of a slow optical phonon. Oxides need 1 to 2 fs."""
@@ -40,7 +40,7 @@ class MdPoint:
         name: name of the defect cell.
         key: defect key of the cell.
         environment: temperature, pressure and ensemble.
-        engine: `ase` or `lammps`.
+        engine: `ase`, `lammps`, or `batched` for MACE networks, many points in one forward pass.
         steps: number of steps.
         timestep: fs.
         interval: a frame is kept every so many steps, the start included; scalars are kept at every step.

@@ -54,6 +54,10 @@ def run_point(
     """
     from ase.data import atomic_masses, chemical_symbols
 
+    if point.engine == "batched":
+        from md.dynamics.batched import run_batch
+
+        return run_batch([(point, cell)], potential, checkpoints=checkpoints)[0]
     point.check(cell)
     potential.require({chemical_symbols[int(z)] for z in cell.numbers})
     began = time.perf_counter()

@@ -1,0 +1,267 @@
+"""Molecular dynamics of many points in one forward pass: what fills a GPU, and runs on a CPU just as well.
+
+Each point has its own cell, temperature, pressure, ensemble, schedule and random numbers, and does what it would do
+alone, up to rounding. One that trips a guard is stopped and the others go on. As with the other engines a run is made
+of legs, each a function of the state at its beginning, so that the same batch goes on from a checkpoint to the same
+bits on a CPU (a GPU adds up in no fixed order).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+import torch
+from ase.data import atomic_masses, chemical_symbols
+
+from augment.cell import DefectCell, IntArray
+from augment.errors import ConditionError
+from md.checkpoint import Arrays, Checkpoints, State
+from md.dynamics.batched_forces import BatchForces, BatchLabels, Device, Flat, device_of, through_torch
+from md.dynamics.batched_guards import Tripped, tripped_geometries, tripped_labels, tripped_temperatures
+from md.dynamics.batched_recorder import BatchRecorder
+from md.dynamics.batched_steps import Motion, baths, first_half, kicked, noise
+from md.dynamics.point import MdPoint
+from md.dynamics.response import Response
+from md.dynamics.run import start_velocities
+from md.dynamics.targets import Targets
+from md.potentials import Potential
+from md.quiet import one_torch_thread
+
+ENSEMBLES = ("nve", "nvt", "npt")
+"""What this engine does; the others need a barostat with more than one strain."""
+
+
+def check_batched(point: MdPoint) -> None:
+    """Check that this engine does a point.
+
+    Raises:
+        ConditionError: it does not.
+    """
+    environment = point.environment
+    if environment.ensemble not in ENSEMBLES or environment.strain is not None:
+        what = "a strain rate" if environment.strain is not None else f"the ensemble {environment.ensemble}"
+        raise ConditionError(
+            f"the batched engine does not do {what}; use engine ase or lammps, or one of {', '.join(ENSEMBLES)}"
+        )
+
+
+def run_batch(
+    points: Sequence[tuple[MdPoint, DefectCell]],
+    potential: Potential,
+    *,
+    device: Device = "auto",
+    checkpoints: Checkpoints | None = None,
+) -> list[Response]:
+    """Run molecular dynamics of many points at once, each in its cell; the responses come in their order.
+
+    Args:
+        points: of engine `batched`, alike in steps, time step, interval and checkpoint.
+        potential: a student or a MACE model; evaluated by mace-torch, in float64.
+        device: `auto` (CUDA where there is one), `cpu` or `cuda`.
+        checkpoints: the batch goes on from the newest of them and adds its own.
+
+    Raises:
+        ConditionError: a point is not possible, or not with the others.
+        PotentialError: the potential is no MACE network, does not cover an element, or fails.
+        ResumeError: a checkpoint cannot be trusted.
+        SettingsError: there is no such device.
+    """
+    began = time.perf_counter()
+    _check(points, potential)
+    on = device_of(device)
+    with one_torch_thread(wanted=on == "cpu"):
+        run = _Run(points, BatchForces(potential, on))
+        run.through(checkpoints)
+    share = (time.perf_counter() - began) / len(points)
+    return run.responses(through_torch(potential), share)
+
+
+def _check(points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential) -> None:
+    if not points:
+        raise ConditionError("a batch without points; give at least one")
+    for point, cell in points:
+        point.check(cell)
+        check_batched(point)
+        if point.engine != "batched":
+            raise ConditionError(f"{point.label}: a batch takes points of engine batched, not {point.engine}")
+        potential.require({chemical_symbols[int(z)] for z in cell.numbers})
+    if len({pace(point) for point, _ in points}) > 1:
+        raise ConditionError(
+            "the points of a batch differ in steps, time step, interval or checkpoint; give them alike"
+        )
+
+
+def pace(point: MdPoint) -> tuple[int, float, int, int]:
+    """What the points of a batch have in common: steps, time step (fs), interval and checkpoint."""
+    return point.steps, point.timestep, point.interval, point.checkpoint
+
+
+@dataclass(frozen=True, eq=False)
+class _Now:
+    """The points (a,) that go on, and where they are."""
+
+    alive: IntArray
+    motion: Motion
+
+
+class _Run:
+    """One batch under way.
+
+    Args:
+        points: with their cells.
+        forces: the potential.
+    """
+
+    def __init__(self, points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces) -> None:
+        self._points, self._cells = [p for p, _ in points], [cell for _, cell in points]
+        self._forces, self._device = forces, forces.device
+        self._targets = [Targets(point) for point in self._points]
+        self._hottest = np.array([float(p.environment.temperatures.array.max()) for p in self._points])
+        self._recorder = BatchRecorder(self._cells, self._points[0].interval)
+        self._whole = Flat.of(self._cells, self._device)
+        masses = torch.as_tensor(atomic_masses, device=self._device)
+        self._masses = masses[self._whole.numbers][:, None]
+        self._rngs: list[np.random.Generator] = []
+        self._reasons = [""] * len(points)
+
+    def through(self, checkpoints: Checkpoints | None) -> None:
+        """Run to the end, from the newest checkpoint if there is one."""
+        state, recorded = checkpoints.read() if checkpoints else (None, [])
+        self._recorder.restore(recorded)
+        observe = checkpoints.watched(self._recorder.observe) if checkpoints else self._recorder.observe
+        point = self._points[0]
+        now, step = self._start() if state is None else self._read(state), state.step if state else 0
+        for end in sorted(set(chain.from_iterable(p.legs(step) for p in self._points))):
+            now = self._advance(now, step, end, observe)
+            step = end
+            if len(now.alive) == 0:
+                return
+            if checkpoints and end % point.checkpoint == 0 and end < point.steps:
+                checkpoints.write(State(end, self._arrays(now)), self._recorder.take_new())
+
+    def _start(self) -> _Now:
+        started = [start_velocities(point, cell) for point, cell in zip(self._points, self._cells, strict=True)]
+        self._rngs = [rng for _, rng in started]
+        velocities = torch.as_tensor(np.concatenate([v for v, _ in started]), device=self._device)
+        return _Now(np.arange(len(self._points)), Motion(self._whole, velocities * self._masses, self._masses))
+
+    def _advance(self, now: _Now, first: int, until: int, observe: Callable[..., None]) -> _Now:
+        """One leg, from the state at its beginning alone."""
+        self._forces.forget()
+        now, labels = self._labelled(now, first)
+        if first == 0:
+            now, labels = self._observed(now, labels, observe, 0)
+        now = self._quenched(now, first)
+        for step in range(first + 1, until + 1):
+            if len(now.alive) == 0:
+                break
+            now, labels = self._step(now, labels, step)
+            now, labels = self._observed(now, labels, observe, step)
+        return now
+
+    def _step(self, now: _Now, labels: BatchLabels, step: int) -> tuple[_Now, BatchLabels]:
+        points, targets, rngs = ([of[i] for i in now.alive] for of in (self._points, self._targets, self._rngs))
+        drawn = noise(points, [len(self._cells[i]) for i in now.alive], rngs)
+        bath = baths(points, targets, step, self._device)
+        moved = first_half(now.motion, labels, bath, torch.as_tensor(drawn, device=self._device))
+        before = now.alive
+        now, labels = self._labelled(_Now(now.alive, moved), step)
+        bath = bath.only(np.flatnonzero(np.isin(before, now.alive)))
+        return replace(now, motion=kicked(now.motion, labels, bath)), labels
+
+    def _labelled(self, now: _Now, step: int) -> tuple[_Now, BatchLabels]:
+        """Labels of the points that pass the guards, and these."""
+        volumes = self._whole.volumes[now.alive]
+        now, kept = self._without(now, tripped_geometries(now.motion.flat, volumes), step)
+        if len(kept) == 0:
+            return now, _no_labels(now.motion.flat)
+        labels = self._forces(now.motion.flat)
+        now, labels = self._without_labels(now, labels, tripped_labels(now.motion.flat, labels, volumes[kept]), step)
+        return now, labels
+
+    def _observed(
+        self, now: _Now, labels: BatchLabels, observe: Callable[..., None], step: int
+    ) -> tuple[_Now, BatchLabels]:
+        temperatures = self._recorder.temperatures(now.alive, now.motion)
+        now, labels = self._without_labels(
+            now, labels, tripped_temperatures(temperatures, self._hottest[now.alive]), step
+        )
+        if len(now.alive):
+            observe(now.alive, now.motion, labels)
+        return now, labels
+
+    def _without_labels(self, now: _Now, labels: BatchLabels, tripped: Tripped, step: int) -> tuple[_Now, BatchLabels]:
+        flat = now.motion.flat
+        now, kept = self._without(now, tripped, step)
+        return now, labels.only(kept, flat.rows(kept)) if tripped else labels
+
+    def _without(self, now: _Now, tripped: Tripped, step: int) -> tuple[_Now, IntArray]:
+        """The points that go on, and their places among those before."""
+        kept = np.array([i for i in range(len(now.alive)) if i not in tripped], dtype=np.int64)
+        if not tripped:
+            return now, kept
+        for i, reason in tripped.items():
+            self._reasons[now.alive[i]] = f"{reason} (step {step} of {self._points[0].steps})"
+        self._forces.keep(kept)
+        return _Now(now.alive[kept], now.motion.only(kept)), kept
+
+    def _quenched(self, now: _Now, step: int) -> _Now:
+        """Velocities set to a new temperature where a schedule says so."""
+        flat, momenta = now.motion.flat, now.motion.momenta
+        factors = np.ones(len(now.alive))
+        for place, i in enumerate(now.alive):
+            if self._targets[i].quenches(step):
+                mine = flat.owner == place
+                velocities = (momenta[mine] / now.motion.masses[mine]).cpu().numpy()
+                masses = now.motion.masses[mine][:, 0].cpu().numpy()
+                factors[place] = self._targets[i].quench_factor(step, velocities, masses)
+        if (factors == 1.0).all():
+            return now
+        by_atom = torch.as_tensor(factors, device=self._device)[flat.owner][:, None]
+        return replace(now, motion=replace(now.motion, momenta=momenta * by_atom))
+
+    def _arrays(self, now: _Now) -> Arrays:
+        motion = now.motion
+        return {
+            "alive": now.alive,
+            "positions": motion.flat.positions.cpu().numpy(),
+            "momenta": motion.momenta.cpu().numpy(),
+            "cells": motion.flat.cells.cpu().numpy(),
+            "rngs": np.array(json.dumps([rng.bit_generator.state for rng in self._rngs])),
+            "reasons": np.array(json.dumps(self._reasons)),
+        }
+
+    def _read(self, state: State) -> _Now:
+        arrays = state.arrays
+        self._reasons = json.loads(str(arrays["reasons"]))
+        self._rngs = [_generator(values) for values in json.loads(str(arrays["rngs"]))]
+        alive = np.asarray(arrays["alive"], dtype=np.int64)
+        start = Motion(self._whole, self._whole.positions, self._masses).only(alive)
+        positions, momenta, cells = (
+            torch.as_tensor(arrays[name], device=self._device) for name in ("positions", "momenta", "cells")
+        )
+        flat = replace(start.flat, positions=positions, cells=cells)
+        return _Now(alive, replace(start, flat=flat, momenta=momenta))
+
+    def responses(self, potential: Potential, seconds: float) -> list[Response]:
+        """What became of every point; `seconds` each."""
+        return [
+            Response(point, potential, "diverged" if reason else "finished", reason, *self._recorder.told(i), seconds)
+            for i, (point, reason) in enumerate(zip(self._points, self._reasons, strict=True))
+        ]
+
+
+def _generator(values: dict[str, object]) -> np.random.Generator:
+    rng = np.random.default_rng()
+    rng.bit_generator.state = values
+    return rng
+
+
+def _no_labels(flat: Flat) -> BatchLabels:
+    none = flat.volumes
+    return BatchLabels(none, flat.positions, flat.cells, none)

@@ -1,0 +1,90 @@
+"""The guards of `md.guards` over a batch: all cells are looked at together, and those that may trip one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from ase.stress import full_3x3_to_voigt_6_stress
+from torch import Tensor
+
+from augment.cell import FloatArray
+from md.dynamics.batched_forces import BatchLabels, Flat
+from md.guards import (
+    HOTTEST_MULTIPLE,
+    HOTTEST_OFFSET,
+    LARGEST_FORCE,
+    LARGEST_VOLUME_RATIO,
+    SMALLEST_DISTANCE,
+    Divergence,
+    Evaluation,
+    check_geometry,
+    check_labels,
+    check_temperature,
+)
+
+Tripped = dict[int, str]
+"""The cells that trip a guard, by their place in the batch, and why."""
+
+
+def tripped_geometries(flat: Flat, start_volumes: Tensor) -> Tripped:
+    """Cells whose positions, cell or volume are not physical; these must not reach a potential."""
+    inside = torch.isfinite(flat.cells).flatten(1).all(dim=1)
+    inside &= _of_cells(torch.isfinite(flat.positions).all(dim=1), flat)
+    ratios = flat.volumes / start_volumes
+    inside &= (ratios < LARGEST_VOLUME_RATIO) & (ratios > 1 / LARGEST_VOLUME_RATIO)
+    return _reasons(_listed(~inside), lambda i: _check_geometry(flat, start_volumes, i))
+
+
+def tripped_labels(
+    flat: Flat, labels: BatchLabels, start_volumes: Tensor, largest_force: float = LARGEST_FORCE
+) -> Tripped:
+    """Cells in which atoms overlap, or whose labels are not physical; `largest_force` in eV/Å."""
+    inside = torch.isfinite(labels.energies) & torch.isfinite(labels.stresses).flatten(1).all(dim=1)
+    lengths = torch.linalg.vector_norm(labels.forces, dim=1)
+    inside &= _of_cells(torch.isfinite(lengths) & (lengths <= largest_force), flat)
+    inside &= labels.closest >= SMALLEST_DISTANCE
+
+    def check(i: int) -> None:
+        _check_geometry(flat, start_volumes, i)
+        check_labels(evaluation(flat, labels, i), largest_force)
+
+    return _reasons(_listed(~inside), check)
+
+
+def tripped_temperatures(temperatures: FloatArray, hottest: FloatArray) -> Tripped:
+    """Points (b,) that are far hotter than the hottest that they are asked for, K."""
+    suspects = np.flatnonzero(~(temperatures < HOTTEST_MULTIPLE * hottest + HOTTEST_OFFSET)).tolist()
+    return _reasons(suspects, lambda i: check_temperature(float(temperatures[i]), float(hottest[i])))
+
+
+def evaluation(flat: Flat, labels: BatchLabels, index: int) -> Evaluation:
+    """The labels of one cell of a batch."""
+    forces = labels.forces[flat.owner == index].cpu().numpy()
+    stress = full_3x3_to_voigt_6_stress(labels.stresses[index].cpu().numpy())
+    return Evaluation(float(labels.energies[index]), forces, stress)
+
+
+def _check_geometry(flat: Flat, start_volumes: Tensor, i: int) -> None:
+    positions = flat.positions[flat.owner == i].cpu().numpy()
+    check_geometry(positions, flat.cells[i].cpu().numpy(), float(start_volumes[i]))
+
+
+def _of_cells(good: Tensor, flat: Flat) -> Tensor:
+    """(b,) whether all atoms of each cell are good, from (n,)."""
+    return torch.ones_like(flat.volumes).scatter_reduce(0, flat.owner, good.to(flat.volumes.dtype), "amin").bool()
+
+
+def _listed(flags: Tensor) -> list[int]:
+    return [int(i) for i in flags.nonzero()[:, 0].tolist()]
+
+
+def _reasons(suspects: Iterable[int], check: Callable[[int], None]) -> Tripped:
+    found: Tripped = {}
+    for i in suspects:
+        try:
+            check(i)
+        except Divergence as signal:
+            found[i] = str(signal)
+    return found
