@@ -80,7 +80,7 @@ class GenerateSettings(_Section):
     samples: int = Field(1, ge=1, le=10_000, description="proposals per defect and subgroup")
     temperature: float = Field(0.0, ge=0, le=5000, description="K; 0 proposes relaxed structures")
     pressure: float = Field(0.0, ge=-20, le=500, description="GPa")
-    steps: int = Field(24, ge=2, le=1000, description="steps of the sampler")
+    steps: int = Field(20, ge=2, le=1000, description="steps of the sampler")
     model: str = Field("default", description="the shipped network, or a folder with weights.safetensors and JSON")
 
 

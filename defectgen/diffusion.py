@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 RESIDUAL_TOLERANCE = 1e-6
 """Å; how far a state may lie from the H-invariant space. Projections in float64 leave about 1e-16."""
 
+STEPS = 20
+"""Of the sampler. The flow is nearly straight: on hosts held out for validation 12, 20 and 24 steps err alike."""
+
 Schedule = Literal["flow", "ddpm", "regression"]
 
 
@@ -154,7 +157,7 @@ class Bridge:
         strain_scale: float,
         rng: np.random.Generator,
         *,
-        steps: int = 24,
+        steps: int = STEPS,
         eta: float = 0.0,
         spread: float = 1.0,
     ) -> State:
@@ -174,7 +177,7 @@ class Bridge:
         strain_scale: float,
         rngs: Sequence[np.random.Generator],
         *,
-        steps: int = 24,
+        steps: int = STEPS,
         eta: float = 0.0,
         spreads: Sequence[float] | None = None,
     ) -> State:

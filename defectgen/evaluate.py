@@ -13,7 +13,7 @@ from augment.cell import FloatArray
 from defectgen.bound import predictor
 from defectgen.corpus.arrangement import Arrangements
 from defectgen.corpus.case import Case, Label
-from defectgen.diffusion import Predictor, State, project
+from defectgen.diffusion import STEPS, Predictor, State, project
 from defectgen.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.pretrained import Model
 from defectgen.representation import CONDITIONS, Conditions
@@ -89,7 +89,7 @@ def score(case: Case, label: Label, proposal: State) -> Score:
 
 
 def diffusion(
-    model: Model, *, steps: int = 24, seed: int = 0, eta: float = 0.0, guidance: float = 1.0, spread: float = 1.0
+    model: Model, *, steps: int = STEPS, seed: int = 0, eta: float = 0.0, guidance: float = 1.0, spread: float = 1.0
 ) -> Method:
     """The generative model; where H is lower than the stabilizer it needs noise (`spread`) to break the symmetry."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from defectgen.diffusion import Bridge
-    from defectgen.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork, Trunk
+    from defectgen.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork
 
 FOLDER = Path(__file__).parent / "weights"
 """Where the shipped weights are."""
@@ -76,18 +76,30 @@ class Model:
         return network
 
     @property
+    def hashes(self) -> str:
+        """SHA-256 of the weights and, after it, of those of each other part."""
+        others = [] if self.path is None else [_beside(self.path, part) for part in PARTS[1:] if self.has(part)]
+        return " ".join([self.sha256, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in others)])
+
+    @property
     def elements(self) -> frozenset[str]:
         """Symbols of the elements it has learnt from."""
         return frozenset(self.card["elements"])
 
 
-def model_names() -> list[str]:
-    """Names of the shipped models."""
-    ends = tuple(f"-{part}" for part in PARTS)
-    return sorted(path.stem for path in FOLDER.glob("*.safetensors") if not path.stem.endswith(ends))
+def model_names(*parts: str) -> list[str]:
+    """Names of the shipped weights that hold one of some parts, by default of the models of displacements."""
+    wanted = parts or PARTS[:1]
+    cards = {path: path.with_suffix(".json") for path in FOLDER.glob("*.safetensors")}
+    return sorted(path.stem for path, card in cards.items() if card.is_file() and _part_of(card) in wanted)
 
 
-def save_model(path: Path, network: Trunk, bridge: Bridge | None, card: Mapping[str, Any]) -> None:
+def weights_path(name: str) -> Path:
+    """File of weights that are shipped under a name, or are given by the path of their .safetensors file."""
+    return Path(name) if name.endswith(".safetensors") else FOLDER / f"{name}.safetensors"
+
+
+def save_model(path: Path, network: Any, bridge: Bridge | None, card: Mapping[str, Any]) -> None:
     """Write `path` (.safetensors) and the JSON card beside it, each atomically; the card says which part it is.
 
     Raises:
@@ -98,7 +110,7 @@ def save_model(path: Path, network: Trunk, bridge: Bridge | None, card: Mapping[
     if "elements" not in card:
         raise SettingsError("a model card must list the elements that were learnt from")
     content = save({name: value.contiguous() for name, value in network.state_dict().items()})
-    kinds = {kind: part for part, kind in _kinds().items()}
+    kinds = {kind: part for part, (kind, _) in _kinds().items()}
     head = {
         "format": FORMAT,
         "part": kinds[type(network)],
@@ -118,7 +130,7 @@ def load_model(name: str = "default") -> Model:
     """
     from defectgen.diffusion import Bridge
 
-    path = Path(name) if name.endswith(".safetensors") else FOLDER / f"{name}.safetensors"
+    path = weights_path(name)
     if not path.is_file():
         known = ", ".join(model_names()) or "none"
         raise DataError(f"no model {name!r}; shipped are {known}, or give the path of a .safetensors file")
@@ -144,18 +156,30 @@ def _beside(path: Path, part: str) -> Path:
     return path.with_name(f"{path.stem}-{part}.safetensors")
 
 
-def _kinds() -> dict[str, type[Trunk]]:
-    """Class of each part."""
-    from defectgen.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork
+def _kinds() -> dict[str, tuple[type[Any], type[Any]]]:
+    """Class of the network of each part and of its sizes: of a model, then of its siblings."""
+    from defectgen.network import DisplacementNetwork, NetworkConfig, OccupationNetwork, SubgroupNetwork
+    from defectgen.siblings.keys import KeyConfig, KeyNetwork
+    from defectgen.siblings.latent import FAMILIES
 
-    return {"displacements": DisplacementNetwork, "subgroups": SubgroupNetwork, "occupation": OccupationNetwork}
+    parts = zip(PARTS, (DisplacementNetwork, SubgroupNetwork, OccupationNetwork), strict=True)
+    graphs: dict[str, type[Any]] = {**dict(parts), **FAMILIES}
+    return {**{part: (kind, NetworkConfig) for part, kind in graphs.items()}, "keys": (KeyNetwork, KeyConfig)}
+
+
+def _part_of(card: Path) -> str:
+    """The part that a card says it describes; in format 1 there was one."""
+    try:
+        return str(json.loads(card.read_text()).get("part", PARTS[0]))
+    except ValueError:
+        return "damaged"
 
 
 @lru_cache(maxsize=16)
 def _load_network(path: Path, _changed: int) -> tuple[Any, dict[str, Any], str]:
     from safetensors.torch import load
 
-    from defectgen.network import NetworkConfig, restored
+    from defectgen.network import restored
 
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
@@ -168,7 +192,8 @@ def _load_network(path: Path, _changed: int) -> tuple[Any, dict[str, Any], str]:
                 f"{path}: SHA-256 {digest[:12]} is not {card['sha256'][:12]} as its card says; get it again"
             )
         card = {"part": "displacements", "bridge": None, **card, "elements": list(card["elements"])}
-        config, kind = NetworkConfig(**card["network"]), _kinds()[card["part"]]
+        kind, sizes = _kinds()[card["part"]]
+        config = sizes(**card["network"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: its JSON card is missing or damaged ({error!r})") from None
     state = load(content)

@@ -16,7 +16,7 @@ from augment.cell import FloatArray
 from augment.errors import ConditionError
 from augment.symmetry import schoenflies
 from defectgen.bound import predictor
-from defectgen.diffusion import State, apply_state
+from defectgen.diffusion import STEPS, State, apply_state
 from defectgen.elements import covalent_radii
 from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions, Template
@@ -70,7 +70,7 @@ class Request:
     snapshot: bool = False
     n: int = 1
     seed: int = 0
-    steps: int = 24
+    steps: int = STEPS
     eta: float = 0.0
     guidance: float = 1.0
     spread: float | None = None

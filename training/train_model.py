@@ -1,8 +1,10 @@
-"""Train one part of the generative model on the corpus `training/corpus/`.
+"""Train one part of the generative model, or a sibling of it, on the corpus `training/corpus/`.
 
     OMP_NUM_THREADS=1 python training/train_model.py displacements FOLDER [--steps 40000] [--width 96]
     OMP_NUM_THREADS=1 python training/train_model.py subgroups FOLDER
     OMP_NUM_THREADS=1 python training/train_model.py occupation FOLDER
+    OMP_NUM_THREADS=1 python training/train_model.py vae FOLDER          # or gan, keys
+    OMP_NUM_THREADS=1 python training/train_model.py displacements FOLDER --schedule regression --name regressor
     torchrun --nproc-per-node 8 training/train_model.py displacements FOLDER --batch 64 --width 300 --layers 5
 
 FOLDER keeps the checkpoint: run the command again to go on where it stopped. The weights go to `defectgen/weights/`.
@@ -28,7 +30,9 @@ from defectgen.corpus.build import corpus_hash
 from defectgen.diffusion import Bridge
 from defectgen.evaluate import diffusion, labels_of_kind, mean_scores, occupation_scores, subgroup_scores
 from defectgen.network import NetworkConfig
-from defectgen.pretrained import FOLDER, Model, save_model
+from defectgen.pretrained import FOLDER, PARTS, Model, save_model
+from defectgen.siblings.keys import KeyConfig, KeyTask
+from defectgen.siblings.latent import LatentTask
 from defectgen.tasks.displacements import DisplacementTask
 from defectgen.tasks.occupation import OCCUPATION_CONFIG, OccupationTask
 from defectgen.tasks.subgroups import SUBGROUP_CONFIG, SubgroupTask
@@ -37,12 +41,15 @@ from defectgen.train import Processes, Training, TrainSettings
 HERE = Path(__file__).parent
 CURVE_STEP = 100
 KINDS = ("relaxed", "broken", "pressed", "mean")
-SIZES = {
+SIZES: Mapping[str, NetworkConfig | KeyConfig] = {
     "displacements": NetworkConfig(width=96, layers=4, cutoff=6.0),
     "subgroups": SUBGROUP_CONFIG,
     "occupation": OCCUPATION_CONFIG,
+    "vae": NetworkConfig(width=64, layers=3, cutoff=6.0),
+    "gan": NetworkConfig(width=64, layers=3, cutoff=6.0),
+    "keys": KeyConfig(),
 }
-STEPS = {"displacements": 20_000, "subgroups": 6_000, "occupation": 8_000}
+STEPS = {"displacements": 20_000, "subgroups": 6_000, "occupation": 8_000, "vae": 20_000, "gan": 20_000, "keys": 8_000}
 
 
 def arguments() -> argparse.Namespace:
@@ -51,7 +58,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("part", choices=sorted(SIZES), help="what is learnt")
     parser.add_argument("folder", type=Path, help="the checkpoint is kept here")
     parser.add_argument("--corpus", type=Path, default=HERE / "corpus", help="folder of shards, or one archive")
-    parser.add_argument("--name", default="default", help="of the model")
+    parser.add_argument("--name", default=None, help="of the model; `default`, or of a sibling what it is")
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder of the weights")
     parser.add_argument("--schedule", default="flow", choices=("flow", "ddpm", "regression"))
     parser.add_argument("--device", default=None, help="cpu or cuda; a GPU if there is one")
@@ -59,7 +66,7 @@ def arguments() -> argparse.Namespace:
     for name, kind in (("steps", int), ("batch", int), ("rate", float), ("seed", int)):
         parser.add_argument(f"--{name}", type=kind, default=None)
     for name, kind in (("width", int), ("layers", int), ("cutoff", float), ("voids", float)):
-        parser.add_argument(f"--{name}", type=kind, default=None, help="of the network")
+        parser.add_argument(f"--{name}", type=kind, default=None, help="of the network, where it has such a size")
     return parser.parse_args()
 
 
@@ -70,13 +77,26 @@ def given(asked: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 def task_of(asked: argparse.Namespace) -> Any:
     """What is learnt."""
-    config = replace(SIZES[asked.part], **given(asked, "width", "layers", "cutoff", "voids"))
-    if asked.part == "occupation":
-        return OccupationTask(read_arrangements(asked.corpus), config)
-    cases = read_cases(asked.corpus)
-    if asked.part == "subgroups":
-        return SubgroupTask(cases, config)
-    return DisplacementTask(cases, config, bridge=Bridge(schedule=asked.schedule))
+    sizes = given(asked, "width", "layers", "cutoff", "voids")
+    config: Any = replace(SIZES[asked.part], **sizes)
+    match asked.part:
+        case "occupation":
+            return OccupationTask(read_arrangements(asked.corpus), config)
+        case "keys":
+            return KeyTask(read_arrangements(asked.corpus), config)
+        case "subgroups":
+            return SubgroupTask(read_cases(asked.corpus), config)
+        case "vae" | "gan":
+            return LatentTask(read_cases(asked.corpus), asked.part, config)
+    return DisplacementTask(read_cases(asked.corpus), config, bridge=Bridge(schedule=asked.schedule))
+
+
+def weights_file(asked: argparse.Namespace) -> Path:
+    """Where the weights go: under the name of the model, of one of its parts, or of a sibling."""
+    if asked.part in PARTS:
+        name = asked.name or "default"
+        return Path(asked.output / f"{name if asked.part == PARTS[0] else f'{name}-{asked.part}'}.safetensors")
+    return Path(asked.output / f"{asked.name or asked.part}.safetensors")
 
 
 def learnt_elements(task: Any) -> list[str]:
@@ -89,13 +109,15 @@ def learnt_elements(task: Any) -> list[str]:
     return sorted(str(chemical_symbols[z]) for z in numbers)
 
 
-def validation(task: Any, network: Any, bridge: Bridge) -> Mapping[str, Any]:
-    """Scores on the validation hosts."""
+def validation(task: Any, network: Any) -> Mapping[str, Any]:
+    """Scores on the validation hosts; siblings are judged by the benchmark, `defectgen bench -g NAME`."""
+    if not isinstance(task, (SubgroupTask, OccupationTask, DisplacementTask)):
+        return {}
     if isinstance(task, SubgroupTask):
         return subgroup_scores(network, task.cases, "valid")
     if isinstance(task, OccupationTask):
         return occupation_scores(network, task.items, "valid")
-    model = Model("trained", network, bridge, {"elements": []}, "")
+    model = Model("trained", network, task.bridge, {"elements": []}, "")
     table: dict[str, Any] = {}
     for kind in KINDS:
         pairs = list(labels_of_kind(task.cases, "valid", kind))
@@ -145,11 +167,8 @@ def main() -> None:
     if processes.rank > 0:
         return
     about = card(asked, training, time.monotonic() - start)
-    bridge = Bridge(schedule=asked.schedule)
-    about["validation"] = validation(training.task, network, bridge)
-    name = asked.name if asked.part == "displacements" else f"{asked.name}-{asked.part}"
-    path = asked.output / f"{name}.safetensors"
-    save_model(path, network, bridge if asked.part == "displacements" else None, about)
+    about["validation"] = validation(training.task, network)
+    save_model(weights_file(asked), network, getattr(training.task, "bridge", None), about)
     print(json.dumps(about["validation"], indent=1))
 
 

@@ -151,18 +151,38 @@ SAMPLERS: Mapping[str, Sampler] = {"uniform": uniform, "point-charges": point_ch
 
 
 def load_sampler(spec: str) -> tuple[str, Sampler]:
-    """A sampler by name, or `module:function`.
+    """A sampler by name, the shipped or saved weights of a Transformer over keys, or `module:function`.
 
     Raises:
         ConditionError: it names none.
     """
     from defectgen.benchmark.generators import import_function
+    from defectgen.pretrained import model_names, weights_path
 
     if spec in SAMPLERS:
         return spec, SAMPLERS[spec]
+    written = model_names("keys")
+    if spec in written or spec.endswith(".safetensors"):
+        return Path(spec).stem, key_sampler(weights_path(spec))
     if ":" not in spec:
-        raise ConditionError(f"no sampler {spec!r}: give one of {', '.join(SAMPLERS)}, or module:function")
+        known = ", ".join([*SAMPLERS, *written])
+        raise ConditionError(f"no sampler {spec!r}: give one of {known}, or module:function")
     return spec.replace(":", "."), import_function(spec)[0]
+
+
+def key_sampler(path: Path) -> Sampler:
+    """The trained Transformer over keys of a file.
+
+    Raises:
+        DataError: the file is missing, damaged, or holds another network.
+    """
+    from defectgen.pretrained import load_trained
+    from defectgen.siblings.keys import propose_keys
+
+    network, card = load_trained(path)
+    if card["part"] != "keys":
+        raise DataError(f"{path}: holds a network of {card['part']}; a sampler of complexes needs one of keys")
+    return lambda ask: propose_keys(network, ask.space, ask.recipe, ask.n, ask.seed)
 
 
 def enrichment(energies: FloatArray, pool: FloatArray, low: float = LOW) -> tuple[float, float, float]:

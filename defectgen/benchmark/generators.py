@@ -7,11 +7,11 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from augment import CellSymmetry, DefectCell
 from augment.distort import bond_distorted, rattle
@@ -19,8 +19,18 @@ from augment.errors import ConditionError
 from defectgen.benchmark.folder import read_structures
 from defectgen.benchmark.protocol import Ask, Generator, trivial
 
+if TYPE_CHECKING:
+    from defectgen.pretrained import Model
+
 UNRELAXED = "unrelaxed"
 """The baseline that every table shows."""
+
+ONE_SHOT = "one-shot"
+REGRESSOR = "regressor"
+"""Name of the weights that were trained to answer at once."""
+
+LATENT = ("vae", "gan")
+"""Parts that are generators of geometries besides the network of displacements."""
 
 RATTLE = 0.05
 """Å per component; the size of typical displacements next to a defect."""
@@ -93,25 +103,26 @@ def load_generator(spec: str) -> NamedGenerator:
 
     Args:
         spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`), a shipped model
-            (`default`) or a .safetensors file, `one-shot` (the default model asked once, without noise), a folder or
-            file of structures, or `module:function` of any package that can be imported from here.
+            (`default`, or one of its siblings such as `vae`) or a .safetensors file, `one-shot` (the model called
+            `regressor`, or where there is none the default one, asked once and without noise), a folder or file of
+            structures, or `module:function` of any package that can be imported from here.
 
     Raises:
         ConditionError: it names nothing of these.
     """
     if spec in BASELINES:
         return NamedGenerator(spec, BASELINES[spec], _version())
-    if spec == "one-shot":
-        return _model("default", spec, steps=1, spread=0.0)
+    if spec == ONE_SHOT:
+        return _one_shot()
     if Path(spec).suffix == ".safetensors" or spec in _models():
-        return _model(spec, Path(spec).stem)
+        return _trained(spec)
     if Path(spec).exists():
         structures = read_structures(Path(spec))
         return NamedGenerator(Path(spec).stem, structures, structures.sha256, {"folder_sha256": structures.sha256})
     if ":" in spec:
         call, digest = import_function(spec)
         return NamedGenerator(spec.replace(":", "."), call, digest, {"module_sha256": digest})
-    known = ", ".join([*BASELINES, "one-shot", *_models()])
+    known = ", ".join([*BASELINES, ONE_SHOT, *_models()])
     raise ConditionError(f"no generator {spec!r}: give one of {known}, a folder of structures, or module:function")
 
 
@@ -129,19 +140,41 @@ def _version() -> str:
 def _models() -> list[str]:
     from defectgen.pretrained import model_names
 
-    return model_names()
+    return model_names("displacements", *LATENT)
 
 
-def _model(model: str, name: str, **settings: Any) -> NamedGenerator:
-    from defectgen.pretrained import load_model
+def _trained(spec: str) -> NamedGenerator:
+    """A model of displacements, or a latent sibling of it."""
+    from defectgen.diffusion import Bridge
+    from defectgen.pretrained import load_model, load_trained, weights_path
 
-    loaded = load_model(model)
-    identity = f"{loaded.sha256} {_version()} {sorted(settings.items())}"
-    call = partial(_propose, loaded, settings)
-    return NamedGenerator(name, call, identity, {"model": loaded.name, "model_sha256": loaded.sha256, **settings})
+    network, card = load_trained(weights_path(spec))
+    name = Path(spec).stem
+    if card["part"] not in LATENT:
+        return _model(load_model(spec), name)
+    from defectgen.siblings.latent import LatentGenerator
+
+    call = LatentGenerator(network, Bridge(**card["bridge"]))
+    return NamedGenerator(name, call, f"{card['sha256']} {_version()}", {"model": name, "model_sha256": card["sha256"]})
 
 
-def _propose(model: Any, settings: Mapping[str, Any], ask: Ask) -> Iterable[DefectCell]:
+def _one_shot() -> NamedGenerator:
+    """The regressor, told by the default model which symmetry survives; without one the default model."""
+    from defectgen.pretrained import load_model, model_names
+
+    model = load_model()
+    if REGRESSOR in model_names():
+        model = replace(load_model(REGRESSOR), path=model.path)
+    return _model(model, ONE_SHOT, steps=1, spread=0.0)
+
+
+def _model(model: Model, name: str, **settings: Any) -> NamedGenerator:
+    identity = f"{model.hashes} {_version()} {sorted(settings.items())}"
+    call = partial(_propose, model, settings)
+    return NamedGenerator(name, call, identity, {"model": model.name, "model_sha256": model.sha256, **settings})
+
+
+def _propose(model: Model, settings: Mapping[str, Any], ask: Ask) -> Iterable[DefectCell]:
     """Structures of a model; where it is to find the symmetry, the likeliest comes first and then draws from p(H)."""
     from defectgen.sample import generate
 

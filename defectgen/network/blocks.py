@@ -19,6 +19,9 @@ from defectgen.elements import DESCRIPTORS, MAX_NUMBER, covalent_radii
 from defectgen.network.batch import Batch
 from defectgen.representation import WYCKOFF_LETTERS, Marker
 
+EDGE_BLOCK = 512
+"""Edges whose messages, a few hundred numbers each, stay in the second-level cache of a core."""
+
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -129,25 +132,39 @@ class Interaction(nn.Module):
         self, s: Tensor, v: Tensor, batch: Batch, edge: tuple[Tensor, Tensor, Tensor], condition: Tensor
     ) -> tuple[Tensor, Tensor]:
         """New (m, w) scalars and (m, 3, w) vectors; `edge` is basis, envelope and the two unit vectors."""
-        basis, envelope, units = edge
         v = bounded(v)
         gain, shift = self.condition(condition).chunk(2, dim=1)
-        normed = self.norm(s) * (1.0 + gain) + shift
-        weights = self.filter(basis) * (envelope * self.scale)[:, None]
-        message = self.content(normed).index_select(0, batch.senders) * weights
-        width = s.shape[1]
-        to_s, carry = message[:, :width], message[:, width : 2 * width]
-        carried = v.index_select(0, batch.senders) * carry[:, None]
-        # Two unit vectors of each edge times their weights, summed: the hot spot of the network, as one operation.
-        vectors = torch.baddbmm(carried, units.transpose(1, 2), message[:, 2 * width :].reshape(-1, 2, width))
-        s = s.index_add(0, batch.receivers, to_s)
-        v = v.index_add(0, batch.receivers, vectors)
+        content = self.content(self.norm(s) * (1.0 + gain) + shift)
+        to_s, to_v = torch.zeros_like(s), torch.zeros_like(v)
+        for part in edge_blocks(len(batch.senders)):
+            receivers = batch.receivers[part]
+            scalars, vectors = self._messages(content, v, batch.senders[part], tuple(x[part] for x in edge))
+            to_s.index_add_(0, receivers, scalars)
+            to_v.index_add_(0, receivers, vectors)
+        s, v = s + to_s, v + to_v
         v = bounded(v)
         left, right = self.left(v), self.right(v)
         # The small constant keeps the gradient of the norm finite where symmetry makes a vector vanish.
         norms = torch.sqrt((right**2).sum(dim=1) + 1e-6)
         a, b, c = self.update(torch.cat([self.norm_update(s), norms], dim=1)).chunk(3, dim=1)
         return s + a + b * (left * right).sum(dim=1), v + c[:, None] * left
+
+    def _messages(self, content: Tensor, v: Tensor, senders: Tensor, edge: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Scalars (e, w) and vectors (e, 3, w) that go along some edges."""
+        basis, envelope, units = edge
+        weights = self.filter(basis) * (envelope * self.scale)[:, None]
+        message = content.index_select(0, senders) * weights
+        width = v.shape[2]
+        carried = v.index_select(0, senders) * message[:, None, width : 2 * width]
+        # Two unit vectors of each edge times their weights, summed: the hot spot of the network, as one operation.
+        vectors = torch.baddbmm(carried, units.transpose(1, 2), message[:, 2 * width :].reshape(-1, 2, width))
+        return message[:, :width], vectors
+
+
+def edge_blocks(count: int) -> list[slice]:
+    """Edges that are looked at together: all while gradients are kept, otherwise as many as a cache holds."""
+    step = count if torch.is_grad_enabled() else EDGE_BLOCK
+    return [slice(first, first + step) for first in range(0, count, max(1, step))]
 
 
 def bounded(v: Tensor) -> Tensor:

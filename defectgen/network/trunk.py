@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -98,6 +98,8 @@ class Trunk(nn.Module):
 
 
 AnyNetwork = TypeVar("AnyNetwork", bound="Trunk")
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+Sizes = TypeVar("Sizes")
 
 
 def fresh(kind: type[AnyNetwork], config: NetworkConfig, seed: int) -> AnyNetwork:
@@ -114,7 +116,7 @@ def fresh(kind: type[AnyNetwork], config: NetworkConfig, seed: int) -> AnyNetwor
     return network
 
 
-def restored(kind: type[AnyNetwork], config: NetworkConfig, state: Mapping[str, Tensor]) -> AnyNetwork:
+def restored(kind: Callable[[Sizes], AnyModule], config: Sizes, state: Mapping[str, Tensor]) -> AnyModule:
     """A float32 network with given weights, ready for use.
 
     Raises:

@@ -48,6 +48,7 @@ class KeyNetwork(nn.Module):
 
     def __init__(self, config: KeyConfig) -> None:
         super().__init__()
+        self.config = config
         w = config.width
         self.embed = nn.Linear(TOKEN, w)
         self.start = nn.Parameter(torch.zeros(w))

@@ -7,17 +7,17 @@ network (Goodfellow et al., 2014, doi:10.48550/arXiv.1406.2661) draws it and lea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from augment import Defect, DefectCell
+from augment import CellSymmetry, Defect, DefectCell
 from augment.errors import SettingsError
 from defectgen.corpus.case import Case
 from defectgen.diffusion import Bridge, Projector, State, apply_state
@@ -33,7 +33,7 @@ from defectgen.network import (
 )
 from defectgen.network.blocks import mlp
 from defectgen.representation import Conditions, Template
-from defectgen.sample import Request, find_subgroup, sample_seed, without_overlap
+from defectgen.sample import MAX_NODES, Request, find_subgroup, sample_seed, without_overlap
 from defectgen.subgroups import freedom_of
 from defectgen.tasks.displacements import (
     DisplacementSettings,
@@ -70,11 +70,15 @@ class Reader(Trunk):
 class LatentNetwork(nn.Module):
     """A decoder of latent vectors, and what it learns from: an encoder or a critic."""
 
-    def __init__(self, config: NetworkConfig, family: Family) -> None:
+    family: ClassVar[Family]
+    readings: ClassVar[int]
+
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
+        self.config = config
         self.decoder = DisplacementNetwork(config)
         self.told = nn.Linear(LATENT, config.width)
-        self.reader = Reader(config, 2 * LATENT if family == "vae" else 1)
+        self.reader = Reader(config, self.readings)
 
     def forward(self, batch: Batch, noisy: tuple[Tensor, Tensor], latent: Tensor) -> tuple[Tensor, Tensor]:
         """Displacements (m, 3) and strains (g, 3, 3) of latent vectors (g, LATENT)."""
@@ -83,6 +87,24 @@ class LatentNetwork(nn.Module):
             batch, displacements, strain, strain.new_zeros(len(strain)), self.told(latent)
         )
         return found
+
+
+class Autoencoder(LatentNetwork):
+    """The decoder with an encoder, which reads the mean and the log variance of the latent vector."""
+
+    family = "vae"
+    readings = 2 * LATENT
+
+
+class Adversarial(LatentNetwork):
+    """The decoder with a critic, which reads how true a geometry looks."""
+
+    family = "gan"
+    readings = 1
+
+
+FAMILIES: Mapping[str, type[LatentNetwork]] = {"vae": Autoencoder, "gan": Adversarial}
+"""Networks of the latent generators."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +138,7 @@ class LatentTask:
     judgement: float = 0.05
 
     def __post_init__(self) -> None:
-        if self.family not in ("vae", "gan"):
+        if self.family not in FAMILIES:
             raise SettingsError(f"no latent generator is called {self.family!r}; there are vae and gan")
 
     @cached_property
@@ -133,7 +155,7 @@ class LatentTask:
         """Untrained networks."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = LatentNetwork(self.config, self.family).to(torch.float32)
+            network = FAMILIES[self.family](self.config).to(torch.float32)
         table = torch.as_tensor(descriptor_table())
         for part in (network.decoder, network.reader):
             part.embed.elements.copy_(table)
@@ -189,17 +211,17 @@ class LatentGenerator:
     """A trained latent generator of geometries.
 
     Attributes:
-        task: with the family, the sizes and the noise that it was trained with.
         network: the trained networks.
+        bridge: the noise that they were trained with.
     """
 
-    task: LatentTask
     network: LatentNetwork
+    bridge: Bridge
 
     @property
     def name(self) -> str:
         """In tables."""
-        return self.task.family
+        return self.network.family
 
     def __call__(self, ask: Any) -> Iterable[DefectCell]:
         """Structures that a request of the benchmark asks for."""
@@ -207,9 +229,9 @@ class LatentGenerator:
         return self.sample(ask.defect, Request(subgroup=ask.subgroup, n=ask.n, seed=ask.seed, **asked))
 
     def sample(self, defect: Defect, request: Request) -> list[DefectCell]:
-        """`n` geometries of a defect with H as asked; one pass of the decoder for all of them."""
-        ideal, symmetry = defect.cell(), find_subgroup(defect, request)
-        template = Template.of(ideal, defect.supercell.sites, voids=self.task.config.voids)
+        """`n` geometries of a defect with H as asked; one pass of the decoder for as many as fit into `MAX_NODES`."""
+        ideal, symmetry, config = defect.cell(), find_subgroup(defect, request), self.network.config
+        template = Template.of(ideal, defect.supercell.sites, voids=config.voids)
         told = Conditions(
             request.temperature,
             request.pressure,
@@ -219,21 +241,27 @@ class LatentGenerator:
             concentration=template.concentration,
         )
         free = node_freedom(template, freedom_of(symmetry), freedom_of(defect.symmetry()))
-        item = Item(template, template.edges(self.task.config.cutoff), told, free)
+        item = Item(template, template.edges(config.cutoff), told, free)
         rngs = [np.random.default_rng(sample_seed(request.seed, defect.key, self.name, k)) for k in range(request.n)]
-        noise = np.zeros((request.n, len(template.numbers), 3))
-        for row, rng in zip(noise, rngs, strict=True):
-            row[: template.n_atoms] = self.task.bridge.noise(symmetry, 0.0, rng).displacements
-        latent = torch.as_tensor(np.array([rng.standard_normal(LATENT) for rng in rngs]), dtype=torch.float32)
-        start = (torch.as_tensor(noise.reshape(-1, 3), dtype=torch.float32), torch.zeros(request.n, 3, 3))
-        with torch.inference_mode():
-            u, e = self.network(collate([item] * request.n), start, latent)
-        moved = u.double().numpy().reshape(noise.shape)[:, : template.n_atoms]
-        states = Projector(symmetry)(State(moved, e.double().numpy()))
+        step = max(1, MAX_NODES // len(template.numbers))
+        batches = (self._decoded(item, symmetry, rngs[first : first + step]) for first in range(0, request.n, step))
         cells = []
-        for k, (x, strain) in enumerate(zip(states.displacements, states.strain, strict=True)):
-            safe, _ = without_overlap(ideal, State(x, strain))
-            cell = apply_state(ideal, safe)
+        for k, state in enumerate(state for batch in batches for state in batch):
+            cell = apply_state(ideal, without_overlap(ideal, state)[0])
             info = {"geometry": "generated", "generator": self.name, "subgroup": symmetry.symbol, "sample": k}
             cells.append(cell.with_geometry(cell.positions, cell.cell, **info, seed=request.seed))
         return cells
+
+    def _decoded(self, item: Item, symmetry: CellSymmetry, rngs: Sequence[np.random.Generator]) -> Iterator[State]:
+        """One state with the symmetry for each source of noise."""
+        count, atoms = len(rngs), item.template.n_atoms
+        noise = np.zeros((count, len(item.template.numbers), 3))
+        for row, rng in zip(noise, rngs, strict=True):
+            row[:atoms] = self.bridge.noise(symmetry, 0.0, rng).displacements
+        latent = torch.as_tensor(np.array([rng.standard_normal(LATENT) for rng in rngs]), dtype=torch.float32)
+        start = (torch.as_tensor(noise.reshape(-1, 3), dtype=torch.float32), torch.zeros(count, 3, 3))
+        with torch.inference_mode():
+            u, e = self.network(collate([item] * count), start, latent)
+        moved = u.double().numpy().reshape(noise.shape)[:, :atoms]
+        states = Projector(symmetry)(State(moved, e.double().numpy()))
+        yield from (State(x, strain) for x, strain in zip(states.displacements, states.strain, strict=True))

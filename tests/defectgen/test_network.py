@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, SettingsError
-from defectgen.network import Item, NetworkConfig, collate, fresh_network, network_from_state
+from defectgen.network import Item, NetworkConfig, blocks, collate, fresh_network, network_from_state
 from defectgen.representation import Conditions, Marker, Template
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
@@ -121,6 +121,23 @@ def test_graphs_of_a_batch_do_not_see_each_other(network, case):
     alone, alone_strain = run(network, case, u, strain)
     assert np.allclose(moved.numpy()[: len(u)], alone, atol=1e-12)
     assert np.allclose(e.numpy()[0], alone_strain, atol=1e-12)
+
+
+def test_blocks_of_edges_add_up_to_all_of_them(network, case, monkeypatch):
+    """Without gradients the edges go through in blocks, with them all at once."""
+    monkeypatch.setattr(blocks, "EDGE_BLOCK", 37)
+    u, strain = noisy(case)
+    item = Item(case, case.edges(SMALL.cutoff), CONDITIONS)
+    assert len(item.edges.senders) > 3 * 37
+    arguments = [torch.as_tensor(x) for x in (u, strain[None], np.array([0.3]))]
+    whole = network(collate([item], torch.float64), *arguments)
+    assert whole[0].requires_grad
+    for found, in_blocks in zip(whole, run(network, case, u, strain), strict=True):
+        assert np.allclose(found.detach().numpy()[..., : in_blocks.shape[-1]].reshape(in_blocks.shape), in_blocks)
+    assert [(b.start, b.stop) for b in blocks.edge_blocks(80)] == [(0, 80)]
+    with torch.no_grad():
+        assert [min(b.stop, 80) for b in blocks.edge_blocks(80)] == [37, 74, 80]
+        assert blocks.edge_blocks(0) == []
 
 
 def test_vacated_sites_stay_and_the_reference_has_no_strain(network, case):

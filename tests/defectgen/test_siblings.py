@@ -7,11 +7,16 @@ import pytest
 import torch
 
 from augment import EditSpace, Recipe, find_supercell, point_defects, read_host
-from augment.errors import SettingsError
+from augment.errors import ConditionError, DataError, SettingsError
+from defectgen import pretrained
+from defectgen.benchmark.complexes import ComplexAsk, load_sampler
+from defectgen.benchmark.generators import load_generator
+from defectgen.benchmark.protocol import Ask
 from defectgen.corpus import Case, Label
 from defectgen.diffusion import Bridge, State, project, residual
-from defectgen.network import NetworkConfig
+from defectgen.network import NetworkConfig, fresh_network
 from defectgen.occupation import counts_of
+from defectgen.pretrained import save_model
 from defectgen.representation import Template
 from defectgen.sample import Request
 from defectgen.siblings.keys import KeyConfig, KeyTask, propose_keys
@@ -39,6 +44,10 @@ def case(defect):
     return Case("a", "MgO", "train", defect.name, template, defect.symmetry(), (label,))
 
 
+def small_supercell():
+    return find_supercell(read_host("examples/hosts/SrTiO3.cif"), min_image_distance=7.0)
+
+
 def bits(network) -> bytes:
     return b"".join(value.numpy().tobytes() for value in network.state_dict().values())
 
@@ -51,7 +60,7 @@ def test_latent_generators_resume_learn_and_keep_the_symmetry(defect, case, fami
     Training(task, QUICK, tmp_path).run(until=5)
     assert bits(Training(task, QUICK, tmp_path).run()) == bits(network)
 
-    generator = LatentGenerator(task, network)
+    generator = LatentGenerator(network, task.bridge)
     cells = generator.sample(defect, Request(subgroup="4mm", n=3, seed=1))
     again = generator.sample(defect, Request(subgroup="4mm", n=3, seed=1))
     kept = next(c for c in defect.subgroups() if c.symbol == "4mm")
@@ -61,6 +70,56 @@ def test_latent_generators_resume_learn_and_keep_the_symmetry(defect, case, fami
         assert residual(state, kept) < 1e-9
         assert cell.positions.tobytes() == same.positions.tobytes()
     assert abs(cells[0].positions - cells[1].positions).max() > 1e-6
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """An empty folder in the place of the shipped weights."""
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("family", ["vae", "gan"])
+def test_saved_latent_generators_are_benchmarked_by_name(defect, case, family, shelf):
+    task = LatentTask([case], family, SMALL)
+    network = task.fresh(5)
+    save_model(shelf / f"{family}.safetensors", network, task.bridge, {"elements": ["Mg", "O"]})
+    assert pretrained.model_names() == []
+    assert pretrained.model_names(family) == [family]
+    found = load_generator(family)
+    assert (found.name, found.provenance["model"]) == (family, family)
+    ask = Ask(defect, subgroup="full", n=2, seed=3)
+    expected = LatentGenerator(network.eval(), task.bridge)(ask)
+    for a, b in zip(found.call(ask), expected, strict=True):
+        assert a.positions.tobytes() == b.positions.tobytes()
+    with pytest.raises(DataError, match=f"holds a network of {family}"):
+        pretrained.load_model(family)
+
+
+def test_a_saved_transformer_samples_complexes_by_name(shelf):
+    task = KeyTask([pairs(supercell := small_supercell())], KeyConfig(16, 2, 1))
+    network = task.fresh(5)
+    save_model(shelf / "keys.safetensors", network, None, {"elements": ["O"]})
+    name, sampler = load_sampler("keys")
+    ask = ComplexAsk(EditSpace.of(supercell, ("v_O", "Fe_Ti")), Recipe.exactly({"v_O": 2}), 3, 1)
+    expected = propose_keys(network.eval(), ask.space, ask.recipe, ask.n, ask.seed)
+    assert name == "keys"
+    assert [d.key for d in sampler(ask)] == [d.key for d in expected]
+    with pytest.raises(ConditionError, match="uniform.*keys"):
+        load_sampler("kees")
+
+
+def test_one_shot_is_the_trained_regressor_where_there_is_one(shelf):
+    for seed, name in enumerate(("default", "regressor")):
+        bridge = Bridge(schedule="regression" if name == "regressor" else "flow")
+        save_model(shelf / f"{name}.safetensors", fresh_network(SMALL, seed), bridge, {"elements": []})
+    trained = load_generator("one-shot")
+    assert trained.provenance["model"] == "regressor"
+    for path in shelf.glob("regressor*"):
+        path.unlink()
+    same = load_generator("one-shot")
+    assert same.provenance["model"] == "default"
+    assert trained.identity != same.identity
 
 
 def test_the_critic_is_not_taught_to_be_fooled(case):
@@ -84,7 +143,7 @@ def test_an_unknown_family_is_refused(case):
 
 
 def test_the_transformer_writes_what_was_asked_and_learns():
-    supercell = find_supercell(read_host("examples/hosts/SrTiO3.cif"), min_image_distance=7.0)
+    supercell = small_supercell()
     task = KeyTask([pairs(supercell)], KeyConfig(16, 2, 1), temperature=300.0)
     run = Training(task, TrainSettings(steps=60, batch=4, rate=1e-2, warmup=5, averaging=0.8))
     network = run.run()
