@@ -7,7 +7,8 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.invariant import CellSymmetry
+from md.batches import Sized, do_in_batches
 from md.checkpoint import Checkpoints
+from md.device import Device, device_of
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
 from md.environment import Environment
 from md.frames import Arrays
 from md.potentials import Potential
+from md.potentials.mace import NETWORKS, through_torch
 from md.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
 from md.sweep import Progress, Shard, Task, scratch_folder, sweep
 
@@ -43,6 +47,8 @@ def relax_all(
     executor: Executor | None = None,
     shard: Shard | None = None,
     progress: Progress | None = None,
+    device: Device = "auto",
+    batched: bool | None = None,
 ) -> list[Relaxation]:
     """Relax every cell, each into a file of its own in `folder`; what is there already is not done again.
 
@@ -56,6 +62,9 @@ def relax_all(
         executor: does the work instead, if given; see `sweep`.
         shard: do and return only this share of the cells.
         progress: called after every cell with (done, total, label).
+        device: for `batched`: `auto` (CUDA where there is one), `cpu` or `cuda`.
+        batched: relax many cells in one forward pass, by `md.relax_batched`; without it where the device is CUDA, the
+            potential a MACE network, and the cell fixed.
 
     Raises:
         ResumeError: another process works in the folder.
@@ -67,10 +76,16 @@ def relax_all(
         raise DataError(f"{len(groups)} symmetries for {len(cells)} cells; give one for each")
     _require(potential, cells)
     how = settings or RelaxSettings()
+    together = _on_cuda(potential, device) and not how.relax_cell if batched is None else batched
+    potential = through_torch(potential) if together else potential
     tasks = [
-        Task(_relaxation_id(cell, group, how, potential), cell.name, _Relaxing(cell, group, how, potential))
+        Task(_relaxation_id(cell, group, how, potential, together), cell.name, _Relaxing(cell, group, how, potential))
         for cell, group in zip(cells, groups, strict=True)
     ]
+    if together:
+        mine = [Sized(task, len(task.payload.cell), ()) for task in (shard.of(tasks) if shard else tasks)]
+        many = partial(_relax_many, device=device)
+        do_in_batches(mine, many, folder, executor=executor, shard=shard, progress=progress)
     items = sweep(tasks, _relax_item, folder, workers=workers, executor=executor, shard=shard, progress=progress)
     return [relaxation_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items]
 
@@ -85,6 +100,15 @@ class _Relaxing:
 
 def _relax_item(job: _Relaxing) -> Arrays:
     return relax_with(job.cell, job.potential, job.settings, job.symmetry).to_arrays()
+
+
+def _relax_many(jobs: Sequence[_Relaxing], _scratch: Path, _identity: str, *, device: Device) -> list[Arrays]:
+    from md.relax_batched import relax_batched
+
+    first, groups = jobs[0], [job.symmetry for job in jobs]
+    cells = [job.cell for job in jobs]
+    found = relax_batched(cells, first.potential, first.settings, symmetries=groups, device=device)
+    return [relaxation.to_arrays() for relaxation in found]
 
 
 def grid(
@@ -113,8 +137,12 @@ def md_all(
     executor: Executor | None = None,
     shard: Shard | None = None,
     progress: Progress | None = None,
+    device: Device = "auto",
 ) -> list[Response]:
     """Run every point, each into a file of its own in `folder`; what is there already is not done again.
+
+    Points of engine `batched` advance many in one forward pass. Where the device is CUDA and the potential a MACE
+    network, all points are made such ones that can be, and their responses say so.
 
     A point that was interrupted goes on from its newest checkpoint, to the bits of an uninterrupted one. A point that
     diverges is a response like any other, marked so.
@@ -128,6 +156,7 @@ def md_all(
         shard: do and return only this share of the points.
         progress: called after every point, and about every second with the shares of those under way, with (done,
             total, label); the label says how fast the dynamics goes.
+        device: of the batched engine: `auto` (CUDA where there is one), `cpu` or `cuda`.
 
     Raises:
         ConditionError: a point is not possible in its cell.
@@ -135,15 +164,36 @@ def md_all(
         PotentialError: an element is not covered, the potential fails, or an engine is missing.
     """
     _require(potential, [cell for _, cell in points])
-    tasks = []
-    for point, cell in points:
-        point.check(cell)
-        identity = _point_id(point, cell, potential)
-        scratch = scratch_folder(folder.absolute(), identity)
-        tasks.append(Task(identity, point.label, _Running(point, cell, potential, scratch, identity)))
+    tasks = [_md_task(point, cell, potential, folder) for point, cell in _placed(points, potential, device)]
     shown = progress and _with_speed(progress, [point for point, _ in points])
+    batched = [
+        Sized(task, len(task.payload.cell), task.payload.point.pace)
+        for task in (shard.of(tasks) if shard else tasks)
+        if task.payload.point.engine == "batched"
+    ]
+    if batched:
+        many = partial(_md_many, device=device)
+        do_in_batches(batched, many, folder, executor=executor, shard=shard, progress=shown)
     items = sweep(tasks, _md_item, folder, workers=workers, executor=executor, shard=shard, progress=shown)
-    return [response_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items]
+    made_by = {task.id: task.payload.potential for task in tasks}
+    return [response_from_arrays(i.arrays(), made_by[i.id], i.seconds, str(i.path)) for i in items]
+
+
+def _placed(
+    points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential, device: Device
+) -> list[tuple[MdPoint, DefectCell]]:
+    """The points, on CUDA those of the batched engine that it does."""
+    if not _on_cuda(potential, device):
+        return list(points)
+    return [(replace(p, engine="batched") if p.can_be_batched else p, cell) for p, cell in points]
+
+
+def _md_task(point: MdPoint, cell: DefectCell, potential: Potential, folder: Path) -> Task:
+    point.check(cell)
+    used = through_torch(potential) if point.engine == "batched" else potential
+    identity = _point_id(point, cell, used)
+    scratch = scratch_folder(folder.absolute(), identity)
+    return Task(identity, point.label, _Running(point, cell, used, scratch, identity))
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +208,18 @@ class _Running:
 def _md_item(job: _Running) -> Arrays:
     checkpoints = Checkpoints(job.scratch, job.id, job.point.steps)
     return run_point(job.point, job.cell, job.potential, checkpoints).to_arrays()
+
+
+def _md_many(jobs: Sequence[_Running], scratch: Path, identity: str, *, device: Device) -> list[Arrays]:
+    from md.dynamics.batched import run_batch
+
+    points, checkpoints = [(job.point, job.cell) for job in jobs], Checkpoints(scratch, identity, jobs[0].point.steps)
+    found = run_batch(points, jobs[0].potential, device=device, checkpoints=checkpoints)
+    return [response.to_arrays() for response in found]
+
+
+def _on_cuda(potential: Potential, device: Device) -> bool:
+    return potential.kind in NETWORKS and device_of(device) == "cuda"
 
 
 def _with_speed(progress: Progress, points: Sequence[MdPoint]) -> Progress:
@@ -181,10 +243,18 @@ def _require(potential: Potential, cells: Sequence[DefectCell]) -> None:
 
 
 def _relaxation_id(
-    cell: DefectCell, symmetry: CellSymmetry | None, settings: RelaxSettings, potential: Potential
+    cell: DefectCell,
+    symmetry: CellSymmetry | None,
+    settings: RelaxSettings,
+    potential: Potential,
+    batched: bool,  # noqa: FBT001
 ) -> str:
     group = [] if symmetry is None else [symmetry.rotations, symmetry.permutations]
-    what = ["relax", {**settings.json, "keep_path": settings.keep_path}, symmetry.symbol if symmetry else None]
+    what = [
+        "relax-batched" if batched else "relax",
+        {**settings.json, "keep_path": settings.keep_path},
+        symmetry.symbol if symmetry else None,
+    ]
     return _digest(what, cell, potential, group)
 
 

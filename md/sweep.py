@@ -75,6 +75,20 @@ class Item:
         arrays.pop(_IDENTITY, None)
         return arrays
 
+    @classmethod
+    def found(cls, folder: Path, identity: str, label: str = "") -> Item:
+        """The finished item with this id in a folder."""
+        try:
+            seconds = float(json.loads(_timing(folder, identity).read_bytes())["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            seconds = math.nan
+        return cls(identity, label, _archive(folder, identity), seconds)
+
+    def remove(self) -> None:
+        """Remove its files."""
+        self.path.unlink(missing_ok=True)
+        _timing(self.path.parent, self.id).unlink(missing_ok=True)
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -102,6 +116,10 @@ class Shard:
         if not (index.isdigit() and count.isdigit()):
             raise SettingsError(f"shard {text!r}; give I/N, such as 0/4 for the first of four jobs")
         return cls(int(index), int(count))
+
+    def of(self, tasks: Sequence[Task]) -> list[Task]:
+        """This share of the tasks, those with the same id taken as one."""
+        return list({task.id: task for task in tasks}.values())[self.index :: self.count]
 
 
 def sweep(
@@ -134,14 +152,14 @@ def sweep(
     """
     if workers < 1:
         raise SettingsError(f"{workers} workers; give at least 1")
-    asked = tasks if shard is None else list({t.id: t for t in tasks}.values())[shard.index :: shard.count]
+    asked = tasks if shard is None else shard.of(tasks)
     unique = list({task.id: task for task in asked}.values())
     folder = folder.absolute()  # workers elsewhere may have another working directory
     with _locked(folder, shared=shard is not None):
-        missing = [task for task in unique if not _is_finished(folder, task.id)]
+        missing = [task for task in unique if not is_finished(folder, task.id)]
         failures = _do(missing, function, folder, workers, executor, progress, len(unique))
     _raise_first(failures, len(unique))
-    return [_item(folder, task) for task in asked]
+    return [Item.found(folder, task.id, task.label) for task in asked]
 
 
 def _do(
@@ -236,20 +254,28 @@ class _Call:
 
 def _run(call: _Call) -> None:
     with _IN_THIS_PROCESS, _item_locked(call.folder, call.id):
-        if _is_finished(call.folder, call.id):
+        if is_finished(call.folder, call.id):
             return  # by another one, since this one looked
         began = time.perf_counter()
         arrays = call.function(call.payload)
-        seconds = time.perf_counter() - began
-        try:
-            # The time goes beside the item, whose bytes are the same on every run, and before it, so that it has one.
-            write_atomically(_timing(call.folder, call.id), json.dumps({"seconds": round(seconds, 3)}).encode())
-            write_arrays(_archive(call.folder, call.id), {**arrays, _IDENTITY: np.array(call.id)})
-        except OSError as error:
-            raise DataError(
-                f"{call.folder}: cannot be written ({error.strerror}); make room, then the same call goes on"
-            ) from error
+        store_item(call.folder, call.id, arrays, time.perf_counter() - began)
         shutil.rmtree(scratch_folder(call.folder, call.id), ignore_errors=True)
+
+
+def store_item(folder: Path, identity: str, arrays: Arrays, seconds: float) -> None:
+    """Write a finished item, whole or not at all.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    try:
+        # The time goes beside the item, whose bytes are the same on every run, and before it, so that it has one.
+        write_atomically(_timing(folder, identity), json.dumps({"seconds": round(seconds, 3)}).encode())
+        write_arrays(_archive(folder, identity), {**arrays, _IDENTITY: np.array(identity)})
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be written ({error.strerror}); make room, then the same call goes on"
+        ) from error
 
 
 def scratch_folder(folder: Path, identity: str) -> Path:
@@ -265,8 +291,8 @@ def _timing(folder: Path, identity: str) -> Path:
     return folder / f"{identity}.json"
 
 
-def _is_finished(folder: Path, identity: str) -> bool:
-    """Whether the file of an item is there, whole by its checksums, and this item's."""
+def is_finished(folder: Path, identity: str) -> bool:
+    """Whether the file of the item with this id is there, whole by its checksums, and this item's."""
     path = _archive(folder, identity)
     try:
         if not path.is_file():
@@ -278,14 +304,6 @@ def _is_finished(folder: Path, identity: str) -> bool:
                 return str(np.lib.format.read_array(stream, allow_pickle=False)) == identity
     except (OSError, BadZipFile, zlib.error, EOFError, KeyError, ValueError):
         return False
-
-
-def _item(folder: Path, task: Task) -> Item:
-    try:
-        seconds = float(json.loads(_timing(folder, task.id).read_bytes())["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        seconds = math.nan
-    return Item(task.id, task.label, _archive(folder, task.id), seconds)
 
 
 def _raise_first(failures: Sequence[tuple[Task, Failure]], total: int) -> None:
@@ -304,7 +322,7 @@ def _remove_leftovers(folder: Path) -> None:
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
     for path in folder.glob("*.parts"):
-        if _is_finished(folder, path.stem):
+        if is_finished(folder, path.stem):
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -21,7 +21,8 @@ from ase.data import atomic_masses, chemical_symbols
 from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError
 from md.checkpoint import Arrays, Checkpoints, State
-from md.dynamics.batched_forces import BatchForces, BatchLabels, Device, Flat, device_of, through_torch
+from md.device import Device, device_of
+from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
 from md.dynamics.batched_guards import Tripped, tripped_geometries, tripped_labels, tripped_temperatures
 from md.dynamics.batched_recorder import BatchRecorder
 from md.dynamics.batched_steps import Motion, baths, first_half, kicked, noise
@@ -30,24 +31,8 @@ from md.dynamics.response import Response
 from md.dynamics.run import start_velocities
 from md.dynamics.targets import Targets
 from md.potentials import Potential
+from md.potentials.mace import through_torch
 from md.quiet import one_torch_thread
-
-ENSEMBLES = ("nve", "nvt", "npt")
-"""What this engine does; the others need a barostat with more than one strain."""
-
-
-def check_batched(point: MdPoint) -> None:
-    """Check that this engine does a point.
-
-    Raises:
-        ConditionError: it does not.
-    """
-    environment = point.environment
-    if environment.ensemble not in ENSEMBLES or environment.strain is not None:
-        what = "a strain rate" if environment.strain is not None else f"the ensemble {environment.ensemble}"
-        raise ConditionError(
-            f"the batched engine does not do {what}; use engine ase or lammps, or one of {', '.join(ENSEMBLES)}"
-        )
 
 
 def run_batch(
@@ -86,19 +71,13 @@ def _check(points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential) -
         raise ConditionError("a batch without points; give at least one")
     for point, cell in points:
         point.check(cell)
-        check_batched(point)
         if point.engine != "batched":
             raise ConditionError(f"{point.label}: a batch takes points of engine batched, not {point.engine}")
         potential.require({chemical_symbols[int(z)] for z in cell.numbers})
-    if len({pace(point) for point, _ in points}) > 1:
+    if len({point.pace for point, _ in points}) > 1:
         raise ConditionError(
             "the points of a batch differ in steps, time step, interval or checkpoint; give them alike"
         )
-
-
-def pace(point: MdPoint) -> tuple[int, float, int, int]:
-    """What the points of a batch have in common: steps, time step (fs), interval and checkpoint."""
-    return point.steps, point.timestep, point.interval, point.checkpoint
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,20 +7,19 @@ unseen; every evaluation takes of them those within the cutoff, the very edges t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from augment.cell import DefectCell, IntArray
-from augment.errors import PotentialError, SettingsError
+from augment.errors import PotentialError
 from md.potentials import Potential
+from md.potentials.mace import through_torch
 from md.quiet import quiet_evaluation
-
-Device = Literal["auto", "cpu", "cuda"]
 
 SKIN = 0.6
 """Å; margin of the neighbour lists. An atom of a hot oxide moves half of it in some 30 fs."""
@@ -28,20 +27,6 @@ SKIN = 0.6
 STALE = 0.5
 """Share of the margin used up beyond which a cell's neighbours are found anew along with another's: so that hundreds
 of cells do not have theirs renewed one by one, a new table each time."""
-
-
-def device_of(device: Device) -> Literal["cpu", "cuda"]:
-    """The device that `device` means here; `auto` is CUDA where torch finds it.
-
-    Raises:
-        SettingsError: no device has this name, or torch finds no CUDA.
-    """
-    if device not in get_args(Device):
-        raise SettingsError(f"no device is called {device!r}; use one of {', '.join(get_args(Device))}")
-    found = device != "cpu" and torch.cuda.is_available()
-    if device == "cuda" and not found:
-        raise SettingsError("torch finds no CUDA device; use device = cpu, or a torch with CUDA where the device is")
-    return "cuda" if found else "cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,20 +198,6 @@ class BatchForces:
         for i in which:
             self._edges[i] = _edges(positions[i], cells[i], self._cutoff + SKIN)
         self._table = None
-
-
-def through_torch(potential: Potential) -> Potential:
-    """A MACE potential with the library that evaluates batches.
-
-    Raises:
-        PotentialError: it is no MACE network.
-    """
-    if potential.kind not in {"student", "mace"}:
-        raise PotentialError(
-            f"potential {potential.name} cannot be evaluated in batches, which takes a MACE network; "
-            "use engine ase or lammps, or a MACE model"
-        )
-    return replace(potential, evaluator="mace-torch")
 
 
 @lru_cache(maxsize=2)

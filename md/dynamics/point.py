@@ -13,9 +13,12 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError
-from md.environment import Environment
+from md.environment import Ensemble, Environment
 
 Engine = Literal["ase", "lammps", "batched"]
+
+BATCHED: tuple[Ensemble, ...] = ("nve", "nvt", "npt")
+"""Ensembles of the batched engine."""
 
 LONGEST_TIMESTEP = 10.0
 """fs; a tenth of the period of a slow optical phonon. Oxides need 1 to 2 fs."""
@@ -75,6 +78,11 @@ class MdPoint:
             raise ConditionError(f"the seed is {self.seed}; it cannot be negative")
         if self.checkpoint < 1:
             raise ConditionError(f"a checkpoint every {self.checkpoint} steps; give at least 1")
+        if self.engine == "batched" and not self.can_be_batched:
+            what = "a strain rate" if self.environment.strain else f"the ensemble {self.environment.ensemble}"
+            raise ConditionError(
+                f"the batched engine does not do {what}; use engine ase or lammps, or one of {', '.join(BATCHED)}"
+            )
         self._check_schedule()
 
     def _check_schedule(self) -> None:
@@ -116,6 +124,16 @@ class MdPoint:
                 f"{cell.name}: its axes are not orthogonal (cosine {cosine:.2f}), so none can be moved on its own; "
                 "use npt-full or npt, or a supercell with orthogonal axes"
             )
+
+    @property
+    def pace(self) -> tuple[int, float, int, int]:
+        """What the points of a batch have in common: steps, time step (fs), interval and checkpoint."""
+        return self.steps, self.timestep, self.interval, self.checkpoint
+
+    @property
+    def can_be_batched(self) -> bool:
+        """Whether the engine `batched` does it; other ensembles need a barostat with more than one strain."""
+        return self.environment.ensemble in BATCHED and self.environment.strain is None
 
     @property
     def length(self) -> float:

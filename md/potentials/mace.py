@@ -18,6 +18,9 @@ from md.potentials.native import NotNativeError, native_calculator
 from md.potentials.potential import Evaluator, Potential
 from md.quiet import quiet_loading
 
+NETWORKS = frozenset({"student", "mace"})
+"""Kinds of potential that are MACE networks."""
+
 
 def describe_student(name: str) -> Potential:
     """A student as a `Potential`, from its card; needs no torch.
@@ -85,7 +88,7 @@ def fastest(potential: Potential) -> Potential:
     Raises:
         PotentialError: its weights are damaged.
     """
-    if potential.kind not in {"student", "mace"}:
+    if potential.kind not in NETWORKS:
         return potential
     native = replace(potential, evaluator="symmetrix-xl")
     try:
@@ -93,6 +96,20 @@ def fastest(potential: Potential) -> Potential:
     except NotNativeError:
         return replace(potential, evaluator="mace-torch")
     return native
+
+
+def through_torch(potential: Potential) -> Potential:
+    """A MACE potential with the library that evaluates batches.
+
+    Raises:
+        PotentialError: it is no MACE network.
+    """
+    if potential.kind not in NETWORKS:
+        raise PotentialError(
+            f"potential {potential.name} cannot be evaluated in batches, which takes a MACE network; "
+            "use engine ase or lammps, or a MACE model"
+        )
+    return replace(potential, evaluator="mace-torch")
 
 
 def torch_calculator(network: Any) -> Any:
