@@ -1,7 +1,9 @@
 """The tasks of DefectBench from the corpus, and how the shipped generator and the baselines do on them.
 
-OMP_NUM_THREADS=1 python benchmarks/defectbench.py tasks          # builds defectgen/benchmark/data/tasks.npz again
-OMP_NUM_THREADS=1 python benchmarks/defectbench.py run FOLDER     # prints the table; goes on where it stopped
+    OMP_NUM_THREADS=1 python benchmarks/defectbench.py tasks CORPUS   # an archive, or a folder of shards
+    OMP_NUM_THREADS=1 python benchmarks/defectbench.py run FOLDER     # prints the table; goes on where it stopped
+
+The first builds `defectgen/benchmark/data/tasks.npz` again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How good the shipped generator is on hosts that it has never seen, beside simple baselines.
 
-    OMP_NUM_THREADS=1 python benchmarks/generator.py [SPLIT]
+    OMP_NUM_THREADS=1 python benchmarks/generator.py [SPLIT] [CORPUS]
 
 Prints errors within 5 Å of the defect by kind of label, whether H holds in spglib's judgement, and CPU seconds each.
 """
@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import spglib
 
+from defectgen.benchmark.generators import REGRESSOR
+from defectgen.corpus.build import corpus_hash
 from defectgen.corpus.case import Case, Label, read_cases
 from defectgen.diffusion import State
 from defectgen.evaluate import (
@@ -26,12 +28,14 @@ from defectgen.evaluate import (
     symmetric_rattle,
     unrelaxed,
 )
-from defectgen.pretrained import load_model
+from defectgen.pretrained import load_model, model_names
 
-CORPUS = Path(__file__).parents[1] / "training" / "corpus.npz"
+CORPORA = [Path(__file__).parents[1] / "training" / name for name in ("corpus", "corpus.npz")]
+"""The corpora that may be shipped; by default the one that the weights were learnt from."""
+
 KINDS = {
     "relaxed": "relaxed, 0 GPa, full H",
-    "broken": "relaxed, 0 GPa, H = 1 (lower than with full H)",
+    "broken": "relaxed, 0 GPa, H below the stabilizer (and lower than with it)",
     "pressed": "relaxed in the host's cell at 2 to 20 GPa",
     "mean": "thermal mean, H = 1",
 }
@@ -56,15 +60,18 @@ def thermal_spread(pairs: list[tuple[Case, Label]], method: Method) -> tuple[flo
 
 def main() -> None:
     """Print the tables."""
-    split = sys.argv[1] if len(sys.argv) > 1 else "test"
-    model, cases = load_model(), read_cases(CORPUS)
+    split, *corpora = sys.argv[1:] or ["test"]
+    model = load_model()
+    learnt = [path for path in CORPORA if path.exists() and corpus_hash(path) == model.card["corpus_sha256"]]
+    cases = read_cases(Path(corpora[0]) if corpora else learnt[0])
     hosts = sorted({case.formula for case in cases if case.split == split})
     shared = sorted({c.formula for c in cases if c.split == split} & set(model.card["hosts"]["train"]))
     print(f"{split}: {len(hosts)} hosts ({', '.join(hosts)}); of these in training: {shared or 'none'}")
+    regressor = load_model(REGRESSOR) if REGRESSOR in model_names() else None
     methods: dict[str, Method] = {
         "unrelaxed": unrelaxed,
         "symmetric rattle, 0.05 Å": symmetric_rattle(0.05),
-        "same network, one shot": one_shot(model),
+        "trained regressor" if regressor else "same network, one shot": one_shot(regressor or model),
         "diffusion, best guess": diffusion(model, spread=0.0),
         "diffusion, one draw": diffusion(model),
     }

@@ -1,53 +1,64 @@
-"""The shipped weights: bound to the shipped corpus, split by host, and better than moving nothing on a new host."""
+"""The shipped weights: bound to the shipped corpus, split by host, and better than moving nothing on new hosts."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from augment import find_supercell, point_defects, read_host
 from defectgen.corpus import read_cases
-from defectgen.corpus.case import file_hash
+from defectgen.corpus.build import corpus_hash
 from defectgen.evaluate import diffusion, label_symmetry, labels_of_kind, mean_scores, score, unrelaxed
 from defectgen.pretrained import FOLDER, load_model, model_names
 from defectgen.sample import generate
 
-CORPUS = Path("training/corpus.npz")
+CORPORA = [path for path in (Path("training/corpus"), Path("training/corpus.npz")) if path.exists()]
 
 
 @pytest.fixture(scope="module")
 def cases():
-    return read_cases(CORPUS)
+    """Of the shipped corpus that the weights were learnt from."""
+    learnt = load_model().card["corpus_sha256"]
+    return read_cases(next(path for path in CORPORA if corpus_hash(path) == learnt))
 
 
-def test_the_weights_are_small_and_bound_to_the_shipped_corpus():
+def test_the_weights_are_small_and_bound_to_a_shipped_corpus():
     card = load_model().card
     assert "default" in model_names()
-    assert (FOLDER / "default.safetensors").stat().st_size < 4e6
-    assert card["corpus_sha256"] == file_hash(CORPUS)
-    assert 3e5 < card["parameters"] < 6e5
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.safetensors")) < 20e6
+    assert card["corpus_sha256"] in [corpus_hash(path) for path in CORPORA]
+    assert 3e5 < card["parameters"] < 1.2e7
+
+
+def test_the_parts_of_the_model_are_of_one_corpus():
+    cards = [json.loads(path.read_text()) for path in FOLDER.glob("default*.json")]
+    assert len({card["corpus_sha256"] for card in cards}) == 1
 
 
 def test_no_held_out_host_was_learnt_from(cases):
     hosts = load_model().card["hosts"]
     assert not set(hosts["train"]) & {*hosts["valid"], *hosts["test"]}
     assert {case.formula for case in cases if case.split == "train"} == set(hosts["train"])
-    assert "MgO" in hosts["test"]
+    assert "MgO" not in {*hosts["train"], *hosts["valid"]}
 
 
 def test_it_has_learnt_its_training_hosts(cases):
-    pairs = list(labels_of_kind(cases, "train", "relaxed"))[::8]
+    pairs = list(labels_of_kind(cases, "train", "relaxed"))
+    pairs = pairs[:: max(1, len(pairs) // 16)]
     row = mean_scores(pairs, diffusion(load_model(), steps=4, spread=0.0))
     assert row["error"] < 0.9 * row["size"]
     assert row["cosine"] > 0.5
 
 
-def test_it_beats_no_relaxation_on_a_held_out_host(cases):
-    pairs = [(c, x) for c, x in labels_of_kind(cases, "test", "relaxed") if c.formula == "MgO"]
-    assert len(pairs) == 4
+def test_it_beats_no_relaxation_on_held_out_hosts(cases):
+    pairs = list(labels_of_kind(cases, "test", "relaxed"))
+    pairs = pairs[:: max(1, len(pairs) // 32)]
+    assert len({case.formula for case, _ in pairs}) > 5
     row = mean_scores(pairs, diffusion(load_model(), steps=8, spread=0.0))
-    assert row["error"] < 0.8 * row["size"]
+    assert row["error"] < row["size"]
+    assert row["better"] > 0.5
 
 
 def test_scores_of_the_label_itself_and_of_nothing(cases):
@@ -57,7 +68,7 @@ def test_scores_of_the_label_itself_and_of_nothing(cases):
     assert perfect.cosine == pytest.approx(1)
     assert nothing.error == pytest.approx(nothing.size)
     assert nothing.strain > 0
-    assert label_symmetry(case, label).order in (1, case.symmetry.order)
+    assert case.symmetry.order % label_symmetry(case, label).order == 0
 
 
 @pytest.mark.parametrize("name", ["GaN", "TiO2_rutile", "ZrO2_monoclinic"])

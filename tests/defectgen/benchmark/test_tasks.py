@@ -17,6 +17,7 @@ from defectgen.benchmark.build import build_tasks
 from defectgen.benchmark.dft import dft_error, read_dft, split_by_charge
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.tasks import KINDS, read_tasks
+from defectgen.corpus import Corpus, write_corpus
 from defectgen.diffusion import apply_state
 from tests.defectgen.benchmark.conftest import a_case, a_label, tasks_of_cases
 
@@ -63,6 +64,23 @@ def test_a_few_tasks_are_of_all_hosts(small):
     assert sorted(t.formula for t in few) == ["Cu", "Cu", "MgO", "MgO", "NaCl", "NaCl"]
     assert [t.id for t in few] == [t.id for t in found.tasks if t in few]
     assert found.few(None) == found.tasks
+
+
+def test_a_folder_of_shards_gives_the_tasks_of_the_archive(archive, vacancy, tetragonal, tmp_path):
+    cases = [a_case(vacancy, "train", "one"), a_case(tetragonal, "test", "two")]
+    about = {"teacher": {"potential": "made up"}, "settings": {}, "versions": {}}
+    hosts = [{"material_id": case.material_id} for case in cases]
+    write_corpus(tmp_path / "corpus", Corpus(cases, [], {**about, "hosts": hosts}))
+    manifest = build_tasks(tmp_path / "corpus", tmp_path / "tasks.npz")
+    found, same = read_tasks(tmp_path / "tasks.npz"), read_tasks(archive)
+    assert [t.id for t in found.tasks] == [t.id for t in same.tasks]
+    for a, b in zip(found.tasks, same.tasks, strict=True):
+        for x, y in zip(a.references, b.references, strict=True):
+            assert (x.state.displacements == y.state.displacements).all()
+    assert list(manifest["corpus_sha256"]) == ["000.npz"]
+    (tmp_path / "corpus" / "manifest.json").unlink()
+    with pytest.raises(DataError, match="teacher"):
+        build_tasks(tmp_path / "corpus", tmp_path / "tasks.npz")
 
 
 def test_building_twice_gives_the_same_bytes(archive, tmp_path):
