@@ -44,7 +44,8 @@ class _FullCell(MTKNPT):  # type: ignore[misc]  # ase is untyped here
         """Cell momenta at rest, and six of them to be thermostatted.
 
         A symmetric stress keeps the matrix of momenta symmetric, so that its kinetic energy has six terms of kT / 2;
-        ASE's chain would heat them to the energy of nine.
+        ASE's chain would heat them to the energy of nine: heat flows through the cell into the atoms' thermostat for as
+        long as one runs, and the volume of 32 atoms of copper fluctuates three times as much (variance).
         """
         super()._init_cell_momenta()
         barostat = self._barostat
