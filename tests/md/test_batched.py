@@ -17,7 +17,8 @@ from md.checkpoint import Checkpoints
 from md.device import device_of
 from md.dynamics import MdPoint, Response, run_point
 from md.dynamics.batched import run_batch
-from md.dynamics.batched_forces import BatchForces, Flat
+from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
+from md.dynamics.batched_steps import Baths, Motion, first_half, kicked
 from md.environment import Environment, Strain
 from md.jobs import md_all, relax_all
 from md.potentials import Potential
@@ -153,7 +154,7 @@ class Stop(BaseException):
     """What a test interrupts a run with."""
 
 
-@pytest.mark.parametrize("after", [15, 31])
+@pytest.mark.parametrize("after", [15, pytest.param(31, marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_to_the_same_bits(
     student: Potential, cells: list[DefectCell], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
@@ -258,6 +259,31 @@ def test_what_it_cannot_do_is_said(student: Potential, emt: Potential, cells: li
         with pytest.raises(SettingsError, match="no CUDA"):
             device_of("cuda")
         assert device_of("auto") == "cpu"
+
+
+def test_an_ideal_gas_has_the_volumes_of_its_ensemble() -> None:
+    """Without forces P(V) ~ V^n exp(-P V / kT): a mean of (n + 1) kT / P and a variance of (n + 1) (kT / P)²."""
+    atoms, copies, kt, pressure = 4, 1500, 0.03, 0.6
+    many = copies * atoms
+    side = np.cbrt((atoms + 1) * kt / pressure)
+    owner = torch.arange(copies).repeat_interleave(atoms)
+    flat = Flat(torch.zeros(many, 3).double(), side * torch.eye(3).double().repeat(copies, 1, 1), owner, owner)
+    motion = Motion(flat, torch.zeros(many, 3).double(), torch.full((many, 1), 20.0).double())
+    each = torch.ones(copies).double()
+    none = BatchLabels(0 * each, torch.zeros(many, 3).double(), torch.zeros(copies, 3, 3).double(), each)
+    bath = Baths(0.2, kt * each, 0.98 * each, pressure * each, 0.02 * each)
+    rng = np.random.default_rng(0)
+    volumes, kinetic = [], []
+    for step in range(3000):
+        random = torch.as_tensor(rng.standard_normal((many + copies, 3)))
+        motion = kicked(first_half(motion, none, bath, random), none, bath)
+        if step >= 1500 and step % 500 == 0:
+            volumes.append(motion.flat.volumes.numpy())
+            kinetic.append(motion.kinetic.numpy())
+    found, unit = np.concatenate(volumes), kt / pressure
+    assert abs(found.mean() / ((atoms + 1) * unit) - 1) < 0.03
+    assert abs(found.var() / ((atoms + 1) * unit**2) - 1) < 0.1
+    assert abs(np.concatenate(kinetic).mean() / (1.5 * (atoms - 1) * kt) - 1) < 0.03
 
 
 @pytest.mark.slow
