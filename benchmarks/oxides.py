@@ -35,8 +35,8 @@ from md.potentials import Potential, resolve_potential
 
 HOSTS = Path(__file__).parents[1] / "examples" / "hosts"
 
-STRETCHES = np.array([-0.006, -0.001, 0.004, 0.010, 0.016])
-"""Linear strains: the expansion up to 1000 K ends about the last, and beyond some crystals are unstable."""
+STRETCHES = np.array([-0.006, 0.003, 0.012, 0.021, 0.030])
+"""Linear strains: a crystal that is unstable in one of them, or expands beyond them, is said to be."""
 
 COLD, HOT = 300.0, 1000.0
 STEP = 5.0
@@ -66,10 +66,18 @@ class QuasiHarmonic:
         return np.polynomial.Polynomial.fit(self.lengths, values, 3)
 
     def length(self, kelvin: float) -> float:
-        """Lattice constant, Å."""
+        """Lattice constant, Å.
+
+        Raises:
+            DataError: the crystal expands beyond the lengths, or is unstable at one of them.
+        """
         curve = self._free_energy(kelvin)
         roots = curve.deriv().roots()
-        return float(roots[curve.deriv(2)(roots) > 0][0].real)
+        inside = (roots.imag == 0) & (roots.real > self.lengths[0]) & (roots.real < self.lengths[-1])
+        minima = roots.real[inside & (curve.deriv(2)(roots.real) > 0)]
+        if len(minima) == 0:
+            raise DataError(f"no minimum at {kelvin:g} K between {self.lengths[0]:.3f} and {self.lengths[-1]:.3f} Å")
+        return float(minima[0])
 
     def bulk_modulus(self, kelvin: float) -> float:
         """Isothermal, GPa: V d2F/dV2 = F''(a) / 9 a at the minimum, for one cell."""
