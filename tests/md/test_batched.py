@@ -94,8 +94,8 @@ def test_neighbours_are_found_anew_before_one_is_missed(student: Potential, cell
         assert (found.forces - fresh.forces).abs().max() < EXACT
         assert (found.energies - fresh.energies).abs().max() < EXACT
         missed |= turn > 0 and held[0] is not kept._edges[1]
-        moves = torch.as_tensor(rng.normal(scale=0.04, size=flat.positions.shape))
-        flat = replace(flat, positions=0.995 * (flat.positions + moves), cells=0.995 * flat.cells)
+        moves = torch.as_tensor(rng.normal(scale=0.08, size=flat.positions.shape))
+        flat = replace(flat, positions=0.985 * (flat.positions + moves), cells=0.985 * flat.cells)
     assert missed
 
 
