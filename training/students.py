@@ -154,7 +154,7 @@ def make(name: str, folder: Path, minutes: float, workers: int, refine: int) -> 
     hosts = [start.host() for start in family.hosts]
     teacher = resolve_teacher(TEACHER, {e for host in hosts for e in host.elements} | set(family.dopants))
     settings = DistilSettings(
-        family.dopants, family.temperature, family.pressure, family.channels, minutes, family.seed, effort=1.0
+        family.dopants, family.temperature, family.pressure, family.channels, minutes, family.seed
     )  # fmt: skip
     if refine:
         shipped = _shipped(name, hosts, teacher, settings)

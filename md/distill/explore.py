@@ -21,7 +21,7 @@ from md.distill.curriculum import SMALL_CELL_WEIGHT, ideal_defects, marked
 from md.distill.graphs import ENERGY_WEIGHT
 from md.guards import Divergence, Evaluator
 
-__all__ = ["disagreement", "explored_cells", "hot_frames", "query", "relaxed_path"]
+__all__ = ["disagreement", "explored_cells", "hot_frames", "pressure_run", "query", "relaxed_path"]
 
 FMAX = 0.03
 """eV/Å; where a relaxation for learning ends."""
@@ -37,6 +37,9 @@ _FRICTION = 0.01
 
 _BULK_RUNS = 2
 """Exploring runs of each pristine cell."""
+
+_SWELLING, _SWOLLEN = 400, 5
+"""Steps of each exploring run at zero pressure, and the moments kept of it."""
 
 _CLOSEST = 0.55
 """Of the nearest distance: atoms nearer than this are a failure of the student, not a crystal."""
@@ -68,11 +71,11 @@ def hot_frames(
     """Moments of a Langevin run at fixed cell and temperature (K); it ends early where the student fails."""
     from ase import units
     from ase.md.langevin import Langevin
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+    from ase.md.velocitydistribution import thermalize_momenta
 
     atoms = cell.to_ase()
     atoms.calc = calculator
-    MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=rng)
+    thermalize_momenta(atoms, temperature_K=temperature, rng=rng)
     friction = _FRICTION / units.fs
     run = Langevin(atoms, _STEP * units.fs, temperature_K=temperature, friction=friction, fixcm=False, rng=rng)
     for _ in range(frames):
@@ -81,6 +84,32 @@ def hot_frames(
         if np.abs(atoms.get_forces()).max() > _WILDEST or not _is_crystal(moved, cell):
             return
         yield moved
+
+
+def pressure_run(
+    cell: DefectCell, calculator: Any, temperature: float, pressure: float, steps: int, seed: int
+) -> tuple[list[DefectCell], bool]:
+    """Frames of a run at constant temperature (K) and pressure (GPa), and whether it stayed a crystal."""
+    from ase import units
+    from ase.md.nose_hoover_chain import IsotropicMTKNPT
+    from ase.md.velocitydistribution import thermalize_momenta
+
+    atoms = cell.to_ase()
+    atoms.calc = calculator
+    # Twice the temperature, of which a crystal at rest in its minimum takes half as potential energy.
+    thermalize_momenta(atoms, temperature_K=2 * temperature, rng=np.random.default_rng([seed, 7]))
+    run = IsotropicMTKNPT(
+        atoms, 2 * units.fs, temperature_K=temperature, pressure_au=pressure * units.GPa,
+        tdamp=50 * units.fs, pdamp=200 * units.fs,
+    )  # fmt: skip
+    frames: list[DefectCell] = []
+    for _ in range(steps // 20):
+        run.run(20)
+        frame = marked(cell.with_geometry(atoms.get_positions(), atoms.cell.array.copy()), "bulk_pressure")
+        if not 1 / 1.4 < frame.volume / cell.volume < 1.4:  # noqa: PLR2004  melted, torn or collapsed
+            return frames[len(frames) // 4 :], False
+        frames.append(frame)
+    return frames[len(frames) // 4 :], True
 
 
 def disagreement(cell: DefectCell, committee: Sequence[Any]) -> float:
@@ -95,6 +124,7 @@ def explored_cells(
     committee: Sequence[Any],
     temperature: float,
     effort: float,
+    turn: int,
     rng: np.random.Generator,
 ) -> list[DefectCell]:
     """Relaxations of every defect of a host, and the moments of hot runs on which the students disagree.
@@ -105,6 +135,7 @@ def explored_cells(
         committee: calculators of two students.
         temperature: highest, K.
         effort: share of the full number of moments.
+        turn: of the exploration.
         rng: of volumes, temperatures and velocities.
     """
     large, medium = ([d.cell() for d in ideal_defects(crystal.cells[s], dopants)] for s in ("large", "medium"))
@@ -117,6 +148,10 @@ def explored_cells(
     for cells, frames, weight in ((pristine, 6, 1.0), (medium, 4, SMALL_CELL_WEIGHT), (large, 2, 1.0)):
         weighted = [marked(cell, "", weight) for cell in cells]
         found += query(weighted, committee, crystal, temperature, max(1, round(effort * frames)), rng)
+    for heat in (temperature / 2, temperature):
+        # Where a student is too soft its crystal swells without end; the teacher must see that.
+        swollen, _ = pressure_run(crystal.cells["medium"].bulk_cell(), committee[0], heat, 0.0, _SWELLING, turn)
+        found += swollen[:: max(1, len(swollen) // max(1, round(_SWOLLEN * effort)))]
     return found
 
 

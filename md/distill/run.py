@@ -38,6 +38,9 @@ Report = Callable[[float, int, str], None]
 Stage = Callable[[str, str], AbstractContextManager[Report]]
 """Opens the progress of a stage: its title and what is counted."""
 
+_ENOUGH = 12_000
+"""Atoms of first cells; what is explored makes it four times as many, enough for a student of this size."""
+
 REFINING_RATE = 0.015
 """Half of the rate of a first training."""
 
@@ -256,7 +259,7 @@ class _Run:
         if effort is None:
             seconds = self._teacher_seconds() / self.workers
             full = sum(map(len, self._cells_of(Amounts())))
-            effort = min(1.0, 60 * self.settings.minutes * LABEL_SHARE / (2 * full * seconds))
+            effort = min(_ENOUGH / full, 60 * self.settings.minutes * LABEL_SHARE / (4 * full * seconds))
         write_atomically(path, json.dumps(effort).encode())
         return effort
 
@@ -286,7 +289,8 @@ class _Run:
             for index, (crystal, dopants) in enumerate(zip(self.crystals, self.dopants, strict=True)):
                 report(index, len(self.crystals), crystal.host.formula)
                 rng = np.random.default_rng([self.settings.seed, 2, turn, index])
-                found += explored_cells(crystal, dopants, committee, self.settings.max_temperature, self._effort, rng)
+                heat, effort = self.settings.max_temperature, self._effort
+                found += explored_cells(crystal, dopants, committee, heat, effort, turn, rng)
         return found
 
     def _labelled(self, name: str, make: Callable[[], list[DefectCell]]) -> list[Record]:

@@ -14,7 +14,7 @@ from augment.distort import strained
 from augment.errors import DataError
 from md.distill.crystal import Crystal
 from md.distill.curriculum import marked
-from md.distill.explore import hot_frames, relaxed_path
+from md.distill.explore import hot_frames, pressure_run, relaxed_path
 from md.guards import Evaluator
 from md.jobs import relax_all
 from md.potentials import Potential
@@ -171,7 +171,7 @@ def volume_runs(
     pristine: DefectCell, calculator: Any, climates: Sequence[tuple[float, float]], *, steps: int, seed: int
 ) -> list[tuple[list[DefectCell], bool]]:
     """Frames of a constant-pressure run (isotropic Martyna-Tobias-Klein) at each (K, GPa), and whether it survived."""
-    return [_pressure_run(pristine, calculator, *climate, steps, seed) for climate in climates]
+    return [pressure_run(pristine, calculator, *climate, steps, seed) for climate in climates]
 
 
 def volumes(
@@ -202,31 +202,6 @@ def summary(energies: Mapping[str, DefectEnergy], points: Sequence[VolumePoint])
         "defect_energies": {name: {**asdict(e), "error": e.error} for name, e in energies.items()},
         "volumes": [asdict(point) for point in points],
     }
-
-
-def _pressure_run(
-    cell: DefectCell, calculator: Any, temperature: float, pressure: float, steps: int, seed: int
-) -> tuple[list[DefectCell], bool]:
-    from ase import units
-    from ase.md.nose_hoover_chain import IsotropicMTKNPT
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-
-    atoms = cell.to_ase()
-    atoms.calc = calculator
-    # Twice the temperature, of which a crystal at rest in its minimum takes half as potential energy.
-    MaxwellBoltzmannDistribution(atoms, temperature_K=2 * temperature, rng=np.random.default_rng([seed, 7]))
-    run = IsotropicMTKNPT(
-        atoms, 2 * units.fs, temperature_K=temperature, pressure_au=pressure * units.GPa,
-        tdamp=50 * units.fs, pdamp=200 * units.fs,
-    )  # fmt: skip
-    frames: list[DefectCell] = []
-    for _ in range(steps // 20):
-        run.run(20)
-        frame = marked(cell.with_geometry(atoms.get_positions(), atoms.cell.array.copy()), "bulk_pressure")
-        if not 1 / 1.4 < frame.volume / cell.volume < 1.4:  # noqa: PLR2004  melted, torn or collapsed
-            return frames[len(frames) // 4 :], False
-        frames.append(frame)
-    return frames[len(frames) // 4 :], True
 
 
 def _minimum(cell: DefectCell, calculator: Any) -> DefectCell:

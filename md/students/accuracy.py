@@ -1,59 +1,15 @@
-"""How far a potential is from reference labels, and how long it takes."""
+"""How long a potential takes, and on what that is measured."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from augment.errors import PotentialError
-from md.students.rock_salt import EV_PER_CUBIC_ANGSTROM
-
 if TYPE_CHECKING:
     from ase import Atoms
-
-
-@dataclass(frozen=True)
-class LabelErrors:
-    """How far a potential is from reference labels on a set of cells.
-
-    Attributes:
-        cells: number of cells.
-        energy_mae: eV per atom; energy_rmse likewise.
-        force_mae: eV/Å per Cartesian component; force_rmse likewise.
-        stress_mae: GPa per component; stress_rmse likewise.
-    """
-
-    cells: int
-    energy_mae: float
-    energy_rmse: float
-    force_mae: float
-    force_rmse: float
-    stress_mae: float
-    stress_rmse: float
-
-
-def label_errors(calculator: Any, labelled: Sequence[Atoms]) -> LabelErrors:
-    """Errors of a calculator on cells with `REF_energy`, `REF_forces` and `REF_stress` (Voigt, eV/Å³).
-
-    Raises:
-        PotentialError: there is no cell.
-    """
-    if not labelled:
-        raise PotentialError("no labelled cells to compare with")
-    energy, forces, stress = [], [], []
-    for reference in labelled:
-        atoms = reference.copy()
-        atoms.calc = calculator
-        energy.append((atoms.get_potential_energy() - reference.info["REF_energy"]) / len(atoms))
-        forces.append((atoms.get_forces() - reference.arrays["REF_forces"]).ravel())
-        stress.append(atoms.get_stress() - np.asarray(reference.info["REF_stress"]))
-    columns = np.array(energy), np.concatenate(forces), np.concatenate(stress) * EV_PER_CUBIC_ANGSTROM
-    values = [float(v) for c in columns for v in (np.abs(c).mean(), np.sqrt((c**2).mean()))]
-    return LabelErrors(len(labelled), *values)
 
 
 def milliseconds(calculator: Any, atoms: Atoms, *, repeats: int = 7) -> float:

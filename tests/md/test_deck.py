@@ -15,7 +15,6 @@ from md.dynamics.lammps_library import open_lammps
 from md.environment import Environment, Strain
 from md.potentials import Potential, resolve_potential
 from md.profile import constant, quench, ramp
-from md.students import student_names
 
 
 def last_frame(folder: Path, n: int) -> np.ndarray:
@@ -91,7 +90,7 @@ def copper_and(name: str) -> DefectCell:
 
 def test_a_deck_for_mace_goes_through_ml_iap(tmp_path: Path) -> None:
     cell = copper_and("MgO")
-    path = write_deck(MdPoint.of(cell, Environment(300.0)), cell, resolve_potential(student_names()[0]), tmp_path)
+    path = write_deck(MdPoint.of(cell, Environment(300.0)), cell, resolve_potential("mace-mgo"), tmp_path)
     text = path.read_text(encoding="utf-8")
     assert "pair_style mliap unified" in text
     assert "pair_coeff * * O Mg" in text

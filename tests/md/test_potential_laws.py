@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.data import atomic_numbers, covalent_radii
 
 from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet import WEIGHT_SETS
@@ -43,8 +44,11 @@ def precision(potential) -> Precision:
 @pytest.fixture
 def atoms(potential) -> Atoms:
     """A sheared, rattled cell without any symmetry, some images of an atom within the cutoff of the others."""
-    oxide = potential.covers({"Mg", "O"})
-    made = bulk("MgO", "rocksalt", 4.25, cubic=True) if oxide else bulk("Cu", cubic=True)
+    made = bulk("MgO", "rocksalt", 4.25, cubic=True) if potential.covers({"Mg", "O"}) else bulk("Cu", cubic=True)
+    if not potential.covers({"Mg", "O"}) and not potential.covers({"Cu"}):
+        pair = sorted(potential.elements)[-2:]
+        made = bulk("MgO", "rocksalt", 2.2 * sum(covalent_radii[atomic_numbers[e]] for e in pair), cubic=True)
+        made.symbols = [pair[symbol == "O"] for symbol in made.symbols]
     del made[0]
     rng = np.random.default_rng(4)
     made.set_cell(made.cell @ (np.eye(3) + rng.normal(scale=0.03, size=(3, 3))), scale_atoms=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
+from ase.data import atomic_numbers, covalent_radii
 
 from augment.errors import PotentialError
 from md.potentials import list_potentials, resolve_potential
@@ -16,7 +18,7 @@ from md.students import load_student, student_names
 
 
 def test_auto_takes_chgnet_for_a_host_without_a_student() -> None:
-    potential = resolve_potential("auto", {"Ga", "N"})
+    potential = resolve_potential("auto", {"Ga", "P"})
     assert (potential.name, potential.precision) == ("chgnet-r2scan", "float32")
     assert len(potential.elements) == 89
     assert len(potential.sha256) == 64
@@ -80,17 +82,16 @@ def test_listing_tells_what_loads_here_and_leaves_the_process_as_it_was() -> Non
     assert torch.get_default_dtype() == torch.float32
 
 
-@pytest.mark.skipif(not student_names(), reason="no student in this tree")
 def test_a_trusted_model_file_gives_the_labels_of_the_network_in_it(tmp_path: Path) -> None:
     import torch
 
-    network, card = load_student(student_names()[0])
+    network, card = load_student("mace-mgo")
     with quiet_loading():  # torch deprecates how e3nn pickles
         torch.save(network, tmp_path / "own.model")
     own = resolve_potential(tmp_path / "own.model", card["elements"], trust=True)
     assert (own.kind, own.name, own.elements) == ("mace", "own.model", frozenset(card["elements"]))
     atoms = bulk("MgO", "rocksalt", 4.3)
-    energies = [p.calculator().get_potential_energy(atoms) for p in (own, resolve_potential(student_names()[0]))]
+    energies = [p.calculator().get_potential_energy(atoms) for p in (own, resolve_potential("mace-mgo"))]
     assert energies[0] == pytest.approx(energies[1], abs=1e-10)
     (tmp_path / "own.model").write_bytes(b"something else")
     with pytest.raises(PotentialError, match="changed since it was trusted"):
@@ -101,6 +102,10 @@ def test_a_trusted_model_file_gives_the_labels_of_the_network_in_it(tmp_path: Pa
 def test_forces_and_stress_are_the_derivatives_of_the_energy(name: str) -> None:
     potential = resolve_potential(name)
     atoms = bulk("Cu", cubic=True) if name == "emt" else bulk("MgO", "rocksalt", 4.21)
+    if not {"Mg", "O"} <= potential.elements and name != "emt":
+        pair = sorted(potential.elements)[-2:]
+        constant = 2.2 * sum(covalent_radii[atomic_numbers[e]] for e in pair)
+        atoms = Atoms(pair, scaled_positions=[[0, 0, 0], [0.5] * 3], cell=constant / 2 * (1 - np.eye(3)), pbc=True)
     atoms.rattle(0.1, seed=3)
     atoms.calc = potential.calculator()
     step, loose = (1e-4, 1e-6) if potential.precision == "float64" else (5e-3, 1e-2)

@@ -14,13 +14,13 @@ import pytest
 
 import md.students
 from augment.errors import PotentialError
-from md.students import load_student, read_student, save_student, student_card, student_names
-from md.students.accuracy import label_errors
-from md.students.rock_salt import equation_of_state
+from md.potentials import resolve_potential
+from md.students import load_student, read_student, save_student, student_card, student_folders, student_names
 from md.students.selftest import evaluate
 
 NAME = "mace-mgo"
-SHIPPED = Path(md.students.__file__).parent / "mgo"
+STUDENTS = Path(md.students.__file__).parent
+SHIPPED = STUDENTS / "mgo"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_card_says_what_a_user_must_know():
     assert set(card["elements"]) == {"Mg", "O"}
     assert len(card["teacher"]["sha256"]) == 64
     assert {"temperature_K", "pressure_GPa", "volume_ratio", "charge"} <= card["domain"].keys()
-    assert card["errors"]["test"]["all"]["cells"] > 20
+    assert card["errors"]["test"]["all"]["cells"] > 10
     assert (SHIPPED / "README.md").read_text(encoding="utf-8").startswith("# mace-mgo")
 
 
@@ -191,34 +191,16 @@ def test_energy_is_extensive(network, cell):
     np.testing.assert_allclose(doubled[2], stress, atol=1e-10)
 
 
-def test_lattice_constant_is_that_of_the_card_and_near_the_teacher(calculator):
-    card = student_card(NAME)["properties"]
-    constant, modulus = equation_of_state(calculator)
-    assert constant == pytest.approx(card["student"]["lattice_constant"], rel=1e-6)
-    assert modulus == pytest.approx(card["student"]["bulk_modulus"], rel=1e-4)
-    assert constant == pytest.approx(card["teacher"]["lattice_constant"], rel=2e-3)
-
-
-def test_errors_see_a_wrong_label(calculator):
+@pytest.mark.parametrize("name", [name for name, folder in student_folders().items() if folder.parent == STUDENTS])
+def test_a_student_has_the_volume_of_its_teacher(name):
     from ase.build import bulk
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import LBFGS
 
-    atoms = bulk("MgO", "rocksalt", 4.2, cubic=True)
-    atoms.calc = calculator
-    energy, forces, stress = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()
-    labelled = atoms.copy()
-    labelled.info = {"REF_energy": energy + 0.8, "REF_stress": stress}
-    labelled.arrays["REF_forces"] = forces + np.array([0.0, 0.0, 0.3])
-    found = label_errors(calculator, [labelled])
-    assert found.energy_mae == pytest.approx(0.1)
-    assert found.force_mae == pytest.approx(0.1)
-    assert found.force_rmse == pytest.approx(0.3 / np.sqrt(3))
-    assert found.stress_rmse == pytest.approx(0.0, abs=1e-9)
-    with pytest.raises(PotentialError, match="no labelled cells"):
-        label_errors(calculator, [])
-
-
-@pytest.fixture(scope="module")
-def calculator():
-    from md.potentials import resolve_potential
-
-    return resolve_potential(NAME, {"Mg", "O"}).calculator()
+    crystals = {"MgO": bulk("MgO", "rocksalt", 4.2), "ZnS": bulk("ZnS", "zincblende", 5.4), "Cu": bulk("Cu")}
+    hosts = student_card(name)["hosts"]
+    for formula in crystals.keys() & hosts.keys():
+        atoms = crystals[formula]
+        atoms.calc = resolve_potential(name).calculator()
+        LBFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.01, steps=60)
+        assert atoms.get_volume() / len(atoms) == pytest.approx(hosts[formula]["volume_per_atom"], rel=5e-3)
