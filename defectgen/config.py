@@ -96,8 +96,8 @@ class RelaxSettings(_Section):
 class MdSettings(_Section):
     """Dynamics of relaxed cells on a grid of temperatures and pressures."""
 
-    engines: tuple[Literal["ase", "lammps"], ...] = Field(
-        ("ase", "lammps"), description="engines; each runs the whole grid"
+    engines: tuple[Literal["ase", "lammps", "batched"], ...] = Field(
+        ("ase", "lammps"), description="engines; each runs the whole grid; batched: MACE models, many points at once"
     )
     ensemble: Literal["nve", "nvt", "npt", "npt-aniso", "npt-full"] = Field("npt", description="ensemble")
     temperatures: tuple[float | str, ...] = Field(

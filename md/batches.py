@@ -20,7 +20,7 @@ from augment.store import read_arrays
 from md.sweep import Arrays, Item, Progress, Shard, Task, is_finished, scratch_folder, store_item, sweep
 
 MOST_ATOMS = 8192
-"""Of one batch: where a large GPU is full with a student, and some 40 GB of a foundation model in float64."""
+"""Of one batch. A guess: no GPU was at hand to measure where one is full."""
 
 _FOLDER, _ITEMS = "batches", "items"
 
