@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 STUDENTS = ROOT / "md" / "students"
+UNFINISHED = ROOT / "training" / "unfinished"
+"""Students that are not good enough yet to be shipped, to go on from with --refine."""
+
 LABELS = ROOT / "training" / "labels"
 """By family, those of the training and of held-out cells: what the benchmarks compare with."""
 
@@ -195,9 +198,10 @@ def _shipped(name: str, hosts: list[Host], teacher: Potential, settings: DistilS
     elements = sorted({*(e for host in hosts for e in host.elements), *s.dopants})
     foreign = tuple(tuple(e for e in elements if e not in host.elements) for host in hosts)
     student, plan = None, Plan(1.0, 0)
-    if (STUDENTS / name).exists():
-        student, card = read_student(STUDENTS / name)
-        plan = Plan(card["training"]["effort"], card["training"]["steps"])
+    for base in (STUDENTS, UNFINISHED):
+        if student is None and (base / name).exists():
+            student, card = read_student(base / name)
+            plan = Plan(card["training"]["effort"], card["training"]["steps"])
     return Distillation(student, read_records(LABELS / name / "train.npz"), crystals, foreign, plan)
 
 
