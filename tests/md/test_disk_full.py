@@ -2,6 +2,7 @@
 
 import resource
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def some_work(folder: Path) -> None:
 def work_with_room_for(size: int, folder: Path) -> None:
     """The work, in a process whose files cannot grow beyond so many bytes: 7 if it says so, 8 for another error."""
     lammps_version()  # MPI has files of its own, which it opens once
+    tempfile.gettempdir()  # Python writes a file to find out where it can
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     try:
         some_work(folder)
