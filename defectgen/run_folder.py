@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import DataError, ResumeError, SettingsError
+from augment.lock import held
 from augment.store import write_atomically
 from defectgen.config import Settings, differences, read_settings, to_yaml
 
@@ -195,15 +194,7 @@ class RunFolder:
         Raises:
             ResumeError: another process works in it.
         """
-        with (self.path / ".lock").open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ResumeError(
-                    f"{self.path}: another process works in this folder; wait for it or stop it"
-                ) from None
-            stream.write(str(os.getpid()))
-            stream.flush()
+        with held(self.path):
             yield
 
 

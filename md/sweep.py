@@ -26,6 +26,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from augment.errors import DataError, ResumeError, SettingsError
+from augment.lock import held
 from augment.store import read_arrays, write_arrays, write_atomically
 from md.pulse import INTERVAL, share_done
 from md.worker import Failure, call_all, call_through
@@ -36,7 +37,6 @@ Progress = Callable[[float, int, str], None]
 the item that ended last, or of one under way."""
 
 _IDENTITY = "item"
-_LOCK = ".lock"
 _IN_THIS_PROCESS = threading.RLock()
 """Held by the item under way: calculators are loaded once a process, and threads of an executor would share one."""
 
@@ -333,14 +333,7 @@ def _locked(folder: Path, *, shared: bool) -> Iterator[None]:
     Raises:
         ResumeError: another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as stream:
-        try:
-            fcntl.flock(stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ResumeError(
-                f"{folder}: another process is working in this folder; wait for it, stop it, or use another folder"
-            ) from None
+    with held(folder, shared=shared):
         if not shared:
             _remove_leftovers(folder)
         yield

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -62,22 +61,6 @@ def claim(folder: Path, identity: dict[str, Any], what: str) -> None:
     if before != identity:
         changed = ", ".join(sorted(k for k in {*before, *identity} if before.get(k) != identity.get(k)))
         raise ResumeError(f"{folder} holds {what} with another {changed}; give another folder, or remove this one")
-
-
-@contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a folder against a second process.
-
-    Raises:
-        ResumeError: another process works in it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ResumeError(f"{folder}: another process works in this folder; wait for it or stop it") from None
-        yield
 
 
 def collect(

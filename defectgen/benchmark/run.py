@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from augment.errors import DataError, PotentialError
+from augment.lock import held
 from augment.store import write_atomically
 from defectgen.benchmark import complexes, dft, energy
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator, load_generator
-from defectgen.benchmark.outputs import Outcome, claim, collect, held, item_name
+from defectgen.benchmark.outputs import Outcome, claim, collect, item_name
 from defectgen.benchmark.results import Part, Scored, assemble
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,8 +60,6 @@ def generate(
     overwrite: Overwrite = False,
 ) -> None:
     """Propose relaxed or thermal geometries with the diffusion model."""
-    from defectgen.stages import check_conditions, generate_stage, start_folder
-
     names = [part.strip() for part in complexes.split(",")] if complexes is not None else None
     if propose is not None and names is None:
         raise ConditionError("--propose draws complexes; name their kinds with --complex v_O,Fe_Ti")
@@ -86,14 +84,28 @@ def generate(
         "complexes.weight": "model" if propose else None,
     }
     if source.is_dir():
-        given = [name for name, value in which.items() if value is not None]
-        if given:
-            raise ConditionError(f"{source}: its defects are there; {given[0]} can be given with a host only")
-        run_stage(source, "generate", generate_stage, asked, overwrite)
-        return
-    if output is None:
+        _in_run(source, asked, which, overwrite=overwrite)
+    elif output is None:
         raise ConditionError(f"{source}: a host needs a folder to write to; give it with -o")
-    settings = settings_of(source, {**asked, **which, "seed": seed, "output": output})
+    else:
+        _from_host(source, {**asked, **which, "seed": seed}, output)
+
+
+def _in_run(source: Path, asked: dict[str, Any], which: dict[str, Any], *, overwrite: bool) -> None:
+    """Propose for the defects of a run."""
+    from defectgen.stages import generate_stage
+
+    given = [name for name, value in which.items() if value is not None]
+    if given:
+        raise ConditionError(f"{source}: its defects are there; {given[0]} can be given with a host only")
+    run_stage(source, "generate", generate_stage, asked, overwrite)
+
+
+def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
+    """Start a run and propose for its defects, or go on with it."""
+    from defectgen.stages import check_conditions, generate_stage, start_folder
+
+    settings = settings_of(source, {**changes, "output": output})
     check_conditions(settings)
     folder = start_folder(settings)
     with folder.locked():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from augment.cell import DefectCell
 from augment.store import write_atomically
 from md.distill.crystal import Crystal
 from md.distill.readme import readme
@@ -70,11 +71,9 @@ def finish(
         PotentialError: the teacher fails, or what was written does not give the student back.
     """
     calculator = calculator_of(made.student)
-    tests = _test_records(made, calculator, teacher, folder, settings, workers, stage)
-    hosts = {
-        crystal.host.formula: _checked(crystal, cells, calculator, teacher, folder, settings, workers, stage)
-        for crystal, *cells in made.large_cells()
-    }
+    examiner = _Examiner(calculator, teacher, folder, settings, workers, stage)
+    tests = examiner.test_records(made)
+    hosts = {c.host.formula: examiner.checks(c, bulk, defects) for c, bulk, defects in made.large_cells()}
     pristine = made.crystals[0].cells["large"].bulk_cell()
     card = {
         "name": name,
@@ -94,61 +93,56 @@ def finish(
     return target
 
 
-def _checked(
-    crystal: Crystal,
-    cells: Sequence[Any],
-    calculator: Any,
-    teacher: Potential,
-    folder: Path,
-    settings: DistilSettings,
-    workers: int,
-    stage: Stage,
-) -> dict[str, Any]:
-    """Energies of the relaxed defects of a host, and its volume under heat and pressure, beside the teacher's."""
-    pristine, defects = cells
-    formula = crystal.host.formula
-    with stage(f"{formula}: relaxations by {teacher.name}", "cells") as report:
-        energies = defect_energies(
-            defects, pristine, calculator, teacher, folder / "relaxed", workers=workers, progress=report
-        )
-    climates = [(300.0, 0.0), (settings.max_temperature, 0.0), (settings.max_temperature, settings.max_pressure)]
-    medium = crystal.cells["medium"].bulk_cell()
-    with stage(f"{formula}: volumes by the student", "runs") as report:
-        report(0, len(climates), "")
-        runs = volume_runs(medium, calculator, climates, steps=_PRESSURE_STEPS, seed=settings.seed)
-    chosen = [frames[:: max(1, len(frames) // _FRAMES)][:_FRAMES] for frames, _ in runs]
-    flat = [frame for frames in chosen for frame in frames]
-    with stage(f"{formula}: pressures by {teacher.name}", "batches") as report:
-        labelled = iter(label(flat, teacher, folder / "labels", workers=workers, progress=report))
-    records = [[next(labelled) for _ in frames] for frames in chosen]
-    checks = summary(energies, volumes(climates, runs, records, calculator, medium))
-    return {"volume_per_atom": pristine.volume / len(pristine), **checks}
+@dataclass(frozen=True, eq=False)
+class _Examiner:
+    """Holds a student against its teacher."""
 
+    calculator: Any
+    teacher: Potential
+    folder: Path
+    settings: DistilSettings
+    workers: int
+    stage: Stage
 
-def _test_records(
-    made: Distillation,
-    calculator: Any,
-    teacher: Potential,
-    folder: Path,
-    settings: DistilSettings,
-    workers: int,
-    stage: Stage,
-) -> list[Record]:
-    """Cells that no training saw: the student's runs in the large cell, and the teacher's own in the small."""
-    done = folder / "test_labels.npz"
-    if done.exists():
-        return read_records(done)
-    heat, cells = settings.max_temperature, []
-    with stage("held-out cells", "hosts") as report:
-        for count, (crystal, pristine, defects) in enumerate(made.large_cells()):
-            report(count, len(made.crystals), crystal.host.formula)
-            cells += held_out_cells([pristine, *defects], calculator, crystal, heat, settings.seed)
-            small = crystal.cells["small"].bulk_cell()
-            cells += held_out_cells([small], teacher.calculator(), crystal, heat, settings.seed)
-    with stage(f"labels by {teacher.name} ({len(cells)} held-out cells)", "batches") as report:
-        records = label(cells, teacher, folder / "labels", workers=workers, progress=report)
-    write_records(done, records)
-    return records
+    def checks(self, crystal: Crystal, pristine: DefectCell, defects: Sequence[DefectCell]) -> dict[str, Any]:
+        """Energies of the relaxed defects of a host, and its volume under heat and pressure, beside the teacher's."""
+        formula, settings = crystal.host.formula, self.settings
+        with self.stage(f"{formula}: relaxations by {self.teacher.name}", "cells") as report:
+            where = self.folder / "relaxed"
+            energies = defect_energies(
+                defects, pristine, self.calculator, self.teacher, where, workers=self.workers, progress=report
+            )
+        climates = [(300.0, 0.0), (settings.max_temperature, 0.0), (settings.max_temperature, settings.max_pressure)]
+        medium = crystal.cells["medium"].bulk_cell()
+        with self.stage(f"{formula}: volumes by the student", "runs") as report:
+            report(0, len(climates), "")
+            runs = volume_runs(medium, self.calculator, climates, steps=_PRESSURE_STEPS, seed=settings.seed)
+        chosen = [frames[:: max(1, len(frames) // _FRAMES)][:_FRAMES] for frames, _ in runs]
+        labelled = iter(self._labelled([frame for frames in chosen for frame in frames], f"{formula}: pressures"))
+        records = [[next(labelled) for _ in frames] for frames in chosen]
+        found = summary(energies, volumes(climates, runs, records, self.calculator, medium))
+        return {"volume_per_atom": pristine.volume / len(pristine), **found}
+
+    def test_records(self, made: Distillation) -> list[Record]:
+        """Cells that no training saw: the student's runs in the large cell, and the teacher's own in the small."""
+        done = self.folder / "test_labels.npz"
+        if done.exists():
+            return read_records(done)
+        heat, seed = self.settings.max_temperature, self.settings.seed
+        cells: list[DefectCell] = []
+        with self.stage("held-out cells", "hosts") as report:
+            for count, (crystal, pristine, defects) in enumerate(made.large_cells()):
+                report(count, len(made.crystals), crystal.host.formula)
+                cells += held_out_cells([pristine, *defects], self.calculator, crystal, heat, seed)
+                small = crystal.cells["small"].bulk_cell()
+                cells += held_out_cells([small], self.teacher.calculator(), crystal, heat, seed)
+        records = self._labelled(cells, "labels of held-out cells")
+        write_records(done, records)
+        return records
+
+    def _labelled(self, cells: Sequence[DefectCell], what: str) -> list[Record]:
+        with self.stage(f"{what} by {self.teacher.name} ({len(cells)} cells)", "batches") as report:
+            return label(cells, self.teacher, self.folder / "labels", workers=self.workers, progress=report)
 
 
 def _symbols(made: Distillation) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import ResumeError, SettingsError
 from augment.host import Host
+from augment.lock import held
 from augment.store import read_cells, write_atomically, write_cells
 from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects
@@ -108,7 +108,8 @@ def distil(
     for host in hosts:
         supercells(host, asked.max_atoms)  # fails at once where the host is too large
     identity = asked.identity([host.hash for host in hosts], teacher.provenance)
-    with _claimed(folder, identity, ", ".join(host.formula for host in hosts)):
+    _claim(folder, identity, ", ".join(host.formula for host in hosts))
+    with held(folder):
         return _Run(tuple(hosts), teacher, folder, asked, workers, stage).whole()
 
 
@@ -149,18 +150,6 @@ def _levelled(network: Any, records: Sequence[Record]) -> Any:
     calculator = calculator_of(network)
     found = [Evaluator(r.cell.numbers, calculator, r.cell.volume, np.inf)(r.cell.positions, r.cell.cell) for r in far]
     return levelled(network, far, [evaluation.energy for evaluation in found])
-
-
-@contextmanager
-def _claimed(folder: Path, identity: str, formula: str) -> Iterator[None]:
-    """Hold a folder that belongs to this distillation; the lock ends with the process, however that ends."""
-    _claim(folder, identity, formula)
-    with (folder / ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ResumeError(f"{folder}: another process is distilling here; wait for it or stop it") from None
-        yield
 
 
 def _claim(folder: Path, identity: str, formula: str) -> None:

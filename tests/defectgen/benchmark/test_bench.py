@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from augment.errors import ConditionError, DataError, ResumeError, SettingsError
+from augment.lock import held
 from defectgen.benchmark import outputs
 from defectgen.benchmark.folder import read_structures, write_asks
 from defectgen.benchmark.generators import BASELINES, NamedGenerator, load_generator
@@ -279,7 +280,7 @@ def test_a_folder_of_another_benchmark_is_left_alone(call, small, tmp_path):
 
 
 def test_two_processes_do_not_share_a_folder(small, tmp_path):
-    with outputs.held(tmp_path), pytest.raises(ResumeError, match="another process"):
+    with held(tmp_path), pytest.raises(ResumeError, match="another process"):
         run_benchmark(BenchSettings(tmp_path, ("rattle",), tasks=small, n=1, limit=1))
 
 
