@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
 from augment.search import DEFAULT_IMAGE_DISTANCE
+from md.device import Device
 
 Kind = Literal["vacancy", "antisite", "substitution", "interstitial"]
 
@@ -65,6 +66,9 @@ class PotentialSettings(_Section):
     name: str = Field("auto", description="auto, chgnet, a shipped student (mace-mgo), or the path of a MACE .model")
     trust: bool = Field(
         default=False, description="a .model file is a pickle and can run code: true only if you know who made it"
+    )
+    device: Device = Field(
+        "auto", description="of MACE networks: cpu, cuda (many cells at once), or auto: cuda where there is one"
     )
 
 

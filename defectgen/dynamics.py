@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.store import write_atomically
 from defectgen.config import Settings
+from md.device import Device
 from md.environment import Environment
 
 if TYPE_CHECKING:
@@ -35,6 +37,18 @@ def md_environments(settings: Settings) -> list[Environment]:
     return environments(asked.temperatures, asked.pressures, asked.ensemble, asked.strain, asked.timestep)
 
 
+def check_points(settings: Settings) -> None:
+    """Check that the engines do what is asked for, in whatever cell.
+
+    Raises:
+        ConditionError: an environment, an engine or a schedule is not possible.
+    """
+    from md.dynamics import MdPoint
+
+    for environment, engine in product(md_environments(settings), settings.md.engines):
+        MdPoint("any cell", "", environment, engine=engine, **_how(settings))
+
+
 def md_points(settings: Settings, cells: Sequence[DefectCell]) -> list[tuple[MdPoint, DefectCell]]:
     """Every cell in every environment with every engine.
 
@@ -43,9 +57,13 @@ def md_points(settings: Settings, cells: Sequence[DefectCell]) -> list[tuple[MdP
     """
     from md.jobs import grid
 
+    return grid(cells, md_environments(settings), settings.md.engines, **_how(settings))
+
+
+def _how(settings: Settings) -> dict[str, Any]:
     asked = settings.md
-    how = {"steps": asked.steps, "timestep": asked.timestep, "interval": min(asked.sample, asked.steps)}
-    return grid(cells, md_environments(settings), asked.engines, **how, seed=settings.seed)
+    kept = min(asked.sample, asked.steps)
+    return {"steps": asked.steps, "timestep": asked.timestep, "interval": kept, "seed": settings.seed}
 
 
 def run_points(
@@ -54,14 +72,16 @@ def run_points(
     folder: Path,
     *,
     workers: int,
+    device: Device = "auto",
     shard: Shard | None = None,
 ) -> list[Response]:
-    """Run points with their progress shown; see `md_all`."""
+    """Run points with their progress shown; see `md_all`. Those that a GPU makes one come back as one."""
     from defectgen.progress import progress
     from md.jobs import md_all
 
     with progress("md", "points") as report:
-        return md_all(points, potential, folder, workers=workers, shard=shard, progress=report)
+        found = md_all(points, potential, folder, workers=workers, shard=shard, progress=report, device=device)
+    return list({response.point.id: response for response in found}.values())
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:

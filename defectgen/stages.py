@@ -116,21 +116,42 @@ def check_conditions(settings: Settings) -> None:
     check_environments(settings)
     defects = build_defects(settings)
     if defects:
-        find_potential(settings, defects[0].host)
+        check_engines(settings, defects[0].host)
         names = _chosen(settings, [d.name for d in defects])
         _check_subgroups(settings, [d for d in defects if d.name in names])
     load_model(settings.generate.model)
 
 
 def check_environments(settings: Settings) -> None:
-    """Check the temperatures and pressures of the dynamics.
+    """Check the temperatures, pressures and engines of the dynamics.
 
     Raises:
-        ConditionError: one is not possible in the ensemble asked for.
+        ConditionError: one is not possible in the ensemble or the engine asked for.
     """
-    from defectgen.dynamics import md_environments
+    from defectgen.dynamics import check_points
 
-    md_environments(settings)
+    check_points(settings)
+
+
+def check_engines(settings: Settings, host: Host) -> None:
+    """Check that there is the potential, and that it runs on the device and in the engines asked for.
+
+    Raises:
+        PotentialError: it does not cover an element, or is no MACE network where CUDA or batches are asked for.
+        SettingsError: there is no such device.
+    """
+    from md.jobs import on_cuda
+    from md.potentials.mace import through_torch
+
+    potential = find_potential(settings, host)
+    on_cuda(potential, settings.potential.device)
+    if "batched" in settings.md.engines:
+        through_torch(potential)
+
+
+def host_of(folder: RunFolder) -> Host:
+    """The host of a run, as it was given."""
+    return read_host(folder.file(*INPUT))
 
 
 def _check_subgroups(settings: Settings, defects: Sequence[Defect]) -> None:
@@ -265,7 +286,8 @@ def relax_stage(folder: RunFolder) -> Counts:
     potential = find_potential(settings, host)
     with progress("relax", "relaxations") as report:
         items = folder.file("relax", "items")
-        found = relax_all(starts, potential, items, how, workers=settings.workers, progress=report)
+        where: dict[str, Any] = {"workers": settings.workers, "device": settings.potential.device}
+        found = relax_all(starts, potential, items, how, **where, progress=report)
     rows = folder.read_lines("generate/bulk.jsonl") + [{**r.summary(), "start": r.start.info["start"]} for r in found]
     best = lowest(found)
     write_records(folder.file("relax", "records.npz"), [bulk, *best])
@@ -315,10 +337,11 @@ def md_stage(folder: RunFolder) -> Counts:
     settings = folder.settings
     records = read_records(folder.file("relax", "records.npz"))
     cells = [r.cell for r in records[: settings.md.max_cells]]
-    host = read_host(folder.file(*INPUT))
+    host = host_of(folder)
     potential = find_potential(settings, host)
     points = md_points(settings, cells)
-    responses = run_points(points, potential, folder.file("md", "points"), workers=settings.workers)
+    where: dict[str, Any] = {"workers": settings.workers, "device": settings.potential.device}
+    responses = run_points(points, potential, folder.file("md", "points"), **where)
     folder.write_lines("md/curves.jsonl", [curves(r, host) for r in responses])
     folder.write_lines("md/summary.jsonl", [summary(r, host) for r in responses])
     diverged = sum(r.status == "diverged" for r in responses)
@@ -347,7 +370,7 @@ def report_stage(folder: RunFolder) -> Counts:
 
 def _host_and_cells(folder: RunFolder) -> tuple[Host, list[DefectCell]]:
     """The host and the ideal cells of the defects stage, the pristine one first."""
-    host = read_host(folder.file(*INPUT))
+    host = host_of(folder)
     cells = read_cells(folder.file("defects", "cells.npz"))
     if not cells or cells[0].name != BULK:
         raise DataError(f"{folder.path}: the defect cells do not start with the pristine one; run defects again")

@@ -68,7 +68,8 @@ def relax_all(
 
     Raises:
         ResumeError: another process works in the folder.
-        PotentialError: an element is not covered, or the potential fails.
+        PotentialError: an element is not covered, the potential fails, or CUDA was asked for and it is no MACE network.
+        SettingsError: there is no such device.
         DataError: there are not as many symmetries as cells.
     """
     groups = [None] * len(cells) if symmetries is None else list(symmetries)
@@ -76,7 +77,7 @@ def relax_all(
         raise DataError(f"{len(groups)} symmetries for {len(cells)} cells; give one for each")
     _require(potential, cells)
     how = settings or RelaxSettings()
-    together = _on_cuda(potential, device) and not how.relax_cell if batched is None else batched
+    together = on_cuda(potential, device) and not how.relax_cell if batched is None else batched
     potential = through_torch(potential) if together else potential
     tasks = [
         Task(_relaxation_id(cell, group, how, potential, together), cell.name, _Relaxing(cell, group, how, potential))
@@ -142,7 +143,7 @@ def md_all(
     """Run every point, each into a file of its own in `folder`; what is there already is not done again.
 
     Points of engine `batched` advance many in one forward pass. Where the device is CUDA and the potential a MACE
-    network, all points are made such ones that can be, and their responses say so.
+    network, all points are made such ones that can be, and their responses say so; the others run on the CPU.
 
     A point that was interrupted goes on from its newest checkpoint, to the bits of an uninterrupted one. A point that
     diverges is a response like any other, marked so.
@@ -156,12 +157,14 @@ def md_all(
         shard: do and return only this share of the points.
         progress: called after every point, and about every second with the shares of those under way, with (done,
             total, label); the label says how fast the dynamics goes.
-        device: of the batched engine: `auto` (CUDA where there is one), `cpu` or `cuda`.
+        device: of the batched engine: `auto` (CUDA where there is one), `cpu`, or `cuda`, which takes every point.
 
     Raises:
-        ConditionError: a point is not possible in its cell.
+        ConditionError: a point is not possible in its cell, or not on the device.
         ResumeError: another process works in the folder, or a checkpoint cannot be trusted.
-        PotentialError: an element is not covered, the potential fails, or an engine is missing.
+        PotentialError: an element is not covered, the potential fails, an engine is missing, or CUDA was asked for and
+            the potential is no MACE network.
+        SettingsError: there is no such device.
     """
     _require(potential, [cell for _, cell in points])
     tasks = [_md_task(point, cell, potential, folder) for point, cell in _placed(points, potential, device)]
@@ -182,10 +185,11 @@ def md_all(
 def _placed(
     points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential, device: Device
 ) -> list[tuple[MdPoint, DefectCell]]:
-    """The points, on CUDA those of the batched engine that it does."""
-    if not _on_cuda(potential, device):
+    """The points, on CUDA those of the batched engine that it does; all of them where CUDA was asked for by name."""
+    if not on_cuda(potential, device):
         return list(points)
-    return [(replace(p, engine="batched") if p.can_be_batched else p, cell) for p, cell in points]
+    must = device == "cuda"
+    return [(replace(p, engine="batched") if must or p.can_be_batched else p, cell) for p, cell in points]
 
 
 def _md_task(point: MdPoint, cell: DefectCell, potential: Potential, folder: Path) -> Task:
@@ -218,8 +222,19 @@ def _md_many(jobs: Sequence[_Running], scratch: Path, identity: str, *, device: 
     return [response.to_arrays() for response in found]
 
 
-def _on_cuda(potential: Potential, device: Device) -> bool:
-    return potential.kind in NETWORKS and device_of(device) == "cuda"
+def on_cuda(potential: Potential, device: Device) -> bool:
+    """Whether sweeps evaluate a potential on CUDA: MACE networks alone, many cells in one forward pass.
+
+    Raises:
+        SettingsError: there is no such device.
+        PotentialError: CUDA is asked for by name, and the potential is no MACE network.
+    """
+    if potential.kind not in NETWORKS and device == "auto":
+        return False
+    if device_of(device) == "cpu":
+        return False
+    through_torch(potential)
+    return True
 
 
 def _with_speed(progress: Progress, points: Sequence[MdPoint]) -> Progress:

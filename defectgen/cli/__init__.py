@@ -17,6 +17,7 @@ from defectgen.cli.generate import generate
 from defectgen.cli.impurities import impurities
 from defectgen.cli.md import md
 from defectgen.cli.options import (
+    DeviceName,
     Distance,
     Dopants,
     Folder,
@@ -63,6 +64,7 @@ def run(
     max_atoms: MaxAtoms = None,
     max_voids: MaxVoids = None,
     potential: PotentialName = None,
+    device: DeviceName = None,
     trust_model: Trust = False,
     seed: Seed = None,
     workers: Workers = None,
@@ -74,6 +76,7 @@ def run(
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
         "output": output,
         "potential.name": potential,
+        "potential.device": device,
         "potential.trust": trust_model or None,
         "seed": seed,
         "workers": workers,
@@ -103,13 +106,20 @@ def relax(
     fmax: Annotated[float | None, typer.Option("--fmax", help="force at convergence, eV/Å")] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation")] = None,
     max_defects: Annotated[int | None, typer.Option("--max-defects", help="relax the first so many defects")] = None,
+    device: DeviceName = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Relax the proposals of a run folder with its potential."""
     from defectgen.stages import relax_stage
 
-    changes = {"relax.fmax": fmax, "relax.max_steps": max_steps, "relax.max_defects": max_defects, "workers": workers}
+    changes = {
+        "relax.fmax": fmax,
+        "relax.max_steps": max_steps,
+        "relax.max_defects": max_defects,
+        "potential.device": device,
+        "workers": workers,
+    }
     run_stage(folder, "relax", relax_stage, changes, overwrite)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from augment.errors import ConditionError
-from defectgen.cli.options import Json, Output, Overwrite, PotentialName, Seed, Trust, Workers, say, show
+from defectgen.cli.options import DeviceName, Json, Output, Overwrite, PotentialName, Seed, Trust, Workers, say, show
 from defectgen.cli.stage import run_stage
 
 _COLUMNS = (
@@ -44,7 +44,7 @@ def md(
     strain: Annotated[
         str | None, typer.Option("--strain-rate", help="AXIS:RATE, 1/ps: a:0.001; with npt-aniso, nvt or nve")
     ] = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="ase, lammps, or both by a comma")] = None,
+    engine: Annotated[str | None, typer.Option("--engine", help="ase, lammps, or both by a comma; batched")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
     timestep: Annotated[float | None, typer.Option("--timestep", help="fs")] = None,
     sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
@@ -53,6 +53,7 @@ def md(
     ] = None,
     seed: Seed = None,
     potential: PotentialName = None,
+    device: DeviceName = None,
     trust_model: Trust = False,
     output: Output = None,
     shard: Annotated[str | None, typer.Option("--shard", help="do share I/N of the points, 0/N to (N-1)/N")] = None,
@@ -79,6 +80,7 @@ def md(
         "md.timestep": timestep,
         "md.sample": sample,
         "md.max_cells": max_cells,
+        "potential.device": device,
         "workers": workers,
     }
     if len(sources) == 1 and sources[0].is_dir():
@@ -145,7 +147,8 @@ def _files(
     potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
     if deck:
         return _decks(points, potential, output)
-    responses = run_points(points, potential, output, workers=settings.workers, shard=part)
+    device = settings.potential.device
+    responses = run_points(points, potential, output, workers=settings.workers, device=device, shard=part)
     rows = [summary(response) for response in responses]
     if part is None:
         write_rows(output / "curves.jsonl", [curves(response) for response in responses])

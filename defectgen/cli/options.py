@@ -24,6 +24,7 @@ Distance = Annotated[float | None, typer.Option("--min-image-distance", help="be
 MaxAtoms = Annotated[int | None, typer.Option("--max-atoms", help="most atoms in the supercell")]
 MaxVoids = Annotated[int | None, typer.Option("--max-voids", help="interstitial sites to fill, widest first")]
 PotentialName = Annotated[str | None, typer.Option("--potential", help="auto, chgnet, mace-mgo or a MACE .model file")]
+DeviceName = Annotated[str | None, typer.Option("--device", help="of MACE networks: auto, cpu or cuda")]
 Trust = Annotated[bool, typer.Option("--trust-model", help="a .model file is a pickle and can run code: trust it")]
 
 

@@ -13,11 +13,13 @@ def run_stage(
 ) -> Any:
     """Run one stage in a run folder with some settings changed; the folder."""
     from defectgen.run_folder import RunFolder
-    from defectgen.stages import check_environments
+    from defectgen.stages import check_engines, check_environments, host_of
 
     folder = RunFolder.open(path)
     # Before anything of the folder is replaced.
-    check_environments(folder.settings.replaced(changes))
+    asked = folder.settings.replaced(changes)
+    check_environments(asked)
+    check_engines(asked, host_of(folder))
     with folder.locked():
         folder = folder.with_changes(stage, changes, overwrite=overwrite)
         if folder.finished(stage):

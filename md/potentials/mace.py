@@ -106,8 +106,8 @@ def through_torch(potential: Potential) -> Potential:
     """
     if potential.kind not in NETWORKS:
         raise PotentialError(
-            f"potential {potential.name} cannot be evaluated in batches, which takes a MACE network; "
-            "use engine ase or lammps, or a MACE model"
+            f"potential {potential.name} cannot be evaluated in batches or on a GPU, which takes a MACE network; "
+            "use engine ase or lammps on the CPU, or a MACE model"
         )
     return replace(potential, evaluator="mace-torch")
 
