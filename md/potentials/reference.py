@@ -27,6 +27,12 @@ class Tolerance:
     forces: float
     stress: float
 
+    def relative_to(self, cell: ReferenceCell) -> Tolerance:
+        """In proportion to the labels of a cell where they are larger than 1: close pairs have hundreds of eV/Å."""
+        energy = max(1.0, abs(cell.energy) / len(cell.numbers))
+        forces, stress = (max(1.0, float(np.abs(label).max())) for label in (cell.forces, cell.stress))
+        return Tolerance(self.energy * energy, self.forces * forces, self.stress * stress)
+
 
 @dataclass(frozen=True, eq=False)
 class ReferenceCell:
@@ -83,8 +89,17 @@ def read_cells(path: Path, name: str) -> list[ReferenceCell]:
         raise PotentialError(f"{path}: no reference labels for {name} ({error!r}); reinstall the package") from None
 
 
-def check_cells(calculator: Any, cells: Sequence[ReferenceCell], tolerance: Tolerance, where: str) -> None:
+def check_cells(
+    calculator: Any, cells: Sequence[ReferenceCell], tolerance: Tolerance, where: str, *, relative: bool = False
+) -> None:
     """Compare what a calculator gives with the stored labels.
+
+    Args:
+        calculator: ASE calculator.
+        cells: with their labels.
+        tolerance: largest deviations.
+        where: what is tested, for the message.
+        relative: let labels larger than 1 deviate in proportion.
 
     Raises:
         PotentialError: a label deviates by more than its tolerance, or there is no cell.
@@ -93,10 +108,11 @@ def check_cells(calculator: Any, cells: Sequence[ReferenceCell], tolerance: Tole
         raise PotentialError(f"{where}: no reference cell to test it on; reinstall the package")
     for stored in cells:
         found = labelled_by(calculator, stored.cell, stored.numbers, stored.positions)
+        allowed = tolerance.relative_to(stored) if relative else tolerance
         for label, deviation, limit in (
-            ("energy", abs(found.energy - stored.energy) / len(stored.numbers), tolerance.energy),
-            ("forces", float(np.abs(found.forces - stored.forces).max()), tolerance.forces),
-            ("stress", float(np.abs(found.stress - stored.stress).max()), tolerance.stress),
+            ("energy", abs(found.energy - stored.energy) / len(stored.numbers), allowed.energy),
+            ("forces", float(np.abs(found.forces - stored.forces).max()), allowed.forces),
+            ("stress", float(np.abs(found.stress - stored.stress).max()), allowed.stress),
         ):
             # Written so that a deviation that is not a number fails too.
             if not deviation <= limit:

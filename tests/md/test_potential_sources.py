@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +101,21 @@ def test_labels_that_are_not_numbers_fail():
     check_cells(calculator, [cell], Tolerance(1e-9, 1e-9, 1e-9), "emt")
     with pytest.raises(PotentialError, match="forces"):
         check_cells(calculator, [replace(cell, forces=np.full((4, 3), np.nan))], Tolerance(1, 1, 1), "emt")
+
+
+def test_large_labels_may_deviate_in_proportion_where_that_is_asked():
+    calculator = resolve_potential("emt").calculator()
+    squeezed = bulk("Cu", a=2.6, cubic=True)
+    squeezed.rattle(0.05, seed=1)
+    cell = labelled_by(calculator, squeezed.cell.array, squeezed.numbers, squeezed.positions)
+    size, tolerance = float(np.abs(cell.forces).max()), Tolerance(1e-9, 1e-6, 1e-9)
+    assert size > 10
+    for share, passes in ((0.5, True), (2.0, False)):
+        moved = replace(cell, forces=cell.forces + share * size * tolerance.forces)
+        with nullcontext() if passes else pytest.raises(PotentialError, match="forces"):
+            check_cells(calculator, [moved], tolerance, "emt", relative=True)
+        with pytest.raises(PotentialError, match="forces"):
+            check_cells(calculator, [moved], tolerance, "emt")
 
 
 def test_chgnet_refuses_what_does_not_fit_into_memory(monkeypatch):
