@@ -7,6 +7,7 @@ for this one. What comes back is arrays and text, never pickles.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 import weakref
@@ -31,6 +32,7 @@ ALIASES = {
     for name, settings in {
         "7net-0": {"model": "7net-0", "device": "cpu"},
         "7net-l3i5": {"model": "7net-l3i5", "device": "cpu"},
+        "7net-mf": {"model": "7net-mf-0", "modal": "R2SCAN", "device": "cpu"},
         "7net-mf-ompa": {"model": "7net-mf-ompa", "modal": "mpa", "device": "cpu"},
     }.items()
 }
@@ -162,7 +164,11 @@ class RemoteCalculator(Calculator):  # type: ignore[misc]  # ase is untyped here
     def _started(self, command: list[str]) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(  # noqa: S603  the interpreter that the user named
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env={"OMP_NUM_THREADS": "1", **os.environ},  # labels are made by many processes of one thread
             )
         except OSError as error:
             self._log.close()

@@ -20,7 +20,7 @@ def resolve_teacher(spec: str, symbols: Iterable[str], *, python: Path | None = 
 
     Args:
         spec: what `resolve_potential` takes; with `python`, `module:Class` of an ASE calculator, with JSON settings
-            behind it if any, or one of `7net-0`, `7net-l3i5`, `7net-mf-ompa`.
+            behind it if any, or one of `7net-0`, `7net-l3i5`, `7net-mf`, `7net-mf-ompa`.
         symbols: element symbols.
         python: interpreter of another environment, where the teacher lives.
         trust: allow a MACE model (a pickle) or an import path here: both run code when they are loaded.
