@@ -35,6 +35,48 @@ class ComplexSettings(_Section):
     )
 
 
+class PlanarSettings(_Section):
+    """A surface, stacking fault or grain boundary of the host to put the defects into; none unless one is named."""
+
+    slab: tuple[int, ...] | None = Field(
+        None,
+        min_length=3,
+        max_length=3,
+        description="the CIF is a slab: the normal of its plane in its cell, [0, 0, 1]",
+    )
+    surface: tuple[int, ...] | None = Field(
+        None, min_length=3, max_length=4, description="Miller indices of a free surface, [1, 1, 0]"
+    )
+    thickness: float = Field(10.0, gt=0, le=1000, description="least thickness of the slab, Å")
+    vacuum: float = Field(15.0, gt=0, le=1000, description="above the slab, Å")
+    symmetric: bool = Field(default=False, description="slabs with two equivalent sides, whatever their formula")
+    termination: int = Field(0, ge=0, description="which of the distinct ends, from 0, non-polar ones first")
+    fault: tuple[int, ...] | None = Field(
+        None, min_length=3, max_length=4, description="Miller indices of the plane of a stacking fault, [1, 1, 1]"
+    )
+    vector: tuple[float | str, ...] | None = Field(
+        None, description="fault vector in the conventional cell, [1/6, 1/6, -1/3]"
+    )
+    cut: int = Field(0, ge=0, description="between which layers the fault lies: 0, 1, ...")
+    grain_boundary: int | None = Field(None, ge=1, description="Σ of a coincidence-site grain boundary, 5")
+    axis: tuple[int, ...] = Field((0, 0, 1), min_length=3, max_length=3, description="rotation axis of the grains")
+    plane: tuple[int, ...] | None = Field(
+        None, min_length=3, max_length=4, description="Miller indices of the boundary, [3, 1, 0]"
+    )
+    shift: tuple[float | str, ...] = Field((0.0, 0.0), description="of one grain along the plane, in edges of its cell")
+    separation: float = Field(15.0, gt=0, le=1000, description="least distance between faults or boundaries, Å")
+
+    @property
+    def kinds(self) -> list[str]:
+        """The planes asked for; not more than one is possible."""
+        return [name for name in ("slab", "surface", "fault", "grain_boundary") if getattr(self, name) is not None]
+
+    @property
+    def has_vacuum(self) -> bool:
+        """Whether there is a vacuum in the cell, which no barostat and no relaxation may close."""
+        return self.slab is not None or self.surface is not None
+
+
 class DefectSettings(_Section):
     """Which defects, and in what supercell."""
 
@@ -127,6 +169,7 @@ class Settings(_Section):
     seed: int = Field(0, ge=0, le=2**32 - 1, description="one seed for everything random")
     workers: int = Field(2, ge=1, le=256, description="processes; results do not depend on it")
     potential: PotentialSettings = PotentialSettings()
+    planar: PlanarSettings = PlanarSettings()
     defects: DefectSettings = DefectSettings()
     complexes: ComplexSettings = ComplexSettings()
     generate: GenerateSettings = GenerateSettings()

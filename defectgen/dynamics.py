@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import DefectCell
-from augment.errors import DataError
+from augment.errors import ConditionError, DataError
 from augment.store import write_atomically
 from defectgen.config import Settings
 from md.device import Device
@@ -45,6 +45,10 @@ def check_points(settings: Settings) -> None:
     """
     from md.dynamics import MdPoint
 
+    if settings.planar.has_vacuum and settings.md.ensemble.startswith("npt"):
+        raise ConditionError(
+            f"{settings.md.ensemble} would close the vacuum of a slab; use md: {{ensemble: nvt, pressures: [0]}}"
+        )
     for environment, engine in product(md_environments(settings), settings.md.engines):
         MdPoint("any cell", "", environment, engine=engine, **_how(settings))
 

@@ -14,35 +14,35 @@ from augment.dumbbells import split_interstitials
 from augment.editspace import EditSpace
 from augment.enumerate import dopant_number, point_defects
 from augment.errors import DefectError
-from augment.host import Host, read_host
+from augment.host import Host
 from augment.kinds import put_element
+from augment.planar import find_layer_supercell
 from augment.recipe import Recipe
 from augment.sampling import sample_complexes
 from augment.search import find_supercell
 from augment.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, split_vacancies
 from augment.supercell import Supercell, conventional_supercell
 from defectgen.config import Settings
+from defectgen.crystal import crystal_of
 
 SETS = ("frenkel", "schottky", "dopant-vacancy", "split-vacancy", "split-interstitial")
 
 
 def build_supercell(settings: Settings) -> Supercell:
-    """Host and supercell of the settings.
+    """Host and supercell of the settings; that of a host with a plane repeats it in its plane only.
 
     Raises:
         CifError: the host cannot be used.
         SupercellError: no supercell fits.
     """
     asked = settings.defects
-    host = read_host(settings.host)
+    host = crystal_of(settings.host, settings.planar)
     if asked.supercell is not None:
         return conventional_supercell(host, np.array(asked.supercell).reshape(3, 3))
-    return find_supercell(
-        host,
-        min_image_distance=asked.min_image_distance,
-        max_atoms=asked.max_atoms,
-        keep_point_group=asked.keep_point_group,
-    )
+    size: dict[str, Any] = {"min_image_distance": asked.min_image_distance, "max_atoms": asked.max_atoms}
+    if host.normal is not None:
+        return find_layer_supercell(host, **size, keep_layer_group=asked.keep_point_group)
+    return find_supercell(host, **size, keep_point_group=asked.keep_point_group)
 
 
 def build_defects(settings: Settings) -> list[Defect]:

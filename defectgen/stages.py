@@ -14,10 +14,11 @@ import numpy as np
 from augment.cell import BULK, DefectCell
 from augment.defect import Defect
 from augment.errors import ConditionError, DataError
-from augment.host import Host, read_host
+from augment.host import Host
 from augment.store import read_cells, write_atomically, write_cells
 from augment.supercell import Supercell
 from defectgen.config import Settings
+from defectgen.crystal import crystal_of
 from defectgen.progress import progress
 from defectgen.run_folder import RunFolder
 from defectgen.selection import asked_elements, build_defects, build_supercell
@@ -73,7 +74,7 @@ def host_stage(folder: RunFolder) -> Counts:
 
     source = folder.settings.host.read_bytes()
     write_atomically(folder.file(*INPUT), source)
-    host = read_host(folder.file(*INPUT))
+    host = host_of(folder)
     folder.write_json("host/host.json", host.to_dict())
     text = str(CifWriter(host.to_pymatgen(), symprec=1e-3))
     write_atomically(folder.file("host", "host.cif"), text.encode())
@@ -150,8 +151,8 @@ def check_engines(settings: Settings, host: Host) -> None:
 
 
 def host_of(folder: RunFolder) -> Host:
-    """The host of a run, as it was given."""
-    return read_host(folder.file(*INPUT))
+    """The host of a run, from the CIF in its folder."""
+    return crystal_of(folder.file(*INPUT), folder.settings.planar)
 
 
 def _check_subgroups(settings: Settings, defects: Sequence[Defect]) -> None:
@@ -226,7 +227,7 @@ def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: De
         symbol = subgroup if chosen_later else find_subgroup(defect, request).symbol
         if symbol not in made:
             made[symbol] = generate([defect], model=asked.model, **vars(request))
-    strained = asked.temperature > 0 or asked.pressure != 0
+    strained = (asked.temperature > 0 or asked.pressure != 0) and not settings.planar.has_vacuum
     return [_onto(cell, ideal, placed, strained=strained) for cells in made.values() for cell in cells]
 
 
@@ -258,12 +259,13 @@ def write_structures(folder: Path, cells: Sequence[DefectCell]) -> None:
 
 
 def relaxed_bulk(folder: RunFolder, host: Host, bulk: DefectCell) -> Record:
-    """The pristine supercell relaxed in positions and lattice: the reference of every displacement."""
+    """The pristine supercell relaxed in positions and, without a vacuum, lattice: the reference of displacements."""
     path = folder.file("generate", "bulk.npz")
     if path.is_file():
         return read_records(path)[0]
     potential = find_potential(folder.settings, host)
-    found = relax(bulk, potential, fmax=HOST_FORCE, max_steps=HOST_RELAXATION_STEPS, relax_cell=True)
+    free = not folder.settings.planar.has_vacuum
+    found = relax(bulk, potential, fmax=HOST_FORCE, max_steps=HOST_RELAXATION_STEPS, relax_cell=free)
     if found.record is None or found.status == "diverged":
         raise DataError(f"{host.formula}: relaxing the host with {potential.name} diverged ({found.reason})")
     folder.write_lines("generate/bulk.jsonl", [{**found.summary(), "start": IDEAL}])

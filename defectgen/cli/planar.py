@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,27 +64,33 @@ def planar(
     as_json: Json = False,
 ) -> None:
     """A free surface, a stacking fault or a grain boundary of a host, and every distinct defect in it by depth."""
-    from augment import read_host
     from augment.planar import find_layer_supercell
+    from defectgen.config import validated
+    from defectgen.crystal import planar_crystal
 
-    if sum(asked is not None for asked in (surface, fault, grain_boundary)) != 1:
-        raise ConditionError("give one of --surface, --fault and --grain-boundary")
-    crystal = read_host(host)
     if fault is not None and scan is not None:
-        _scan(crystal, _whole(fault, "--fault"), scan, cut, as_json=as_json)
+        _scan(host, _whole(fault, "--fault"), scan, cut, as_json=as_json)
         return
-    if surface is not None:
-        ends = {"min_thickness": thickness, "vacuum": vacuum, "symmetric": symmetric}
-        made = _slab(crystal, _whole(surface, "--surface"), termination, ends)
-    elif fault is not None:
-        made = _fault(crystal, _whole(fault, "--fault"), vector, {"min_separation": separation, "cut": cut})
-    elif grain_boundary is not None:
-        across = {"min_separation": separation, "shift": _fractions(shift, "--shift", 2)}
-        made = _boundary(crystal, grain_boundary, _whole(axis, "--axis"), plane, across)
+    asked = {
+        "surface": surface and _whole(surface, "--surface"),
+        "thickness": thickness,
+        "vacuum": vacuum,
+        "symmetric": symmetric,
+        "termination": termination,
+        "fault": fault and _whole(fault, "--fault"),
+        "vector": vector and vector.split(","),
+        "cut": cut,
+        "grain_boundary": grain_boundary,
+        "axis": _whole(axis, "--axis"),
+        "plane": plane and _whole(plane, "--plane"),
+        "shift": shift.split(","),
+        "separation": separation,
+    }
+    made = planar_crystal(host, validated({"host": host, "planar": asked}, "command line").planar)
     width: dict[str, Any] = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
     supercell = find_layer_supercell(made.host, **{k: v for k, v in width.items() if v is not None})
-    asked = {"dopants": dopant or (), "kinds": kind, "names": complexes, "size": size or 2, "cutoff": cutoff}
-    found = sorted(_defects(supercell, asked), key=lambda defect: (defect.type, float(made.depths(defect).min())))
+    edits = {"dopants": dopant or (), "kinds": kind, "names": complexes, "size": size or 2, "cutoff": cutoff}
+    found = sorted(_defects(supercell, edits), key=lambda defect: (defect.type, float(made.depths(defect).min())))
     Exports(poscar, cif, extxyz).write(supercell, lambda: iter(found))
     _print(made, supercell, found, as_json=as_json)
 
@@ -97,49 +103,12 @@ def _whole(text: str, option: str) -> tuple[int, ...]:
         raise ConditionError(f"{option} {text!r}: give integers by commas, such as 1,0,0") from None
 
 
-def _fractions(text: str, option: str, count: int) -> tuple[float, ...]:
-    """Fractions of an option."""
-    try:
-        found = tuple(float(Fraction(part)) for part in text.split(","))
-    except (ValueError, ZeroDivisionError):
-        found = ()
-    if len(found) != count:
-        raise ConditionError(f"{option} {text!r}: give {count} fractions by commas, such as 1/6,1/6,-1/3")
-    return found
-
-
-def _slab(crystal: Any, miller: tuple[int, ...], termination: int, options: dict[str, Any]) -> PlanarHost:
-    from augment.planar import surfaces
-
-    slabs = surfaces(crystal, miller, **options)
-    if not 0 <= termination < len(slabs):
-        raise ConditionError(f"--termination {termination}; this surface has {len(slabs)}, numbered from 0")
-    return slabs[termination]
-
-
-def _fault(crystal: Any, miller: tuple[int, ...], vector: str | None, options: dict[str, Any]) -> PlanarHost:
-    from augment.planar import stacking_fault
-
-    if vector is None:
-        raise ConditionError("--fault needs its vector: give --vector, or --scan to see the distinct ones")
-    return stacking_fault(crystal, miller, _fractions(vector, "--vector", 3), **options)
-
-
-def _boundary(
-    crystal: Any, sigma: int, axis: tuple[int, ...], plane: str | None, options: dict[str, Any]
-) -> PlanarHost:
-    from augment.planar import grain_boundary
-
-    if plane is None:
-        raise ConditionError("--grain-boundary needs its plane: give --plane, such as 3,1,0")
-    return grain_boundary(crystal, sigma, axis, _whole(plane, "--plane"), **options)
-
-
-def _scan(crystal: Any, miller: tuple[int, ...], divisions: int, cut: int, *, as_json: bool) -> None:
+def _scan(host: Path, miller: tuple[int, ...], divisions: int, cut: int, *, as_json: bool) -> None:
     """The distinct fault vectors of a plane."""
+    from augment import read_host
     from augment.planar import fault_vectors
 
-    found = fault_vectors(crystal, miller, divisions, cut=cut)
+    found = fault_vectors(read_host(host), miller, divisions, cut=cut)
     if as_json:
         for each in found:
             say(json.dumps({"vector": list(each.vector), "multiplicity": each.multiplicity}))

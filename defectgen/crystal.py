@@ -1,0 +1,118 @@
+"""The crystal that defects are put into: that of a CIF, or a surface, a stacking fault or a grain boundary of it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from augment.cif import read_structure
+from augment.errors import ConditionError
+from augment.host import Host, read_host
+from augment.planar import PlanarHost, grain_boundary, planar_host, stacking_fault, surfaces
+from augment.planar.layered import MIN_VACUUM
+from defectgen.config import PlanarSettings
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+
+def crystal_of(cif: Path, asked: PlanarSettings) -> Host:
+    """The host of a CIF: bulk, or with the plane that is asked for.
+
+    Raises:
+        CifError: the file holds no usable ideal crystal.
+        SupercellError: there is no such plane.
+        ConditionError: several planes are asked for, or the file holds a slab and none is.
+    """
+    if asked.kinds:
+        return planar_crystal(cif, asked).host
+    _refuse_slab(cif)
+    return read_host(cif)
+
+
+def planar_crystal(cif: Path, asked: PlanarSettings) -> PlanarHost:
+    """The planar host that is asked for.
+
+    Raises:
+        CifError: the file holds no usable ideal crystal.
+        SupercellError: there is no such plane.
+        ConditionError: not exactly one kind of plane is asked for, or what a kind needs is missing.
+    """
+    if len(asked.kinds) != 1:
+        raise ConditionError(
+            f"planar: {' and '.join(asked.kinds) or 'nothing'} asked for; give one of slab, surface, fault "
+            "and grain_boundary"
+        )
+    if asked.slab is not None:
+        return planar_host(read_structure(cif), label=cif.stem, normal=asked.slab)
+    bulk = read_host(cif)
+    if asked.surface is not None:
+        return _surface(bulk, asked, asked.surface)
+    if asked.fault is not None:
+        return _fault(bulk, asked, asked.fault)
+    return _boundary(bulk, asked, asked.grain_boundary or 0)
+
+
+def _surface(bulk: Host, asked: PlanarSettings, miller: tuple[int, ...]) -> PlanarHost:
+    slabs = surfaces(bulk, miller, min_thickness=asked.thickness, vacuum=asked.vacuum, symmetric=asked.symmetric)
+    if asked.termination >= len(slabs):
+        raise ConditionError(f"termination {asked.termination}; this surface has {len(slabs)}, numbered from 0")
+    return slabs[asked.termination]
+
+
+def _fault(bulk: Host, asked: PlanarSettings, miller: tuple[int, ...]) -> PlanarHost:
+    if asked.vector is None:
+        raise ConditionError(
+            "a stacking fault needs its vector: give planar.vector or --vector; "
+            "`defectgen planar` with --scan lists the distinct ones"
+        )
+    vector = fractions_of(asked.vector, 3)
+    return stacking_fault(bulk, miller, vector, min_separation=asked.separation, cut=asked.cut)
+
+
+def _boundary(bulk: Host, asked: PlanarSettings, sigma: int) -> PlanarHost:
+    if asked.plane is None:
+        raise ConditionError("a grain boundary needs its plane: give planar.plane or --plane, such as 3,1,0")
+    shift = fractions_of(asked.shift, 2)
+    return grain_boundary(bulk, sigma, asked.axis, asked.plane, min_separation=asked.separation, shift=shift)
+
+
+def fractions_of(parts: tuple[float | str, ...], count: int) -> tuple[float, ...]:
+    """So many fractions, given as numbers or as texts such as 1/6.
+
+    Raises:
+        ConditionError: they are others.
+    """
+    try:
+        found = tuple(float(Fraction(part)) for part in parts)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        found = ()
+    if len(found) != count:
+        raise ConditionError(f"{','.join(map(str, parts))}: give {count} fractions by commas, such as 1/6,1/6,-1/3")
+    return found
+
+
+def _refuse_slab(cif: Path) -> None:
+    """Refuse a slab in place of a bulk crystal: its supercells and its relaxation would not spare the vacuum."""
+    structure = read_structure(cif)
+    normal, gap = _widest_gap(structure)
+    if gap >= MIN_VACUUM:
+        raise ConditionError(
+            f"{cif}: a slab, not a bulk crystal ({gap:.1f} Å without atoms along the normal {list(normal)} of its "
+            f"cell); say `planar: {{slab: {list(normal)}}}` in the settings, which `defectgen init` writes"
+        )
+
+
+def _widest_gap(structure: Structure) -> tuple[tuple[int, ...], float]:
+    """The widest distance between neighbouring atomic planes (Å), and the normal of these, of the lowest indices."""
+    reciprocal = structure.lattice.reciprocal_lattice_crystallographic.matrix
+    found = []
+    for normal in sorted(product((0, 1, -1), repeat=3), key=np.count_nonzero)[1:]:
+        heights = np.sort(np.mod(structure.frac_coords @ normal, 1))
+        gap = np.diff(heights, append=heights[0] + 1).max() / np.linalg.norm(normal @ reciprocal)
+        found.append((normal, float(gap)))
+    return max(found, key=lambda each: round(each[1], 6))

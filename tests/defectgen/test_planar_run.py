@@ -1,0 +1,107 @@
+"""Runs of surfaces, faults and slabs: their defects are those of the layer group, and nothing closes a vacuum."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from augment import read_host
+from augment.errors import DefectgenError
+from augment.store import read_cells
+from defectgen.config import PlanarSettings, Settings, read_settings, validated
+from defectgen.crystal import crystal_of
+from defectgen.pipeline import run
+from defectgen.run_folder import RunFolder
+from defectgen.stages import host_of, relaxed_bulk, start_folder
+from md.record import read_records
+
+HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
+COPPER = HOSTS / "Cu.cif"
+SURFACE = {"surface": [1, 1, 1], "thickness": 6, "vacuum": 9}
+FAULT = {"fault": [1, 1, 1], "vector": ["1/6", "1/6", "-1/3"], "separation": 10}
+
+
+def settings_of(host: Path, output: Path, planar: dict, **sections: dict) -> Settings:
+    values = {
+        "host": host,
+        "output": output,
+        "workers": 1,
+        "potential": {"name": "emt"},
+        "planar": planar,
+        "defects": {"min_image_distance": 5.0, "kinds": ["vacancy"]},
+        "relax": {"fmax": 0.05, "max_defects": 1},
+        "md": {"ensemble": "nvt", "pressures": [0], "temperatures": [300], "steps": 20, "max_cells": 1},
+        **sections,
+    }
+    return validated(values, "test")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    return RunFolder.open(run(settings_of(COPPER, tmp_path_factory.mktemp("surface") / "run", SURFACE)).parent)
+
+
+def test_a_run_has_the_defects_of_the_command_planar(call, finished: RunFolder) -> None:
+    found = {row["key"]: row["degeneracy"] for row in finished.read_lines("defects/defects.jsonl")}
+    options = ("--surface", "1,1,1", "--thickness", 6, "--vacuum", 9, "--min-image-distance", 5, "--kind", "vacancy")
+    _, out, _ = call("planar", COPPER, *options, "--json")
+    listed = [json.loads(line) for line in out.splitlines()]
+    assert found == {row["key"]: row["degeneracy"] for row in listed}
+    assert len(found) == 2
+    assert read_settings(finished.path / "settings.yaml").planar == PlanarSettings(**SURFACE)
+
+
+def test_a_slab_keeps_its_vacuum_and_a_fault_does_not_keep_its_strain(finished: RunFolder, tmp_path: Path) -> None:
+    ideal = read_cells(finished.file("defects", "cells.npz"))[0]
+    records = read_records(finished.file("relax", "records.npz"))
+    assert all(np.array_equal(record.cell.cell, ideal.cell) for record in records)
+    assert np.abs(records[0].cell.positions - ideal.positions).max() > 0.01
+    points = finished.read_lines("md/summary.jsonl")
+    assert {(p["engine"], p["status"], p["volume_error"] < 1e-12) for p in points} == {
+        ("ase", "finished", True),
+        ("lammps", "finished", True),
+    }
+    folder = start_folder(settings_of(COPPER, tmp_path / "fault", FAULT))
+    bulk = read_cells(folder.file("defects", "cells.npz"))[0]
+    strain = np.linalg.solve(bulk.cell, relaxed_bulk(folder, host_of(folder), bulk).cell.cell) - np.eye(3)
+    assert 1e-3 < np.abs(strain).max() < 0.05
+
+
+def test_a_slab_in_a_cif_is_the_surface_that_it_was_cut_at(finished: RunFolder) -> None:
+    cif = finished.file("host", "host.cif")
+    surface = crystal_of(COPPER, PlanarSettings(**SURFACE))
+    slab = crystal_of(cif, PlanarSettings(slab=(0, 0, 1)))
+    assert (slab.group.order, slab.n_lattice) == (surface.group.order, surface.n_lattice)
+    assert slab.normal is not None
+    assert [(o.element, len(o.members)) for o in slab.orbits] == [(o.element, len(o.members)) for o in surface.orbits]
+    with pytest.raises(DefectgenError, match=r"a slab, not a bulk crystal \(9.0 Å .* `planar: {slab: \[0, 0, 1\]}`"):
+        crystal_of(cif, PlanarSettings())
+
+
+@pytest.mark.parametrize("cif", sorted(HOSTS.glob("*.cif")), ids=lambda path: path.stem)
+def test_no_bulk_crystal_is_taken_for_a_slab(cif: Path) -> None:
+    assert crystal_of(cif, PlanarSettings()).hash == read_host(cif).hash
+
+
+@pytest.mark.parametrize(
+    ("planar", "md", "words"),
+    [
+        (SURFACE, {}, "npt would close the vacuum of a slab"),
+        ({**SURFACE, "fault": [1, 1, 1]}, {"ensemble": "nve", "pressures": [0]}, "surface and fault asked for"),
+        ({"fault": [1, 1, 1]}, {}, "needs its vector"),
+        ({"grain_boundary": 5}, {}, "needs its plane"),
+        ({**FAULT, "vector": [0.5, "one"]}, {}, "0.5,one: give 3 fractions"),
+        ({"surface": [1, 1]}, {}, "planar.surface"),
+        ({"slab": [0, 0, 1]}, {"ensemble": "nvt", "pressures": [0]}, "symmetric beyond its plane"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_nothing_is_written(call, tmp_path, planar, md, words) -> None:
+    path, out = tmp_path / "settings.yaml", tmp_path / "out"
+    path.write_text(json.dumps({"host": str(HOSTS / "MgO.cif"), "output": str(out), "planar": planar, "md": md}))
+    code, _, err = call("run", path)
+    assert (code, err.count("\n")) == (2, 1), err
+    assert words in err
+    assert not out.exists()
