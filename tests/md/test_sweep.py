@@ -128,16 +128,17 @@ def process_pool() -> Executor:
 
 
 def parsl_pool() -> Executor:
-    concurrent = pytest.importorskip("parsl.concurrent")
     import parsl
+    from parsl.concurrent import ParslPoolExecutor
 
     folder = tempfile.mkdtemp()
-    return concurrent.ParslPoolExecutor(parsl.Config(executors=[parsl.ThreadPoolExecutor()], run_dir=folder))
+    return ParslPoolExecutor(parsl.Config(executors=[parsl.ThreadPoolExecutor()], run_dir=folder))
 
 
 def dask_pool() -> Executor:
-    distributed = pytest.importorskip("distributed")
-    client = distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None)
+    from distributed import Client
+
+    client = Client(n_workers=2, threads_per_worker=1, dashboard_address=None)
     executor = client.get_executor()
     ending = executor.shutdown
     executor.shutdown = lambda *args, **kwargs: (ending(*args, **kwargs), client.shutdown())
@@ -165,7 +166,6 @@ def test_any_executor_gives_the_same_bytes_and_names_what_fails(
 
 @pytest.mark.filterwarnings("default")
 def test_the_example_of_a_slurm_cluster_is_one_that_parsl_takes() -> None:
-    pytest.importorskip("parsl")
     path = Path(__file__).parents[2] / "examples" / "cluster" / "slurm.py"
     spec = importlib.util.spec_from_file_location("slurm", path)
     assert spec is not None
