@@ -4,15 +4,26 @@
 
 Each metal is computed with ASE's EMT, a fit to other properties that is quick and rough, and with an embedded-atom
 potential that LAMMPS brings. Two comparisons are made. Beside experiment the row judges the potential. Beside what the
-authors of the copper potential print of it (Mishin et al., Phys. Rev. B 63, 224106 (2001), tables I and III) the row
-judges this code: it must agree. Dynamics are classical, so that expansion below the Debye temperature is too large.
+others find with the same copper potential (Mishin et al., Phys. Rev. B 63, 224106 (2001)) the row judges this code: it
+must agree. Dynamics are classical, so that expansion below the Debye temperature is too large. Nothing is published of
+the aluminium potential: its file names its author, M. I. Mendelev, and no paper.
 
-Measured values: expansion at 298 K, CRC Handbook of Chemistry and Physics, looked up where it is quoted; vacancies,
-Ehrhart in Landolt-Börnstein III/25 (1991), for copper looked up in Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021),
-table 1, which gives E_f 1.27 and E_m 0.67 to 0.76 eV. Recalled and not looked up: the lattices; elastic constants at
-300 K, Simmons and Wang, Single Crystal Elastic Constants (1971); the vacancy in aluminium; heat capacities; and the
-tables of Mishin et al. Ehrhart's relaxation volume of the vacancy in aluminium is small; later calculations by density
-functional theory find about -0.3 atomic volumes, as many embedded-atom potentials do.
+Values that were looked up, and where:
+- expansion and heat capacity at 298 K: CRC Handbook of Chemistry and Physics, as the tables of the elements in
+  Wikipedia quote it;
+- lattices: Ashcroft and Mermin, Solid State Physics, as `ase.data.reference_states` quotes them;
+- the vacancy in copper: Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), table 1: E_f 1.27, E_m 0.67 to 0.76 eV,
+  here their middle. The same table has elastic constants near 0 K: 177, 125 and 81 GPa;
+- E_f in aluminium: (0.69 ± 0.03) eV, quenched from near 0 concentration, phys. stat. sol. (b) 75 (1976),
+  doi 10.1002/pssb.2220750205;
+- of the copper potential: elastic constants by LAMMPS, issue 75 of gitlab.com/atomicrex/atomicrex; lattice and E_f by
+  LAMMPS in 256 atoms, 3.6149 Å and 1.272 eV, a report in a public repository that quotes 1.27 eV from the paper.
+
+Values marked * are recalled and could not be looked up: elastic constants at 300 K (Simmons and Wang, Single Crystal
+Elastic Constants (1971)) with the bulk modulus from them, E_m in aluminium and the relaxation volumes (Ehrhart in
+Landolt-Börnstein III/25 (1991)), and E_m of the copper potential. The relaxation volume of the vacancy in aluminium is
+small there; calculations by density functional theory find about -0.3 atomic volumes, as many embedded-atom potentials
+do.
 
 The entropy S_f is that at constant volume, S_p that at constant (zero) pressure.
 """
@@ -55,21 +66,28 @@ POTENTIALS = {
 
 MEASURED = {
     "Cu": {
-        "a": 3.615, "C11": 168.4, "C12": 121.4, "C44": 75.4, "K": 137.0, "E_f": 1.28, "E_m": 0.70, "dV": -0.25,
+        "a": 3.61, "C11": 168.4, "C12": 121.4, "C44": 75.4, "K": 137.1, "E_f": 1.27, "E_m": 0.715, "dV": -0.25,
         "alpha": 16.5, "C_p": 2.94,
     },
     "Al": {
-        "a": 4.050, "C11": 106.8, "C12": 60.7, "C44": 28.2, "K": 76.0, "E_f": 0.67, "E_m": 0.61, "dV": -0.05,
+        "a": 4.05, "C11": 106.8, "C12": 60.7, "C44": 28.2, "K": 76.1, "E_f": 0.69, "E_m": 0.61, "dV": -0.05,
         "alpha": 23.1, "C_p": 2.91,
     },
 }  # fmt: skip
 
 PUBLISHED = {
     "Cu_mishin1.eam.alloy": {
-        "a": 3.615, "C11": 169.9, "C12": 122.6, "C44": 76.2, "K": 138.3, "E_f": 1.272, "E_m": 0.689,
+        "a": 3.615, "C11": 169.88, "C12": 122.60, "C44": 76.19, "K": 138.36, "E_f": 1.272, "E_m": 0.689,
     },
 }  # fmt: skip
-"""Of a potential, by its authors: what this code must give again."""
+"""Of a potential, by others: what this code must give again."""
+
+RECALLED = {
+    "Cu": {"C11", "C12", "C44", "K", "dV"},
+    "Al": {"C11", "C12", "C44", "K", "E_m", "dV"},
+    "Cu_mishin1.eam.alloy": {"E_m"},
+}
+"""Values above whose source was not seen."""
 
 UNITS = {
     "a": "Å", "C11": "GPa", "C12": "GPa", "C44": "GPa", "K": "GPa", "E_f": "eV", "E_m": "eV", "dV": "atomic volumes",
@@ -152,17 +170,23 @@ def pressure_entropy(values: dict[str, float | Mean]) -> float:
 
 
 def show(element: str, potential: Potential, values: dict[str, float | Mean]) -> None:
-    """One table: ours, what the potential's authors print, and experiment."""
-    published = PUBLISHED.get(potential.name.split()[-1], {})
+    """One table: ours, what others find with the potential, and experiment."""
+    file = potential.name.split()[-1]
     print(f"\n{element} with {potential.name}")
     print(f"{'':8}{'unit':16}{'here':>18}{'of the potential':>18}{'measured':>10}{'off':>8}")
     for name, value in values.items():
         here = f"{value.value:.1f} ± {value.error:.1f}" if isinstance(value, Mean) else f"{value:.3f}"
         number = value.value if isinstance(value, Mean) else value
         truth = MEASURED[element].get(name)
-        theirs = "" if name not in published else f"{published[name]:g}"
         off = "" if truth is None else f"{100 * (number / truth - 1):+.0f} %"
-        print(f"{name:8}{UNITS[name]:16}{here:>18}{theirs:>18}{truth or '':>10}{off:>8}")
+        theirs, measured = (said(table, of, name) for table, of in ((PUBLISHED, file), (MEASURED, element)))
+        print(f"{name:8}{UNITS[name]:16}{here:>18}{theirs:>18}{measured:>10}{off:>8}")
+
+
+def said(table: dict[str, dict[str, float]], of: str, name: str) -> str:
+    """A value of a table as text, with * where it is recalled; nothing where there is none."""
+    value = table.get(of, {}).get(name)
+    return "" if value is None else f"{value:g}{'*' if name in RECALLED.get(of, ()) else ''}"
 
 
 def main() -> None:
