@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.elements import element_number
 from augment.errors import CifError
 from augment.formula import reduced_formula
-from augment.operations import Operations, expand, parse_operations
+from augment.operations import Operations, check_metric, expand, parse_operations
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -110,6 +111,7 @@ def _atoms(block: CifBlock, *, ordered: bool) -> CifAtoms:
     labels, numbers, points, occupancies = _sites(block, ordered=ordered)
     operations = _operations(block)
     _check_bounds(len(points), operations)
+    check_metric(operations, lattice)
     points, owner = expand(points, operations, lattice)
     _check_size(len(points))
     return CifAtoms(lattice, tuple(labels[k] for k in owner), numbers[owner], points, occupancies[owner])
@@ -223,16 +225,14 @@ def _occupancy(label: str, text: str, *, ordered: bool) -> float:
 
 def _atomic_number(symbol: str, label: str, *, strict: bool) -> int:
     """Atomic number of a type symbol (`Mg`, `Mg2+`) or, not strictly, of a label (`Mg1`, `OW2`); deuterium is H."""
-    from ase.data import atomic_numbers
-
     ending = r"(?:\d*\+?-?|[+-]?\d+)" if strict else r"[^a-z].*|.*"
     for pattern in (rf"([A-Za-z]{{2}})({ending})", rf"([A-Za-z])({ending})"):
         match = re.fullmatch(pattern, symbol)
         name = match[1].capitalize() if match else ""
-        name = "H" if name in {"D", "T"} else name
-        if name in atomic_numbers and name != "X":
-            return int(atomic_numbers[name])
-    raise CifError(f"site {label}: {symbol!r} is not an element; give an element symbol such as Mg")
+        number = element_number("H" if name in {"D", "T"} else name)
+        if number is not None:
+            return number
+    raise CifError(f"site {label}: {symbol!r} is not an element up to fermium; give an element symbol such as Mg")
 
 
 def _operations(block: CifBlock) -> Operations:

@@ -12,6 +12,7 @@ import numpy as np
 
 from augment.cell import BULK, DefectCell, FloatArray, IntArray
 from augment.charges import likely_charges
+from augment.elements import element_number
 from augment.errors import DefectError, SupercellError
 from augment.host import Host, SiteOrbit
 from augment.invariant import CellSymmetry
@@ -295,9 +296,8 @@ def _symbol(number: int) -> str:
 
 
 def _parse_edit(text: str) -> Edit:
-    from ase.data import atomic_numbers
-
     symbol, site = re.fullmatch(r"([A-Za-z]+)(\d+)", text).groups()  # type: ignore[union-attr]
-    if symbol != VACANCY and symbol not in atomic_numbers:
+    number = 0 if symbol == VACANCY else element_number(symbol)
+    if number is None:
         raise DefectError(f"{text!r} in a defect key names no element")
-    return Edit(int(site), 0 if symbol == VACANCY else int(atomic_numbers[symbol]))
+    return Edit(int(site), number)

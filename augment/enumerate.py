@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from augment.defect import Defect, Edit
+from augment.elements import element_number
 from augment.errors import DefectError
 from augment.supercell import Supercell
 
@@ -42,11 +43,10 @@ def dopant_number(symbol: str) -> int:
     Raises:
         DefectError: the symbol is no element.
     """
-    from ase.data import atomic_numbers
-
-    if symbol not in atomic_numbers or symbol == "X":
-        raise DefectError(f"dopant {symbol!r} is not an element; give a symbol such as Al")
-    return int(atomic_numbers[symbol])
+    number = element_number(symbol)
+    if number is None:
+        raise DefectError(f"dopant {symbol!r} is not an element up to fermium; give a symbol such as Al")
+    return number
 
 
 def _foreign(supercell: Supercell, symbol: str) -> int:

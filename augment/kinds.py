@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from augment.elements import element_number
 from augment.errors import DefectError
 from augment.host import Host, SiteOrbit
 from augment.naming import INTERSTITIAL, VACANCY, orbit_suffixes
@@ -38,15 +39,13 @@ def kinds(host: Host, name: str) -> tuple[Kind, ...]:
         DefectError: the name has another form, an element is unknown or not in the host, no orbit fits, or nothing
             would change.
     """
-    from ase.data import atomic_numbers
-
     match = _NAME.fullmatch(name.strip())
     if match is None:
         raise DefectError(f"{name!r} names no point defect; write v_O, Al_Mg, O_i or, for one site of several, v_O_C2v")
     put, site = match["put"], match["site"]
-    if put not in _VACANCIES and (put not in atomic_numbers or put == "X"):
+    number = 0 if put in _VACANCIES else element_number(put)
+    if number is None:
         raise DefectError(f"{name}: {put!r} is no element; give a symbol such as Al, or v for a vacancy")
-    number = 0 if put in _VACANCIES else int(atomic_numbers[put])
     element = "" if site == INTERSTITIAL else site
     if number == 0 and not element:
         raise DefectError(f"{name}: a void holds no atom to remove; name the element of a lattice site, such as v_O")

@@ -15,6 +15,9 @@ from augment.errors import CifError
 SPECIAL_DISTANCE = 0.03
 """Å; images of one site this close are one atom on a special position, written with rounded coordinates."""
 
+LARGEST_STRAIN = 0.02
+"""Of the cell by one of its own operations; cells measured without their symmetry miss it by tenths of a percent."""
+
 MOST_OPERATIONS = 1000
 """More than any space group has in a cell of reasonable size (192 in a conventional one)."""
 
@@ -95,6 +98,25 @@ def _check_group(rotations: IntArray, translations: FloatArray) -> None:
             raise CifError(
                 f"its {len(rotations)} symmetry operations form no group: one is missing or wrong; correct the list"
             )
+
+
+def check_metric(operations: Operations, lattice: FloatArray) -> None:
+    """Refuse operations that would strain the lattice: they belong to another cell or setting.
+
+    Args:
+        operations: of the space group.
+        lattice: (3, 3) rows, Å.
+
+    Raises:
+        CifError: lengths or angles change by more than rounding and measurement allow.
+    """
+    cartesian = lattice.T @ operations.rotations @ np.linalg.inv(lattice.T)
+    strain = np.abs(cartesian.transpose(0, 2, 1) @ cartesian - np.eye(3)).max() / 2
+    if strain > LARGEST_STRAIN:
+        raise CifError(
+            f"its symmetry operations strain its cell by {strain:.0%}: they are of another space group or setting; "
+            "correct the cell or the operations"
+        )
 
 
 def _codes(rotations: IntArray, translations: FloatArray) -> list[tuple[int, ...]]:

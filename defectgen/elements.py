@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.elements import HEAVIEST
 
-MAX_NUMBER = 100
+MAX_NUMBER = HEAVIEST
 """Largest atomic number of the tables; row 0 stands for "no atom"."""
 
 DESCRIPTORS = 9

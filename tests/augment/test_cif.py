@@ -67,6 +67,7 @@ BAD = {
     "missing atoms": (MGO[: MGO.index("  O  O1")], "formula says MgO, its sites"),
     "doubled atoms": (MGO + "  O  O2  8  0.25  0.25  0.25  1\n", "formula says MgO, its sites"),
     "unknown element": (cif("Zz1 0 0 0\n"), "'Zz1' is not an element"),
+    "an element of which there are atoms only": (MGO.replace(" Mg ", " Og "), "'Og' is not an element up to fermium"),
     "dummy element": (cif("X 0 0 0\n"), "not an element"),
     "huge": (cif(ROW, symmetry="_symmetry_space_group_name_H-M 'F m -3 m'\n"), "200 sites x 192 operations exceed"),
     "a cell of 2000 Å": (cif("Mg 0 0 0\n", length=2000), "cannot be"),
@@ -88,6 +89,13 @@ BAD = {
     "an operation in other letters": (MGO.replace("'-x, -y, -z'", "'-u, -v, -w'"), "not a symmetry operation"),
     "an operation that is singular": (cif("Mg 0 0 0\n", symmetry=TRIVIAL + "'x,x,z'\n"), "does not keep the lattice"),
     "an unknown group": (cif("Mg 0 0 0\n", symmetry="_symmetry_space_group_name_H-M 'Q 7 m'\n"), "Q7m is not known"),
+    "a hexagonal group of a cubic cell": (
+        cif("Mg 0 0 0\n", symmetry="_symmetry_space_group_name_H-M 'P 6/m m m'\n"),
+        "operations strain its cell by 50%",
+    ),
+    "a length that two others contradict": (
+        re.sub(r"(_cell_length_b\s+)\S+", r"\1 4.4", MGO), r"operations strain its cell by \d%"
+    ),
     "two structures": (cif("Mg 0 0 0\n") + cif("Ca 0 0 0\n").replace("data_test", "data_other"), "holds 2 structures"),
     "too large": ("data_x\n" + "# filler\n" * (MAX_BYTES // 8), "larger than"),
 }  # fmt: skip
