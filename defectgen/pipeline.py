@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from defectgen.config import Settings
-from defectgen.run_folder import RunFolder
+from defectgen.progress import tell_stage
 from defectgen.stages import (
     check_conditions,
     export_stage,
@@ -36,19 +35,10 @@ def run(settings: Settings) -> Path:
     check_conditions(settings)
     folder = start_folder(settings)
     with folder.locked():
-        _tell(folder, "host")
-        _tell(folder, "defects")
+        tell_stage("host", folder.times["host"])
+        tell_stage("defects", folder.times["defects"])
         for stage, function in LATER_STAGES:
             if not folder.finished(stage):
                 function(folder)
-            _tell(folder, stage)
+            tell_stage(stage, folder.times[stage])
     return folder.file("report.html")
-
-
-def _tell(folder: RunFolder, stage: str) -> None:
-    """One line on the standard error stream for a finished stage."""
-    counts = dict(folder.times[stage])
-    seconds, _ = counts.pop("seconds"), counts.pop("finished")
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items())
-    sys.stderr.write(f"{stage:<9} {seconds:8.1f} s  {told}\n")
-    sys.stderr.flush()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 Report = Callable[[float, int, str], None]
 """Called with how much is done, parts of one included, of how much, and what was done last or is being done."""
 
 SECONDS_PER_DAY = 86_400
+
+_CLOCK = ("seconds", "finished")
 
 PLAIN_INTERVAL = 10.0
 """s between lines where there is no terminal."""
@@ -73,9 +75,9 @@ def _plain(title: str, unit: str) -> Report:
 
     def report(done: float, total: int, label: str) -> None:
         nonlocal last
+        now, began = time.monotonic(), bool(first)
         first[:] = first or [done]
-        now = time.monotonic()
-        if done < total and now - last < PLAIN_INTERVAL:
+        if began and done < total and now - last < PLAIN_INTERVAL:
             return
         last = now
         made, elapsed = done - first[0], now - start
@@ -84,6 +86,13 @@ def _plain(title: str, unit: str) -> Report:
         sys.stderr.flush()
 
     return report
+
+
+def tell_stage(stage: str, made: Mapping[str, object]) -> None:
+    """One line on the standard error stream for a finished stage: how long it took (s) and what it made."""
+    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in made.items() if name not in _CLOCK)
+    sys.stderr.write(f"{stage:<9} {made['seconds']:8.1f} s  {told}\n")
+    sys.stderr.flush()
 
 
 def _rate(done: float, elapsed: float, unit: str) -> str:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from augment.store import read_cells, write_atomically, write_cells
 from augment.supercell import Supercell
 from defectgen.config import Settings
 from defectgen.crystal import crystal_of
+from defectgen.export.proposals import write_proposals
 from defectgen.progress import progress
 from defectgen.run_folder import RunFolder
 from defectgen.selection import asked_elements, build_defects, build_supercell
@@ -186,18 +186,21 @@ def generate_stage(folder: RunFolder) -> Counts:
     folder.require("defects")
     settings = folder.settings
     host, cells = _host_and_cells(folder)
-    bulk = relaxed_bulk(folder, host, cells[0])
     names = _chosen(settings, [c.name for c in cells[1:]])
     chosen = [c for c in cells[1:] if c.name in names]
     proposals: list[DefectCell] = []
     with progress("generate", "defects") as report:
+        report(0, len(chosen), "relaxing the host first")
+        bulk = relaxed_bulk(folder, host, cells[0])
         for done, ideal in enumerate(chosen):
             report(done, len(chosen), ideal.name)
             proposals += propose(Defect.from_key(host, ideal.key), settings, cells[0], bulk.cell)
         report(len(chosen), len(chosen), "done")
     write_cells(folder.file("generate", "cells.npz"), proposals)
-    write_structures(folder.file("generate"), proposals)
-    return {"proposals": len(proposals), "defects": len(chosen)}
+    write_proposals(folder.file("generate"), proposals)
+    new = " ".join(sorted({symbol for cell in proposals for symbol in cell.info["extrapolates"]}))
+    told = {"geometries_extrapolated_for": new} if new else {}
+    return {"potential": bulk.cell.info["potential"], "proposals": len(proposals), "defects": len(chosen), **told}
 
 
 def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: DefectCell) -> list[DefectCell]:
@@ -238,24 +241,6 @@ def _onto(proposal: DefectCell, ideal: DefectCell, placed: DefectCell, *, strain
     taken = gradient if strained else np.eye(3)
     start = f"generated {proposal.info['subgroup']} #{proposal.info['sample']}"
     return proposal.with_geometry(placed.positions @ taken + displacements, placed.cell @ taken, start=start)
-
-
-def write_structures(folder: Path, cells: Sequence[DefectCell]) -> None:
-    """Proposals as one extended XYZ and as CIFs in P1, for other programs."""
-    from io import StringIO
-
-    from ase.io import write
-    from pymatgen.io.cif import CifWriter
-
-    shown = ("defect_key", "subgroup", "temperature", "pressure", "seed", "sample", "elapsed")
-    stream = StringIO()
-    for cell in cells:
-        atoms = cell.to_ase()
-        atoms.info |= {name: cell.info[name] for name in shown}
-        write(stream, atoms, format="extxyz")
-        name = f"{cell.name}_{cell.info['subgroup'].replace('/', '')}_{cell.info['sample']}"
-        write_atomically(folder / f"{name}.cif", str(CifWriter(cell.to_pymatgen())).encode())
-    write_atomically(folder / "proposals.extxyz", stream.getvalue().encode())
 
 
 def relaxed_bulk(folder: RunFolder, host: Host, bulk: DefectCell) -> Record:

@@ -103,6 +103,7 @@ def _in_run(source: Path, asked: dict[str, Any], which: dict[str, Any], *, overw
 
 def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     """Start a run and propose for its defects, or go on with it."""
+    from defectgen.progress import tell_stage
     from defectgen.stages import check_conditions, generate_stage, start_folder
 
     settings = settings_of(source, {**changes, "output": output})
@@ -111,4 +112,5 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     with folder.locked():
         if not folder.finished("generate"):
             generate_stage(folder)
+        tell_stage("generate", folder.times["generate"])
     say(f"{output / 'generate'}")

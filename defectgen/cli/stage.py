@@ -12,6 +12,7 @@ def run_stage(
     path: Path, stage: str, function: Any, changes: dict[str, Any], overwrite: bool, *, quiet: bool = False
 ) -> Any:
     """Run one stage in a run folder with some settings changed; the folder."""
+    from defectgen.progress import tell_stage
     from defectgen.run_folder import RunFolder
     from defectgen.stages import check_engines, check_environments, host_of
 
@@ -27,6 +28,7 @@ def run_stage(
                 say(f"{stage} has finished already; --overwrite runs it again")
         else:
             function(folder)
+            tell_stage(stage, folder.times[stage])
             if not quiet:
                 say(f"{path / stage}")
     return folder

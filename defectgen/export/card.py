@@ -48,15 +48,10 @@ def _heading(manifest: DatasetManifest) -> str:
         f"# Defective crystals of {formulas}\n\n"
         f"{manifest.n_records} records of relaxed and thermal defect cells, made by defectgen "
         f"{manifest.versions['defectgen']}.\n\n"
-        f"**{_maker(manifest)} labels, not DFT:** every energy, force and stress here was computed by an interatomic "
-        "potential. A model trained on them learns that potential, with its errors.\n\n"
+        "**Labels of an interatomic potential, not DFT.** A model trained on them learns that potential, with its "
+        "errors.\n\n"
         f"Licence: {manifest.license}"
     )
-
-
-def _maker(manifest: DatasetManifest) -> str:
-    """`MLIP`, or `EMT` where ASE's effective-medium potential, which is not machine-learnt, made all labels."""
-    return "EMT" if {p["name"] for p in manifest.statistics["potentials"]} == {"emt"} else "MLIP"
 
 
 def _contents(manifest: DatasetManifest) -> str:

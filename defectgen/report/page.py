@@ -111,8 +111,7 @@ def facts(data: RunData) -> list[Fact]:
         detail = f"{number(change, 2)} % against the CIF"
         entries.append(Fact("Relaxed host", f"{number(per_atom, 3)} Å³/atom", detail))
     if data.potentials:
-        made = "an effective-medium potential" if set(data.potentials) == {"emt"} else "machine-learnt labels"
-        entries.append(Fact("Potential", ", ".join(data.potentials), f"{made}, not DFT"))
+        entries.append(Fact("Potential", ", ".join(data.potentials), "an interatomic potential, not DFT"))
     if data.relaxations:
         done = sum(status_of(r) == "converged" for r in data.relaxations)
         entries.append(Fact("Relaxations", f"{done} of {len(data.relaxations)}", "converged"))

@@ -212,7 +212,7 @@ def test_a_host_whose_hash_looks_like_a_number_stays_text(tmp_path: Path) -> Non
 def test_the_card_says_what_a_reader_must_know(dataset: tuple[Path, DatasetManifest]) -> None:
     out, manifest = dataset
     card = (out / "README.md").read_text(encoding="utf-8")
-    for needed in ("MLIP labels, not DFT", "ab" * 32, "Licence:", "mace_run_train", "relaxed", "300, 600 K"):
+    for needed in ("interatomic potential, not DFT", "ab" * 32, "Licence:", "mace_run_train", "relaxed", "300, 600 K"):
         assert needed in card
     assert manifest.statistics["records"]["train"] == {"md_300K_0GPa": 5, "md_600K_0GPa": 5, "relaxed": 6}
     assert manifest.statistics["elements"]["O"]["records"] == 32

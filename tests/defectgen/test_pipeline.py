@@ -8,13 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from augment import read_host
+from augment.exchange import read_cif_cell
+from augment.store import read_cells
 from defectgen.config import read_settings
 from defectgen.pipeline import run
 from defectgen.run_folder import STAGES, RunFolder
+from defectgen.stages import generate_stage, start_folder
+from md.record import Record, write_records
 
 COPPER = Path(__file__).parents[2] / "examples" / "hosts" / "Cu.cif"
 SETTINGS = f"""
@@ -59,6 +66,37 @@ def test_every_stage_leaves_its_files(finished):
         (cell, engine, pressure) for cell in ("bulk", "v_Cu") for engine in ("ase", "lammps") for pressure in (0.0, 5.0)
     }
     assert (finished / "report.html").stat().st_size > 100_000
+
+
+def test_every_proposal_has_its_own_cif_also_where_defects_share_a_name(tmp_path, capsys):
+    settings = read_settings(settings_file(tmp_path)).replaced(
+        {"output": tmp_path / "run", "defects.kinds": ["vacancy"], "complexes.names": ["v_Cu"], "complexes.min_size": 2}
+    )
+    folder = start_folder(settings)
+    generate_stage(folder)
+    host = read_host(COPPER)
+    proposed = read_cells(folder.file("generate", "cells.npz"))
+    assert len({cell.name for cell in proposed}) < len({cell.key for cell in proposed}), "the case at hand"
+    written = [read_cif_cell(path, host) for path in folder.file("generate").glob("*.cif")]
+    assert sorted(cell.key for cell in written) == sorted(cell.key for cell in proposed)
+    assert "generate: 0 of" in capsys.readouterr().err
+
+
+def test_elements_that_the_model_never_saw_are_named(tmp_path):
+    settings = read_settings(settings_file(tmp_path)).replaced(
+        {"output": tmp_path / "run", "defects.dopants": ["Pu"], "potential.name": "chgnet", "generate.only": ["Pu_Cu"]}
+    )
+    folder = start_folder(settings)
+    write_records(folder.file("generate", "bulk.npz"), [_labelled(read_cells(folder.file("defects", "cells.npz"))[0])])
+    generate_stage(folder)
+    assert folder.times["generate"]["geometries_extrapolated_for"] == "Pu"
+    assert "extrapolates=Pu" in folder.file("generate", "proposals.extxyz").read_text()
+
+
+def _labelled(cell):
+    return Record(
+        replace(cell, info={**cell.info, "potential": "chgnet"}), 0.0, np.zeros((len(cell), 3)), np.zeros(6), "relaxed"
+    )
 
 
 def test_physics_makes_sense(finished):
