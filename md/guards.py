@@ -18,6 +18,9 @@ from augment.errors import PotentialError
 SMALLEST_DISTANCE = 0.5
 """Å; the shortest bond there is, H2, has 0.74."""
 
+CLEARANCE = 1.0
+"""Å beyond it that pairs are looked for: an atom of a hot crystal stays within half of it for thousands of steps."""
+
 LARGEST_FORCE = 100.0
 """eV/Å; a hot oxide shows about 10."""
 
@@ -79,14 +82,56 @@ def check_geometry(positions: FloatArray, cell: FloatArray, start_volume: float)
     Raises:
         Divergence: positions or cell are not finite, the volume left its bounds, or two atoms overlap.
     """
+    _check_bounds(positions, cell, start_volume)
+    _check_distance(shortest_distance(positions, cell, SMALLEST_DISTANCE))
+
+
+def _check_bounds(positions: FloatArray, cell: FloatArray, start_volume: float) -> None:
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise Divergence("positions or cell are not finite")
     ratio = volume_of(cell) / start_volume
     if not 1 / LARGEST_VOLUME_RATIO < ratio < LARGEST_VOLUME_RATIO:
         raise Divergence(f"the volume is {ratio:.2f} times that of the start")
-    distance = shortest_distance(positions, cell, SMALLEST_DISTANCE)
+
+
+def _check_distance(distance: float) -> None:
     if distance < SMALLEST_DISTANCE:
         raise Divergence(f"two atoms are {distance:.2f} Å apart")
+
+
+class Clearance:
+    """Checks that no two atoms overlap, and looks for pairs only where two may have met since it looked last.
+
+    With all atoms carried along by the change of the cell, F = h0^-1 h, a pair that was d apart is at least
+    d (1 - |F - 1|) apart, and 2 u less where no atom moved further than u from there.
+    """
+
+    def __init__(self) -> None:
+        self._apart = 0.0
+        self._positions: FloatArray = np.zeros((0, 3))
+        self._inverse: FloatArray = np.eye(3)
+
+    def check(self, positions: FloatArray, cell: FloatArray) -> None:
+        """Check the next geometry of the same atoms, positions (n, 3) and cell (3, 3) in Å, all finite.
+
+        Raises:
+            Divergence: two atoms overlap.
+        """
+        if self._apart > 0 and self._least(positions, cell) > SMALLEST_DISTANCE:
+            return
+        within = SMALLEST_DISTANCE + CLEARANCE
+        distance = shortest_distance(positions, cell, within)
+        _check_distance(distance)
+        self._apart = min(distance, within)
+        self._positions, self._inverse = positions.copy(), np.asarray(np.linalg.inv(cell), dtype=float)
+
+    def _least(self, positions: FloatArray, cell: FloatArray) -> float:
+        """What two atoms are at least apart, Å."""
+        gradient = self._inverse @ cell
+        moved = positions - self._positions @ gradient
+        furthest = np.sqrt(np.einsum("nx,nx->n", moved, moved).max(initial=0.0))
+        change = gradient - np.eye(3)
+        return float(self._apart * (1 - np.sqrt((change * change).sum())) - 2 * furthest)
 
 
 def check_labels(evaluation: Evaluation, largest_force: float = LARGEST_FORCE) -> None:
@@ -134,6 +179,7 @@ class Evaluator:
 
         self._atoms = Atoms(numbers=numbers, pbc=True)
         self._atoms.calc = calculator
+        self._clearance, self._last = Clearance(), None
         self.forget()
         self._start_volume = start_volume
         self._largest_force = largest_force
@@ -146,7 +192,8 @@ class Evaluator:
             Divergence: the geometry or the labels fail a guard.
             PotentialError: the potential itself failed.
         """
-        check_geometry(positions, cell, self._start_volume)
+        _check_bounds(positions, cell, self._start_volume)
+        self._clearance.check(positions, cell)
         self._atoms.set_cell(cell)
         self._atoms.set_positions(positions)
         self.calls += 1
@@ -170,6 +217,7 @@ class Evaluator:
             raise
         except Exception as error:
             raise PotentialError(f"the potential failed at evaluation {self.calls}: {error!r}") from error
+        self._last = getattr(calculator, "atoms", None)
         return Evaluation(float(energy), forces, stress)
 
     def _changes(self, calculator: Any) -> list[str]:
@@ -177,6 +225,8 @@ class Evaluator:
         from ase.calculators.calculator import all_changes
 
         last = getattr(calculator, "atoms", None)
+        if last is not None and last is self._last:
+            return ["positions", "cell"]
         same = last is not None and np.array_equal(last.numbers, self._atoms.numbers) and last.pbc.all()
         return ["positions", "cell"] if same else list(all_changes)
 

@@ -40,6 +40,8 @@ _FIX, _VIRIAL = "potential", "virial"
 _SHORT = 4
 """Bytes of an integer that LAMMPS may have for tags and image flags; otherwise 8."""
 
+_DOUBLE = np.dtype(np.float64)
+
 _DUMMY_CUTOFF = 1.0
 """Å; of the pair style that keeps neighbour lists and computes nothing."""
 
@@ -91,8 +93,11 @@ class LammpsSession:
         self.positions, self.cell = cell.positions, cell.cell
         self.evaluation: Evaluation
         self._lammps = open_lammps()
+        self._address_of = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(
+            ("lammps_extract_atom", self._lammps.lib)
+        )
         self._tag_kind, self._image_kind = (
-            ctypes.c_int32 if self._lammps.extract_setting(name) == _SHORT else ctypes.c_int64
+            np.dtype(np.int32 if self._lammps.extract_setting(name) == _SHORT else np.int64)
             for name in ("tagint", "imageint")
         )
         try:
@@ -140,7 +145,13 @@ class LammpsSession:
             return
         self.commands([f"pair_style zero {_DUMMY_CUTOFF} nocoeff", "pair_coeff * *", *settings])
         self.commands([f"fix {_FIX} all external pf/callback 1 1", f"fix_modify {_FIX} energy yes virial yes"])
-        self._lammps.set_fix_external_callback(_FIX, partial(self._callback, self._forces))
+        self._listen(self._forces)
+
+    def _listen(self, evaluate: Evaluator) -> None:
+        """Have LAMMPS ask for forces; its Python module would wrap all that it passes, of which little is needed."""
+        lammps = self._lammps
+        self._asked = lammps.FIX_EXTERNAL_CALLBACK_FUNC(partial(self._callback, evaluate))  # LAMMPS does not keep it
+        lammps.lib.lammps_set_fix_external_callback(lammps.lmp, _FIX.encode(), self._asked, None)
 
     def _set_pair_style(self, commands: tuple[str, ...]) -> None:
         try:
@@ -157,7 +168,7 @@ class LammpsSession:
         self._lammps.command(f"change_box all {lengths} xy final {xy!r} xz final {xz!r} yz final {yz!r} units box")
         shift, wrapped = self._wrap(positions @ self._rotation.T)
         self._lammps.scatter_atoms("x", 1, 3, np.ascontiguousarray(wrapped).ctypes.data_as(ctypes.c_void_p))
-        self._offset = shift - self._images()[np.argsort(self._tags())]
+        self._offset = shift - self._images()[self._order()]
 
     def _wrap(self, positions: FloatArray) -> tuple[IntArray, FloatArray]:
         """Positions inside the box, which LAMMPS needs, and the shift that `_place` puts back."""
@@ -178,7 +189,7 @@ class LammpsSession:
         )
         if created != n:
             raise Divergence(f"LAMMPS took {created} of {n} atoms")
-        self._offset = shift - self._images()[np.argsort(self._tags())]
+        self._offset = shift - self._images()[self._order()]
 
     def prepare(self, point: MdPoint, first: int = 0, last: int | None = None) -> None:
         """Set the time step and the integrator of `point` for a leg from one step to another, by default all."""
@@ -228,16 +239,16 @@ class LammpsSession:
         """(n, 3) velocities at the full step in the frame of the defect cell, ASE units."""
         from ase import units
 
-        return np.asarray(self._column("v") @ self._rotation / (units.fs * FS_PER_PS), dtype=float)
+        return np.asarray(self._view("v")[self._order()] @ self._rotation / (units.fs * FS_PER_PS), dtype=float)
 
     def scale_velocities(self, factor: float) -> None:
         """Multiply all velocities."""
-        velocities = self._view("v", ctypes.c_double, 3)
+        velocities = self._view("v")
         velocities *= factor
 
     def forces(self) -> FloatArray:
         """(n, 3) forces as LAMMPS holds them, in the frame of the defect cell, eV/Å."""
-        return np.asarray(self._column("f") @ self._rotation, dtype=float)
+        return np.asarray(self._view("f")[self._order()] @ self._rotation, dtype=float)
 
     def stress(self) -> FloatArray:
         """(6,) Voigt stress that LAMMPS computes, kinetic part included, in the frame of the defect cell, eV/Å³."""
@@ -252,40 +263,43 @@ class LammpsSession:
         for command in commands:
             self._lammps.command(command)
 
-    def _column(self, name: str) -> FloatArray:
-        """(n, 3) an atom property, atoms in the order of the defect cell."""
-        return np.asarray(self._view(name, ctypes.c_double, 3)[np.argsort(self._tags())], dtype=float)
+    def _view(self, name: str, kind: np.dtype[Any] = _DOUBLE, columns: int = 3) -> Any:
+        """What LAMMPS holds of its atoms now, (n, columns), in its own order and in its own memory.
 
-    def _view(self, name: str, kind: Any, columns: int) -> Any:
-        """What LAMMPS holds of its atoms now, (n, columns), in its own order and in its own memory."""
-        found = self._lammps.extract_atom(name)
-        address = ctypes.cast(found[0] if columns > 1 else found, ctypes.c_void_p).value
-        shape = kind * (columns * len(self.positions))
-        return np.frombuffer(shape.from_address(address), dtype=kind).reshape(-1, columns)
+        Its Python module asks for the type of each property anew, which takes longer than all that is done with it.
+        """
+        address = self._address_of(self._lammps.lmp, name.encode())
+        if columns > 1:  # the address of the first row
+            address = ctypes.c_void_p.from_address(address).value
+        return self._memory(address, kind, columns)
 
-    def _tags(self) -> IntArray:
-        return np.asarray(self._view("id", self._tag_kind, 1)[:, 0], dtype=np.int64)
+    def _memory(self, address: int, kind: np.dtype[Any], columns: int) -> Any:
+        block: Any = ctypes.c_char * (kind.itemsize * columns * len(self.positions))
+        return np.frombuffer(block.from_address(address), dtype=kind).reshape(-1, columns)
+
+    def _order(self) -> IntArray:
+        """(n,) where LAMMPS has the atoms of the defect cell."""
+        return np.argsort(self._view("id", self._tag_kind, 1)[:, 0])
 
     def _images(self) -> IntArray:
         """(n, 3) image flags of the atoms, in LAMMPS's own order."""
         packed = np.asarray(self._view("image", self._image_kind, 1), dtype=np.int64)
-        bits = 10 if self._image_kind is ctypes.c_int32 else 21
+        bits = 10 if self._image_kind.itemsize == _SHORT else 21
         mask, middle = (1 << bits) - 1, 1 << (bits - 1)
         return (packed >> (bits * np.arange(3)) & mask) - middle
 
-    def _place(self, order: IntArray, x: FloatArray) -> None:
+    def _place(self, order: IntArray) -> None:
         """Positions and cell in the frame of the defect cell, atoms in its order and unwrapped."""
         low, high, xy, yz, xz, _, _ = self._lammps.extract_box()
         lengths = np.array(high) - np.array(low)
         triangle = np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]])
         self.cell = triangle @ self._rotation
         images = self._images()[order] + self._offset
-        self.positions = (x[order] - np.array(low)) @ self._rotation + images @ self.cell
+        self.positions = (self._view("x")[order] - np.array(low)) @ self._rotation + images @ self.cell
 
     def _take(self) -> None:
         """Geometry and labels of a pair style after a step."""
-        order = np.argsort(self._tags())
-        self._place(order, np.array(self._view("x", ctypes.c_double, 3)))
+        self._place(self._order())
         pressure = np.array(self._lammps.numpy.extract_compute(_VIRIAL, 0, 1), dtype=float)
         self.evaluation = Evaluation(self.thermo("pe"), self.forces(), stress_of(pressure, self._rotation))
         check_labels(self.evaluation)
@@ -296,15 +310,16 @@ class LammpsSession:
         _caller: object,
         _step: int,
         _count: int,
-        tags: Any,
-        x: FloatArray,
-        forces: FloatArray,
+        _tags: Any,
+        _x: Any,
+        rows: Any,
     ) -> None:
+        forces = self._memory(ctypes.addressof(rows.contents.contents), _DOUBLE, 3)
         try:
-            tags = np.array(tags, dtype=np.int64).ravel()
-            self._place(np.argsort(tags), np.array(x, dtype=float))
+            order = self._order()
+            self._place(order)
             self.evaluation = evaluate(self.positions, self.cell)
-            forces[:] = (self.evaluation.forces @ self._rotation.T)[tags - 1]
+            forces[order] = self.evaluation.forces @ self._rotation.T
             self._report(self.evaluation)
         except BaseException as error:  # noqa: BLE001  LAMMPS would drop it; `advance` raises it again
             self._failure = error

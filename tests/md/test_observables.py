@@ -1,12 +1,14 @@
 """Observables: known answers on synthetic trajectories, errors that cover the truth."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from ase.build import bulk
 from conftest import cell_of
 
 from md.frames import Frames
-from md.guards import check_geometry, shortest_distance
+from md.guards import Clearance, Divergence, check_geometry, shortest_distance
 from md.observables import block_average, mean_square_displacement, mean_strain, radial_distribution, strains
 
 
@@ -91,3 +93,33 @@ def test_the_shortest_distance_looks_across_the_faces_of_a_skewed_cell() -> None
     assert shortest_distance(positions, cell, 0.2) == np.inf
     assert shortest_distance(positions[:1], np.diag([0.3, 4.0, 4.0]), 0.5) == pytest.approx(0.3)
     check_geometry(np.zeros((1, 3)), cell, 64.0)
+
+
+def approach(_rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return np.eye(3), np.array([[0.01, 0, 0], [-0.01, 0, 0]])
+
+
+def squeeze(_rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return np.diag([0.99, 1, 1]), np.zeros((2, 3))
+
+
+def wander(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return np.eye(3) + rng.normal(scale=0.004, size=(3, 3)), rng.normal(scale=0.05, size=(2, 3))
+
+
+@pytest.mark.parametrize("move", [approach, squeeze, wander])
+@pytest.mark.parametrize("apart", [1.4, 2.0])
+def test_pairs_are_looked_for_again_before_two_atoms_overlap(
+    move: Any, apart: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However two atoms and their cell move, it is at the very step at which looking finds them too close."""
+    rng, clearance, looked, walked = np.random.default_rng(0), Clearance(), [], 0
+    cell, positions = 5.0 * np.eye(3), np.array([[0.0, 0, 0], [apart, 0, 0]])
+    monkeypatch.setattr("md.guards.shortest_distance", lambda *a: looked.append(1) or shortest_distance(*a))
+    while shortest_distance(positions, cell, 0.5) >= 0.5:
+        clearance.check(positions, cell)
+        gradient, moves = move(rng)
+        cell, positions, walked = cell @ gradient, positions @ gradient + moves, walked + 1
+    with pytest.raises(Divergence, match="two atoms are"):
+        clearance.check(positions, cell)
+    assert 1 < len(looked) < walked
