@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from augment.errors import SettingsError
 from augment.search import DEFAULT_IMAGE_DISTANCE
 from md.device import Device
+
+NumberFirst = Annotated[float | str, Field(union_mode="left_to_right")]
+"""A number wherever a text reads as one, so that 300 means the same in a file and on the command line."""
 
 Kind = Literal["vacancy", "antisite", "substitution", "interstitial"]
 
@@ -146,10 +149,10 @@ class MdSettings(_Section):
         ("ase", "lammps"), description="engines; each runs the whole grid; batched: MACE models, many points at once"
     )
     ensemble: Literal["nve", "nvt", "npt", "npt-aniso", "npt-full"] = Field("npt", description="ensemble")
-    temperatures: tuple[float | str, ...] = Field(
+    temperatures: tuple[NumberFirst, ...] = Field(
         (300.0, 900.0), min_length=1, description='K; or schedules, "ramp(300,900,5ps)+quench(300)"'
     )
-    pressures: tuple[float | str, ...] = Field(
+    pressures: tuple[NumberFirst, ...] = Field(
         (0.0, 10.0), min_length=1, description="GPa; or schedules, or six components xx/yy/zz/yz/xz/xy"
     )
     strain: str | None = Field(None, description="AXIS:RATE in 1/ps, a:0.001; with npt-aniso, nvt or nve")
@@ -236,15 +239,19 @@ def to_yaml(settings: Settings) -> str:
 
 
 def _line(name: str, value: object, description: str | None) -> str:
+    return f"{f'{name}: {_text(value)}':<44}  # {description}"
+
+
+def _text(value: object) -> str:
+    """A value in YAML, on one line."""
     plain = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
-    text = yaml.safe_dump(plain, default_flow_style=True, width=10_000).strip().removesuffix("...").strip()
-    return f"{f'{name}: {text}':<44}  # {description}"
+    return yaml.safe_dump(plain, default_flow_style=True, width=10_000).strip().removesuffix("...").strip()
 
 
 def differences(one: Settings, other: Settings) -> list[str]:
     """Names of the settings that differ and matter to the results, with both values."""
     a, b = (_flat(s.model_dump(exclude={"host", "output", "workers"})) for s in (one, other))
-    return [f"{name} ({a[name]} there, {b[name]} here)" for name in a if a[name] != b[name]]
+    return [f"{name} ({_text(a[name])} there, {_text(b[name])} here)" for name in a if a[name] != b[name]]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from augment.impurities import Ensemble
     from augment.planar import FaultVector, PlanarHost
 
+
+_TERMINAL = 80
+"""Columns of a terminal that tables should fit."""
 
 _DENOMINATOR = 1000
 """Fault vectors are shown as fractions with at most this below the line."""
@@ -44,9 +47,7 @@ def defect_table(supercell: Supercell, defects: Iterator[Defect], rows: int) -> 
     table = _table(title, ("name", *site, "group", ">mult.", ">degen.", ">charge (e)"))
     for defect in shown:
         row = defect.to_dict()
-        charges = " to ".join(
-            dict.fromkeys(f"{q:+d}" if q else "0" for q in defect.charges[:: len(defect.charges) - 1 or 1])
-        )
+        charges = " to ".join(dict.fromkeys(_charge(q) for q in defect.charges[:: len(defect.charges) - 1 or 1]))
         where = (row["wyckoff"], row["site_symmetry"]) if site else ()
         counts = (str(row["multiplicity"]), str(row["degeneracy"]))
         table.add_row(row["name"].replace("+", " + "), *where, row["point_group"], *counts, charges)
@@ -77,7 +78,7 @@ def ensemble_table(made: Ensemble) -> tuple[Table, str, str]:
     table.columns[-1].no_wrap, table.columns[-1].overflow = True, "ellipsis"
     fractions = ", ".join(f"{count} {kind} ({solution.fractions[kind]:.4g})" for kind, count in solution.counts.items())
     distinct = "too many to count" if made.distinct is None else f"{made.distinct:,}"
-    note = f"{fractions}; net formal charge {solution.net_charge:+d}; distinct configurations: {distinct}"
+    note = f"{fractions}; net formal charge {_charge(solution.net_charge)}; distinct configurations: {distinct}"
     return table, note, _supercell_note(solution.supercell)
 
 
@@ -87,8 +88,25 @@ def planar_table(made: PlanarHost, supercell: Supercell, defects: Sequence[Defec
     for defect in defects:
         depths = " ".join(f"{x:.2f}" for x in made.depths(defect))
         table.add_row(defect.name, depths, defect.point_group, str(defect.degeneracy))
-    told = ", ".join(f"{key} {value}" for key, value in made.info.items())
+    told = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in made.info.items())
     return table, f"{made.kind}: {told}", _supercell_note(supercell)
+
+
+def _plain(value: object) -> str:
+    """A value as a person writes it: `(1 1 0)`, `1/6`, `yes`."""
+    if isinstance(value, Mapping):
+        return " and ".join(f"{_plain(each)} ({name})" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return f"({' '.join(_plain(each) for each in value)})"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return str(_fraction(value)) if abs(value) < 1 else f"{value:g}"
+    return str(value)
+
+
+def _fraction(value: float) -> Fraction:
+    return Fraction(value).limit_denominator(_DENOMINATOR)
 
 
 def fault_table(miller: Sequence[int], vectors: Sequence[FaultVector]) -> Table:
@@ -96,9 +114,13 @@ def fault_table(miller: Sequence[int], vectors: Sequence[FaultVector]) -> Table:
     indices = " ".join(map(str, miller))
     table = _table(f"{len(vectors)} distinct fault vectors on ({indices})", ("vector", ">multiplicity"))
     for each in vectors:
-        vector = (str(Fraction(x).limit_denominator(_DENOMINATOR)) for x in each.vector)
+        vector = (str(_fraction(x)) for x in each.vector)
         table.add_row(" ".join(vector), str(each.multiplicity))
     return table
+
+
+def _charge(value: int) -> str:
+    return f"{value:+d}" if value else "0"
 
 
 def _supercell_note(supercell: Supercell) -> str:
@@ -109,39 +131,52 @@ def _supercell_note(supercell: Supercell) -> str:
 
 
 def relax_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Table of relaxations."""
-    table = _table("relaxations", ("defect", "start", "status", ">steps", ">energy (eV)", ">largest force (eV/Å)"))
+    """Table of relaxations, from the rows of `relax/summary.jsonl`."""
+    table = _table("relaxations", ("defect", "start", "status", ">steps", ">energy\n(eV)", ">force\n(eV/Å)"))
     for row in rows:
         energy = f"{row['energies'][-1]:.3f}" if row["energies"] else ""
-        table.add_row(row["name"], row["start"], row["status"], str(row["steps"]), energy, f"{row['fmax']:.3f}")
+        table.add_row(row["name"], row["start"], row["status"], str(row["steps"]), energy, _number(row["fmax"]))
     return table
 
 
 def md_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Table of dynamics, one row a point."""
-    columns = ("cell", "engine", ">T (K)", ">P (GPa)", "status", ">volume (Å³/atom)", ">MSD (Å²)")
-    table = _table("dynamics", columns)
+    """Table of dynamics, one row a point, from the rows of `md/summary.jsonl`; schedules by their turning points."""
+    heads = ("cell", "engine", ">T\n(K)", ">P\n(GPa)", "status", ">V\n(Å³/atom)", ">E\n(eV/atom)", ">MSD\n(Å²)")
+    table = _table("dynamics", heads)
     for row in rows:
-        point = (row["cell"], row["engine"], f"{row['temperature']:g}", f"{row['pressure']:g}", row["status"])
-        table.add_row(*point, _with_error(row["volume"], row["volume_error"]), _number(row["msd"]))
+        temperature, pressure, _ = row.get("schedule") or (None, None, None)
+        conditions = (_course(temperature, row["temperature"]), _course(pressure, row["pressure"]))
+        volume = _number(row["volume"])
+        if row["volume_error"] is not None:
+            volume += f" ± {_number(row['volume_error'])}"
+        numbers = (volume, _number(row["energy"], 4), _number(row["msd"], 4))
+        table.add_row(row["cell"], row["engine"], *conditions, row["status"], *numbers)
     return table
 
 
-def _with_error(value: float | None, error: float | None) -> str:
-    return f"{_number(value)} ± {_number(error)}" if error is not None else _number(value)
+def _course(schedule: Mapping[str, Any] | None, start: float) -> str:
+    """Values that a schedule goes through (`300-900-300`), or the one that is held."""
+    values = [start] if schedule is None else schedule["values"]
+    return "-".join(f"{value:g}" for value in values)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _number(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
-    """An empty table; a column that starts with `>` holds numbers."""
+    """An empty table; a column that starts with `>` holds numbers, which are never broken over lines."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    # Rich would wrap a title to the width of its table, however narrow that is.
+    head = Text(title, no_wrap=len(title) < _TERMINAL, overflow="ignore")
+    table = Table(title=head, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in columns:
-        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        table.add_column(column.removeprefix(">"), justify=justify, overflow="fold")
+        name = column.removeprefix(">")
+        if name != column:
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold")
     return table

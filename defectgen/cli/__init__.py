@@ -112,6 +112,7 @@ def relax(
 ) -> None:
     """Relax the proposals of a run folder with its potential."""
     from defectgen.stages import relax_stage
+    from defectgen.tables import relax_table
 
     changes = {
         "relax.fmax": fmax,
@@ -120,7 +121,8 @@ def relax(
         "potential.device": device,
         "workers": workers,
     }
-    run_stage(folder, "relax", relax_stage, changes, overwrite)
+    done = run_stage(folder, "relax", relax_stage, changes, overwrite)
+    show(relax_table(done.read_lines("relax/summary.jsonl")))
 
 
 @app.command()

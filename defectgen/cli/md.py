@@ -13,19 +13,6 @@ from augment.errors import ConditionError
 from defectgen.cli.options import DeviceName, Json, Output, Overwrite, PotentialName, Seed, Trust, Workers, say, show
 from defectgen.cli.stage import run_stage
 
-_COLUMNS = (
-    "cell",
-    "engine",
-    "ensemble",
-    "temperature",
-    "pressure",
-    "status",
-    "volume",
-    "volume_error",
-    "energy",
-    "msd",
-)
-
 Conditions = Annotated[
     str | None, typer.Option("--temperature", help="K, by commas: 300,900; or schedules: ramp(300,900,5ps)+quench(300)")
 ]
@@ -71,11 +58,11 @@ def md(
 
     written = _trajectory_writer(trajectory)
     changes = {
-        "md.temperatures": split_list(temperature) if temperature else None,
-        "md.pressures": split_list(pressure) if pressure else None,
+        "md.temperatures": None if temperature is None else split_list(temperature),
+        "md.pressures": None if pressure is None else split_list(pressure),
         "md.ensemble": ensemble,
         "md.strain": strain,
-        "md.engines": engine.split(",") if engine else None,
+        "md.engines": None if engine is None else [name.strip() for name in engine.split(",")],
         "md.steps": steps,
         "md.timestep": timestep,
         "md.sample": sample,
@@ -169,21 +156,6 @@ def _tell(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         for row in rows:
             say(json.dumps(row))
     elif rows:
-        _show(rows)
+        from defectgen.tables import md_table
 
-
-def _show(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    table = Table("cell", "engine", "T (K)", "P (GPa)", "status", "V (Å³/atom)", "E (eV/atom)", "msd (Å²)")
-    for row in rows:
-        volume = f"{_text(row['volume'])} ± {_text(row['volume_error'], 2)}"
-        conditions = (_text(row["temperature"]), _text(row["pressure"]))
-        table.add_row(
-            row["cell"], row["engine"], *conditions, row["status"], volume, _text(row["energy"]), _text(row["msd"])
-        )
-    show(table)
-
-
-def _text(value: float | None, digits: int = 5) -> str:
-    return "-" if value is None else f"{value:.{digits}g}"
+        show(md_table(rows))

@@ -98,6 +98,8 @@ def test_a_deck_instead_of_a_run(call: Call, short: tuple[object, ...], tmp_path
         (("--shard", "2/2"), "shard 2/2"),
         (("--potential", "nowhere.model", "--trust-model"), "no potential named 'nowhere.model'"),
         (("--potential", "lammps:eam/alloy nowhere"), "nowhere: no such file"),
+        (("--engine", ""), "md.engines = ''"),
+        (("--temperature", ""), "is no schedule"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_run(

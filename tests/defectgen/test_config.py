@@ -62,6 +62,15 @@ def test_settings_differ_only_where_it_matters():
     one = validated({**BASE, "workers": 1, "output": "a"}, "test")
     assert differences(one, validated({**BASE, "workers": 8, "output": "b"}, "test")) == []
     assert differences(one, validated({**BASE, "seed": 1}, "test")) == ["seed (0 there, 1 here)"]
+    other = validated({**BASE, "defects": {"dopants": ["Al", "Ni"]}}, "test")
+    assert differences(one, other) == ["defects.dopants ([] there, [Al, Ni] here)"]
+
+
+def test_a_number_is_the_same_in_a_file_and_as_text_of_the_command_line():
+    one = validated({**BASE, "md": {"temperatures": [300, 900.0], "pressures": [0]}}, "test")
+    texts = {"md.temperatures": ["300", "900"], "md.pressures": ["0"]}
+    assert differences(one, one.replaced(texts)) == []
+    assert one.replaced({"md.temperatures": ["ramp(300,900,5ps)"]}).md.temperatures == ("ramp(300,900,5ps)",)
 
 
 def test_changes_by_dotted_name_are_validated():
