@@ -35,11 +35,7 @@ def errors_by_kind(results: Mapping[str, Any]) -> str:
         for place, generator in enumerate(generators):
             found = [generator["metrics"].get(kind, {}).get("mae_5") for kind in kinds]
             values = np.array([np.nan if e is None else e["value"] for e in found])
-            ends = [(0.0, 0.0) if e is None or e["low"] is None else (e["low"], e["high"]) for e in found]
-            bars = [
-                (max(v - low, 0.0), max(high - v, 0.0)) if high else (0.0, 0.0)
-                for v, (low, high) in zip(values, ends, strict=True)
-            ]
+            bars = [reach(entry) for entry in found]
             x = np.arange(len(kinds)) + (place - (len(generators) - 1) / 2) * width
             colour = COLOURS[place % len(COLOURS)]
             axes.bar(x, values, width * 0.92, yerr=np.array(bars).T, label=generator["name"], color=colour, capsize=2)
@@ -47,6 +43,13 @@ def errors_by_kind(results: Mapping[str, Any]) -> str:
         axes.set_ylabel("error within 5 Å of the defect (Å)")
         axes.legend(frameon=False, ncols=3)
         return _svg(figure)
+
+
+def reach(metric: Mapping[str, Any] | None) -> tuple[float, float]:
+    """How far the interval of a metric reaches below and above its value; nan, which draws none, without one."""
+    if metric is None or metric["low"] is None:
+        return (np.nan, np.nan)
+    return (max(metric["value"] - metric["low"], 0.0), max(metric["high"] - metric["value"], 0.0))
 
 
 def errors_by_task(rows: Sequence[Mapping[str, Any]]) -> str:
