@@ -53,8 +53,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; run the stage that writes it first") from None
-    except Exception as error:  # noqa: BLE001  a damaged archive raises whatever its reader meets first
-        raise DataError(f"{path}: damaged archive ({error}); delete it and run its stage again") from None
+    except Exception:  # noqa: BLE001  a damaged archive raises whatever its reader meets first, and advises pickles
+        raise DataError(f"{path}: no archive of arrays, or a damaged one; make it again") from None
 
 
 def cells_to_arrays(cells: Sequence[DefectCell]) -> dict[str, np.ndarray[Any, Any]]:

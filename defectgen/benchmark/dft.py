@@ -48,6 +48,8 @@ def read_dft(path: Path) -> DftSet:
         data = json.loads(gzip.decompress(content))
         hosts = {name: _atoms(host) for name, host in data["hosts"].items()}
         entries = list(data["entries"])
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; check the path") from None
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise DataError(f"{path}: not a gzipped JSON file of hosts and relaxed defects ({error!r})") from None
     tasks, left_out = [], {}

@@ -51,10 +51,13 @@ def claim(folder: Path, identity: dict[str, Any], what: str) -> None:
     """Make a folder that of one identity, or check that it is.
 
     Raises:
-        ResumeError: it holds what was made with other settings.
+        ResumeError: it holds other files, or what was made with other settings.
     """
     marker = folder / "identity.json"
     if not marker.exists():
+        # Hidden files are the lock and what a kill left of an atomic write.
+        if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+            raise ResumeError(f"{folder}: not empty and not {what}; give another folder")
         write_atomically(marker, (json.dumps(identity, sort_keys=True) + "\n").encode())
         return
     before = json.loads(marker.read_text())

@@ -197,6 +197,13 @@ def settings_of(folder, tasks):
     return BenchSettings(folder, ("rattle",), tasks=tasks, n=2)
 
 
+def test_a_folder_with_other_files_is_left_alone(small, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(ResumeError, match="not empty and not a benchmark"):
+        run_benchmark(settings_of(tmp_path, small))
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["thesis.tex"]
+
+
 def test_the_same_seed_gives_the_same_bytes_but_for_timings(small, tmp_path):
     run_benchmark(settings_of(tmp_path / "a", small))
     run_benchmark(settings_of(tmp_path / "b", small))
