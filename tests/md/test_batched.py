@@ -31,7 +31,7 @@ EXACT = 1e-10
 """Relative to nothing: eV, eV/Å and eV/Å³ of a few dozen atoms in float64."""
 
 SAME = 1e-9
-"""Å; two trajectories that differ by rounding, after 50 steps."""
+"""Å; two trajectories that differ by rounding, after 20 steps."""
 
 
 def sulfide(repeats: tuple[int, int, int], name: str, seed: int, scale: float = 1.0) -> DefectCell:
@@ -100,21 +100,21 @@ def test_neighbours_are_found_anew_before_one_is_missed(student: Potential, cell
 
 
 def test_a_point_does_alone_what_it_does_with_others(student: Potential, cells: list[DefectCell]) -> None:
-    points = points_of(cells, steps=50, interval=10, checkpoint=20)
+    points = points_of(cells, steps=20, interval=4, checkpoint=8)
     together = run_batch(points, student, device="cpu")
     for point, response in zip(points, together, strict=True):
         alone = run_point(*point, student)
         assert response.status == alone.status == "finished"
         assert np.abs(alone.frames.positions - response.frames.positions).max() < SAME
         assert np.abs(alone.series.cells - response.series.cells).max() < SAME
-        assert len(response.series) == 51
-    other = replace(points[1][0], seed=1, steps=10)
+        assert len(response.series) == 21
+    other = replace(points[1][0], seed=1, steps=4)
     [moved] = run_batch([(other, cells[1])], student, device="cpu")
     assert np.abs(moved.frames.positions[1] - together[1].frames.positions[1]).max() > 1e-3
     conserved = together[0].series.totals
     assert np.ptp(conserved) < 1e-4 * len(cells[0])
     assert np.ptp(together[0].series.energies) > 20 * np.ptp(conserved)
-    assert together[1].series.volumes.std() == 0 < together[2].series.volumes.std()
+    assert np.ptp(together[1].series.volumes) == 0 < np.ptp(together[2].series.volumes)
 
 
 def test_newton_is_the_same_in_both_engines(student: Potential, cells: list[DefectCell]) -> None:
@@ -154,11 +154,11 @@ class Stop(BaseException):
     """What a test interrupts a run with."""
 
 
-@pytest.mark.parametrize("after", [15, pytest.param(31, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("after", [10, pytest.param(20, marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_to_the_same_bits(
     student: Potential, cells: list[DefectCell], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    how = {"steps": 30, "interval": 4, "checkpoint": 7}
+    how = {"steps": 18, "interval": 4, "checkpoint": 5}
     points = [*points_of(cells, **how), exploding(sulfide((1, 1, 1), "x", 4), **how)]
     whole = run_batch(points, student, device="cpu")
     assert [r.status for r in whole] == ["finished"] * 3 + ["diverged"]
@@ -183,7 +183,7 @@ def test_interrupted_and_resumed_to_the_same_bits(
 
 def test_relaxations_end_where_those_one_by_one_do(student: Potential, cells: list[DefectCell]) -> None:
     settings = RelaxSettings(fmax=0.002)
-    sulfides = [*cells[:2], sulfide((1, 1, 1), "d", 4)]
+    sulfides = [cells[0], sulfide((1, 1, 1), "d", 4)]
     for cell, ours in zip(sulfides, relax_batched(sulfides, student, settings, device="cpu"), strict=True):
         theirs = relax(cell, student, fmax=0.002)
         assert ours.status == theirs.status == "converged"
@@ -274,10 +274,10 @@ def test_an_ideal_gas_has_the_volumes_of_its_ensemble() -> None:
     bath = Baths(0.2, kt * each, 0.98 * each, pressure * each, 0.02 * each)
     rng = np.random.default_rng(0)
     volumes, kinetic = [], []
-    for step in range(3000):
+    for step in range(1501):
         random = torch.as_tensor(rng.standard_normal((many + copies, 3)))
         motion = kicked(first_half(motion, none, bath, random), none, bath)
-        if step >= 1500 and step % 500 == 0:
+        if step >= 1000 and step % 500 == 0:
             volumes.append(motion.flat.volumes.numpy())
             kinetic.append(motion.kinetic.numpy())
     found, unit = np.concatenate(volumes), kt / pressure
