@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/steps.py [--potential mace-mgo] [--drift 50] [--points 32] [--only PART ...]
 
 - `whole`: CPU time of a step of LAMMPS and of ASE (npt) over that of the potential alone, called on the geometries of
-  the same run. The three take turns, five times each, and the medians count, since other work disturbs them alike.
+  the same run. The three take turns, three times each, and the medians count, since other work disturbs them alike.
 - `size`: CPU time of the potential against the number of atoms, and the exponent of a power law through it.
 - `drift`: change of the total energy in nve with 1 fs over so many picoseconds, in float64.
 - `cores`: wall time of independent points of 64 atoms with one worker and with two; only an idle machine shows it, so
