@@ -126,7 +126,8 @@ def _unstacked(arrays: Mapping[str, FloatArray], sizes: Sequence[int], where: st
 
 
 def _record(cell: DefectCell, found: Evaluation, made_by: Mapping[str, str]) -> Record:
-    labelled = replace(cell, info={**cell.info, **made_by})
+    own = {key: value for key, value in cell.info.items() if not key.startswith("potential")}  # of an earlier label
+    labelled = replace(cell, info={**own, **made_by})
     kind = str(cell.info.get(CONFIG_TYPE, "static"))
     return Record(labelled, found.energy, found.forces, found.stress, kind)
 

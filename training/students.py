@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from augment import Host
+    from md.distill.network import StudentShape
     from md.distill.run import Distillation
     from md.distill.settings import DistilSettings
     from md.potentials import Potential
+    from md.record import Record
 
 ROOT = Path(__file__).parents[1]
 STUDENTS = ROOT / "md" / "students"
@@ -90,6 +92,8 @@ class Family:
         temperature: K.
         pressure: GPa.
         channels: of the student.
+        cutoff: of one of its layers, Å.
+        teacher: who labels.
     """
 
     hosts: tuple[Start, ...]
@@ -98,10 +102,23 @@ class Family:
     pressure: float = 20.0
     channels: int = 24
     seed: int = 0
+    cutoff: float = 4.5
+    teacher: str = "chgnet-r2scan"
+
+    @property
+    def shape(self) -> StudentShape:
+        """Of the student."""
+        from ase.data import atomic_numbers
+
+        from md.distill.network import StudentShape
+
+        own = {element for start in self.hosts for element, _ in start.sites}
+        numbers = tuple(sorted(atomic_numbers[e] for e in own | set(self.dopants)))
+        return StudentShape(numbers, self.channels, self.cutoff)
 
 
 FAMILIES = {
-    "mgo": Family((_rock_salt("Mg", "O", 4.21),), channels=16),
+    "mgo": Family((_rock_salt("Mg", "O", 4.21),), channels=16, cutoff=6.0, teacher="7net-mf"),
     "mgo-cao-nio": Family((_rock_salt("Mg", "O", 4.21), _rock_salt("Ca", "O", 4.81), _rock_salt("Ni", "O", 4.18))),
     "ceo2-zro2": Family(
         (
@@ -143,27 +160,28 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def make(name: str, folder: Path, minutes: float, workers: int, refine: int) -> Path:
+def make(name: str, folder: Path, options: argparse.Namespace) -> Path:
     """Distil a family in a folder, or train on the shipped labels, and put the student into the package."""
     from defectgen.progress import progress
     from md.distill.finish import finish
-    from md.distill.network import StudentShape
     from md.distill.run import distil, refined
     from md.distill.settings import DistilSettings
-    from md.distill.teachers import TEACHER, resolve_teacher
+    from md.distill.teachers import resolve_teacher
     from md.record import read_records, write_records
 
-    began, family = time.monotonic(), FAMILIES[name]
+    began, family, workers = time.monotonic(), FAMILIES[name], options.workers
     hosts = [start.host() for start in family.hosts]
-    teacher = resolve_teacher(TEACHER, {e for host in hosts for e in host.elements} | set(family.dopants))
+    elements = {e for host in hosts for e in host.elements} | set(family.dopants)
+    teacher = resolve_teacher(family.teacher, elements, python=options.teacher_python)
     settings = DistilSettings(
-        family.dopants, family.temperature, family.pressure, family.channels, minutes, family.seed
+        family.dopants, family.temperature, family.pressure, family.channels, options.minutes, family.seed,
+        cutoff=family.cutoff,
     )  # fmt: skip
-    if refine:
-        shipped = _shipped(name, hosts, teacher, settings)
-        shape = None if shipped.student else StudentShape(_numbers(family), family.channels)
-        write_records(folder / "test_labels.npz", read_records(LABELS / name / "test.npz"))
-        made = refined(shipped, folder / "refined.pt", refine, shape=shape, seed=shipped.plan.steps, stage=progress)
+    if options.refine:
+        shipped = _shipped(name, hosts, teacher, settings, _labels(name, "train", teacher, folder, workers))
+        write_records(folder / "test_labels.npz", _labels(name, "test", teacher, folder, workers))
+        steps, seed = options.refine, shipped.plan.steps
+        made = refined(shipped, folder / "refined.pt", steps, shape=family.shape, seed=seed, stage=progress)
     else:
         made = distil(hosts, teacher, folder, settings, workers=workers, stage=progress)
     student = finish(
@@ -178,19 +196,27 @@ def make(name: str, folder: Path, minutes: float, workers: int, refine: int) -> 
     return target
 
 
-def _numbers(family: Family) -> tuple[int, ...]:
-    from ase.data import atomic_numbers
+def _labels(name: str, part: str, teacher: Potential, folder: Path, workers: int) -> list[Record]:
+    """The shipped labels of a family; where another teacher made them, its cells with labels of this one."""
+    from defectgen.progress import progress
+    from md.labels import label
+    from md.record import read_records
 
-    own = {element for start in family.hosts for element, _ in start.sites}
-    return tuple(sorted(atomic_numbers[e] for e in own | set(family.dopants)))
+    records = read_records(LABELS / name / f"{part}.npz")
+    if all(record.cell.info["potential_sha256"] == teacher.sha256 for record in records):
+        return records
+    with progress(f"labels by {teacher.name} ({len(records)} cells)", "batches") as report:
+        return label([r.cell for r in records], teacher, folder / "labels", workers=workers, progress=report)
 
 
-def _shipped(name: str, hosts: list[Host], teacher: Potential, settings: DistilSettings) -> Distillation:
-    """The distillation that a shipped student is the end of; without a student where the labels alone are shipped."""
+def _shipped(
+    name: str, hosts: list[Host], teacher: Potential, settings: DistilSettings, records: list[Record]
+) -> Distillation:
+    """What a shipped student is the end of; without a student where there is none of the family's shape and teacher."""
     from md.distill.crystal import crystal_of
+    from md.distill.network import shape_of
     from md.distill.run import Distillation
     from md.distill.settings import Plan
-    from md.record import read_records
     from md.students import read_student
 
     s = settings
@@ -200,9 +226,10 @@ def _shipped(name: str, hosts: list[Host], teacher: Potential, settings: DistilS
     student, plan = None, Plan(1.0, 0)
     for base in (STUDENTS, UNFINISHED):
         if student is None and (base / name).exists():
-            student, card = read_student(base / name)
-            plan = Plan(card["training"]["effort"], card["training"]["steps"])
-    return Distillation(student, read_records(LABELS / name / "train.npz"), crystals, foreign, plan)
+            found, card = read_student(base / name)
+            if shape_of(found) == FAMILIES[name].shape and card["teacher"]["sha256"] == teacher.sha256:
+                student, plan = found, Plan(card["training"]["effort"], card["training"]["steps"])
+    return Distillation(student, records, crystals, foreign, plan)
 
 
 def main() -> None:
@@ -213,9 +240,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=40.0, help="wall time to aim at for each, on two cores")
     parser.add_argument("--workers", type=int, default=2, help="processes that label")
     parser.add_argument("--refine", type=int, default=0, help="steps to train on the shipped labels instead")
+    parser.add_argument("--teacher-python", type=Path, help="interpreter with sevenn, for the families that it teaches")
     options = parser.parse_args()
     for name in options.families or FAMILIES:
-        print(f"{name}: {make(name, options.out / name, options.minutes, options.workers, options.refine)}", flush=True)
+        print(f"{name}: {make(name, options.out / name, options)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ def distill(
     max_temperature: Annotated[float, typer.Option("--max-temperature", help="K")] = 1500.0,
     max_pressure: Annotated[float, typer.Option("--max-pressure", help="GPa")] = 20.0,
     channels: Annotated[int, typer.Option("--channels", help="features of an atom in the student")] = 16,
+    cutoff: Annotated[
+        float, typer.Option("--cutoff", help="of a layer, Å; 6 for ionic crystals, at half the speed")
+    ] = 4.5,
     minutes: Annotated[float, typer.Option("--minutes", help="wall time to aim at on two cores")] = 20.0,
     max_atoms: Annotated[int, typer.Option("--max-atoms", help="atoms of the largest labelled cell")] = 72,
     effort: Annotated[float | None, typer.Option("--effort", help="share of the full set of cells, 1 for all")] = None,
@@ -53,7 +56,7 @@ def distill(
     asked = [e.strip() for e in [*(dopant or []), *((elements or "").split(",") if elements else [])]]
     settings = DistilSettings(
         tuple(dict.fromkeys(e for e in asked if e not in own)), max_temperature, max_pressure,
-        channels, minutes, seed, effort, steps, max_atoms,
+        channels, minutes, seed, effort, steps, max_atoms, cutoff,
     )  # fmt: skip
     who = resolve_teacher(teacher, {*own, *settings.dopants}, python=teacher_python, trust=trust_model)
     folder, count = output or Path("out") / f"distill_{hosts[0].stem}", workers or 2

@@ -220,7 +220,7 @@ class _Run:
         from ase.data import atomic_numbers
 
         numbers = sorted(int(atomic_numbers[e]) for e in self.elements)
-        return StudentShape(tuple(numbers), self.settings.channels)
+        return StudentShape(tuple(numbers), self.settings.channels, self.settings.cutoff)
 
     def _plan(self, records: Sequence[Record]) -> Plan:
         """Steps of training from the minutes and the speed of a step here, decided once."""

@@ -17,6 +17,9 @@ __all__ = ["DistilSettings", "Plan"]
 FEWEST_STEPS = 40
 """Of training; below it nothing is learnt."""
 
+_SHORTEST, _LONGEST = 3.0, 8.0
+"""Cutoffs, Å: below, atoms have no second neighbours; above, a step costs ten times as much as at the default."""
+
 ROUNDS = 2
 """Times that two students look for cells on which they disagree."""
 
@@ -35,6 +38,7 @@ class DistilSettings:
         effort: share of the full set of cells; from the minutes and the teacher's speed if None.
         steps: steps of training in all; from the minutes if None.
         max_atoms: atoms of the largest cells that the teacher labels.
+        cutoff: of one of the student's two layers, Å. In ionic crystals a defect is felt further than twice 4.5 Å.
 
     Raises:
         SettingsError: a value is not possible.
@@ -50,6 +54,7 @@ class DistilSettings:
     effort: float | None = None
     steps: int | None = None
     max_atoms: int = 72
+    cutoff: float = 4.5
 
     def __post_init__(self) -> None:
         Environment(self.max_temperature, self.max_pressure)
@@ -59,6 +64,8 @@ class DistilSettings:
             raise SettingsError(f"{self.minutes} minutes; give a positive number")
         if self.channels < 1 or self.seed < 0:
             raise SettingsError(f"{self.channels} channels and seed {self.seed}; at least 1 and 0")
+        if not _SHORTEST <= self.cutoff <= _LONGEST:
+            raise SettingsError(f"a cutoff of {self.cutoff} Å; give one from {_SHORTEST:g} to {_LONGEST:g}")
         if self.effort is not None and not 0 < self.effort <= 10:  # noqa: PLR2004  ten times the usual is a mistake
             raise SettingsError(f"an effort of {self.effort}; give a share of the full set of cells above 0, such as 1")
         if self.steps is not None and self.steps < FEWEST_STEPS:

@@ -243,6 +243,8 @@ def test_errors_see_a_wrong_label(records: list[Record], emt: Potential) -> None
         ({"steps": 3}, SettingsError),
         ({"effort": 0.0}, SettingsError),
         ({"channels": 0}, SettingsError),
+        ({"cutoff": 45.0}, SettingsError),
+        ({"cutoff": float("nan")}, SettingsError),
     ],
 )
 def test_settings_that_are_impossible_are_refused(change: dict, error: type[Exception]) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,12 @@ def test_labels_are_those_of_the_potential_and_say_who_made_them(
         np.testing.assert_array_equal(record.stress, atoms.get_stress())
         np.testing.assert_array_equal(record.cell.positions, cell.positions)
         assert record.cell.info["potential_sha256"] == emt.sha256
+
+
+def test_labels_of_an_earlier_potential_leave_no_trace(emt: Potential, copper: DefectCell, tmp_path: Path) -> None:
+    earlier = {"potential": "other", "potential_evaluator": "other 1.0", "kept": 1}
+    (record,) = label([replace(copper, info=earlier)], emt, tmp_path, workers=1)
+    assert record.cell.info == {"kept": 1, **emt.provenance}
 
 
 def test_records_do_not_depend_on_the_number_of_workers_or_the_order(
