@@ -108,9 +108,14 @@ class DefectSettings(_Section):
 class PotentialSettings(_Section):
     """What gives energies and forces."""
 
-    name: str = Field("auto", description="auto, chgnet, a shipped student (mace-mgo), or the path of a MACE .model")
+    name: str = Field(
+        "auto",
+        description="auto, a name that `defectgen potentials` lists, the path of a MACE .model, 'lammps:STYLE FILE', "
+        "or module:Class of an ASE calculator",
+    )
     trust: bool = Field(
-        default=False, description="a .model file is a pickle and can run code: true only if you know who made it"
+        default=False,
+        description="a .model file, and module:Class, can run any code: true only if you know who made it",
     )
     device: Device = Field(
         "auto", description="of MACE networks: cpu, cuda (many cells at once), or auto: cuda where there is one"
@@ -130,7 +135,9 @@ class GenerateSettings(_Section):
     temperature: float = Field(0.0, ge=0, le=5000, description="K; 0 proposes relaxed structures")
     pressure: float = Field(0.0, ge=-20, le=500, description="GPa")
     steps: int = Field(20, ge=2, le=1000, description="steps of the sampler")
-    model: str = Field("default", description="the shipped network, or a folder with weights.safetensors and JSON")
+    model: str = Field(
+        "default", description="name of the shipped weights, or a .safetensors file with its card beside it"
+    )
 
 
 class RelaxSettings(_Section):

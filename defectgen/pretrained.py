@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any
 
 from augment.errors import DataError, SettingsError
 from augment.store import write_atomically
@@ -55,16 +55,27 @@ class Model:
         """Whether it has a part besides the network of displacements."""
         return self.path is not None and _beside(self.path, part).is_file()
 
-    @overload
-    def part(self, part: Literal["subgroups"]) -> SubgroupNetwork: ...
-    @overload
-    def part(self, part: Literal["occupation"]) -> OccupationNetwork: ...
-    def part(self, part: str) -> Any:
-        """A part besides the network of displacements.
+    @property
+    def subgroups(self) -> SubgroupNetwork:
+        """The network of which symmetry survives.
 
         Raises:
-            DataError: the model has no such part, or its file is damaged.
+            DataError: the model has none, or its file is damaged.
         """
+        found: SubgroupNetwork = self._part("subgroups")
+        return found
+
+    @property
+    def occupation(self) -> OccupationNetwork:
+        """The network of who sits where in a complex.
+
+        Raises:
+            DataError: the model has none, or its file is damaged.
+        """
+        found: OccupationNetwork = self._part("occupation")
+        return found
+
+    def _part(self, part: str) -> Any:
         if self.path is None or not self.has(part):
             raise DataError(
                 f"model {self.name} has no network of {part}; train one with training/train_model.py {part}"

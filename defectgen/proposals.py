@@ -162,7 +162,7 @@ class NetworkScorer:
     """The network of occupations bound to one edit space and what is asked."""
 
     def __init__(self, model: Model, space: EditSpace, asked: Wish) -> None:
-        self._network = model.part("occupation")
+        self._network = model.occupation
         self._space, self._asked = space, asked
         self._template, self._node = pristine_template(space)
         self._charge = edit_charges(space)

@@ -36,7 +36,7 @@ def subgroup_probabilities(
     from defectgen.network import ClassFeatures, Item, collate
     from md.quiet import one_torch_thread
 
-    network = model.part("subgroups")
+    network = model.subgroups
     ideal, action = defect.cell(), defect.symmetry()
     classes = SubgroupClasses(action, ideal.cell)
     template = Template.of(ideal, defect.supercell.sites, voids=network.config.voids)

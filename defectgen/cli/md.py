@@ -120,12 +120,15 @@ def _files(
 
     from defectgen.config import Settings
     from defectgen.dynamics import md_points, read_cells_of_files, run_points, write_rows
+    from defectgen.run_folder import IDENTITY
     from md.observables import curves, summary
     from md.potentials import resolve_potential
     from md.sweep import Shard
 
     if output is None:
         raise ConditionError("structure files need a folder to write to; give it with -o")
+    if (output / IDENTITY).is_file():
+        raise ConditionError(f"{output}: belongs to a run of `defectgen run`; give another folder with -o")
     settings = Settings(host=paths[0], output=output).replaced(changes)
     part = None if shard is None else Shard.parse(shard)
     cells = read_cells_of_files(paths)

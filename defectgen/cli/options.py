@@ -23,9 +23,18 @@ Dopants = Annotated[
 Distance = Annotated[float | None, typer.Option("--min-image-distance", help="between a defect and its image, Å")]
 MaxAtoms = Annotated[int | None, typer.Option("--max-atoms", help="most atoms in the supercell")]
 MaxVoids = Annotated[int | None, typer.Option("--max-voids", help="interstitial sites to fill, widest first")]
-PotentialName = Annotated[str | None, typer.Option("--potential", help="auto, chgnet, mace-mgo or a MACE .model file")]
+PotentialName = Annotated[
+    str | None,
+    typer.Option(
+        "--potential",
+        help="auto, a name that `defectgen potentials` lists, a MACE .model file, "
+        "'lammps:STYLE FILE', or module:Class of an ASE calculator",
+    ),
+]
 DeviceName = Annotated[str | None, typer.Option("--device", help="of MACE networks: auto, cpu or cuda")]
-Trust = Annotated[bool, typer.Option("--trust-model", help="a .model file is a pickle and can run code: trust it")]
+Trust = Annotated[
+    bool, typer.Option("--trust-model", help="a .model file, and module:Class, can run any code: trust this one")
+]
 
 
 Kinds = Annotated[

@@ -112,6 +112,15 @@ def test_bad_input_is_one_line_and_nothing_is_run(
     assert not list(tmp_path.glob("out/*.npz"))
 
 
+def test_the_folder_of_a_whole_run_is_left_alone(call: Call, short: tuple[object, ...], tmp_path: Path) -> None:
+    call("defects", short[1], "-o", tmp_path / "out")
+    before = sorted(tmp_path.rglob("*"))
+    code, _, err = call(*short)
+    assert code == 2
+    assert "belongs to a run" in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_files_that_are_no_models_or_structures(call: Call, short: tuple[object, ...], tmp_path: Path) -> None:
     text = tmp_path / "text.model"
     text.write_text("not a model", encoding="utf-8")
