@@ -73,7 +73,11 @@ def finish(
     calculator = calculator_of(made.student)
     examiner = _Examiner(calculator, teacher, folder, settings, workers, stage)
     tests = examiner.test_records(made)
-    hosts = {c.host.formula: examiner.checks(c, bulk, defects) for c, bulk, defects in made.large_cells()}
+    names = _names(made.crystals)
+    hosts = {
+        host: examiner.checks(host, crystal, bulk, defects)
+        for host, (crystal, bulk, defects) in zip(names, made.large_cells(), strict=True)
+    }
     pristine = made.crystals[0].cells["large"].bulk_cell()
     card = {
         "name": name,
@@ -104,21 +108,23 @@ class _Examiner:
     workers: int
     stage: Stage
 
-    def checks(self, crystal: Crystal, pristine: DefectCell, defects: Sequence[DefectCell]) -> dict[str, Any]:
+    def checks(
+        self, host: str, crystal: Crystal, pristine: DefectCell, defects: Sequence[DefectCell]
+    ) -> dict[str, Any]:
         """Energies of the relaxed defects of a host, and its volume under heat and pressure, beside the teacher's."""
-        formula, settings = crystal.host.formula, self.settings
-        with self.stage(f"{formula}: relaxations by {self.teacher.name}", "cells") as report:
+        settings = self.settings
+        with self.stage(f"{host}: relaxations by {self.teacher.name}", "cells") as report:
             where = self.folder / "relaxed"
             energies = defect_energies(
                 defects, pristine, self.calculator, self.teacher, where, workers=self.workers, progress=report
             )
         climates = [(300.0, 0.0), (settings.max_temperature, 0.0), (settings.max_temperature, settings.max_pressure)]
         medium = crystal.cells["medium"].bulk_cell()
-        with self.stage(f"{formula}: volumes by the student", "runs") as report:
+        with self.stage(f"{host}: volumes by the student", "runs") as report:
             report(0, len(climates), "")
             runs = volume_runs(medium, self.calculator, climates, steps=_PRESSURE_STEPS, seed=settings.seed)
         chosen = [frames[:: max(1, len(frames) // _FRAMES)][:_FRAMES] for frames, _ in runs]
-        labelled = iter(self._labelled([frame for frames in chosen for frame in frames], f"{formula}: pressures"))
+        labelled = iter(self._labelled([frame for frames in chosen for frame in frames], f"{host}: pressures"))
         records = [[next(labelled) for _ in frames] for frames in chosen]
         found = summary(energies, volumes(climates, runs, records, self.calculator, medium))
         return {"volume_per_atom": pristine.volume / len(pristine), **found}
@@ -145,6 +151,13 @@ class _Examiner:
             return label(cells, self.teacher, self.folder / "labels", workers=self.workers, progress=report)
 
 
+def _names(crystals: Sequence[Crystal]) -> list[str]:
+    """Formulas, with the space group where two crystals share one."""
+    often = Counter(crystal.host.formula for crystal in crystals)
+    hosts = [crystal.host for crystal in crystals]
+    return [h.formula if often[h.formula] == 1 else f"{h.formula} ({h.space_group_number})" for h in hosts]
+
+
 def _symbols(made: Distillation) -> list[str]:
     from ase.data import chemical_symbols
 
@@ -154,14 +167,16 @@ def _symbols(made: Distillation) -> list[str]:
 def _domain(made: Distillation, settings: DistilSettings) -> dict[str, Any]:
     from md.potentials.domain import fit_domain
 
+    names = _names(made.crystals)
     hosts = [f"{c.host.formula} (space group {c.host.space_group_number})" for c in made.crystals]
+    defects = [[defect.name for defect in found] for _, _, found in made.large_cells()]
     conditions = {
         "host": ", ".join(hosts),
         "charge": 0,
-        "defects": {c.host.formula: [d.name for d in defects] for c, _, defects in made.large_cells()},
+        "defects": dict(zip(names, defects, strict=True)),
         "temperature_K": [0.0, settings.max_temperature],
         "pressure_GPa": [0.0, settings.max_pressure],
-        "volume_ratio": {c.host.formula: list(c.volumes) for c in made.crystals},
+        "volume_ratio": dict(zip(names, (list(c.volumes) for c in made.crystals), strict=True)),
     }
     return fit_domain([record.cell for record in made.records], conditions)
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pymatgen.core import Lattice, Structure
 
-from augment import read_host
+from augment import host_from_structure, read_host
 from augment.errors import ConditionError, PotentialError, ResumeError, SettingsError
 from augment.host import Host
+from md.distill import finish
 from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects
 from md.distill.dense import DenseMace
@@ -314,3 +316,9 @@ def test_a_whole_student_of_copper_survives_a_kill_and_is_preferred(
         whole, killed = (tmp_path / run / "student" / name for run in ("whole", "killed"))
         assert whole.read_bytes() == killed.read_bytes()
     assert not (tmp_path / "students").exists()
+
+
+def test_two_crystals_of_one_formula_keep_their_names() -> None:
+    centred = host_from_structure(Structure.from_spacegroup(229, Lattice.cubic(2.9), ["Cu"], [[0, 0, 0]]))
+    hosts = [read_host(HOSTS / "Cu.cif"), centred, read_host(HOSTS / "MgO.cif")]
+    assert finish._names([Crystal(host, (0.9, 1.1), 2.0, {}) for host in hosts]) == ["Cu (225)", "Cu (229)", "MgO"]
