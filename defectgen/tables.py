@@ -139,25 +139,19 @@ def relax_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def md_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def md_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Table of dynamics, one row a point, from the rows of `md/summary.jsonl`; schedules by their turning points."""
+    from defectgen.report.conditions import condition
+
     heads = ("cell", "engine", ">T\n(K)", ">P\n(GPa)", "status", ">V\n(Å³/atom)", ">E\n(eV/atom)", ">MSD\n(Å²)")
     table = _table("dynamics", heads)
     for row in rows:
-        temperature, pressure, _ = row.get("schedule") or (None, None, None)
-        conditions = (_course(temperature, row["temperature"]), _course(pressure, row["pressure"]))
         volume = _number(row["volume"])
         if row["volume_error"] is not None:
             volume += f" ± {_number(row['volume_error'])}"
         numbers = (volume, _number(row["energy"], 4), _number(row["msd"], 4))
-        table.add_row(row["cell"], row["engine"], *conditions, row["status"], *numbers)
+        table.add_row(row["cell"], row["engine"], *condition(row), row["status"], *numbers)
     return table
-
-
-def _course(schedule: Mapping[str, Any] | None, start: float) -> str:
-    """Values that a schedule goes through (`300-900-300`), or the one that is held."""
-    values = [start] if schedule is None else schedule["values"]
-    return "-".join(f"{value:g}" for value in values)
 
 
 def _number(value: float | None, digits: int = 3) -> str:

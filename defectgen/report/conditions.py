@@ -17,6 +17,9 @@ Condition = tuple[str, str]
 SETTLED = 0.1
 """Share by which a mean temperature may miss the one asked for; over 1 ps that of 54 atoms wanders by a few %."""
 
+PRESSURE_MISSED = 0.5
+"""GPa by which a mean pressure may miss the one asked for: half a percent of the volume of a solid of 100 GPa."""
+
 _MOST_SHOWN = 4
 """Values of a schedule that a text spells out."""
 
@@ -30,6 +33,13 @@ def unsettled(points: Sequence[Row]) -> list[Row]:
     """Points held at one temperature whose mean temperature is far from it: too short to have equilibrated."""
     held = [p for p in points if _holds_temperature(p) and p.get("temperature_mean") is not None]
     return [p for p in held if abs(p["temperature_mean"] / p["temperature"] - 1) > SETTLED]
+
+
+def unbalanced(points: Sequence[Row]) -> list[Row]:
+    """Points held at one pressure whose mean pressure is far from it: their volumes are not those of that pressure."""
+    held = [p for p in points if str(p.get("ensemble")).startswith("npt") and is_steady(p)]
+    known = [p for p in held if p.get("pressure_mean") is not None]
+    return [p for p in known if abs(p["pressure_mean"] - p["pressure"]) > PRESSURE_MISSED]
 
 
 def _holds_temperature(row: Row) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, not_run, number, pair_text, with_error
-from defectgen.report.conditions import Legend, cells, condition_columns, condition_texts, unsettled
+from defectgen.report.conditions import Legend, cells, condition_columns, condition_texts, unbalanced, unsettled
 from defectgen.report.gather import Row, RunData
 from defectgen.report.motion import motion_section
 from defectgen.report.panels import MOST_PANELS, Measured, against
@@ -102,10 +102,19 @@ def _fluctuations(rows: Sequence[Row]) -> list[Figure]:
 
 def _constants(rows: Sequence[Row]) -> list[Table]:
     """Thermal expansion and bulk modulus where the grid has two temperatures or two pressures."""
-    early = unsettled(rows)
+    early, far = unsettled(rows), unbalanced(rows)
     settled = [r for r in rows if r not in early]
     kinds: tuple[tuple[str, list[Constant], str, str, str, str, str, float], ...] = (
-        ("expansion", thermal_expansions(settled), "P", "GPa", "T", "K", "10⁻⁶/K", PER_MILLION),
+        (
+            "expansion",
+            thermal_expansions([r for r in settled if r not in far]),
+            "P",
+            "GPa",
+            "T",
+            "K",
+            "10⁻⁶/K",
+            PER_MILLION,
+        ),
         ("bulk modulus", bulk_moduli(settled), "T", "K", "P", "GPa", "GPa", 1.0),
     )
     tables = []
@@ -122,14 +131,15 @@ def _constants(rows: Sequence[Row]) -> list[Table]:
                 c.cell,
                 c.engine,
                 f"{c.held:g}",
-                f"{c.between[0]:g}, {c.between[1]:g}",
+                f"{c.between[0]:.4g}, {c.between[1]:.4g}".replace("-", "−"),
                 with_error(scale * c.value.value, scale * c.value.error, 1),
             )
             for c in found
         ]
         if body:
             what = "Volumetric thermal expansion" if name == "expansion" else "Isothermal bulk modulus"
-            caption = f"{what} at the mean {varied}: a weighted fit of ln V, over the points that have equilibrated."
+            along = "T" if name == "expansion" else "the mean P that the runs had"
+            caption = f"{what}: a weighted fit of ln V against {along}, over the points that have equilibrated."
             tables.append(Table(caption, columns, body))
     return tables
 

@@ -21,7 +21,7 @@ from defectgen.report.blocks import (
     number,
     symbol_text,
 )
-from defectgen.report.conditions import condition, unsettled
+from defectgen.report.conditions import PRESSURE_MISSED, condition, unbalanced, unsettled
 from defectgen.report.dynamics import dynamics_sections
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
@@ -142,6 +142,13 @@ def notices(data: RunData) -> list[Notice]:
         text = (
             f"{len(early)} of {len(data.points)} MD points have a mean temperature more than 10 % from the one asked "
             "for: they are too short to have equilibrated, and their averages are not those of that temperature."
+        )
+        found.append(Notice(text, "warning"))
+    far = unbalanced(data.points)
+    if far:
+        text = (
+            f"{len(far)} of {len(data.points)} MD points have a mean pressure more than {PRESSURE_MISSED:g} GPa from "
+            "the one asked for: their mean volumes are not those of that pressure. Run longer."
         )
         found.append(Notice(text, "warning"))
     outside = [p for p in data.points if p.get("frames_outside_domain")]

@@ -38,7 +38,11 @@ def thermal_expansions(points: Sequence[Point]) -> list[Constant]:
 
 
 def bulk_moduli(points: Sequence[Point]) -> list[Constant]:
-    """Isothermal bulk modulus -dP / d ln V at each temperature, GPa, by a weighted fit through all pressures."""
+    """Isothermal bulk modulus -dP / d ln V at each temperature, GPa, by a weighted fit through all pressures.
+
+    The pressures are the mean ones of the runs, where they are known: a short run still swings about the pressure asked
+    for, and its mean volume is that of its mean pressure.
+    """
     return _constants(points, "pressure", "temperature", bulk_modulus_from_pressures)
 
 
@@ -49,13 +53,21 @@ def _constants(points: Sequence[Point], varied: str, held: str, fitted: Callable
             groups.setdefault((str(point["cell"]), str(point["engine"]), float(point[held])), []).append(point)
     found = []
     for (cell, engine, at), members in groups.items():
-        x = [float(p[varied]) for p in members]
+        if len({p[varied] for p in members}) == 1:
+            continue
+        x = [_reached(p, varied) for p in members]
         try:
             value = fitted(x, [Mean(float(p["volume"]), float(p["volume_error"])) for p in members])
-        except DataError:  # one condition only, or volumes too uncertain to tell
+        except DataError:  # volumes too uncertain to tell
             continue
         found.append(Constant(cell, engine, at, (min(x), max(x)), value))
     return found
+
+
+def _reached(point: Point, varied: str) -> float:
+    """The temperature (K) asked for, or the pressure (GPa) that the run had on average."""
+    mean = point.get("pressure_mean") if varied == "pressure" else None
+    return float(point[varied] if mean is None else mean)
 
 
 def _is_usable(point: Point) -> bool:

@@ -16,7 +16,7 @@ from augment.errors import DataError, ResumeError
 from augment.store import read_cells
 from defectgen.report import write_report
 from defectgen.report.blocks import Table, number, symbol_text
-from defectgen.report.conditions import condition, unsettled
+from defectgen.report.conditions import condition, unbalanced, unsettled
 from defectgen.report.energies import reactions
 from defectgen.report.gather import read_run
 from defectgen.report.motion import motion_section
@@ -392,6 +392,25 @@ def test_grids_give_back_the_expansion_and_modulus_of_a_known_solid() -> None:
     for wrong in ({"status": "diverged"}, {"ensemble": "nvt"}, {"volume_error": None}, {"schedule": []}):
         spoiled = [{**p, **wrong} for p in points]
         assert thermal_expansions(spoiled) == bulk_moduli(spoiled) == []
+
+
+def test_a_run_that_still_swings_gives_the_modulus_at_the_pressures_that_it_had() -> None:
+    modulus, cold = (
+        160.0,
+        {"cell": "bulk", "engine": "ase", "ensemble": "npt", "status": "finished", "temperature": 300.0},
+    )
+    reached = {0.0: -1.3, 5.0: 6.8}
+    points = [
+        {**cold, "pressure": p, "pressure_mean": mean, "volume": 9.4 * np.exp(-mean / modulus), "volume_error": 0.01}
+        for p, mean in reached.items()
+    ]
+    (found,) = bulk_moduli(points)
+    assert found.value.value == pytest.approx(modulus, rel=1e-9)
+    assert found.between == (-1.3, 6.8)
+    assert bulk_moduli([points[0], {**points[1], "pressure": 0.0}]) == [], "one pressure asked for is no grid"
+    assert unbalanced(points) == points
+    assert unbalanced([{**p, "pressure_mean": p["pressure"] + 0.4} for p in points]) == []
+    assert unbalanced([{**p, "ensemble": "nvt"} for p in points]) == []
 
 
 @pytest.mark.parametrize(
