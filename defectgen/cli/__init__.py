@@ -38,6 +38,9 @@ from defectgen.cli.planar import planar
 from defectgen.cli.potentials import potentials
 from defectgen.cli.stage import run_stage
 
+INTERRUPTED = 130
+"""Exit code of a command that was interrupted, as shells have it."""
+
 app = typer.Typer(
     name="defectgen",
     help="Real crystals: symmetry-distinct defects, their relaxed and thermal structures, their response.",
@@ -169,9 +172,12 @@ def main() -> None:
     except DefectgenError as error:
         sys.stderr.write(f"defectgen: {' '.join(str(error).split())}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stopped:
+        # Typer turns an interrupt of a command into an exit without a word.
+        if isinstance(stopped, SystemExit) and stopped.code != INTERRUPTED:
+            raise
         sys.stderr.write("defectgen: stopped; the same command goes on from here\n")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

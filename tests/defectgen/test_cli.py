@@ -139,3 +139,13 @@ def test_a_stage_out_of_order_says_what_to_run(call, tmp_path):
     code, _, err = call("relax", tmp_path / "run")
     assert code == 2
     assert "defectgen generate" in err
+
+
+def test_an_interrupt_is_one_line_that_says_how_to_go_on(call, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("defectgen.doctor.diagnose", interrupted)
+    code, out, err = call("doctor")
+    assert (code, out) == (130, "")
+    assert err == "defectgen: stopped; the same command goes on from here\n"
