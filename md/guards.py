@@ -6,6 +6,7 @@ returns numbers all the same. Each limit below is far outside what a crystal doe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -140,15 +141,11 @@ def check_labels(evaluation: Evaluation, largest_force: float = LARGEST_FORCE) -
     Raises:
         Divergence: a label is not finite, or a force is longer than `largest_force` (eV/Å).
     """
-    finite = (
-        np.isfinite(evaluation.energy),
-        np.isfinite(evaluation.forces).all(),
-        np.isfinite(evaluation.stress).all(),
-    )
-    if not all(finite):
+    largest = evaluation.largest_force
+    if not (math.isfinite(evaluation.energy) and math.isfinite(largest) and np.isfinite(evaluation.stress).all()):
         raise Divergence("the potential returned numbers that are not finite")
-    if evaluation.largest_force > largest_force:
-        raise Divergence(f"a force of {evaluation.largest_force:.0f} eV/Å")
+    if largest > largest_force:
+        raise Divergence(f"a force of {largest:.0f} eV/Å")
 
 
 def check_temperature(temperature: float, target: float) -> None:

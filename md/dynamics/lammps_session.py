@@ -326,6 +326,7 @@ class LammpsSession:
             forces[:] = 0.0
 
     def _report(self, evaluation: Evaluation) -> None:
-        self._lammps.fix_external_set_energy_global(_FIX, evaluation.energy)
+        library, instance, fix = self._lammps.lib, self._lammps.lmp, _FIX.encode()
         virial = virial_of(evaluation.stress, volume_of(self.cell), self._rotation)
-        self._lammps.fix_external_set_virial_global(_FIX, virial)
+        library.lammps_fix_external_set_energy_global(instance, fix, evaluation.energy)
+        library.lammps_fix_external_set_virial_global(instance, fix, (ctypes.c_double * 6)(*virial))
