@@ -82,7 +82,8 @@ def _plain(title: str, unit: str) -> Report:
         last = now
         made, elapsed = done - first[0], now - start
         left = f", {duration(elapsed / made * (total - done))} left" if made and done < total else ""
-        sys.stderr.write(f"{title}: {done:.4g} of {total} {_rate(made, elapsed, unit)}{left} ({label})\n")
+        about = f" ({label})" if label else ""
+        sys.stderr.write(f"{title}: {done:.4g} of {total} {_rate(made, elapsed, unit)}{left}{about}\n")
         sys.stderr.flush()
 
     return report

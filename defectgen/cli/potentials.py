@@ -31,6 +31,8 @@ def potentials(
 
 def _row(status: Any, *, timed: bool) -> dict[str, Any]:
     """One potential as JSON values; `error` instead of the rest where it cannot be used."""
+    from md.potentials.mace import NETWORKS
+
     potential = status.potential
     if potential is None:
         return {"name": status.name, "usable": False, "error": status.detail}
@@ -42,6 +44,7 @@ def _row(status: Any, *, timed: bool) -> dict[str, Any]:
         "domain": domain.summary if domain else None,
         "evaluator": potential.evaluator,
         "precision": potential.precision,
+        "devices": ["cpu", "cuda"] if potential.kind in NETWORKS else ["cpu"],
         "sha256": potential.sha256,
         "source": potential.source,
         **(_timings(potential) if timed else {}),
@@ -67,7 +70,7 @@ def _table(rows: list[dict[str, Any]], *, timed: bool) -> Any:
 
     table = Table(title="Potentials", title_justify="left")
     for heading in ("name", "elements", "evaluated by", "holds for"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     for size in _SIZES if timed else ():
         table.add_column(f"ms, {size}", justify="right")
     for row in rows:

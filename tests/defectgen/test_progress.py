@@ -19,11 +19,11 @@ def test_parts_of_one_have_a_rate_and_a_time_left(
         report(0.5, 1, "v_O, 2 ns/day")
         report(0.6, 1, "too soon for a line")
         now[0] += 720.0
-        report(1, 1, "v_O, 2 ns/day")
+        report(1, 1, "")
     assert capsys.readouterr().err.splitlines() == [
         "md: 0.25 of 1 points (at once, so that one knows what is under way)",
         "md: 0.5 of 1 2.5 points/h, 12 min 00 s left (v_O, 2 ns/day)",
-        "md: 1 of 1 2.5 points/h (v_O, 2 ns/day)",
+        "md: 1 of 1 2.5 points/h",
     ]
 
 
