@@ -6,7 +6,7 @@ import pytest
 
 from md.potentials import Potential, list_potentials
 
-FIELDS = {"name", "usable", "elements", "domain", "evaluator", "precision", "sha256", "source"}
+FIELDS = {"name", "usable", "elements", "domain", "evaluator", "precision", "devices", "sha256", "source"}
 
 
 def test_every_potential_is_one_json_object(call):
@@ -17,6 +17,7 @@ def test_every_potential_is_one_json_object(call):
     assert all(set(row) == FIELDS for row in rows.values() if row["usable"])
     assert rows["chgnet"]["domain"] is None
     assert rows["emt"]["elements"] == ["Ag", "Al", "Au", "Cu", "Ni", "Pd", "Pt"]
+    assert (rows["mace-mgo"]["devices"], rows["chgnet"]["devices"]) == (["cpu", "cuda"], ["cpu"])
     domain = rows["mace-mgo"]["domain"]
     assert domain["temperature_K"] == [0.0, 1500.0]
     assert set(domain["shortest_distances"]) == {"O-O", "O-Mg", "Mg-Mg"}
