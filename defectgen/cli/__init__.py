@@ -43,22 +43,12 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="defectgen",
-    help="Real crystals: symmetry-distinct defects, their relaxed and thermal structures, their response.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command()(bench)
-app.command()(defects)
-app.command()(distill)
-app.command()(generate)
-app.command()(potentials)
-app.command()(impurities)
-app.command()(md)
-app.command()(planar)
 
 
-@app.command()
 def run(
     what: Annotated[Path, typer.Argument(metavar="HOST.cif|SETTINGS.yaml", help="host crystal, or settings")],
     output: Output = None,
@@ -87,7 +77,6 @@ def run(
     say(f"report: {run_pipeline(settings_of(what, changes))}")
 
 
-@app.command()
 def init(
     path: Annotated[Path, typer.Argument(metavar="SETTINGS.yaml")] = Path("settings.yaml"),
     host: Annotated[Path, typer.Option("--host", help="CIF to write into it")] = Path("host.cif"),
@@ -103,7 +92,6 @@ def init(
     say(f"{path}: edit it, then `defectgen run {path}`")
 
 
-@app.command()
 def relax(
     folder: Folder,
     fmax: Annotated[float | None, typer.Option("--fmax", help="force at convergence, eV/Å")] = None,
@@ -128,7 +116,6 @@ def relax(
     show(relax_table(done.read_lines("relax/summary.jsonl")))
 
 
-@app.command()
 def export(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders to join")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="folder of the dataset")] = None,
@@ -147,7 +134,6 @@ def export(
     say(f"{target}")
 
 
-@app.command()
 def report(folder: Folder) -> None:
     """Write the report of a run folder again."""
     from defectgen.report import write_report
@@ -157,12 +143,35 @@ def report(folder: Folder) -> None:
     say(f"report: {write_report(folder)}")
 
 
-@app.command()
 def doctor() -> None:
     """Say what is installed, what can be used here, and what to do about the rest."""
     from defectgen.doctor import diagnose, doctor_table
 
     show(doctor_table(diagnose()))
+
+
+def _show_version(asked: bool) -> None:
+    """Print the version where it is asked for, and end there."""
+    if asked:
+        from importlib.metadata import version
+
+        say(f"defectgen {version('defectgen')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Real crystals: symmetry-distinct defects, their relaxed and thermal structures, their response."""
+
+
+for _command in (
+    run, init, defects, impurities, planar, generate, relax, md, export, report, bench, distill, potentials, doctor,
+):  # fmt: skip
+    app.command()(_command)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The command line as a user meets it: JSON lines, tables, and one clear line with exit code 2 for bad input."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -149,3 +150,12 @@ def test_an_interrupt_is_one_line_that_says_how_to_go_on(call, monkeypatch):
     code, out, err = call("doctor")
     assert (code, out) == (130, "")
     assert err == "defectgen: stopped; the same command goes on from here\n"
+
+
+def test_the_version_and_the_commands_in_the_order_of_a_run(call):
+    assert call("--version") == (0, f"defectgen {version('defectgen')}\n", "")
+    code, out, _ = call("--help")
+    assert code == 0
+    places = [out.index(f"│ {name} ") for name in ("run", "defects", "generate", "relax", "md", "export", "report")]
+    assert places == sorted(places)
+    assert call()[0] == 2
