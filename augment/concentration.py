@@ -149,10 +149,11 @@ def realise(
     chosen = search(request)
     if chosen is None:
         nearest_cell, nearest = search(request.loosened()) or (None, None)
-        kept = " and keeps the point group" if keep_point_group else ""
+        kept = ", the point group kept," if keep_point_group else ""
+        wider = ", or supercells that break the point group (--any-supercell)" if keep_point_group else ""
         raise SupercellError(
             f"{host.formula}: no supercell of up to {max_atoms} atoms with images {min_image_distance:g} Å apart{kept} "
-            f"realises {request}{request.told(nearest, nearest_cell)}{', or a lower point group' * keep_point_group}"
+            f"realises {request}{request.told(nearest, nearest_cell)}{wider}"
         )
     return request.solution(*chosen, min_separation)
 
