@@ -24,6 +24,7 @@ from md.observables.thermodynamics import (
     conventional_cells,
     heat_capacity,
     lattice_parameters,
+    require_fluctuations,
     strain_tensor,
 )
 from md.observables.transport import diffusion_coefficient
@@ -98,8 +99,9 @@ def _strain_error(response: Response, settled: int) -> list[list[float]]:
 
 def _bulk_modulus(response: Response, settled: int) -> Mean:
     environment = response.point.environment
-    if not environment.has_barostat or not environment.is_constant:
+    if not environment.has_barostat:
         raise ConditionError("a bulk modulus from fluctuations needs npt at a constant temperature and pressure")
+    require_fluctuations(response, settled)
     temperature = float(environment.temperatures.array[0, 0])
     return bulk_modulus_from_fluctuations(response.series.volumes[settled:], temperature)
 

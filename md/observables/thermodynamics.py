@@ -10,6 +10,7 @@ from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError
 from augment.supercell import Supercell
 from md.dynamics.response import Response
+from md.dynamics.targets import BAROSTAT_TIME, THERMOSTAT_TIME
 from md.observables.equilibration import variance
 from md.observables.fits import fit
 from md.observables.statistics import Mean, block_average
@@ -17,6 +18,10 @@ from md.observables.structure import strains
 
 POINTS_FOR_CURVATURE = 4
 """Points from which on a response is fitted with a curvature: a parabola through three has nothing left to judge it."""
+
+BATH_TIMES = 10
+"""Of the slower bath, thermostat or barostat, that fluctuations are measured over: a variance of ten independent
+samples is good to a half, and in less the samples do not show yet how far they are correlated."""
 
 LATTICE_PARAMETERS = ("a", "b", "c", "alpha", "beta", "gamma")
 
@@ -108,6 +113,25 @@ def bulk_modulus_from_fluctuations(volumes: FloatArray, temperature: float) -> M
     return Mean(modulus, modulus * spread.error / spread.value)
 
 
+def require_fluctuations(response: Response, first: int = 0) -> None:
+    """Check that the steps after `first` can tell how energy and volume fluctuate.
+
+    Raises:
+        ConditionError: the ensemble fixes the energy, or the environment changes in time.
+        DataError: they are fewer than ten times the time of the thermostat, with a barostat of that.
+    """
+    environment = response.point.environment
+    if environment.ensemble == "nve" or not environment.is_constant:
+        raise ConditionError("fluctuations need a constant temperature and pressure with a bath")
+    bath = BAROSTAT_TIME if environment.has_barostat else THERMOSTAT_TIME
+    covered = (len(response.series) - first) * response.point.timestep
+    if covered < BATH_TIMES * bath:
+        raise DataError(
+            f"{covered / 1000:.2g} ps in equilibrium are too short for fluctuations, which follow the bath within "
+            f"{bath / 1000:g} ps: run {BATH_TIMES * bath / 1000:g} ps or longer"
+        )
+
+
 def heat_capacity(response: Response, first: int = 0) -> Mean:
     """Classical heat capacity in k_B per atom from the steps after `first`: C_V in nvt, C_p in the npt ensembles.
 
@@ -116,13 +140,12 @@ def heat_capacity(response: Response, first: int = 0) -> Mean:
 
     Raises:
         ConditionError: the ensemble fixes the energy, or the environment changes in time.
-        DataError: fewer than 8 independent samples.
+        DataError: the run is short beside the time of the bath, or has fewer than 8 independent samples.
     """
     from ase import units
 
+    require_fluctuations(response, first)
     environment, series = response.point.environment, response.series
-    if environment.ensemble == "nve" or not environment.is_constant:
-        raise ConditionError("a heat capacity from fluctuations needs a constant temperature and pressure with a bath")
     pressure = float(environment.pressures.array[0, 0]) * units.GPa
     enthalpy = series.totals + (pressure * series.volumes if environment.has_barostat else 0.0)
     temperature = float(environment.temperatures.array[0, 0])

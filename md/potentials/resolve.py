@@ -20,6 +20,8 @@ from md.students import student_names
 AUTO = "auto"
 EMT = "emt"
 
+_TRUST = "--trust-model, in settings with `trust: true`, in Python with trust=True"
+
 
 @dataclass(frozen=True)
 class PotentialStatus:
@@ -102,7 +104,7 @@ def _resolve_named(spec: str, *, trust: bool) -> Potential:
         return describe_style(spec)
     if is_import_path(spec):
         if not trust:
-            raise PotentialError(f"{spec}: an import path runs code; if you trust it, say so with trust=True")
+            raise PotentialError(f"{spec}: an import path runs code; if you trust it, say so with {_TRUST}")
         return describe_imported(spec)
     return _resolve_model(spec, trust=trust)
 
@@ -112,11 +114,11 @@ def _resolve_model(spec: str, *, trust: bool) -> Potential:
     if found is None:
         raise PotentialError(
             f"no potential named {spec!r} and no such file; use one of {', '.join([AUTO, *_names()])}, a MACE model "
-            f"(a file, or a name such as {MACE_EXAMPLES}), or module:Class of an ASE calculator"
+            f"(a file, or a name such as {MACE_EXAMPLES}), lammps:STYLE FILE, or module:Class of an ASE calculator"
         )
     if not trust:
         raise PotentialError(
             f"{found}: a MACE model file is a Python pickle and can run any code when it is loaded; "
-            "if you trust where it comes from, say so with trust=True"
+            f"if you trust where it comes from, say so with {_TRUST}"
         )
     return describe_model(Path(found))

@@ -119,6 +119,12 @@ def test_heat_capacity_of_a_harmonic_crystal_is_three(emt: Potential) -> None:
     assert found.error < 0.1
     with pytest.raises(ConditionError, match="constant"):
         heat_capacity(response_of(series, Environment(300, ensemble="nve"), emt))
+    short = Series(total[:900], np.zeros(900), np.full(900, 300.0), np.zeros(900), cells[:900])
+    assert heat_capacity(response_of(series, Environment(300, ensemble="nvt"), emt), 18900)  # 1.1 ps
+    with pytest.raises(DataError, match="run 1 ps or longer"):
+        heat_capacity(response_of(short, Environment(300, ensemble="nvt"), emt))
+    with pytest.raises(DataError, match="run 10 ps or longer"):
+        heat_capacity(response_of(series, Environment(300, ensemble="npt"), emt), 10100)
 
 
 def test_lattice_parameters_and_strain_of_breathing_cells() -> None:
