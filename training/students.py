@@ -168,8 +168,9 @@ def make(name: str, folder: Path, options: argparse.Namespace) -> Path:
     from md.distill.settings import DistilSettings
     from md.distill.teachers import resolve_teacher
     from md.record import read_records, write_records
+    from md.students import student_card
 
-    began, family, workers = time.monotonic(), FAMILIES[name], options.workers
+    began, family, workers, earlier = time.monotonic(), FAMILIES[name], options.workers, 0.0
     hosts = [start.host() for start in family.hosts]
     elements = {e for host in hosts for e in host.elements} | set(family.dopants)
     teacher = resolve_teacher(family.teacher, elements, python=options.teacher_python)
@@ -181,12 +182,13 @@ def make(name: str, folder: Path, options: argparse.Namespace) -> Path:
         shipped = _shipped(name, hosts, teacher, settings, _labels(name, "train", teacher, folder, workers))
         write_records(folder / "test_labels.npz", _labels(name, "test", teacher, folder, workers))
         steps, seed = options.refine, shipped.plan.steps
+        earlier = student_card(f"mace-{name}")["minutes"] if shipped.student and (STUDENTS / name).exists() else 0.0
         made = refined(shipped, folder / "refined.pt", steps, shape=family.shape, seed=seed, stage=progress)
     else:
         made = distil(hosts, teacher, folder, settings, workers=workers, stage=progress)
     student = finish(
         made, teacher, folder, settings, f"mace-{name}",
-        workers=workers, stage=progress, minutes=lambda: (time.monotonic() - began) / 60,
+        workers=workers, stage=progress, minutes=lambda: earlier + (time.monotonic() - began) / 60,
     )  # fmt: skip
     target = STUDENTS / name
     shutil.rmtree(target, ignore_errors=True)
