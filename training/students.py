@@ -119,7 +119,11 @@ class Family:
 
 FAMILIES = {
     "mgo": Family((_rock_salt("Mg", "O", 4.21),), channels=16, cutoff=6.0, teacher="7net-mf"),
-    "mgo-cao-nio": Family((_rock_salt("Mg", "O", 4.21), _rock_salt("Ca", "O", 4.81), _rock_salt("Ni", "O", 4.18))),
+    "mgo-cao-nio": Family(
+        (_rock_salt("Mg", "O", 4.21), _rock_salt("Ca", "O", 4.81), _rock_salt("Ni", "O", 4.18)),
+        cutoff=6.0,
+        teacher="7net-mf",
+    ),
     "ceo2-zro2": Family(
         (
             Start(225, _cubic(5.41), (("Ce", _ORIGIN), ("O", _QUARTER))),
