@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 STUDENTS = ROOT / "md" / "students"
-UNFINISHED = ROOT / "training" / "unfinished"
-"""Students that are not good enough yet to be shipped, to go on from with --refine."""
-
 LABELS = ROOT / "training" / "labels"
 """By family, those of the training and of held-out cells: what the benchmarks compare with."""
 
@@ -186,7 +183,7 @@ def make(name: str, folder: Path, options: argparse.Namespace) -> Path:
         shipped = _shipped(name, hosts, teacher, settings, _labels(name, "train", teacher, folder, workers))
         write_records(folder / "test_labels.npz", _labels(name, "test", teacher, folder, workers))
         steps, seed = options.refine, shipped.plan.steps
-        earlier = student_card(f"mace-{name}")["minutes"] if shipped.student and (STUDENTS / name).exists() else 0.0
+        earlier = student_card(f"mace-{name}")["minutes"] if shipped.student else 0.0
         made = refined(shipped, folder / "refined.pt", steps, shape=family.shape, seed=seed, stage=progress)
     else:
         made = distil(hosts, teacher, folder, settings, workers=workers, stage=progress)
@@ -230,11 +227,10 @@ def _shipped(
     elements = sorted({*(e for host in hosts for e in host.elements), *s.dopants})
     foreign = tuple(tuple(e for e in elements if e not in host.elements) for host in hosts)
     student, plan = None, Plan(1.0, 0)
-    for base in (STUDENTS, UNFINISHED):
-        if student is None and (base / name).exists():
-            found, card = read_student(base / name)
-            if shape_of(found) == FAMILIES[name].shape and card["teacher"]["sha256"] == teacher.sha256:
-                student, plan = found, Plan(card["training"]["effort"], card["training"]["steps"])
+    if (STUDENTS / name).exists():
+        found, card = read_student(STUDENTS / name)
+        if shape_of(found) == FAMILIES[name].shape and card["teacher"]["sha256"] == teacher.sha256:
+            student, plan = found, Plan(card["training"]["effort"], card["training"]["steps"])
     return Distillation(student, records, crystals, foreign, plan)
 
 
