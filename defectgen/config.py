@@ -138,6 +138,11 @@ class GenerateSettings(_Section):
     model: str = Field(
         "default", description="name of the shipped weights, or a .safetensors file with its card beside it"
     )
+    forces: str = Field(
+        "teacher",
+        description="potential whose forces on the ideal cell the model is told: teacher (that of its corpus), none, "
+        "or a name that `defectgen potentials` lists",
+    )
 
 
 class RelaxSettings(_Section):

@@ -45,6 +45,8 @@ class Template:
         wyckoff: (m,) index of the Wyckoff letter (a = 0).
         site_order: (m,) order of the site-symmetry group of the site.
         multiplicity: (m,) multiplicity of the site's orbit in the conventional cell of the host.
+        forces: (m, 3) forces that the defect exerts in the ideal geometry, eV/Å, zero at vacant nodes; None where no
+            potential was asked (see `defectgen.forces`).
     """
 
     key: str
@@ -56,24 +58,29 @@ class Template:
     wyckoff: IntArray
     site_order: IntArray
     multiplicity: IntArray
+    forces: FloatArray | None = None
 
     def __post_init__(self) -> None:
         m = len(self.numbers)
         columns = (self.host_numbers, self.markers, self.wyckoff, self.site_order, self.multiplicity)
-        if self.positions.shape != (m, 3) or any(column.shape != (m,) for column in columns):
+        vectors = (self.positions,) if self.forces is None else (self.positions, self.forces)
+        if any(v.shape != (m, 3) for v in vectors) or any(column.shape != (m,) for column in columns):
             raise DataError(f"template {self.key}: its columns do not fit {m} nodes")
         vacant = np.isin(self.markers, [Marker.VACANCY, Marker.VOID])
         if (vacant != (self.numbers == 0)).any() or (np.diff(vacant.astype(int)) < 0).any():
             raise DataError(f"template {self.key}: vacant sites must be the nodes without an atom, and come last")
 
     @classmethod
-    def of(cls, cell: DefectCell, sites: SiteTable, *, voids: float = 0.0) -> Template:
+    def of(
+        cls, cell: DefectCell, sites: SiteTable, *, voids: float = 0.0, forces: FloatArray | None = None
+    ) -> Template:
         """Template of an ideal defect cell, given the site table of its supercell.
 
         Args:
             cell: the ideal defect cell.
             sites: all sites of its supercell.
             voids: empty voids of the widest orbits become nodes if they are within this distance of an edit, Å.
+            forces: (n, 3) forces of the defect on the atoms of the cell, eV/Å, if they are known.
         """
         vacated = np.setdiff1d(np.flatnonzero(~sites.void), cell.sites)
         empty = _empty_voids(cell, sites, vacated, voids) if voids > 0 else vacated[:0]
@@ -94,11 +101,13 @@ class Template:
             wyckoff=np.array([WYCKOFF_LETTERS.index(sites.wyckoff[k]) for k in index], dtype=np.int64),
             site_order=sites.site_symmetry_order[index],
             multiplicity=sites.multiplicity[index],
+            forces=None if forces is None else np.pad(forces, [(0, len(index) - len(forces)), (0, 0)]),
         )
 
     def take(self, nodes: IntArray) -> Template:
         """The template with some of its nodes, in the order given; all atoms must be among them."""
-        columns = ("positions", "numbers", "host_numbers", "markers", "wyckoff", "site_order", "multiplicity")
+        columns = ["positions", "numbers", "host_numbers", "markers", "wyckoff", "site_order", "multiplicity"]
+        columns += [] if self.forces is None else ["forces"]
         return replace(self, **{name: getattr(self, name)[nodes] for name in columns})
 
     def with_voids(self, reach: float) -> Template:
@@ -228,8 +237,8 @@ class Conditions:
         return [*values, 1.0]
 
 
-CONDITIONS = ("temperature", "pressure", "subgroup", "charge", "energy", "concentration")
-"""Names of what can be hidden from the network."""
+CONDITIONS = ("temperature", "pressure", "subgroup", "charge", "energy", "concentration", "forces")
+"""Names of what can be hidden from the network; the forces are those of the template."""
 
 _FEATURES = {"temperature": 3, "pressure": 2, "subgroup": 4, "charge": 2, "energy": 2, "concentration": 2}
 """Features of each quantity, its flag included."""

@@ -18,6 +18,7 @@ from augment.symmetry import schoenflies
 from defectgen.bound import predictor
 from defectgen.diffusion import STEPS, State, apply_state
 from defectgen.elements import covalent_radii
+from defectgen.forces import NONE, TEACHER, find_forces
 from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions, Template
 from defectgen.surviving import subgroup_probabilities
@@ -62,6 +63,8 @@ class Request:
             break the symmetry of the ideal start.
         energy: eV above the lowest geometry of the defect, which the network is told; None does not tell.
         charge: e, which the network is told; None does not tell.
+        forces: potential whose forces on the ideal cell the network is told, if it has learnt from any: `teacher` for
+            the one that labelled its corpus, a name, or `none`. None are told of elements that it does not cover.
     """
 
     subgroup: str | None = None
@@ -76,6 +79,7 @@ class Request:
     spread: float | None = None
     energy: float | None = 0.0
     charge: int | None = None
+    forces: str = TEACHER
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.temperature <= MAX_TEMPERATURE:
@@ -198,14 +202,17 @@ def stream(
         model: the trained networks.
         plan: H of each structure; by default that of the request.
     """
-    ideal = defect.cell()
-    template = Template.of(ideal, defect.supercell.sites, voids=model.network.config.voids)
+    ideal, told = defect.cell(), find_forces(request.forces, model.network.config, model.card)
+    forces = None if told is None else told(defect)
+    template = Template.of(ideal, defect.supercell.sites, voids=model.network.config.voids, forces=forces)
+    source = NONE if told is None or forces is None else told.potential.name
     wanted = plan_subgroups(defect, request, model) if plan is None else list(plan)
     first = 0
     while first < len(wanted):
         symmetry = wanted[first]
         alike = next((k for k in range(first, len(wanted)) if wanted[k] is not symmetry), len(wanted))
-        yield from _samples(defect, symmetry, range(first, alike), (ideal, template, model), request)
+        for cell in _samples(defect, symmetry, range(first, alike), (ideal, template, model), request):
+            yield cell.with_geometry(cell.positions, cell.cell, forces=source)
         first = alike
 
 

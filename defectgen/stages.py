@@ -112,6 +112,7 @@ def check_conditions(settings: Settings) -> None:
     Raises:
         DefectgenError: names what is not possible.
     """
+    from defectgen.forces import find_forces
     from defectgen.pretrained import load_model
 
     check_environments(settings)
@@ -120,7 +121,8 @@ def check_conditions(settings: Settings) -> None:
         check_engines(settings, defects[0].host)
         names = _chosen(settings, [d.name for d in defects])
         _check_subgroups(settings, [d for d in defects if d.name in names])
-    load_model(settings.generate.model)
+    model = load_model(settings.generate.model)
+    find_forces(settings.generate.forces, model.network.config, model.card)
 
 
 def check_environments(settings: Settings) -> None:
@@ -225,6 +227,7 @@ def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: De
             n=asked.samples,
             seed=settings.seed,
             steps=asked.steps,
+            forces=asked.forces,
         )
         chosen_later = subgroup in (BEST, SAMPLED)
         symbol = subgroup if chosen_later else find_subgroup(defect, request).symbol

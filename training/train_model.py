@@ -42,11 +42,11 @@ HERE = Path(__file__).parent
 CURVE_STEP = 100
 KINDS = ("relaxed", "broken", "pressed", "mean")
 SIZES: Mapping[str, NetworkConfig | KeyConfig] = {
-    "displacements": NetworkConfig(width=96, layers=4, cutoff=6.0),
+    "displacements": NetworkConfig(width=96, layers=4, cutoff=6.0, forces=True),
     "subgroups": SUBGROUP_CONFIG,
     "occupation": OCCUPATION_CONFIG,
-    "vae": NetworkConfig(width=64, layers=3, cutoff=6.0),
-    "gan": NetworkConfig(width=64, layers=3, cutoff=6.0),
+    "vae": NetworkConfig(width=64, layers=3, cutoff=6.0, forces=True),
+    "gan": NetworkConfig(width=64, layers=3, cutoff=6.0, forces=True),
     "keys": KeyConfig(),
 }
 STEPS = {"displacements": 20_000, "subgroups": 6_000, "occupation": 8_000, "vae": 20_000, "gan": 20_000, "keys": 8_000}

@@ -26,6 +26,7 @@ UNRELAXED = "unrelaxed"
 """The baseline that every table shows."""
 
 ONE_SHOT = "one-shot"
+BLIND = "blind"
 REGRESSOR = "regressor"
 """Name of the weights that were trained to answer at once."""
 
@@ -104,8 +105,9 @@ def load_generator(spec: str) -> NamedGenerator:
     Args:
         spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`), a shipped model
             (`default`, or one of its siblings such as `vae`) or a .safetensors file, `one-shot` (the model called
-            `regressor`, or where there is none the default one, asked once and without noise), a folder or file of
-            structures, or `module:function` of any package that can be imported from here.
+            `regressor`, or where there is none the default one, asked once and without noise), `blind` (the default
+            model told no forces), a folder or file of structures, or `module:function` of any package that can be
+            imported from here.
 
     Raises:
         ConditionError: it names nothing of these.
@@ -114,6 +116,8 @@ def load_generator(spec: str) -> NamedGenerator:
         return NamedGenerator(spec, BASELINES[spec], _version())
     if spec == ONE_SHOT:
         return _one_shot()
+    if spec == BLIND:
+        return _blind()
     if Path(spec).suffix == ".safetensors" or spec in _models():
         return _trained(spec)
     if Path(spec).exists():
@@ -122,7 +126,7 @@ def load_generator(spec: str) -> NamedGenerator:
     if ":" in spec:
         call, digest = import_function(spec)
         return NamedGenerator(spec.replace(":", "."), call, digest, {"module_sha256": digest})
-    known = ", ".join([*BASELINES, ONE_SHOT, *_models()])
+    known = ", ".join([*BASELINES, ONE_SHOT, BLIND, *_models()])
     raise ConditionError(f"no generator {spec!r}: give one of {known}, a folder of structures, or module:function")
 
 
@@ -152,9 +156,10 @@ def _trained(spec: str) -> NamedGenerator:
     name = Path(spec).stem
     if card["part"] not in LATENT:
         return _model(load_model(spec), name)
+    from defectgen.forces import TEACHER, find_forces
     from defectgen.siblings.latent import LatentGenerator
 
-    call = LatentGenerator(network, Bridge(**card["bridge"]))
+    call = LatentGenerator(network, Bridge(**card["bridge"]), find_forces(TEACHER, network.config, card))
     return NamedGenerator(name, call, f"{card['sha256']} {_version()}", {"model": name, "model_sha256": card["sha256"]})
 
 
@@ -166,6 +171,14 @@ def _one_shot() -> NamedGenerator:
     if REGRESSOR in model_names():
         model = replace(load_model(REGRESSOR), path=model.path)
     return _model(model, ONE_SHOT, steps=1, spread=0.0)
+
+
+def _blind() -> NamedGenerator:
+    """The default model, told nothing of the forces that the defect exerts."""
+    from defectgen.forces import NONE
+    from defectgen.pretrained import load_model
+
+    return _model(load_model(), BLIND, forces=NONE)
 
 
 def _model(model: Model, name: str, **settings: Any) -> NamedGenerator:

@@ -53,6 +53,9 @@ def generate(
     model: Annotated[
         str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
     ] = None,
+    forces: Annotated[
+        str | None, typer.Option("--forces", help="whose forces on the ideal cell it is told: teacher, none, a name")
+    ] = None,
     potential: PotentialName = None,
     trust_model: Trust = False,
     seed: Seed = None,
@@ -70,6 +73,7 @@ def generate(
         "generate.pressure": pressure,
         "generate.samples": samples,
         "generate.model": model,
+        "generate.forces": forces,
         "potential.name": potential,
         "potential.trust": trust_model or None,
     }

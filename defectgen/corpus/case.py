@@ -208,6 +208,7 @@ def _columns(case: Case) -> dict[str, NDArray[Any]]:
         "charges": np.array(charges, dtype=np.float32),
         "flags": np.array([[x.snapshot, x.broken] for x in labels], dtype=bool).reshape(-1, 2),
         "kept": kept,
+        "forces": np.zeros((0, 3), np.float32) if template.forces is None else template.forces.astype(np.float32),
         "path": np.concatenate([p for p, _ in paths] or [np.zeros((0, n, 3))]).astype(np.float16),
         "path_energies": np.concatenate([np.asarray(e) for _, e in paths] or [np.zeros(0)]),
         "path_lengths": np.array([len(p) for p, _ in paths], dtype=np.int32),
@@ -224,7 +225,9 @@ def _split_column(flat: NDArray[Any], shapes: NDArray[Any]) -> list[NDArray[Any]
 def template_from_columns(key: str, columns: Mapping[str, NDArray[Any]]) -> Template:
     """The template whose columns were stored under their names."""
     ints = {column: columns[column].astype(np.int64) for column in TEMPLATE_INTS}
-    return Template(key=key, cell=columns["cell"], positions=columns["positions"], **ints)
+    told = columns.get("forces", ())  # columns of arrangements have none
+    forces = _float64(columns["forces"]) if len(told) else None
+    return Template(key=key, cell=columns["cell"], positions=columns["positions"], **ints, forces=forces)
 
 
 def _case(row: list[str], columns: Mapping[str, NDArray[Any]]) -> Case:

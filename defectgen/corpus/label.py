@@ -18,6 +18,7 @@ from defectgen.corpus.relaxations import Relaxer
 from defectgen.corpus.relaxed_host import relax_host, small_supercell
 from defectgen.corpus.settings import LabelSettings
 from defectgen.corpus.thermal import thermal_labels
+from defectgen.forces import DefectForces
 from defectgen.representation import Template
 from md.potentials import Potential
 
@@ -37,7 +38,7 @@ def label_host(
     supercell = small_supercell(relaxed.host, settings, float(rng.uniform(*settings.image_distances)))
     defects = choose_defects(supercell, rng, potential.elements)[: settings.max_defects]
     hot = int(rng.integers(len(defects))) if rng.random() < settings.dynamics_share else -1
-    cases = []
+    cases, forces = [], DefectForces(potential)
     for index, defect in enumerate(defects):
         relaxer = Relaxer(defect, potential, settings)
         labels = relaxer.labels(int(rng.integers(2**31)))
@@ -47,7 +48,7 @@ def label_host(
         labels += relaxer.pressed(lowest, relaxed)
         if index == hot:
             labels += thermal_labels(defect, lowest, relaxed, potential, settings, rng)
-        template = Template.of(defect.cell(), supercell.sites, voids=settings.voids)
+        template = Template.of(defect.cell(), supercell.sites, voids=settings.voids, forces=forces(defect))
         who = (material_id, relaxed.host.formula, split, defect.name)
         cases.append(Case(*who, template, defect.symmetry(), tuple(labels), kind))
     who = (material_id, relaxed.host.formula, kind, split)

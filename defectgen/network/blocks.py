@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from augment.errors import SettingsError
 from defectgen.elements import DESCRIPTORS, MAX_NUMBER, covalent_radii
-from defectgen.network.batch import Batch
+from defectgen.network.batch import NODE_SCALARS, Batch
 from defectgen.representation import WYCKOFF_LETTERS, Marker
 
 EDGE_BLOCK = 512
@@ -35,6 +35,7 @@ class NetworkConfig:
         embedding: width of the element embedding.
         neighbours: typical number of neighbours, by whose root sums over messages are divided.
         voids: empty voids this near to the defect are nodes too, Å; 0 for none.
+        forces: told the forces of the defect in the ideal geometry, where they are known.
     """
 
     width: int = 72
@@ -44,6 +45,7 @@ class NetworkConfig:
     embedding: int = 24
     neighbours: float = 40.0
     voids: float = 0.0
+    forces: bool = False
 
     def __post_init__(self) -> None:
         if min(self.width, self.layers, self.radial, self.embedding) < 1 or self.cutoff <= 0:
@@ -72,7 +74,8 @@ class NodeEmbedding(nn.Module):
         self.marker = nn.Embedding(len(Marker), 8)
         self.wyckoff = nn.Embedding(len(WYCKOFF_LETTERS), 8)
         self.element_width = DESCRIPTORS + config.embedding
-        self.mix = mlp(2 * self.element_width + 8 + 8 + 5, config.width, config.width)
+        self.scalars = NODE_SCALARS if config.forces else NODE_SCALARS - 1
+        self.mix = mlp(2 * self.element_width + 8 + 8 + self.scalars, config.width, config.width)
 
     def element(self, numbers: Tensor, known: Tensor) -> Tensor:
         """(k, element_width) descriptors and learnt embedding of elements (k,), the latter times `known` (k, 1)."""
@@ -83,7 +86,7 @@ class NodeEmbedding(nn.Module):
         parts = []
         for k, numbers in enumerate((batch.numbers, batch.host_numbers)):
             parts += [self.element(numbers, batch.known[:, k : k + 1])]
-        parts += [self.marker(batch.markers), self.wyckoff(batch.wyckoff), batch.scalars]
+        parts += [self.marker(batch.markers), self.wyckoff(batch.wyckoff), batch.scalars[:, : self.scalars]]
         mixed: Tensor = self.mix(torch.cat(parts, dim=1))
         return mixed
 

@@ -47,12 +47,13 @@ class Trunk(nn.Module):
         w = config.width
         self.embed = NodeEmbedding(config)
         self.basis = EdgeBasis(config)
-        self.conditions = mlp(Conditions.WIDTH + 7, w, w)
+        self.conditions = mlp(Conditions.WIDTH + 7 + int(config.forces), w, w)
         with torch.no_grad():
             # What no label ever knows, such as a charge, must not change an answer.
             first = next(self.conditions.parameters())
             first[:, SELDOM_KNOWN : Conditions.WIDTH] = 0.0
         self.start = nn.Linear(w, w)
+        self.push = nn.Linear(w, w) if config.forces else None
         self.layers = nn.ModuleList(Interaction(config, self.basis.width) for _ in range(config.layers))
         self.norm = nn.LayerNorm(w)
 
@@ -68,12 +69,15 @@ class Trunk(nn.Module):
             time: (g,) from 0 (noise) to 1 (clean).
             told: (g, width) what else the network is told of each graph, such as a latent vector.
         """
-        known = torch.cat([batch.conditions, _time_features(time), _strain_invariants(strain)], dim=1)
+        parts = [batch.conditions, _time_features(time), _strain_invariants(strain)]
+        known = torch.cat([*parts, batch.told_forces] if self.config.forces else parts, dim=1)
         whole = self.conditions(known) if told is None else self.conditions(known) + told
         condition = whole.index_select(0, batch.graph)
         edge = self._edges(batch, displacements, strain)
         s = self.embed(batch) + condition
         v = self.start(s)[:, None] * (displacements / DISPLACEMENT_SCALE)[:, :, None]
+        if self.push is not None:
+            v = v + self.push(s)[:, None] * batch.forces[:, :, None]
         for layer in self.layers:
             s, v = layer(s, v, batch, edge, condition)
         return Features(self.norm(s), bounded(v), condition, edge)

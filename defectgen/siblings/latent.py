@@ -22,6 +22,7 @@ from augment.errors import SettingsError
 from defectgen.corpus.case import Case
 from defectgen.diffusion import Bridge, Projector, State, apply_state
 from defectgen.elements import descriptor_table
+from defectgen.forces import DefectForces
 from defectgen.network import (
     Batch,
     DisplacementNetwork,
@@ -213,10 +214,12 @@ class LatentGenerator:
     Attributes:
         network: the trained networks.
         bridge: the noise that they were trained with.
+        forces: that the networks are told, if they have learnt from any.
     """
 
     network: LatentNetwork
     bridge: Bridge
+    forces: DefectForces | None = None
 
     @property
     def name(self) -> str:
@@ -231,7 +234,8 @@ class LatentGenerator:
     def sample(self, defect: Defect, request: Request) -> list[DefectCell]:
         """`n` geometries of a defect with H as asked; one pass of the decoder for as many as fit into `MAX_NODES`."""
         ideal, symmetry, config = defect.cell(), find_subgroup(defect, request), self.network.config
-        template = Template.of(ideal, defect.supercell.sites, voids=config.voids)
+        forces = None if self.forces is None else self.forces(defect)
+        template = Template.of(ideal, defect.supercell.sites, voids=config.voids, forces=forces)
         told = Conditions(
             request.temperature,
             request.pressure,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, read_host
@@ -27,8 +28,9 @@ from defectgen.corpus.choose import choose_defects, similar_dopants
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import broken_starts, state_of
 from defectgen.corpus.relaxed_host import stretch
-from defectgen.diffusion import project, residual
+from defectgen.diffusion import State, project, residual
 from defectgen.representation import Marker
+from md.potentials import resolve_potential
 
 TRAINING = Path("training")
 SHIPPED = {"corpus.npz": ("corpus.json", "hosts.csv.gz"), "corpus": ("corpus/manifest.json", "prototypes.csv.gz")}
@@ -158,6 +160,24 @@ def test_the_shards_are_bound_to_their_manifest(built, tmp_path):
     assert [c.template.key for c in read_cases(tmp_path)] == [c.template.key for c in corpus.cases]
     assert [a.names for a in read_arrangements(tmp_path)] == [a.names for a in corpus.arrangements]
     assert len(corpus_hash(tmp_path)) == 64
+
+
+def test_the_forces_of_the_defect_lead_down_its_energy(built, tmp_path):
+    """They are those of the teacher on the ideal cell, so that a small step along them lowers the energy."""
+    write_corpus(tmp_path, built[0])
+    calculator = resolve_potential("emt").calculator()
+    for case in read_cases(tmp_path):
+        template, n = case.template, case.template.n_atoms
+        assert residual(State(template.forces[:n], np.zeros((3, 3))), case.symmetry) < 1e-6
+        assert (template.forces[n:] == 0).all()
+        assert abs(template.forces).max() > 0.01
+        energies = []
+        for step in (0.0, 1e-3):
+            at = template.positions[:n] + step * template.forces[:n]
+            atoms = Atoms(template.numbers[:n], at, cell=template.cell, pbc=True, calculator=calculator)
+            energies.append(atoms.get_potential_energy())
+        slope = (energies[1] - energies[0]) / 1e-3
+        assert slope == pytest.approx(-np.sum(template.forces**2), rel=0.1)
 
 
 def test_paths_lead_downhill_to_their_label(built):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -43,6 +44,52 @@ def run(network, template, u, strain, conditions=CONDITIONS, time=0.3):
     with torch.no_grad():
         moved, e = network(batch, torch.as_tensor(u), torch.as_tensor(strain[None]), torch.tensor([time]).double())
     return moved.numpy(), e.numpy()[0]
+
+
+@pytest.fixture(scope="module")
+def pushed():
+    """A network that is told forces."""
+    return fresh_network(replace(SMALL, forces=True), seed=1).double().eval()
+
+
+def with_forces(template: Template, seed: int = 7) -> Template:
+    forces = np.random.default_rng(seed).normal(size=(len(template.numbers), 3))
+    forces[template.n_atoms :] = 0.0
+    return replace(template, forces=forces)
+
+
+def test_forces_turn_with_the_output(pushed, case):
+    told, (u, strain) = with_forces(case), noisy(case)
+    R = -Rotation.random(rng=3).as_matrix()
+    turned = replace(told, cell=case.cell @ R.T, positions=case.positions @ R.T, forces=told.forces @ R.T)
+    moved, e = run(pushed, told, u, strain)
+    moved_turned, e_turned = run(pushed, turned, u @ R.T, R @ strain @ R.T)
+    assert np.allclose(moved_turned, moved @ R.T, atol=1e-10)
+    assert np.allclose(e_turned, R @ e @ R.T, atol=1e-12)
+    unturned = replace(turned, forces=told.forces)
+    assert abs(run(pushed, unturned, u @ R.T, R @ strain @ R.T)[0] - moved_turned).max() > 1e-6
+
+
+def test_forces_move_atoms_unless_they_are_hidden(network, pushed, case):
+    told, (u, strain) = with_forces(case), noisy(case)
+    still = np.zeros_like(u)
+    pushes = [run(pushed, t, still, strain)[0] for t in (told, case, replace(told, forces=-told.forces))]
+    assert min(abs(a - b).max() for a, b in pairwise([*pushes, pushes[0]])) > 1e-6
+    hidden = replace(CONDITIONS, hidden=frozenset({"forces"}))
+    assert np.array_equal(run(pushed, told, u, strain, hidden)[0], run(pushed, case, u, strain)[0])
+    nothing = replace(told, forces=np.zeros_like(told.forces))
+    assert abs(run(pushed, nothing, u, strain)[0] - run(pushed, case, u, strain)[0]).max() > 1e-8, "told of no force"
+    assert np.array_equal(run(network, told, u, strain)[0], run(network, case, u, strain)[0]), "one that learnt none"
+
+
+def test_the_length_of_a_force_is_told_by_its_logarithm(case):
+    told = replace(case, forces=np.zeros((len(case.numbers), 3)))
+    told.forces[0], told.forces[1] = [0.0, 0.0, 1e-3], [0.0, 40.0, 0.0]
+    batch = collate([Item(told, told.edges(4.0), CONDITIONS)], torch.float64)
+    assert np.allclose(batch.forces[0].numpy(), [0.0, 0.0, np.log1p(0.01)])
+    assert np.allclose(batch.forces[1].numpy(), [0.0, np.log1p(400.0), 0.0])
+    assert np.allclose(batch.scalars[:2, -1].numpy(), [np.log1p(0.01), np.log1p(400.0)])
+    assert np.isfinite(batch.forces.numpy()).all()
 
 
 @pytest.mark.parametrize("improper", [False, True])

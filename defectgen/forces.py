@@ -1,0 +1,111 @@
+"""Forces that a defect exerts on its host, which the generative model may be told.
+
+The forces of a potential on the atoms of the ideal defect cell, less those on the same sites of the pristine cell, act
+on the perfect crystal before anything moves (Kanzaki, J. Phys. Chem. Solids 2, 24 (1957),
+doi:10.1016/0022-3697(57)90003-3). Two evaluations say where the defect pushes; the model has learnt how far the crystal
+gives way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from augment import Defect, DefectCell
+from augment.cell import FloatArray
+from augment.errors import PotentialError
+from defectgen.diffusion import State, project
+from defectgen.network.blocks import NetworkConfig
+from md.guards import Divergence, Evaluator, volume_of
+from md.labels import cell_hash
+from md.potentials import Potential, resolve_potential
+from md.quiet import one_torch_thread
+
+TEACHER, NONE = "teacher", "none"
+"""Names that ask for the potential whose labels a model has learnt, and for none."""
+
+KEPT = 8
+"""Cells whose forces are remembered: those of one defect under several conditions, and the pristine one."""
+
+
+@dataclass(frozen=True, eq=False)
+class DefectForces:
+    """Forces of defects by one potential.
+
+    Attributes:
+        potential: that is evaluated.
+    """
+
+    potential: Potential
+    _known: dict[str, FloatArray | None] = field(default_factory=dict, init=False, repr=False)
+
+    def __call__(self, defect: Defect) -> FloatArray | None:
+        """(n, 3) forces on the atoms of the ideal cell, eV/Å, with the symmetry of the defect and no sum.
+
+        None where the potential does not cover an element, or the ideal cell is beyond what it can say.
+
+        Raises:
+            PotentialError: the potential cannot be evaluated.
+        """
+        ideal, bulk = defect.cell(), defect.supercell.bulk_cell()
+        if not self.potential.covers(_symbols(ideal.numbers)) or not self.potential.covers(_symbols(bulk.numbers)):
+            return None
+        own, pristine = self._forces(ideal), self._forces(bulk)
+        if own is None or pristine is None:
+            return None
+        before = np.zeros((max(int(ideal.sites.max()), int(bulk.sites.max())) + 1, 3))
+        before[bulk.sites] = pristine
+        forces = State(own - before[ideal.sites], np.zeros((3, 3)))
+        return project(forces, defect.symmetry()).displacements
+
+    def _forces(self, cell: DefectCell) -> FloatArray | None:
+        name = cell_hash(cell)
+        found = self._known.pop(name) if name in self._known else _evaluated(cell, self.potential)
+        self._known[name] = found  # the last used comes last
+        if len(self._known) > KEPT:
+            del self._known[next(iter(self._known))]
+        return found
+
+
+def find_forces(name: str, config: NetworkConfig, card: Mapping[str, Any]) -> DefectForces | None:
+    """Forces for a network that has learnt from forces: of its teacher, of a named potential, or none.
+
+    Args:
+        name: `teacher`, `none`, or what `resolve_potential` knows.
+        config: of the network; one without use for forces gets none.
+        card: of the network, which names its teacher.
+
+    Raises:
+        PotentialError: there is no such potential.
+    """
+    if name == NONE or (name == TEACHER and not config.forces):
+        return None
+    potential = resolve_potential(str(card["teacher"]["potential"]) if name == TEACHER else name)
+    return _forces_of(potential) if config.forces else None
+
+
+@lru_cache(maxsize=4)
+def _forces_of(potential: Potential) -> DefectForces:
+    return DefectForces(potential)
+
+
+def _evaluated(cell: DefectCell, potential: Potential) -> FloatArray | None:
+    with one_torch_thread(wanted=potential.uses_torch):
+        calculator: Any = potential.calculator()
+        evaluate = Evaluator(cell.numbers, calculator, volume_of(cell.cell), largest_force=np.inf)
+        evaluate.forget()
+        try:
+            return evaluate(cell.positions, cell.cell).forces
+        except Divergence:
+            return None
+        except MemoryError as error:
+            raise PotentialError(f"{potential.name}: no memory for {len(cell)} atoms; ask for forces: none") from error
+
+
+def _symbols(numbers: Iterable[int]) -> set[str]:
+    return {str(chemical_symbols[int(z)]) for z in numbers}
