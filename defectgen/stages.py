@@ -17,7 +17,7 @@ from augment.host import Host
 from augment.store import read_cells, write_atomically, write_cells
 from augment.supercell import Supercell
 from defectgen.config import Settings
-from defectgen.crystal import crystal_of
+from defectgen.crystal import crystal_of, planar_crystal
 from defectgen.export.proposals import write_proposals
 from defectgen.progress import progress
 from defectgen.run_folder import RunFolder
@@ -74,8 +74,11 @@ def host_stage(folder: RunFolder) -> Counts:
 
     source = folder.settings.host.read_bytes()
     write_atomically(folder.file(*INPUT), source)
-    host = host_of(folder)
-    folder.write_json("host/host.json", host.to_dict())
+    asked = folder.settings.planar
+    made = planar_crystal(folder.file(*INPUT), asked) if asked.kinds else None
+    host = host_of(folder) if made is None else made.host
+    plane = {} if made is None else {"plane": {"kind": made.kind, "label": made.label}}
+    folder.write_json("host/host.json", {**host.to_dict(), **plane})
     text = str(CifWriter(host.to_pymatgen(), symprec=1e-3))
     write_atomically(folder.file("host", "host.cif"), text.encode())
     return {"space_group": host.space_group_symbol, "sites": len(host.orbits)}

@@ -99,6 +99,8 @@ def facts(data: RunData) -> list[Fact]:
     if host:
         symbol = symbol_text(host["space_group_symbol"])
         entries.append(Fact("Space group", symbol, f"no. {host['space_group_number']}"))
+        if "plane" in host:
+            entries.append(Fact("Plane", host["plane"]["label"], host["plane"]["kind"]))
     if data.defects:
         supercell = data.defects[0]["supercell"]
         entries.append(Fact("Supercell", f"{supercell['atoms']} atoms", supercell_text(supercell)))

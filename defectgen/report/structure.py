@@ -27,7 +27,7 @@ def host_section(data: RunData) -> Section:
     host = data.host
     lengths, angles = _lattice_parameters(host["lattice"])
     text = (
-        f"{formula_text(host['formula'])} in {symbol_text(host['space_group_symbol'])} "
+        f"{_plane_text(host)}{formula_text(host['formula'])} in {symbol_text(host['space_group_symbol'])} "
         f"(no. {host['space_group_number']}), {host['atoms_conventional']} atoms in the conventional cell: "
         f"a, b, c = {', '.join(number(x, 4) for x in lengths)} Å; "
         f"α, β, γ = {', '.join(number(x, 2) for x in angles)}°. As in the CIF, before any relaxation."
@@ -55,6 +55,14 @@ def host_section(data: RunData) -> Section:
     ]
     table = Table("Wyckoff orbits: lattice sites, then voids that can hold an interstitial.", columns, rows)
     return Section("host", "Host", [Text(text), table])
+
+
+def _plane_text(host: Mapping[str, Any]) -> str:
+    """Which plane of the crystal the host is, and what its space group then means."""
+    if "plane" not in host:
+        return ""
+    plane = host["plane"]
+    return f"{plane['kind'].capitalize()} {plane['label']}, whose symmetry is that of the layer: "
 
 
 def _lattice_parameters(lattice: list[list[float]]) -> tuple[list[float], list[float]]:

@@ -14,6 +14,8 @@ from augment.store import read_cells
 from defectgen.config import PlanarSettings, Settings, read_settings, validated
 from defectgen.crystal import crystal_of
 from defectgen.pipeline import run
+from defectgen.report.gather import read_run
+from defectgen.report.page import facts, render
 from defectgen.run_folder import RunFolder
 from defectgen.stages import host_of, relaxed_bulk, start_folder
 from md.record import read_records
@@ -52,6 +54,14 @@ def test_a_run_has_the_defects_of_the_command_planar(call, finished: RunFolder) 
     assert found == {row["key"]: row["degeneracy"] for row in listed}
     assert len(found) == 2
     assert read_settings(finished.path / "settings.yaml").planar == PlanarSettings(**SURFACE)
+
+
+def test_the_report_says_which_plane_it_is_of(finished: RunFolder, tmp_path: Path) -> None:
+    data = read_run(finished.path)
+    assert "Surface Cu (1 1 1), whose symmetry is that of the layer" in render(data)
+    assert [(fact.value, fact.detail) for fact in facts(data) if fact.name == "Plane"] == [("Cu (1 1 1)", "surface")]
+    bulk = read_run(start_folder(settings_of(COPPER, tmp_path / "bulk", {})).path)
+    assert "Plane" not in {fact.name for fact in facts(bulk)}
 
 
 def test_a_slab_keeps_its_vacuum_and_a_fault_does_not_keep_its_strain(finished: RunFolder, tmp_path: Path) -> None:
