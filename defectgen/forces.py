@@ -2,8 +2,8 @@
 
 The forces of a potential on the atoms of the ideal defect cell, less those on the same sites of the pristine cell, act
 on the perfect crystal before anything moves (Kanzaki, J. Phys. Chem. Solids 2, 24 (1957),
-doi:10.1016/0022-3697(57)90003-3). Two evaluations say where the defect pushes; the model has learnt how far the crystal
-gives way.
+doi:10.1016/0022-3697(57)90003-3). After a trial step along them a second evaluation says how stiff the crystal is. The
+model has learnt how far it gives way in the end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ase.data import chemical_symbols
 from augment import Defect, DefectCell
 from augment.cell import FloatArray
 from augment.errors import PotentialError
+from defectgen.descent import trial_step
 from defectgen.diffusion import State, project
 from defectgen.network.blocks import NetworkConfig
 from md.guards import Divergence, Evaluator, volume_of
@@ -45,9 +46,10 @@ class DefectForces:
     _known: dict[str, FloatArray | None] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, defect: Defect) -> FloatArray | None:
-        """(n, 3) forces on the atoms of the ideal cell, eV/Å, with the symmetry of the defect and no sum.
+        """(n, 2, 3) forces on the atoms of the ideal cell and after a trial step along them, eV/Å.
 
-        None where the potential does not cover an element, or the ideal cell is beyond what it can say.
+        They have the symmetry of the defect and no sum. None where the potential does not cover an element, or one of
+        the cells is beyond what it can say.
 
         Raises:
             PotentialError: the potential cannot be evaluated.
@@ -55,13 +57,20 @@ class DefectForces:
         ideal, bulk = defect.cell(), defect.supercell.bulk_cell()
         if not self.potential.covers(_symbols(ideal.numbers)) or not self.potential.covers(_symbols(bulk.numbers)):
             return None
-        own, pristine = self._forces(ideal), self._forces(bulk)
-        if own is None or pristine is None:
+        pristine = self._forces(bulk)
+        if pristine is None:
             return None
-        before = np.zeros((max(int(ideal.sites.max()), int(bulk.sites.max())) + 1, 3))
-        before[bulk.sites] = pristine
-        forces = State(own - before[ideal.sites], np.zeros((3, 3)))
-        return project(forces, defect.symmetry()).displacements
+        anyway = np.zeros((max(int(ideal.sites.max()), int(bulk.sites.max())) + 1, 3))
+        anyway[bulk.sites] = pristine
+        symmetry, found = defect.symmetry(), []
+        moved = ideal
+        for _ in range(2):
+            own = self._forces(moved)
+            if own is None:
+                return None
+            found.append(project(State(own - anyway[ideal.sites], np.zeros((3, 3))), symmetry).displacements)
+            moved = ideal.with_geometry(ideal.positions + trial_step(found[0]))
+        return np.stack(found, axis=1)
 
     def _forces(self, cell: DefectCell) -> FloatArray | None:
         name = cell_hash(cell)
@@ -85,13 +94,18 @@ def find_forces(name: str, config: NetworkConfig, card: Mapping[str, Any]) -> De
     """
     if name == NONE or (name == TEACHER and not config.forces):
         return None
-    potential = resolve_potential(str(card["teacher"]["potential"]) if name == TEACHER else name)
-    return _forces_of(potential) if config.forces else None
+    found = forces_by(str(card["teacher"]["potential"]) if name == TEACHER else name)
+    return found if config.forces else None
 
 
 @lru_cache(maxsize=4)
-def _forces_of(potential: Potential) -> DefectForces:
-    return DefectForces(potential)
+def forces_by(potential: str) -> DefectForces:
+    """Forces by a potential of some name, remembered in this process.
+
+    Raises:
+        PotentialError: there is no such potential.
+    """
+    return DefectForces(resolve_potential(potential))
 
 
 def _evaluated(cell: DefectCell, potential: Potential) -> FloatArray | None:

@@ -45,8 +45,8 @@ class Template:
         wyckoff: (m,) index of the Wyckoff letter (a = 0).
         site_order: (m,) order of the site-symmetry group of the site.
         multiplicity: (m,) multiplicity of the site's orbit in the conventional cell of the host.
-        forces: (m, 3) forces that the defect exerts in the ideal geometry, eV/Å, zero at vacant nodes; None where no
-            potential was asked (see `defectgen.forces`).
+        forces: (m, 2, 3) forces that the defect exerts in the ideal geometry and after a trial step, eV/Å, zero at
+            vacant nodes; None where no potential was asked (see `defectgen.forces`).
     """
 
     key: str
@@ -63,8 +63,8 @@ class Template:
     def __post_init__(self) -> None:
         m = len(self.numbers)
         columns = (self.host_numbers, self.markers, self.wyckoff, self.site_order, self.multiplicity)
-        vectors = (self.positions,) if self.forces is None else (self.positions, self.forces)
-        if any(v.shape != (m, 3) for v in vectors) or any(column.shape != (m,) for column in columns):
+        fits = self.forces is None or self.forces.shape == (m, 2, 3)
+        if not fits or self.positions.shape != (m, 3) or any(column.shape != (m,) for column in columns):
             raise DataError(f"template {self.key}: its columns do not fit {m} nodes")
         vacant = np.isin(self.markers, [Marker.VACANCY, Marker.VOID])
         if (vacant != (self.numbers == 0)).any() or (np.diff(vacant.astype(int)) < 0).any():
@@ -80,7 +80,7 @@ class Template:
             cell: the ideal defect cell.
             sites: all sites of its supercell.
             voids: empty voids of the widest orbits become nodes if they are within this distance of an edit, Å.
-            forces: (n, 3) forces of the defect on the atoms of the cell, eV/Å, if they are known.
+            forces: (n, 2, 3) forces of the defect on the atoms of the cell, eV/Å, if they are known.
         """
         vacated = np.setdiff1d(np.flatnonzero(~sites.void), cell.sites)
         empty = _empty_voids(cell, sites, vacated, voids) if voids > 0 else vacated[:0]
@@ -101,7 +101,7 @@ class Template:
             wyckoff=np.array([WYCKOFF_LETTERS.index(sites.wyckoff[k]) for k in index], dtype=np.int64),
             site_order=sites.site_symmetry_order[index],
             multiplicity=sites.multiplicity[index],
-            forces=None if forces is None else np.pad(forces, [(0, len(index) - len(forces)), (0, 0)]),
+            forces=None if forces is None else np.pad(forces, [(0, len(index) - len(forces)), (0, 0), (0, 0)]),
         )
 
     def take(self, nodes: IntArray) -> Template:

@@ -89,12 +89,25 @@ def distortion_search(ask: Ask) -> Iterable[DefectCell]:
     return spread if ask.n <= len(cells) else list(islice(cycle(cells), ask.n))
 
 
+def descent(ask: Ask) -> Iterable[DefectCell]:
+    """Two steps down the energy of the default potential: what the model is told of it, without the model."""
+    from defectgen.descent import descended
+    from defectgen.forces import forces_by
+    from md.potentials.chgnet import DEFAULT
+
+    forces = forces_by(DEFAULT)(ask.defect)
+    ideal = ask.ideal
+    moved = ideal.positions if forces is None else ideal.positions + descended(forces)
+    return [ideal.with_geometry(moved)] * ask.n
+
+
 BASELINES: Mapping[str, Generator] = {
     UNRELAXED: unrelaxed,
     "symmetric-rattle": symmetric_rattle,
     "rattle": random_rattle,
     "enumeration": subgroup_enumeration,
     "distortions": distortion_search,
+    "descent": descent,
 }
 """Generators that have learnt nothing."""
 
@@ -103,8 +116,8 @@ def load_generator(spec: str) -> NamedGenerator:
     """The generator that a text names.
 
     Args:
-        spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`), a shipped model
-            (`default`, or one of its siblings such as `vae`) or a .safetensors file, `one-shot` (the model called
+        spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`, `descent`), a shipped
+            model (`default`, or one of its siblings such as `vae`) or a .safetensors file, `one-shot` (the model called
             `regressor`, or where there is none the default one, asked once and without noise), `blind` (the default
             model told no forces), a folder or file of structures, or `module:function` of any package that can be
             imported from here.

@@ -208,7 +208,7 @@ def _columns(case: Case) -> dict[str, NDArray[Any]]:
         "charges": np.array(charges, dtype=np.float32),
         "flags": np.array([[x.snapshot, x.broken] for x in labels], dtype=bool).reshape(-1, 2),
         "kept": kept,
-        "forces": np.zeros((0, 3), np.float32) if template.forces is None else template.forces.astype(np.float32),
+        "forces": np.zeros((0, 2, 3), np.float32) if template.forces is None else template.forces.astype(np.float32),
         "path": np.concatenate([p for p, _ in paths] or [np.zeros((0, n, 3))]).astype(np.float16),
         "path_energies": np.concatenate([np.asarray(e) for _, e in paths] or [np.zeros(0)]),
         "path_lengths": np.array([len(p) for p, _ in paths], dtype=np.int32),

@@ -10,16 +10,24 @@ import torch
 from torch import Tensor
 
 from augment.cell import FloatArray, IntArray
+from defectgen.descent import descended
 from defectgen.representation import Conditions, Edges, Template
 
-NODE_SCALARS = 6
-"""Scalars of a node besides its embeddings; the last is the length of its force."""
+PUSHES = 3
+"""Vectors that a network may be told of each node: two forces and a displacement."""
+
+NODE_SCALARS = 5 + PUSHES
+"""Scalars of a node besides its embeddings; the last are the lengths of these vectors."""
 
 FORCE_SCALE = 0.1
-"""eV/Å; forces below it are told in proportion, larger ones by the logarithm of their length."""
+"""eV/Å; forces below it are told in proportion, larger ones by the logarithm of their length: next to a defect they are
+a thousand times those far away."""
 
-SMALLEST_FORCE = 1e-9
+SMALLEST = 1e-9
 """eV/Å; keeps the direction of a force of zero length finite."""
+
+STEP_SCALE = 0.1
+"""Å; displacements are of order one in this unit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +38,9 @@ class Batch:
         numbers, host_numbers, markers, wyckoff: (m,) indices of embeddings.
         known: (m, 2) 0 where the learnt embedding of the element, of the host's element, is hidden; else 1.
         scalars: (m, NODE_SCALARS) log site-symmetry order, log multiplicity, closeness to the defect, the share of
-            the directions in which H, and the full stabilizer, let the atom move, and the length of its force.
-        forces: (m, 3) forces of the defect, their lengths log-scaled; zero where they are not told.
+            the directions in which H, and the full stabilizer, let the atom move, and the lengths of what pushes it.
+        pushes: (m, PUSHES, 3) forces of the defect before and after a trial step, log-scaled, and the displacement that
+            they suggest, in units of `STEP_SCALE`; zero where they are not told.
         told_forces: (g, 1) whether they are told.
         graph: (m,) graph of each node.
         senders, receivers: (e,) nodes.
@@ -47,7 +56,7 @@ class Batch:
     wyckoff: Tensor
     known: Tensor
     scalars: Tensor
-    forces: Tensor
+    pushes: Tensor
     told_forces: Tensor
     graph: Tensor
     senders: Tensor
@@ -89,7 +98,7 @@ def collate(items: Sequence[Item], dtype: torch.dtype = torch.float32) -> Batch:
     """One disjoint graph of several templates; float tensors are of `dtype`."""
     templates, edges = [item.template for item in items], [item.edges for item in items]
     conditions = [item.conditions for item in items]
-    forces = [_log_forces(item) for item in items]
+    pushes = [_pushes(item) for item in items]
     nodes = tuple(len(t.numbers) for t in templates)
     starts = np.concatenate([[0], np.cumsum(nodes)[:-1]])
 
@@ -105,8 +114,8 @@ def collate(items: Sequence[Item], dtype: torch.dtype = torch.float32) -> Batch:
         markers=ints([t.markers for t in templates]),
         wyckoff=ints([t.wyckoff for t in templates]),
         known=floats(np.concatenate([_known(t, c) for t, c in zip(templates, conditions, strict=True)])),
-        scalars=floats(np.concatenate([_node_scalars(item, f) for item, f in zip(items, forces, strict=True)])),
-        forces=floats(np.concatenate(forces)),
+        scalars=floats(np.concatenate([_node_scalars(item, p) for item, p in zip(items, pushes, strict=True)])),
+        pushes=floats(np.concatenate(pushes)),
         told_forces=floats(np.array([[_tells_forces(item)] for item in items])),
         graph=torch.repeat_interleave(torch.arange(len(nodes)), torch.tensor(nodes)),
         senders=ints([e.senders + s for e, s in zip(edges, starts, strict=True)]),
@@ -127,23 +136,24 @@ def _tells_forces(item: Item) -> bool:
     return item.template.forces is not None and "forces" not in item.conditions.hidden
 
 
-def _log_forces(item: Item) -> FloatArray:
-    """(m, 3) forces whose lengths are log-scaled: next to a defect they are a thousand times those far from it."""
-    if item.template.forces is None or not _tells_forces(item):
-        return np.zeros((len(item.template.numbers), 3))
-    lengths = np.linalg.norm(item.template.forces, axis=1, keepdims=True)
-    scaled: FloatArray = item.template.forces * np.log1p(lengths / FORCE_SCALE) / np.maximum(lengths, SMALLEST_FORCE)
-    return scaled
+def _pushes(item: Item) -> FloatArray:
+    """(m, PUSHES, 3) two forces, their lengths log-scaled, and the displacement that they suggest."""
+    forces = item.template.forces
+    if forces is None or not _tells_forces(item):
+        return np.zeros((len(item.template.numbers), PUSHES, 3))
+    lengths = np.linalg.norm(forces, axis=2, keepdims=True)
+    scaled = forces * np.log1p(lengths / FORCE_SCALE) / np.maximum(lengths, SMALLEST)
+    return np.concatenate([scaled, descended(forces)[:, None] / STEP_SCALE], axis=1)
 
 
-def _node_scalars(item: Item, forces: FloatArray) -> FloatArray:
+def _node_scalars(item: Item, pushes: FloatArray) -> FloatArray:
     template = item.template
     orders = np.log(np.stack([template.site_order, template.multiplicity], axis=1)) / 4.0
     closeness = np.exp(-template.defect_distance / 3.0)
     free = (
         np.zeros((len(closeness), 2)) if item.freedom is None or "subgroup" in item.conditions.hidden else item.freedom
     )
-    return np.concatenate([orders, closeness[:, None], free, np.linalg.norm(forces, axis=1, keepdims=True)], axis=1)
+    return np.concatenate([orders, closeness[:, None], free, np.linalg.norm(pushes, axis=2)], axis=1)
 
 
 def node_freedom(template: Template, given: FloatArray, full: FloatArray) -> FloatArray:

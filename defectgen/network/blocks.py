@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from augment.errors import SettingsError
 from defectgen.elements import DESCRIPTORS, MAX_NUMBER, covalent_radii
-from defectgen.network.batch import NODE_SCALARS, Batch
+from defectgen.network.batch import NODE_SCALARS, PUSHES, Batch
 from defectgen.representation import WYCKOFF_LETTERS, Marker
 
 EDGE_BLOCK = 512
@@ -35,7 +35,7 @@ class NetworkConfig:
         embedding: width of the element embedding.
         neighbours: typical number of neighbours, by whose root sums over messages are divided.
         voids: empty voids this near to the defect are nodes too, Å; 0 for none.
-        forces: told the forces of the defect in the ideal geometry, where they are known.
+        forces: told the forces of the defect before and after a trial step, where they are known.
     """
 
     width: int = 72
@@ -74,7 +74,7 @@ class NodeEmbedding(nn.Module):
         self.marker = nn.Embedding(len(Marker), 8)
         self.wyckoff = nn.Embedding(len(WYCKOFF_LETTERS), 8)
         self.element_width = DESCRIPTORS + config.embedding
-        self.scalars = NODE_SCALARS if config.forces else NODE_SCALARS - 1
+        self.scalars = NODE_SCALARS if config.forces else NODE_SCALARS - PUSHES
         self.mix = mlp(2 * self.element_width + 8 + 8 + self.scalars, config.width, config.width)
 
     def element(self, numbers: Tensor, known: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from defectgen.network.batch import Batch
+from defectgen.network.batch import STEP_SCALE, Batch
 from defectgen.network.blocks import NetworkConfig, mlp
 from defectgen.network.trunk import DISPLACEMENT_SCALE, STRAIN_SCALE, Edge, Trunk, fresh, restored
 
@@ -52,16 +52,24 @@ class DisplacementNetwork(Trunk):
         self.gate = mlp(2 * w, w, w + 1)
         self.read = nn.Linear(w, 1, bias=False)
         self.strain = StrainHead(config, self.basis.width)
+        self.trust = mlp(2 * w, w // 2, 1) if config.forces else None
+        if self.trust is not None:
+            # Before it learns better it believes the steps that the forces suggest.
+            nn.init.zeros_(self.trust[-1].weight)  # type: ignore[arg-type]
+            nn.init.ones_(self.trust[-1].bias)  # type: ignore[arg-type]
 
     def forward(
         self, batch: Batch, displacements: Tensor, strain: Tensor, time: Tensor, told: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Clean displacements (m, 3) in Å and strains (g, 3, 3); the arguments are those of `features`."""
         found = self.features(batch, displacements, strain, time, told)
-        gate = self.gate(torch.cat([found.s, found.condition], dim=1))
+        known = torch.cat([found.s, found.condition], dim=1)
+        gate = self.gate(known)
         # The last gate lets what is already right through, more and more so towards the end of the path.
         passed = gate[:, -1:] * time.index_select(0, batch.graph)[:, None]
         moved = self.read(gate[:, None, :-1] * found.v)[:, :, 0] * DISPLACEMENT_SCALE + passed * displacements
+        if self.trust is not None:
+            moved = moved + self.trust(known) * batch.pushes[:, -1] * STEP_SCALE
         scale = (batch.strain_scale * STRAIN_SCALE)[:, None, None]
         return moved * batch.occupied[:, None], self.strain(found.s, found.v, batch, found.edge) * scale
 

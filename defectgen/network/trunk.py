@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from augment.errors import DataError
 from defectgen.elements import descriptor_table
-from defectgen.network.batch import Batch
+from defectgen.network.batch import PUSHES, Batch
 from defectgen.network.blocks import EdgeBasis, Interaction, NetworkConfig, NodeEmbedding, bounded, mlp
 from defectgen.representation import Conditions
 
@@ -53,7 +53,7 @@ class Trunk(nn.Module):
             first = next(self.conditions.parameters())
             first[:, SELDOM_KNOWN : Conditions.WIDTH] = 0.0
         self.start = nn.Linear(w, w)
-        self.push = nn.Linear(w, w) if config.forces else None
+        self.push = nn.Linear(w, PUSHES * w) if config.forces else None
         self.layers = nn.ModuleList(Interaction(config, self.basis.width) for _ in range(config.layers))
         self.norm = nn.LayerNorm(w)
 
@@ -77,7 +77,7 @@ class Trunk(nn.Module):
         s = self.embed(batch) + condition
         v = self.start(s)[:, None] * (displacements / DISPLACEMENT_SCALE)[:, :, None]
         if self.push is not None:
-            v = v + self.push(s)[:, None] * batch.forces[:, :, None]
+            v = v + torch.einsum("mpw,mpx->mxw", self.push(s).unflatten(1, (PUSHES, -1)), batch.pushes)
         for layer in self.layers:
             s, v = layer(s, v, batch, edge, condition)
         return Features(self.norm(s), bounded(v), condition, edge)

@@ -10,6 +10,7 @@ import pytest
 from augment import Defect, Edit, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, PotentialError
 from defectgen import forces as module
+from defectgen.descent import LONGEST, descended, trial_step
 from defectgen.diffusion import Bridge, State, residual
 from defectgen.forces import DefectForces, find_forces
 from defectgen.network import NetworkConfig, fresh_network
@@ -17,6 +18,7 @@ from defectgen.pretrained import Model
 from defectgen.representation import Template
 from defectgen.sample import generate
 from md.potentials import resolve_potential
+from md.relax import relax
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4, forces=True)
 
@@ -47,10 +49,44 @@ def test_they_are_those_of_the_potential(emt, vacancy):
     atoms = vacancy.cell().to_ase()
     atoms.calc = resolve_potential("emt").calculator()
     found = emt(vacancy)
+    assert found.shape == (len(atoms), 2, 3)
     assert abs(found).max() > 0.05
-    assert np.allclose(found, atoms.get_forces(), atol=1e-9)
-    assert residual(State(found, np.zeros((3, 3))), vacancy.symmetry()) < 1e-12
+    assert np.allclose(found[:, 0], atoms.get_forces(), atol=1e-9)
+    atoms.positions += trial_step(found[:, 0])
+    assert np.allclose(found[:, 1], atoms.get_forces(), atol=1e-9)
+    for k in range(2):
+        assert residual(State(found[:, k], np.zeros((3, 3))), vacancy.symmetry()) < 1e-12
     assert np.allclose(found.sum(axis=0), 0.0, atol=1e-12)
+
+
+def test_two_steps_go_most_of_the_way_down(emt, vacancy):
+    calculator, ideal = resolve_potential("emt").calculator(), vacancy.cell()
+    relaxed = relax(ideal, resolve_potential("emt"), fmax=0.005).cell.positions - ideal.positions
+    left = []
+    for u in (np.zeros_like(relaxed), trial_step(emt(vacancy)[:, 0]), descended(emt(vacancy))):
+        atoms = ideal.to_ase()
+        atoms.positions += u
+        atoms.calc = calculator
+        left.append((np.linalg.norm(u - relaxed), atoms.get_potential_energy()))
+    (far, high), (nearer, lower), (near, low) = left
+    assert far > nearer > near
+    assert near < 0.5 * far
+    assert high > lower > low
+
+
+def test_a_harmonic_crystal_is_descended_in_two_steps():
+    """With one stiffness the second step ends in the minimum, whatever the stiffness."""
+    target = np.random.default_rng(0).normal(scale=0.02, size=(9, 3))
+    for stiffness in (5.0, 10.0, 40.0):
+        before = stiffness * target
+        after = stiffness * (target - trial_step(before))
+        assert np.allclose(descended(np.stack([before, after], axis=1)), target)
+
+
+def test_steps_are_never_long_and_a_falling_curvature_is_survived():
+    forces = np.array([[[60.0, 0, 0], [90.0, 0, 0]], [[-60.0, 0, 0], [-90.0, 0, 0]]])
+    assert np.linalg.norm(descended(forces), axis=1).max() == pytest.approx(2 * LONGEST)
+    assert (descended(np.zeros((4, 2, 3))) == 0).all()
 
 
 def test_what_acts_on_the_pristine_host_does_not_count(emt):
@@ -70,7 +106,7 @@ def test_what_acts_on_the_pristine_host_does_not_count(emt):
         template = Template.of(defect.cell(), cell.sites, forces=emt(defect))
         reach = template.defect_distance
         far_away = template.forces[(reach > reach.max() - 0.1) & (template.numbers > 0)]
-        assert np.linalg.norm(far_away, axis=1).max() < 0.1 * pristine
+        assert np.linalg.norm(far_away, axis=2).max() < 0.1 * pristine
 
 
 def test_an_element_that_the_potential_does_not_cover_has_none(emt, supercell):
@@ -82,14 +118,14 @@ def test_a_cell_is_evaluated_once(emt, vacancy, monkeypatch):
     calls, evaluated = [], module._evaluated
     monkeypatch.setattr(module, "_evaluated", lambda cell, potential: calls.append(1) or evaluated(cell, potential))
     assert np.array_equal(emt(vacancy), emt(vacancy))
-    assert len(calls) == 2, "the defect and the pristine cell"
+    assert len(calls) == 3, "the pristine cell, and the defect before and after a step"
     others = [Defect(vacancy.supercell, (Edit(0, z),)) for z in (13, 28, 46, 47, 78, 79)]
     for defect in [*others, Defect(vacancy.supercell, (Edit(0, 13), Edit(1, 13)))]:
         emt(defect)
-    assert len(calls) == 2 + len(others) + 1, "the pristine cell is not forgotten"
+    assert len(calls) == 3 + 2 * len(others) + 2, "the pristine cell is not forgotten"
     assert len(emt._known) == module.KEPT
     emt(vacancy)
-    assert len(calls) == 2 + len(others) + 2, "the defect that was not asked for again is"
+    assert len(calls) == 3 + 2 * len(others) + 4, "the defect that was not asked for again is"
 
 
 def test_the_sampler_is_told_them(model, vacancy):

@@ -53,7 +53,7 @@ def pushed():
 
 
 def with_forces(template: Template, seed: int = 7) -> Template:
-    forces = np.random.default_rng(seed).normal(size=(len(template.numbers), 3))
+    forces = np.random.default_rng(seed).normal(size=(len(template.numbers), 2, 3))
     forces[template.n_atoms :] = 0.0
     return replace(template, forces=forces)
 
@@ -83,13 +83,14 @@ def test_forces_move_atoms_unless_they_are_hidden(network, pushed, case):
 
 
 def test_the_length_of_a_force_is_told_by_its_logarithm(case):
-    told = replace(case, forces=np.zeros((len(case.numbers), 3)))
-    told.forces[0], told.forces[1] = [0.0, 0.0, 1e-3], [0.0, 40.0, 0.0]
+    told = replace(case, forces=np.zeros((len(case.numbers), 2, 3)))
+    told.forces[0, 0], told.forces[1, 1] = [0.0, 0.0, 1e-3], [0.0, 40.0, 0.0]
     batch = collate([Item(told, told.edges(4.0), CONDITIONS)], torch.float64)
-    assert np.allclose(batch.forces[0].numpy(), [0.0, 0.0, np.log1p(0.01)])
-    assert np.allclose(batch.forces[1].numpy(), [0.0, np.log1p(400.0), 0.0])
-    assert np.allclose(batch.scalars[:2, -1].numpy(), [np.log1p(0.01), np.log1p(400.0)])
-    assert np.isfinite(batch.forces.numpy()).all()
+    assert np.allclose(batch.pushes[0, 0].numpy(), [0.0, 0.0, np.log1p(0.01)])
+    assert np.allclose(batch.pushes[1, 1].numpy(), [0.0, np.log1p(400.0), 0.0])
+    assert np.allclose(batch.pushes[1, 2].numpy(), [0.0, 2.0, 0.0]), "the step is the longest there is"
+    assert np.allclose(batch.scalars[1, -3:].numpy(), [0.0, np.log1p(400.0), 2.0])
+    assert np.isfinite(batch.pushes.numpy()).all()
 
 
 @pytest.mark.parametrize("improper", [False, True])
