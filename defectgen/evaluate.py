@@ -13,6 +13,7 @@ from augment.cell import FloatArray
 from defectgen.bound import predictor
 from defectgen.corpus.arrangement import Arrangements
 from defectgen.corpus.case import Case, Label
+from defectgen.descent import descended
 from defectgen.diffusion import STEPS, Predictor, State, project
 from defectgen.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.pretrained import Model
@@ -116,6 +117,14 @@ def one_shot(model: Model) -> Method:
 def unrelaxed(_case: Case, label: Label) -> State:
     """Nothing moves."""
     return State(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
+
+
+def two_steps(case: Case, label: Label) -> State:
+    """The two steps down that the forces suggest, which the model is told; nothing moves where there are none."""
+    forces = case.template.forces
+    if forces is None:
+        return unrelaxed(case, label)
+    return State(descended(forces)[: case.template.n_atoms], np.zeros((3, 3)))
 
 
 def symmetric_rattle(sigma: float, seed: int = 0) -> Method:

@@ -8,7 +8,7 @@ model has learnt how far it gives way in the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -19,9 +19,10 @@ from ase.data import chemical_symbols
 from augment import Defect, DefectCell
 from augment.cell import FloatArray
 from augment.errors import PotentialError
-from defectgen.descent import trial_step
+from defectgen.descent import descended, trial_step
 from defectgen.diffusion import State, project
-from defectgen.network.blocks import NetworkConfig
+from defectgen.softness import curvatures
+from defectgen.subgroups import SubgroupClasses
 from md.guards import Divergence, Evaluator, volume_of
 from md.labels import cell_hash
 from md.potentials import Potential, resolve_potential
@@ -44,6 +45,7 @@ class DefectForces:
 
     potential: Potential
     _known: dict[str, FloatArray | None] = field(default_factory=dict, init=False, repr=False)
+    _bent: dict[str, FloatArray | None] = field(default_factory=dict, init=False, repr=False)
 
     def __call__(self, defect: Defect) -> FloatArray | None:
         """(n, 2, 3) forces on the atoms of the ideal cell and after a trial step along them, eV/Å.
@@ -72,30 +74,51 @@ class DefectForces:
             moved = ideal.with_geometry(ideal.positions + trial_step(found[0]))
         return np.stack(found, axis=1)
 
+    def curvatures(self, defect: Defect) -> FloatArray | None:
+        """Least curvature (c,), eV/Å², that each class of subgroups of the stabilizer releases.
+
+        It is that of the geometry after two steps down; see `softness.curvatures`. None where the forces are not known.
+
+        Raises:
+            PotentialError: the potential cannot be evaluated.
+        """
+        return _remembered(self._bent, cell_hash(defect.cell()), lambda: self._curvatures(defect))
+
+    def _curvatures(self, defect: Defect) -> FloatArray | None:
+        told = self(defect)
+        if told is None:
+            return None
+        ideal = defect.cell()
+        symmetric = ideal.positions + descended(told)
+
+        def around(displacements: FloatArray) -> FloatArray:
+            found = _evaluated(ideal.with_geometry(symmetric + displacements), self.potential)
+            if found is None:
+                raise Divergence
+            return found
+
+        try:
+            return curvatures(around, SubgroupClasses(defect.symmetry(), ideal.cell))
+        except Divergence:
+            return None
+
     def _forces(self, cell: DefectCell) -> FloatArray | None:
-        name = cell_hash(cell)
-        found = self._known.pop(name) if name in self._known else _evaluated(cell, self.potential)
-        self._known[name] = found  # the last used comes last
-        if len(self._known) > KEPT:
-            del self._known[next(iter(self._known))]
-        return found
+        return _remembered(self._known, cell_hash(cell), lambda: _evaluated(cell, self.potential))
 
 
-def find_forces(name: str, config: NetworkConfig, card: Mapping[str, Any]) -> DefectForces | None:
-    """Forces for a network that has learnt from forces: of its teacher, of a named potential, or none.
+def find_forces(name: str, card: Mapping[str, Any]) -> DefectForces | None:
+    """Forces for a model: of its teacher, of a named potential, or none.
 
     Args:
         name: `teacher`, `none`, or what `resolve_potential` knows.
-        config: of the network; one without use for forces gets none.
-        card: of the network, which names its teacher.
+        card: of the model; one that names no teacher gets none of it.
 
     Raises:
         PotentialError: there is no such potential.
     """
-    if name == NONE or (name == TEACHER and not config.forces):
+    if name == NONE or (name == TEACHER and "teacher" not in card):
         return None
-    found = forces_by(str(card["teacher"]["potential"]) if name == TEACHER else name)
-    return found if config.forces else None
+    return forces_by(str(card["teacher"]["potential"]) if name == TEACHER else name)
 
 
 @lru_cache(maxsize=4)
@@ -106,6 +129,17 @@ def forces_by(potential: str) -> DefectForces:
         PotentialError: there is no such potential.
     """
     return DefectForces(resolve_potential(potential))
+
+
+def _remembered(
+    memory: dict[str, FloatArray | None], name: str, make: Callable[[], FloatArray | None]
+) -> FloatArray | None:
+    """What is remembered under a name, or made now; of more than `KEPT` the one that was not used for longest goes."""
+    found = memory.pop(name) if name in memory else make()
+    memory[name] = found
+    if len(memory) > KEPT:
+        del memory[next(iter(memory))]
+    return found
 
 
 def _evaluated(cell: DefectCell, potential: Potential) -> FloatArray | None:

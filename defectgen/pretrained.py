@@ -14,8 +14,6 @@ from augment.errors import DataError, SettingsError
 from augment.store import write_atomically
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from defectgen.diffusion import Bridge
     from defectgen.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork
 
@@ -23,9 +21,6 @@ FOLDER = Path(__file__).parent / "weights"
 """Where the shipped weights are."""
 
 FORMAT = 2
-
-OLD_CONDITIONS = 12
-"""Conditions that a network of format 1 was told; there was no energy and no concentration, and never a charge."""
 
 PARTS = ("displacements", "subgroups", "occupation")
 """What a model is made of. The first has the name of the model, the others are beside it as `NAME-PART`."""
@@ -179,10 +174,10 @@ def _kinds() -> dict[str, tuple[type[Any], type[Any]]]:
 
 
 def _part_of(card: Path) -> str:
-    """The part that a card says it describes; in format 1 there was one."""
+    """The part that a card says it describes."""
     try:
-        return str(json.loads(card.read_text()).get("part", PARTS[0]))
-    except ValueError:
+        return str(json.loads(card.read_text())["part"])
+    except (ValueError, KeyError):
         return "damaged"
 
 
@@ -196,33 +191,15 @@ def _load_network(path: Path, _changed: int) -> tuple[Any, dict[str, Any], str]:
     digest = hashlib.sha256(content).hexdigest()
     try:
         card = json.loads(path.with_suffix(".json").read_text())
-        if card["format"] not in (1, FORMAT):
+        if card["format"] != FORMAT:
             raise DataError(f"{path}: format {card['format']} is not {FORMAT}; get weights of this version")
         if card["sha256"] != digest:
             raise DataError(
                 f"{path}: SHA-256 {digest[:12]} is not {card['sha256'][:12]} as its card says; get it again"
             )
-        card = {"part": "displacements", "bridge": None, **card, "elements": list(card["elements"])}
+        card = {**card, "elements": list(card["elements"])}
         kind, sizes = _kinds()[card["part"]]
         config = sizes(**card["network"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: its JSON card is missing or damaged ({error!r})") from None
-    state = load(content)
-    return restored(kind, config, _migrated(state) if card["format"] == 1 else state), card, digest
-
-
-def _migrated(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of format 1 for the network of format 2: what it was not told yet has weight zero."""
-    import torch
-
-    from defectgen.network.trunk import SELDOM_KNOWN
-    from defectgen.representation import Conditions, Marker
-
-    told, mixed, marker = (state[name] for name in ("conditions.0.weight", "embed.mix.0.weight", "embed.marker.weight"))
-    added = told.new_zeros(len(told), Conditions.WIDTH - SELDOM_KNOWN)
-    return {
-        **state,
-        "conditions.0.weight": torch.cat([told[:, :SELDOM_KNOWN], added, told[:, OLD_CONDITIONS:]], dim=1),
-        "embed.mix.0.weight": torch.cat([mixed, mixed.new_zeros(len(mixed), 2)], dim=1),
-        "embed.marker.weight": torch.cat([marker, marker.new_zeros(len(Marker) - len(marker), marker.shape[1])]),
-    }
+    return restored(kind, config, load(content)), card, digest

@@ -176,7 +176,12 @@ def plan_subgroups(defect: Defect, request: Request, model: Model) -> list[CellS
     if guess not in (BEST, SAMPLED) or request.snapshot:
         return [find_subgroup(defect, request)] * request.n
     chance, classes = subgroup_probabilities(
-        model, defect, temperature=request.temperature, pressure=request.pressure, charge=request.charge
+        model,
+        defect,
+        temperature=request.temperature,
+        pressure=request.pressure,
+        charge=request.charge,
+        forces=request.forces,
     )
     if guess == BEST:
         return [classes[int(np.argmax(chance))]] * request.n
@@ -202,7 +207,7 @@ def stream(
         model: the trained networks.
         plan: H of each structure; by default that of the request.
     """
-    ideal, told = defect.cell(), find_forces(request.forces, model.network.config, model.card)
+    ideal, told = defect.cell(), find_forces(request.forces, model.card) if model.network.config.forces else None
     forces = None if told is None else told(defect)
     template = Template.of(ideal, defect.supercell.sites, voids=model.network.config.voids, forces=forces)
     source = NONE if told is None or forces is None else told.potential.name

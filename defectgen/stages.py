@@ -125,7 +125,7 @@ def check_conditions(settings: Settings) -> None:
         names = _chosen(settings, [d.name for d in defects])
         _check_subgroups(settings, [d for d in defects if d.name in names])
     model = load_model(settings.generate.model)
-    find_forces(settings.generate.forces, model.network.config, model.card)
+    find_forces(settings.generate.forces, model.card)
 
 
 def check_environments(settings: Settings) -> None:

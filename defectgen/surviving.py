@@ -6,6 +6,7 @@ import numpy as np
 
 from augment import CellSymmetry, Defect
 from augment.cell import FloatArray
+from defectgen.forces import TEACHER, find_forces
 from defectgen.pretrained import Model
 from defectgen.representation import Conditions, Template
 from defectgen.subgroups import SubgroupClasses
@@ -18,6 +19,7 @@ def subgroup_probabilities(
     temperature: float = 0.0,
     pressure: float = 0.0,
     charge: int | None = None,
+    forces: str = TEACHER,
 ) -> tuple[FloatArray, tuple[CellSymmetry, ...]]:
     """Probability of each conjugacy class of subgroups of the stabilizer, and the class's representative.
 
@@ -27,9 +29,11 @@ def subgroup_probabilities(
         temperature: K.
         pressure: GPa.
         charge: e; None does not tell.
+        forces: potential that tells how soft each class is, as in `Request`.
 
     Raises:
         DataError: the model knows no p(H).
+        PotentialError: there is no such potential.
     """
     import torch
 
@@ -43,8 +47,10 @@ def subgroup_probabilities(
     conditions = Conditions(
         temperature, pressure, action.order, action.order, hidden=frozenset({"subgroup"}), charge=charge
     )
+    told = find_forces(forces, model.card)
+    soft = None if told is None else told.curvatures(defect)
     item = Item(template, template.edges(network.config.cutoff), conditions)
     with one_torch_thread(wanted=True), torch.inference_mode():
-        logits = network(collate([item]), [ClassFeatures.of(template, classes)])[0].double().numpy()
+        logits = network(collate([item]), [ClassFeatures.of(template, classes, soft)])[0].double().numpy()
     chance = np.exp(logits - logits.max())
     return chance / chance.sum(), classes.symmetries

@@ -1,5 +1,7 @@
 """The training loop that every model shares: AdamW with a cosine schedule, averaged weights, and exact resume.
 
+Where a task has pairs held out, the averaged weights of the checkpoint at which their loss was least are kept.
+
 Every pair of a step is drawn from a generator seeded by (seed, step, place in the batch), so the state of a run is its
 weights, its optimiser and a step number: a run that was stopped and one that was not end with the same bits. Under
 torchrun each process draws its places of the batch and gradients are averaged over the processes.
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -34,6 +36,10 @@ class Task(Protocol[Network, Draw]):
     @property
     def identity(self) -> dict[str, Any]:
         """JSON values that decide the result besides the data."""
+
+    @property
+    def held_out(self) -> Sequence[Draw]:
+        """Pairs that are not learnt from, whose loss decides when it is best; none where the end is taken."""
 
     def fresh(self, seed: int) -> Network:
         """An untrained network, the same for the same seed."""
@@ -151,6 +157,8 @@ class Training(Generic[Network, Draw]):
         )
         self.step = 0
         self.losses: list[float] = []
+        self.held_out: list[tuple[int, float]] = []
+        self.best: dict[str, Tensor] | None = None
         self._resume()
 
     @property
@@ -166,14 +174,31 @@ class Training(Generic[Network, Draw]):
             if progress is not None and self.processes.rank == 0:
                 progress(self.step, self.losses[-1])
             if self.step % self.settings.checkpoint == 0 or self.step == end:
+                self._judge()
                 self._save()
         return self.averaged()
 
     def averaged(self) -> Network:
-        """A copy of the network with the averaged weights, on the CPU."""
+        """A copy of the network with the averaged weights, the best on held-out pairs if there are any, on the CPU."""
+        return self._copy(self.average if self.best is None else self.best)
+
+    def _copy(self, weights: Mapping[str, Tensor]) -> Network:
         network = self.task.fresh(self.settings.seed)
-        network.load_state_dict({name: value.cpu() for name, value in self.average.items()})
+        network.load_state_dict({name: value.cpu() for name, value in weights.items()})
         return network.eval()
+
+    def _judge(self) -> None:
+        """Keep the averaged weights if the held-out pairs were never told better."""
+        pairs, step = self.task.held_out, self.settings.batch
+        if not pairs or self.step % self.settings.checkpoint:
+            return
+        network = self._copy(self.average)
+        with torch.no_grad():
+            parts = [pairs[k : k + step] for k in range(0, len(pairs), step)]
+            loss = sum(len(part) * float(self.task.loss(network, part)) for part in parts) / len(pairs)
+        if self.best is None or loss < min(before for _, before in self.held_out):
+            self.best = {name: value.clone() for name, value in self.average.items()}
+        self.held_out.append((self.step, loss))
 
     def batch(self, step: int) -> list[Draw]:
         """The training pairs of a step in this process; they depend on the seed and the step only."""
@@ -211,6 +236,8 @@ class Training(Generic[Network, Draw]):
             "losses": self.losses,
             "network": self.network.state_dict(),
             "average": self.average,
+            "held_out": self.held_out,
+            "best": self.best,
             "optimiser": self.optimiser.state_dict(),
         }
         buffer = io.BytesIO()
@@ -226,6 +253,7 @@ class Training(Generic[Network, Draw]):
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average, self.step, self.losses = state["average"], state["step"], state["losses"]
+        self.best, self.held_out = state["best"], [(int(step), float(loss)) for step, loss in state["held_out"]]
 
 
 def learning_rate_factor(step: int, settings: TrainSettings) -> float:

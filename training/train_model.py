@@ -42,14 +42,14 @@ HERE = Path(__file__).parent
 CURVE_STEP = 100
 KINDS = ("relaxed", "broken", "pressed", "mean")
 SIZES: Mapping[str, NetworkConfig | KeyConfig] = {
-    "displacements": NetworkConfig(width=96, layers=4, cutoff=6.0, forces=True),
+    "displacements": NetworkConfig(width=96, layers=4, cutoff=5.0, forces=True),
     "subgroups": SUBGROUP_CONFIG,
     "occupation": OCCUPATION_CONFIG,
-    "vae": NetworkConfig(width=64, layers=3, cutoff=6.0, forces=True),
-    "gan": NetworkConfig(width=64, layers=3, cutoff=6.0, forces=True),
+    "vae": NetworkConfig(width=64, layers=3, cutoff=5.0, forces=True),
+    "gan": NetworkConfig(width=64, layers=3, cutoff=5.0, forces=True),
     "keys": KeyConfig(),
 }
-STEPS = {"displacements": 20_000, "subgroups": 6_000, "occupation": 8_000, "vae": 20_000, "gan": 20_000, "keys": 8_000}
+STEPS = {"displacements": 18_000, "subgroups": 1_600, "occupation": 2_400, "vae": 20_000, "gan": 20_000, "keys": 8_000}
 
 
 def arguments() -> argparse.Namespace:
@@ -141,6 +141,7 @@ def card(asked: argparse.Namespace, training: Training[Any, Any], seconds: float
         "training": asdict(training.settings),
         "parameters": sum(p.numel() for p in training.network.parameters()),
         "curve": {"every": CURVE_STEP, "loss": [round(x, 5) for x in curve]},
+        "held_out": [[step, round(loss, 5)] for step, loss in training.held_out],
         "seconds": round(seconds),
         "versions": {name: version(name) for name in ("torch", "numpy", "safetensors")},
         "licence": "MIT; learnt from labels by CHGNet (modified BSD) on hosts of the Materials Project (CC-BY 4.0)",

@@ -172,7 +172,8 @@ def _trained(spec: str) -> NamedGenerator:
     from defectgen.forces import TEACHER, find_forces
     from defectgen.siblings.latent import LatentGenerator
 
-    call = LatentGenerator(network, Bridge(**card["bridge"]), find_forces(TEACHER, network.config, card))
+    forces = find_forces(TEACHER, card) if network.config.forces else None
+    call = LatentGenerator(network, Bridge(**card["bridge"]), forces)
     return NamedGenerator(name, call, f"{card['sha256']} {_version()}", {"model": name, "model_sha256": card["sha256"]})
 
 

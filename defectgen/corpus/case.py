@@ -71,6 +71,7 @@ class Case:
         symmetry: full stabilizer acting on the atoms of the template.
         labels: geometries under different conditions.
         prototype: of the host, which is in one split too; empty where it was not found.
+        curvatures: (c,) what each class of subgroups releases, eV/Å²; None where it is not known.
     """
 
     material_id: str
@@ -81,6 +82,7 @@ class Case:
     symmetry: CellSymmetry
     labels: tuple[Label, ...]
     prototype: str = ""
+    curvatures: FloatArray | None = None
 
     @cached_property
     def classes(self) -> SubgroupClasses:
@@ -209,6 +211,7 @@ def _columns(case: Case) -> dict[str, NDArray[Any]]:
         "flags": np.array([[x.snapshot, x.broken] for x in labels], dtype=bool).reshape(-1, 2),
         "kept": kept,
         "forces": np.zeros((0, 2, 3), np.float32) if template.forces is None else template.forces.astype(np.float32),
+        "curvatures": np.zeros(0) if case.curvatures is None else case.curvatures,
         "path": np.concatenate([p for p, _ in paths] or [np.zeros((0, n, 3))]).astype(np.float16),
         "path_energies": np.concatenate([np.asarray(e) for _, e in paths] or [np.zeros(0)]),
         "path_lengths": np.array([len(p) for p, _ in paths], dtype=np.int32),
@@ -231,29 +234,33 @@ def template_from_columns(key: str, columns: Mapping[str, NDArray[Any]]) -> Temp
 
 
 def _case(row: list[str], columns: Mapping[str, NDArray[Any]]) -> Case:
-    material_id, formula, split, name, key, symbol, *rest = row
+    material_id, formula, split, name, key, symbol, prototype = row
     symmetry = CellSymmetry(symbol, columns["rotations"], columns["permutations"].astype(np.int64))
     labels = tuple(_label(columns, k) for k in range(len(columns["strain"])))
-    prototype = rest[0] if rest else ""  # archives before there were prototypes
-    return Case(material_id, formula, split, name, template_from_columns(key, columns), symmetry, labels, prototype)
+    soft = columns["curvatures"] if len(columns["curvatures"]) else None
+    template = template_from_columns(key, columns)
+    return Case(material_id, formula, split, name, template, symmetry, labels, prototype, soft)
 
 
 def _label(columns: Mapping[str, NDArray[Any]], k: int) -> Label:
     temperature, pressure, energy = (float(x) for x in columns["conditions"][k])
     snapshot, broken = (bool(x) for x in columns["flags"][k])
     state = State(_float64(columns["displacements"][k]), columns["strain"][k])
-    more: dict[str, Any] = {}
-    if "kept" in columns:  # archives before subgroups were found have none of these
-        ends = np.cumsum(columns["path_lengths"])
-        way = slice(int(ends[k] - columns["path_lengths"][k]), int(ends[k]))
-        charge = float(columns["charges"][k])
-        more = {
-            "kept": tuple(np.flatnonzero(columns["kept"][k]).tolist()),
-            "charge": None if np.isnan(charge) else round(charge),
-            "path": _float64(columns["path"][way]) if way.stop > way.start else None,
-            "path_energies": columns["path_energies"][way] if way.stop > way.start else None,
-        }
-    return Label(state, temperature, pressure, snapshot, broken, energy, **more)
+    end = int(np.cumsum(columns["path_lengths"])[k])
+    way = slice(end - int(columns["path_lengths"][k]), end)
+    charge = float(columns["charges"][k])
+    return Label(
+        state,
+        temperature,
+        pressure,
+        snapshot,
+        broken,
+        energy,
+        kept=tuple(np.flatnonzero(columns["kept"][k]).tolist()),
+        charge=None if np.isnan(charge) else round(charge),
+        path=_float64(columns["path"][way]) if way.stop > way.start else None,
+        path_energies=columns["path_energies"][way] if way.stop > way.start else None,
+    )
 
 
 def _float64(array: NDArray[Any]) -> FloatArray:

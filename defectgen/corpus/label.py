@@ -50,6 +50,6 @@ def label_host(
             labels += thermal_labels(defect, lowest, relaxed, potential, settings, rng)
         template = Template.of(defect.cell(), supercell.sites, voids=settings.voids, forces=forces(defect))
         who = (material_id, relaxed.host.formula, split, defect.name)
-        cases.append(Case(*who, template, defect.symmetry(), tuple(labels), kind))
+        cases.append(Case(*who, template, defect.symmetry(), tuple(labels), kind, forces.curvatures(defect)))
     who = (material_id, relaxed.host.formula, kind, split)
     return cases, arrangements(who, relaxed.host, potential, settings, rng)

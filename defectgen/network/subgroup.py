@@ -22,7 +22,10 @@ from defectgen.network.trunk import Features, Trunk
 from defectgen.representation import Template
 from defectgen.subgroups import SubgroupClasses
 
-CLASS_SCALARS = 6
+CLASS_SCALARS = 8
+
+SOFT = 0.3
+"""eV/Å²; curvatures beyond it are told by their logarithm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +33,8 @@ class ClassFeatures:
     """What the network sees of the classes of subgroups of one defect; c classes, m nodes.
 
     Attributes:
-        scalars: (c, CLASS_SCALARS) logarithms of order, index and class size, dimensions of the invariant spaces, and
-            whether it is the whole stabilizer.
+        scalars: (c, CLASS_SCALARS) logarithms of order, index and class size, dimensions of the invariant spaces,
+            whether it is the whole stabilizer, the least curvature that it releases, and whether that is known.
         freedoms: (c, m, 3, 3) projectors at each node; zero at vacant ones.
     """
 
@@ -39,13 +42,21 @@ class ClassFeatures:
     freedoms: FloatArray
 
     @classmethod
-    def of(cls, template: Template, classes: SubgroupClasses) -> ClassFeatures:
-        """Features of the classes of a defect's stabilizer."""
+    def of(cls, template: Template, classes: SubgroupClasses, curvatures: FloatArray | None = None) -> ClassFeatures:
+        """Features of the classes of a defect's stabilizer.
+
+        Args:
+            template: the defect.
+            classes: of the subgroups of its stabilizer.
+            curvatures: (c,) what each releases, eV/Å², if that is known; see `softness.curvatures`.
+        """
         orders = np.array([len(members) for members in classes.members], dtype=float)
         full = float(classes.symmetry.order)
         dimensions = classes.dimensions
         columns = [np.log(orders) / 4, np.log(full / orders) / 4, np.log(classes.sizes) / 4]
         columns += [np.log1p(dimensions[:, 0]) / 4, dimensions[:, 1] / 6.0, (orders == full).astype(float)]
+        known = np.full(len(orders), float(curvatures is not None))
+        columns += [np.zeros(len(orders)) if curvatures is None else np.arcsinh(curvatures / SOFT) / 3.0, known]
         freedoms = np.zeros((len(orders), len(template.numbers), 3, 3))
         freedoms[:, : template.n_atoms] = classes.freedoms
         return cls(np.stack(columns, axis=1), freedoms)
@@ -62,8 +73,10 @@ class SubgroupNetwork(Trunk):
         self.node = mlp(w + 2 + 2 * self.channels, w, w)
         self.weight = mlp(w, w // 2, 1)
         self.score = mlp(2 * w + CLASS_SCALARS, w, w, 1)
+        self.direct = nn.Linear(CLASS_SCALARS, 1, bias=False)
         # Before it learns, every class of a defect is alike.
         nn.init.zeros_(self.score[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.direct.weight)
 
     def forward(self, batch: Batch, classes: Sequence[ClassFeatures]) -> list[Tensor]:
         """Logits (c,) of each graph."""
@@ -89,7 +102,7 @@ class SubgroupNetwork(Trunk):
         pooled = (each * gate).sum(dim=1) / gate.sum(dim=0)
         mean = (s * gate).sum(dim=0) / gate.sum(dim=0)
         known = torch.cat([pooled, mean[None].expand(count, -1), scalars], dim=1)
-        scores: Tensor = self.score(known)[:, 0]
+        scores: Tensor = (self.score(known) + self.direct(scalars))[:, 0]
         return scores
 
     def _tensors(self, found: Features, batch: Batch) -> Tensor:

@@ -110,6 +110,11 @@ class KeyTask:
         return [item for item in self.items if item.split == "train"]
 
     @property
+    def held_out(self) -> tuple[()]:
+        """None: it learns to the end."""
+        return ()
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Sizes and temperature."""
         return {"config": asdict(self.config), "temperature": self.temperature}

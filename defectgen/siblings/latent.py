@@ -148,6 +148,11 @@ class LatentTask:
         return DisplacementTask(self.cases, self.config, self.settings, self.bridge)
 
     @property
+    def held_out(self) -> tuple[()]:
+        """None: a game between two networks has no loss that says which weights are best."""
+        return ()
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Family, sizes, settings and weights."""
         return {**self.pairs.identity, "latent": [self.family, self.divergence, self.judgement]}

@@ -21,7 +21,9 @@ from defectgen.train import device_of
 BOLTZMANN = 8.617333262e-5
 """eV/K."""
 
-OCCUPATION_CONFIG = NetworkConfig(width=48, layers=3, cutoff=6.0)
+OCCUPATION_CONFIG = NetworkConfig(width=48, layers=3, cutoff=4.5)
+
+HELD_OUT_DRAWS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,16 @@ class OccupationTask:
     @cached_property
     def train(self) -> list[tuple[Arrangements, Edges]]:
         """What is learnt from."""
-        return [(a, a.template.edges(self.config.cutoff)) for a in self.items if a.split == "train"]
+        return self._of_split("train")
+
+    @cached_property
+    def held_out(self) -> list[OccupationSample]:
+        """A few draws of each composition of the validation hosts: there are too few hosts to learn to the end."""
+        pairs = [pair for pair in self._of_split("valid") for _ in range(HELD_OUT_DRAWS)]
+        return [self._drawn(*pair, np.random.default_rng([len(pairs), k])) for k, pair in enumerate(pairs)]
+
+    def _of_split(self, split: str) -> list[tuple[Arrangements, Edges]]:
+        return [(a, a.template.edges(self.config.cutoff)) for a in self.items if a.split == split]
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -117,7 +128,9 @@ class OccupationTask:
 
     def draw(self, rng: np.random.Generator) -> OccupationSample:
         """An arrangement with a random part of its edits known."""
-        item, edges = self.train[int(rng.integers(len(self.train)))]
+        return self._drawn(*self.train[int(rng.integers(len(self.train)))], rng)
+
+    def _drawn(self, item: Arrangements, edges: Edges, rng: np.random.Generator) -> OccupationSample:
         conditions, chosen = self._asked(item, rng)
         members = rng.permutation(item.members[chosen])
         known = int(rng.integers(len(members)))

@@ -61,6 +61,12 @@ class SubgroupTask:
         """Sizes and probabilities."""
         return {"config": asdict(self.config), "hide": self.hide, "anonymous": self.anonymous}
 
+    @cached_property
+    def held_out(self) -> list[SubgroupSample]:
+        """The lowest labels of the validation hosts: there are too few hosts to learn to the end."""
+        cases = [case for case in self.cases if case.split == "valid" and case.symmetry.order > 1]
+        return [subgroup_sample(case, label, self.config) for case in cases for label in lowest_labels(case)]
+
     def fresh(self, seed: int) -> SubgroupNetwork:
         """An untrained network."""
         return fresh(SubgroupNetwork, self.config, seed)
@@ -109,7 +115,8 @@ def subgroup_sample(
     asked = subgroup_conditions(case.symmetry.order, label.temperature, label.pressure, hidden, anonymous)
     template = case.template.with_voids(config.voids)
     item = Item(template, template.edges(config.cutoff), asked)
-    return SubgroupSample(item, ClassFeatures.of(template, case.classes), found[0])
+    soft = None if "forces" in hidden else case.curvatures
+    return SubgroupSample(item, ClassFeatures.of(template, case.classes, soft), found[0])
 
 
 def subgroup_conditions(

@@ -147,11 +147,14 @@ def test_of_an_uncovered_element_the_sampler_is_told_none(model, supercell):
 def test_a_potential_that_is_not_there_is_refused(model, vacancy):
     with pytest.raises(PotentialError, match="nonsense"):
         generate([vacancy], model=model, forces="nonsense")
-    blind = replace(SMALL, forces=False)
-    with pytest.raises(PotentialError, match="nonsense"):
-        find_forces("nonsense", blind, model.card)
-    assert find_forces("emt", blind, model.card) is None
-    assert find_forces("teacher", blind, {}) is None
+    assert find_forces("teacher", {}) is None
+    assert find_forces("none", model.card) is None
+
+
+def test_a_network_that_learnt_without_them_is_not_told(model, vacancy, monkeypatch):
+    monkeypatch.setattr(module, "_evaluated", lambda *_: pytest.fail("evaluated"))
+    blind = replace(model, network=fresh_network(replace(SMALL, forces=False), seed=1).eval())
+    assert generate([vacancy], model=blind)[0].info["forces"] == "none"
 
 
 def test_impossible_conditions_are_refused_before_any_evaluation(model, vacancy, monkeypatch):

@@ -127,7 +127,7 @@ def test_impossible_counts_get_one_clear_error(supercell, space, model):
     with pytest.raises(DefectError, match="less symmetry"):
         propose_complexes(space, Recipe.exactly({"v_O": 1}), 1, 0, H=group, model=model)
     with pytest.raises(DataError, match="no network of occupation"):
-        propose_complexes(space, Recipe.exactly({"v_O": 1}), 1, 0)
+        propose_complexes(space, Recipe.exactly({"v_O": 1}), 1, 0, model=replace(model, path=None))
 
 
 def test_same_seed_same_proposals_and_guidance_changes_them(space, model):

@@ -301,16 +301,3 @@ def test_batches_do_not_change_the_structures(defects, model, monkeypatch):
     parts = generate(defects[:1], model=model, n=5, steps=3, subgroup="1", seed=2)
     for a, b in zip(whole, parts, strict=True):
         assert np.allclose(a.positions, b.positions, atol=1e-6)
-
-
-def test_weights_of_the_first_format_answer_as_they_did(tmp_path):
-    """What they were not told has weight zero: an energy, a concentration and freedoms change nothing."""
-    old = load_model()
-    if old.card["format"] != 1:
-        pytest.skip("the shipped weights are of the present format")
-    defect = point_defects(find_supercell(read_host("examples/hosts/MgO.cif"), min_image_distance=5.0))[0]
-    plain, told = (generate([defect], model=old, steps=2, energy=e, charge=q)[0] for e, q in ((None, None), (2.0, 2)))
-    assert plain.positions.tobytes() == told.positions.tobytes()
-    save_model(tmp_path / "new.safetensors", old.network, old.bridge, {"elements": ["Mg", "O"]})
-    again = generate([defect], model=str(tmp_path / "new.safetensors"), steps=2)[0]
-    assert again.positions.tobytes() == plain.positions.tobytes()

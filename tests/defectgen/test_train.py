@@ -197,3 +197,43 @@ def test_the_learning_rate_rises_and_falls_to_zero():
     assert factors[-1] == pytest.approx(0.0, abs=1e-12)
     with pytest.raises(SettingsError, match="out of range"):
         TrainSettings(steps=0)
+
+
+class Number(torch.nn.Module):
+    """One number to be learnt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = torch.nn.Parameter(torch.zeros(1))
+
+
+class Overshoot:
+    """Learns 1, while 0.3 would be best for what is held out."""
+
+    def __init__(self, held_out: list[float]) -> None:
+        self.held_out, self.identity = held_out, {}
+
+    def fresh(self, _seed: int) -> Number:
+        return Number()
+
+    def draw(self, _rng) -> float:
+        return 1.0
+
+    def loss(self, network: Number, draws: list[float]) -> torch.Tensor:
+        return ((network.value - torch.tensor(draws)) ** 2).mean()
+
+
+def test_the_weights_that_are_best_on_what_is_held_out_are_kept(tmp_path):
+    settings = TrainSettings(steps=100, batch=2, rate=0.05, warmup=1, decay=0.0, averaging=0.0, checkpoint=2)
+    learnt = Training(Overshoot([]), settings).run().value.item()
+    assert learnt == pytest.approx(1.0, abs=0.05)
+    judged = Training(Overshoot([0.2, 0.4, 0.3]), settings)
+    best = judged.run()
+    assert best.value.item() == pytest.approx(0.3, abs=0.06)
+    assert min(loss for _, loss in judged.held_out) < judged.held_out[0][1]
+    assert [step for step, _ in judged.held_out] == list(range(2, 101, 2))
+    stopped = Training(Overshoot([0.2, 0.4, 0.3]), settings, tmp_path)
+    stopped.run(until=51)
+    resumed = Training(Overshoot([0.2, 0.4, 0.3]), settings, tmp_path)
+    assert bits(resumed.run()) == bits(best)
+    assert resumed.held_out == judged.held_out
