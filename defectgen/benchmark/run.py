@@ -106,8 +106,10 @@ def energy_part(scored: Sequence[Scored], potential: Potential | None, settings:
     known = potential.elements
     fits = [t for t in scored[0].tasks if known.issuperset(_symbols(t))]
     cases = energy.choose_cases(fits, settings.relax_cases)
-    if not cases:
+    if not fits:
         return Part("energy", skipped=f"no chosen task has only elements that {potential.name} covers")
+    if not cases:
+        return Part("energy", skipped="none of the chosen tasks is of the kind `free`; give a larger --limit")
     folder = settings.output / "relaxations"
     claim(folder, {"potential": potential.sha256}, "relaxations")
     descents: dict[str, list[list[energy.Descent]]] = {}
