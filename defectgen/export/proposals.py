@@ -23,6 +23,8 @@ def write_proposals(folder: Path, cells: Sequence[DefectCell]) -> None:
     for cell in cells:
         atoms = cell.to_ase()
         atoms.info |= {name: cell.info[name] for name in _SHOWN if name in cell.info}
+        # ASE would take `forces` for labels.
+        atoms.info["forces_by"] = cell.info.get("forces", "none")
         atoms.info["extrapolates"] = " ".join(cell.info.get("extrapolates", ()))
         write(stream, atoms, format="extxyz")
         name = names.next(f"{cell.name}_{cell.info['subgroup'].replace('/', '')}_{cell.info['sample']}")

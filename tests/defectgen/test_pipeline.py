@@ -90,7 +90,9 @@ def test_elements_that_the_model_never_saw_are_named(tmp_path):
     write_records(folder.file("generate", "bulk.npz"), [_labelled(read_cells(folder.file("defects", "cells.npz"))[0])])
     generate_stage(folder)
     assert folder.times["generate"]["geometries_extrapolated_for"] == "Pu"
-    assert "extrapolates=Pu" in folder.file("generate", "proposals.extxyz").read_text()
+    written = folder.file("generate", "proposals.extxyz").read_text()
+    assert "extrapolates=Pu" in written
+    assert "forces_by=chgnet-r2scan" in written
 
 
 def _labelled(cell):
