@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/generator.py [SPLIT] [CORPUS]
 
-Prints errors within 5 Å of the defect by kind of label, whether H holds in spglib's judgement, and CPU seconds each.
+Prints how well surviving subgroups and low-energy arrangements are told, then errors within 5 Å of the defect by kind
+of label, whether H holds in spglib's judgement, and CPU seconds each.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import spglib
 
 from defectgen.benchmark.generators import REGRESSOR
+from defectgen.corpus import read_arrangements
 from defectgen.corpus.case import Case, Label, read_cases
 from defectgen.diffusion import State
 from defectgen.evaluate import (
@@ -23,12 +25,15 @@ from defectgen.evaluate import (
     label_symmetry,
     labels_of_kind,
     mean_scores,
+    occupation_scores,
     one_shot,
+    subgroup_scores,
     symmetric_rattle,
     two_steps,
     unrelaxed,
 )
-from defectgen.pretrained import load_model, model_names
+from defectgen.pretrained import Model, load_model, model_names
+from defectgen.tasks.subgroups import lowest_labels
 
 CORPUS = Path(__file__).parents[1] / "training" / "corpus"
 """The corpus that the shipped weights were learnt from."""
@@ -40,6 +45,25 @@ KINDS = {
     "mean": "thermal mean, H = 1",
 }
 SYMPREC = 1e-4
+
+
+def share_entropy(cases: list[Case], split: str) -> float:
+    """Entropy (nats) of a guess that knows the share of the training labels with the whole stabilizer, no more."""
+    rows: dict[str, list[tuple[bool, int]]] = {"train": [], split: []}
+    for case in (c for c in cases if c.split in rows and c.symmetry.order > 1):
+        for label in lowest_labels(case):
+            rows[case.split].append((len(case.kept(label)) == case.symmetry.order, len(case.classes.members)))
+    share = np.mean([whole for whole, _ in rows["train"]])
+    return float(np.mean([-np.log(share if whole else (1 - share) / (count - 1)) for whole, count in rows[split]]))
+
+
+def show_parts(model: Model, cases: list[Case], corpus: Path, split: str) -> None:
+    """Scores of the networks of subgroups and of occupation."""
+    found = subgroup_scores(model.subgroups, cases, split)
+    print("p(H): " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()))
+    print(f"p(H) of fixed shares: entropy {share_entropy(cases, split):.3g}")
+    ordered = occupation_scores(model.occupation, read_arrangements(corpus), split)
+    print("occupation: " + ", ".join(f"{name} {value:.3g}" for name, value in ordered.items()))
 
 
 def symmetry_holds(case: Case, label: Label, state: State) -> bool:
@@ -62,10 +86,12 @@ def main() -> None:
     """Print the tables."""
     split, *corpora = sys.argv[1:] or ["test"]
     model = load_model()
-    cases = read_cases(Path(corpora[0]) if corpora else CORPUS)
+    corpus = Path(corpora[0]) if corpora else CORPUS
+    cases = read_cases(corpus)
     hosts = sorted({case.formula for case in cases if case.split == split})
     shared = sorted({c.formula for c in cases if c.split == split} & set(model.card["hosts"]["train"]))
     print(f"{split}: {len(hosts)} hosts ({', '.join(hosts)}); of these in training: {shared or 'none'}")
+    show_parts(model, cases, corpus, split)
     regressor = load_model(REGRESSOR) if REGRESSOR in model_names() else None
     methods: dict[str, Method] = {
         "unrelaxed": unrelaxed,
