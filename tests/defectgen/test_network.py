@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, SettingsError
+from defectgen.descent import descended
 from defectgen.network import Item, NetworkConfig, blocks, collate, fresh_network, network_from_state
 from defectgen.representation import Conditions, Marker, Template
 
@@ -80,6 +82,16 @@ def test_forces_move_atoms_unless_they_are_hidden(network, pushed, case):
     nothing = replace(told, forces=np.zeros_like(told.forces))
     assert abs(run(pushed, nothing, u, strain)[0] - run(pushed, case, u, strain)[0]).max() > 1e-8, "told of no force"
     assert np.array_equal(run(network, told, u, strain)[0], run(network, case, u, strain)[0]), "one that learnt none"
+
+
+def test_forces_reach_the_messages_as_well_as_the_answer(pushed, case):
+    """Without the steps that they suggest in the answer they still push through the layers, and the steps are added."""
+    told, (u, strain) = with_forces(case), noisy(case)
+    deaf = deepcopy(pushed)
+    torch.nn.init.zeros_(deaf.trust[-1].bias)
+    assert abs(run(deaf, told, u, strain)[0] - run(deaf, replace(told, forces=-told.forces), u, strain)[0]).max() > 1e-6
+    step = run(pushed, told, u, strain)[0] - run(deaf, told, u, strain)[0]
+    assert np.allclose(step, descended(told.forces) * (case.numbers > 0)[:, None], atol=1e-12)
 
 
 def test_the_length_of_a_force_is_told_by_its_logarithm(case):

@@ -12,10 +12,12 @@ from scipy.spatial.transform import Rotation
 from augment import CellSymmetry, find_supercell, point_defects, read_host
 from augment.errors import DataError
 from defectgen.corpus import Case, Label
-from defectgen.diffusion import State, project
-from defectgen.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh
+from defectgen.diffusion import Bridge, State, project
+from defectgen.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh, fresh_network
+from defectgen.pretrained import load_model, save_model
 from defectgen.representation import Conditions, Template
 from defectgen.subgroups import SubgroupClasses
+from defectgen.surviving import subgroup_probabilities
 from defectgen.tasks.subgroups import SubgroupTask, subgroup_sample
 from defectgen.train import Training, TrainSettings
 
@@ -111,3 +113,40 @@ def test_a_label_must_be_in_the_orientation_of_its_class(defects):
         subgroup_sample(replace(case, labels=(wrong,)), wrong, SMALL)
     with pytest.raises(DataError, match="symmetry to lose"):
         SubgroupTask([broken_case(defects[0], 3, "test")], SMALL)
+
+
+def test_the_curvatures_that_classes_release_are_told_and_can_be_hidden(network, defects):
+    template, symmetry = parts(defects[0])
+    classes = SubgroupClasses(symmetry, template.cell)
+    soft = np.linspace(0.0, -4.0, len(classes.members))
+    told, untold = ClassFeatures.of(template, classes, soft), ClassFeatures.of(template, classes)
+    assert np.allclose(told.scalars[:, -2], np.arcsinh(soft / 0.3) / 3.0)
+    assert (told.scalars[:, -1] == 1).all()
+    assert (untold.scalars[:, -2:] == 0).all()
+    still = State(np.zeros((template.n_atoms, 3)), np.zeros((3, 3)))
+    label = Label(still, 0.0, 0.0, snapshot=False, broken=False, energy=-1.0)
+    case = Case("a", "SrTiO3", "train", "v", template, symmetry, (label,), "", soft)
+    for hidden, expected in ((frozenset(), told), (frozenset({"forces"}), untold)):
+        found = subgroup_sample(case, label, SMALL, hidden).classes
+        assert np.array_equal(found.scalars, expected.scalars)
+    batch = collate([Item(template, template.edges(SMALL.cutoff), Conditions())], torch.float64)
+    with torch.no_grad():
+        assert abs(network(batch, [told])[0] - network(batch, [untold])[0]).max() > 1e-6
+
+
+def test_p_of_h_follows_the_curvatures_of_the_teacher(tmp_path, monkeypatch):
+    """A network whose only weight is on the curvature prefers what is soft; without forces all classes are alike."""
+    defect = point_defects(find_supercell(read_host("examples/hosts/Cu.cif"), min_image_distance=5.0))[0]
+    soft = np.linspace(0.0, -4.0, len(defect.subgroups()))
+    monkeypatch.setattr("defectgen.forces.DefectForces.curvatures", lambda _self, _defect: soft)
+    card = {"elements": ["Cu"], "teacher": {"potential": "emt"}}
+    save_model(tmp_path / "tiny.safetensors", fresh_network(SMALL, seed=0), Bridge(), card)
+    chooser = fresh(SubgroupNetwork, SMALL, seed=0)
+    with torch.no_grad():
+        chooser.direct.weight[0, -2] = -1.0
+    save_model(tmp_path / "tiny-subgroups.safetensors", chooser, None, card)
+    model = load_model(str(tmp_path / "tiny.safetensors"))
+    told, _ = subgroup_probabilities(model, defect)
+    untold, _ = subgroup_probabilities(model, defect, forces="none")
+    assert (np.diff(told) > 0).all()
+    assert np.allclose(untold, 1 / len(soft))
