@@ -22,6 +22,7 @@ from defectgen.diffusion import State
 from defectgen.evaluate import (
     Method,
     diffusion,
+    downhill,
     label_symmetry,
     labels_of_kind,
     mean_scores,
@@ -29,7 +30,6 @@ from defectgen.evaluate import (
     one_shot,
     subgroup_scores,
     symmetric_rattle,
-    two_steps,
     unrelaxed,
 )
 from defectgen.pretrained import Model, load_model, model_names
@@ -96,7 +96,7 @@ def main() -> None:
     methods: dict[str, Method] = {
         "unrelaxed": unrelaxed,
         "symmetric rattle, 0.05 Å": symmetric_rattle(0.05),
-        "two steps down": two_steps,
+        "downhill": downhill,
         "trained regressor" if regressor else "same network, one shot": one_shot(regressor or model),
         "diffusion, best guess": diffusion(model, spread=0.0),
         "diffusion, one draw": diffusion(model),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from defectgen.subgroups import freedom_of
 
 def predictor(
     model: Model,
-    template: Template,
+    templates: Template | Sequence[Template],
     conditions: Conditions,
     guidance: float = 1.0,
     *,
@@ -26,18 +27,21 @@ def predictor(
 
     Args:
         model: the trained network and its noise.
-        template: the defect, with the empty voids that the network is meant to see.
+        templates: the defect, with the empty voids that the network is meant to see; of several states each has its
+            own, which differ in what is told of the energy alone, or all have one.
         conditions: what is asked for.
         guidance: weight of the conditions (classifier-free guidance, Ho and Salimans, 2022,
             doi:10.48550/arXiv.2207.12598); with 1 one pass of the network answers, otherwise two.
         groups: H and the full stabilizer, of which the network is told what they let each atom do.
     """
-    edges = template.edges(model.network.config.cutoff)
+    each = [templates] if isinstance(templates, Template) else list(templates)
+    template, edges = each[0], each[0].edges(model.network.config.cutoff)
     free = None if groups is None else node_freedom(template, *(freedom_of(group) for group in groups))
-    told = _Bound(model, Item(template, edges, conditions, free))
+    told = _Bound(model, [Item(own, edges, conditions, free) for own in each])
     if guidance == 1.0:
         return told
-    untold = _Bound(model, Item(template, edges, replace(conditions, hidden=frozenset(CONDITIONS)), free))
+    nothing = replace(conditions, hidden=frozenset(CONDITIONS))
+    untold = _Bound(model, [Item(own, edges, nothing, free) for own in each])
 
     def guided(state: State, now: float) -> State:
         base = untold(state, now)
@@ -47,11 +51,12 @@ def predictor(
 
 
 class _Bound:
-    """The network bound to one item."""
+    """The network bound to one item, or to one for each state."""
 
-    def __init__(self, model: Model, item: Item) -> None:
-        self._network, self._item = model.network, item
-        self._atoms, self._nodes = item.template.n_atoms, len(item.template.numbers)
+    def __init__(self, model: Model, items: list[Item]) -> None:
+        self._network, self._items = model.network, items
+        template = items[0].template
+        self._atoms, self._nodes = template.n_atoms, len(template.numbers)
         self._batches: dict[int, Batch] = {}
 
     def __call__(self, state: State, now: float) -> State:
@@ -61,7 +66,7 @@ class _Bound:
         u = state.displacements.reshape(-1, self._atoms, 3)
         count = len(u)
         if count not in self._batches:
-            self._batches = {count: collate([self._item] * count)}
+            self._batches = {count: collate(self._items * (count // len(self._items)))}
         moved = np.zeros((count, self._nodes, 3))
         moved[:, : self._atoms] = u
         with torch.inference_mode():

@@ -140,9 +140,10 @@ class GenerateSettings(_Section):
     )
     forces: str = Field(
         "teacher",
-        description="potential whose forces on the ideal cell the model is told: teacher (that of its corpus), none, "
-        "or a name that `defectgen potentials` lists",
+        description="potential whose forces the model is told on the way from the ideal cell: teacher (that of its "
+        "corpus), none, or a name that `defectgen potentials` lists",
     )
+    corrections: int = Field(1, ge=0, le=100, description="steps down that potential from each relaxed proposal")
 
 
 class RelaxSettings(_Section):

@@ -1,8 +1,9 @@
-"""The first two steps down the energy of a defect, from forces in the ideal geometry and after a trial step.
+"""Steps down the energy of a defect, each from the forces at the points that were evaluated before.
 
-The trial step follows the forces F0 with one stiffness for all atoms. The change of the forces along it says how stiff
-the crystal is, and with that the second step follows the new forces F1: the step of Barzilai and Borwein, IMA J. Numer.
-Anal. 8, 141 (1988), https://doi.org/10.1093/imanum/8.1.141. Both keep whatever symmetry the forces have.
+The points of a descent are an array (n, k, 2, 3): for each of n atoms and k points the displacement from the ideal
+cell, Å, and the force there, eV/Å. The first step follows the forces with one stiffness for all atoms. Later ones use
+the stiffness that the last two points tell: the step of Barzilai and Borwein, IMA J. Numer. Anal. 8, 141 (1988),
+https://doi.org/10.1093/imanum/8.1.141. All keep whatever symmetry the points have.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import numpy as np
 
 from augment.cell import FloatArray
 
+POINTS = 3
+"""Points of a descent that the generative model is told."""
+
 STIFFNESS = 10.0
-"""eV/Å²; of the trial step."""
+"""eV/Å²; of the first step."""
 
 SOFTEST, STIFFEST = 2.0, 100.0
 """eV/Å²; what the stiffness that the forces tell is kept between."""
@@ -26,14 +30,16 @@ def trial_step(forces: FloatArray) -> FloatArray:
     return _limited(forces / STIFFNESS)
 
 
-def descended(forces: FloatArray) -> FloatArray:
-    """Displacements (n, 3) in Å after two steps, from the forces (n, 2, 3) in eV/Å before and after the first."""
-    before, after = forces[:, 0], forces[:, 1]
-    first = trial_step(before)
-    gained = float((first * (before - after)).sum())
-    # Where the energy curves downwards along the step there is no stiffness to be told.
-    stiffness = gained / float((first**2).sum()) if gained > 0 else STIFFNESS
-    return first + _limited(after / float(np.clip(stiffness, SOFTEST, STIFFEST)))
+def suggested(points: FloatArray) -> FloatArray:
+    """Displacements (n, 3) in Å to which the points (n, k, 2, 3) of a descent lead; k is at least one."""
+    here, forces = points[:, -1, 0], points[:, -1, 1]
+    if points.shape[1] == 1:
+        return here + trial_step(forces)
+    step = here - points[:, -2, 0]
+    gained = float((step * (points[:, -2, 1] - forces)).sum())
+    # Where the energy curves downwards along the last step there is no stiffness to be told.
+    stiffness = gained / float((step**2).sum()) if gained > 0 else STIFFNESS
+    return here + _limited(forces / float(np.clip(stiffness, SOFTEST, STIFFEST)))
 
 
 def _limited(steps: FloatArray) -> FloatArray:

@@ -13,13 +13,14 @@ from augment.cell import FloatArray
 from defectgen.bound import predictor
 from defectgen.corpus.arrangement import Arrangements
 from defectgen.corpus.case import Case, Label
-from defectgen.descent import descended
+from defectgen.descent import suggested
 from defectgen.diffusion import STEPS, Predictor, State, project
 from defectgen.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.pretrained import Model
 from defectgen.representation import CONDITIONS, Conditions
 from defectgen.sample import sample_seed
 from defectgen.subgroups import generated
+from defectgen.tasks.displacements import descent_for
 from defectgen.tasks.occupation import Occupied, coulomb_of, occupied_batch
 from defectgen.tasks.subgroups import lowest_labels, subgroup_sample
 
@@ -68,7 +69,7 @@ def conditions_of(case: Case, label: Label) -> Conditions:
 
 
 def _predictor(model: Model, case: Case, label: Label, guidance: float = 1.0) -> Predictor:
-    template = case.template.with_voids(model.network.config.voids)
+    template = case.template.with_voids(model.network.config.voids).with_descent(_descent(case, label))
     groups = (label_symmetry(case, label), case.symmetry)
     return predictor(model, template, conditions_of(case, label), guidance, groups=groups)
 
@@ -119,12 +120,16 @@ def unrelaxed(_case: Case, label: Label) -> State:
     return State(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
 
 
-def two_steps(case: Case, label: Label) -> State:
-    """The two steps down that the forces suggest, which the model is told; nothing moves where there are none."""
-    forces = case.template.forces
-    if forces is None:
-        return unrelaxed(case, label)
-    return State(descended(forces)[: case.template.n_atoms], np.zeros((3, 3)))
+def downhill(case: Case, label: Label) -> State:
+    """The steps down that the forces suggest, which the model is told; nothing moves where there are none."""
+    points = _descent(case, label)
+    return unrelaxed(case, label) if points is None else State(suggested(points), np.zeros((3, 3)))
+
+
+def _descent(case: Case, label: Label) -> FloatArray | None:
+    """Points that are told of a label; towards a lower symmetry in a direction in which it lies."""
+    rng = np.random.default_rng(sample_seed(0, case.template.key, "direction", 0))
+    return descent_for(case, label, label_symmetry(case, label), rng)
 
 
 def symmetric_rattle(sigma: float, seed: int = 0) -> Method:

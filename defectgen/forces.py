@@ -1,28 +1,19 @@
-"""Forces that a defect exerts on its host, which the generative model may be told.
-
-The forces of a potential on the atoms of the ideal defect cell, less those on the same sites of the pristine cell, act
-on the perfect crystal before anything moves (Kanzaki, J. Phys. Chem. Solids 2, 24 (1957),
-doi:10.1016/0022-3697(57)90003-3). After a trial step along them a second evaluation says how stiff the crystal is. The
-model has learnt how far it gives way in the end.
-"""
+"""Whose energy surface the generative model is told: that of its teacher, of a named potential, or none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, TypeVar
 
 import numpy as np
 from ase.data import chemical_symbols
 
-from augment import Defect, DefectCell
+from augment import CellSymmetry, Defect, DefectCell
 from augment.cell import FloatArray
 from augment.errors import PotentialError
-from defectgen.descent import descended, trial_step
-from defectgen.diffusion import State, project
-from defectgen.softness import curvatures
-from defectgen.subgroups import SubgroupClasses
+from defectgen.surface import Surface
 from md.guards import Divergence, Evaluator, volume_of
 from md.labels import cell_hash
 from md.potentials import Potential, resolve_potential
@@ -32,78 +23,48 @@ TEACHER, NONE = "teacher", "none"
 """Names that ask for the potential whose labels a model has learnt, and for none."""
 
 KEPT = 8
-"""Cells whose forces are remembered: those of one defect under several conditions, and the pristine one."""
+"""Surfaces that are remembered: those of defects that are asked for again under other conditions."""
+
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, eq=False)
 class DefectForces:
-    """Forces of defects by one potential.
+    """Energy surfaces of defects by one potential.
 
     Attributes:
         potential: that is evaluated.
     """
 
     potential: Potential
-    _known: dict[str, FloatArray | None] = field(default_factory=dict, init=False, repr=False)
-    _bent: dict[str, FloatArray | None] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[str, Surface | None] = field(default_factory=dict, init=False, repr=False)
+    _pristine: dict[str, FloatArray | None] = field(default_factory=dict, init=False, repr=False)
 
-    def __call__(self, defect: Defect) -> FloatArray | None:
-        """(n, 2, 3) forces on the atoms of the ideal cell and after a trial step along them, eV/Å.
-
-        They have the symmetry of the defect and no sum. None where the potential does not cover an element, or one of
-        the cells is beyond what it can say.
+    def __call__(self, defect: Defect) -> Surface | None:
+        """The energy surface of a defect; None where the potential does not cover an element, or not the host.
 
         Raises:
             PotentialError: the potential cannot be evaluated.
         """
         ideal, bulk = defect.cell(), defect.supercell.bulk_cell()
+        return _remembered(self._known, cell_hash(ideal), lambda: self.surface(ideal, bulk, defect.symmetry()))
+
+    def surface(self, ideal: DefectCell, bulk: DefectCell, symmetry: CellSymmetry) -> Surface | None:
+        """The energy surface of an ideal defect cell in its pristine cell; see `__call__`."""
         if not self.potential.covers(_symbols(ideal.numbers)) or not self.potential.covers(_symbols(bulk.numbers)):
             return None
-        pristine = self._forces(bulk)
+        pristine = _remembered(self._pristine, cell_hash(bulk), lambda: self._at_rest(bulk))
         if pristine is None:
             return None
         anyway = np.zeros((max(int(ideal.sites.max()), int(bulk.sites.max())) + 1, 3))
         anyway[bulk.sites] = pristine
-        symmetry, found = defect.symmetry(), []
-        moved = ideal
-        for _ in range(2):
-            own = self._forces(moved)
-            if own is None:
-                return None
-            found.append(project(State(own - anyway[ideal.sites], np.zeros((3, 3))), symmetry).displacements)
-            moved = ideal.with_geometry(ideal.positions + trial_step(found[0]))
-        return np.stack(found, axis=1)
+        return Surface(ideal, symmetry, anyway[ideal.sites], partial(_evaluated, potential=self.potential))
 
-    def curvatures(self, defect: Defect) -> FloatArray | None:
-        """Least curvature (c,), eV/Å², that each class of subgroups of the stabilizer releases.
-
-        It is that of the geometry after two steps down; see `softness.curvatures`. None where the forces are not known.
-
-        Raises:
-            PotentialError: the potential cannot be evaluated.
-        """
-        return _remembered(self._bent, cell_hash(defect.cell()), lambda: self._curvatures(defect))
-
-    def _curvatures(self, defect: Defect) -> FloatArray | None:
-        told = self(defect)
-        if told is None:
-            return None
-        ideal = defect.cell()
-        symmetric = ideal.positions + descended(told)
-
-        def around(displacements: FloatArray) -> FloatArray:
-            found = _evaluated(ideal.with_geometry(symmetric + displacements), self.potential)
-            if found is None:
-                raise Divergence
-            return found
-
+    def _at_rest(self, bulk: DefectCell) -> FloatArray | None:
         try:
-            return curvatures(around, SubgroupClasses(defect.symmetry(), ideal.cell))
+            return _evaluated(bulk, self.potential)
         except Divergence:
             return None
-
-    def _forces(self, cell: DefectCell) -> FloatArray | None:
-        return _remembered(self._known, cell_hash(cell), lambda: _evaluated(cell, self.potential))
 
 
 def find_forces(name: str, card: Mapping[str, Any]) -> DefectForces | None:
@@ -131,9 +92,7 @@ def forces_by(potential: str) -> DefectForces:
     return DefectForces(resolve_potential(potential))
 
 
-def _remembered(
-    memory: dict[str, FloatArray | None], name: str, make: Callable[[], FloatArray | None]
-) -> FloatArray | None:
+def _remembered(memory: dict[str, Known], name: str, make: Callable[[], Known]) -> Known:
     """What is remembered under a name, or made now; of more than `KEPT` the one that was not used for longest goes."""
     found = memory.pop(name) if name in memory else make()
     memory[name] = found
@@ -142,15 +101,13 @@ def _remembered(
     return found
 
 
-def _evaluated(cell: DefectCell, potential: Potential) -> FloatArray | None:
+def _evaluated(cell: DefectCell, potential: Potential) -> FloatArray:
     with one_torch_thread(wanted=potential.uses_torch):
         calculator: Any = potential.calculator()
         evaluate = Evaluator(cell.numbers, calculator, volume_of(cell.cell), largest_force=np.inf)
         evaluate.forget()
         try:
             return evaluate(cell.positions, cell.cell).forces
-        except Divergence:
-            return None
         except MemoryError as error:
             raise PotentialError(f"{potential.name}: no memory for {len(cell)} atoms; ask for forces: none") from error
 

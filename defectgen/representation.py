@@ -45,8 +45,8 @@ class Template:
         wyckoff: (m,) index of the Wyckoff letter (a = 0).
         site_order: (m,) order of the site-symmetry group of the site.
         multiplicity: (m,) multiplicity of the site's orbit in the conventional cell of the host.
-        forces: (m, 2, 3) forces that the defect exerts in the ideal geometry and after a trial step, eV/Å, zero at
-            vacant nodes; None where no potential was asked (see `defectgen.forces`).
+        descent: (m, k, 2, 3) displacements and forces of some points on the way down from the ideal geometry, Å and
+            eV/Å, zero at vacant nodes; None where no potential was asked (see `defectgen.surface`).
     """
 
     key: str
@@ -58,12 +58,12 @@ class Template:
     wyckoff: IntArray
     site_order: IntArray
     multiplicity: IntArray
-    forces: FloatArray | None = None
+    descent: FloatArray | None = None
 
     def __post_init__(self) -> None:
         m = len(self.numbers)
         columns = (self.host_numbers, self.markers, self.wyckoff, self.site_order, self.multiplicity)
-        fits = self.forces is None or self.forces.shape == (m, 2, 3)
+        fits = self.descent is None or (len(self.descent) == m and self.descent.shape[2:] == (2, 3))
         if not fits or self.positions.shape != (m, 3) or any(column.shape != (m,) for column in columns):
             raise DataError(f"template {self.key}: its columns do not fit {m} nodes")
         vacant = np.isin(self.markers, [Marker.VACANCY, Marker.VOID])
@@ -72,7 +72,7 @@ class Template:
 
     @classmethod
     def of(
-        cls, cell: DefectCell, sites: SiteTable, *, voids: float = 0.0, forces: FloatArray | None = None
+        cls, cell: DefectCell, sites: SiteTable, *, voids: float = 0.0, descent: FloatArray | None = None
     ) -> Template:
         """Template of an ideal defect cell, given the site table of its supercell.
 
@@ -80,7 +80,7 @@ class Template:
             cell: the ideal defect cell.
             sites: all sites of its supercell.
             voids: empty voids of the widest orbits become nodes if they are within this distance of an edit, Å.
-            forces: (n, 2, 3) forces of the defect on the atoms of the cell, eV/Å, if they are known.
+            descent: (n, k, 2, 3) points on the way down, of the atoms of the cell, if they are known.
         """
         vacated = np.setdiff1d(np.flatnonzero(~sites.void), cell.sites)
         empty = _empty_voids(cell, sites, vacated, voids) if voids > 0 else vacated[:0]
@@ -91,7 +91,7 @@ class Template:
         markers[sites.void[index]] = Marker.INTERSTITIAL
         markers[numbers == 0] = Marker.VACANCY
         markers[sites.void[index] & (numbers == 0)] = Marker.VOID
-        return cls(
+        found = cls(
             key=cell.key,
             cell=cell.cell,
             positions=np.concatenate([cell.positions, sites.positions[index[len(cell.sites) :]]]),
@@ -101,13 +101,20 @@ class Template:
             wyckoff=np.array([WYCKOFF_LETTERS.index(sites.wyckoff[k]) for k in index], dtype=np.int64),
             site_order=sites.site_symmetry_order[index],
             multiplicity=sites.multiplicity[index],
-            forces=None if forces is None else np.pad(forces, [(0, len(index) - len(forces)), (0, 0), (0, 0)]),
         )
+        return found.with_descent(descent)
+
+    def with_descent(self, descent: FloatArray | None) -> Template:
+        """The template with points (n, k, 2, 3) on the way down; vacant nodes do not move."""
+        if descent is None:
+            return replace(self, descent=None)
+        vacant = len(self.numbers) - len(descent)
+        return replace(self, descent=np.pad(descent, [(0, vacant), (0, 0), (0, 0), (0, 0)]))
 
     def take(self, nodes: IntArray) -> Template:
         """The template with some of its nodes, in the order given; all atoms must be among them."""
         columns = ["positions", "numbers", "host_numbers", "markers", "wyckoff", "site_order", "multiplicity"]
-        columns += [] if self.forces is None else ["forces"]
+        columns += [] if self.descent is None else ["descent"]
         return replace(self, **{name: getattr(self, name)[nodes] for name in columns})
 
     def with_voids(self, reach: float) -> Template:

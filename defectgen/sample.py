@@ -21,6 +21,7 @@ from defectgen.elements import covalent_radii
 from defectgen.forces import NONE, TEACHER, find_forces
 from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions, Template
+from defectgen.surface import Surface
 from defectgen.surviving import subgroup_probabilities
 
 Progress = Callable[[int, int], None]
@@ -34,6 +35,7 @@ MAX_PRESSURE = 500.0
 MAX_SPREAD = 10.0
 MAX_GUIDANCE = 10.0
 MAX_ENERGY = 20.0
+MAX_CORRECTIONS = 100
 
 MAX_NODES = 1024
 """Nodes of the samples that go through the network together: half a GB at most, whatever the number of samples."""
@@ -63,8 +65,10 @@ class Request:
             break the symmetry of the ideal start.
         energy: eV above the lowest geometry of the defect, which the network is told; None does not tell.
         charge: e, which the network is told; None does not tell.
-        forces: potential whose forces on the ideal cell the network is told, if it has learnt from any: `teacher` for
-            the one that labelled its corpus, a name, or `none`. None are told of elements that it does not cover.
+        forces: potential whose energy surface the network is told, if it has learnt from any: `teacher` for the one
+            that labelled its corpus, a name, or `none`. Nothing is told of elements that it does not cover.
+        corrections: steps down that surface from a structure of the network, if it is asked for at 0 K; a force
+            evaluation each. They keep H and the cell.
     """
 
     subgroup: str | None = None
@@ -80,6 +84,7 @@ class Request:
     energy: float | None = 0.0
     charge: int | None = None
     forces: str = TEACHER
+    corrections: int = 1
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.temperature <= MAX_TEMPERATURE:
@@ -96,7 +101,8 @@ class Request:
             )
         if not abs(self.guidance) <= MAX_GUIDANCE:
             raise ConditionError(f"guidance {self.guidance} is not between -{MAX_GUIDANCE:g} and {MAX_GUIDANCE:g}")
-
+        if not 0 <= self.corrections <= MAX_CORRECTIONS:
+            raise ConditionError(f"corrections {self.corrections} is not between 0 and {MAX_CORRECTIONS}")
         if self.energy is not None and not 0.0 <= self.energy <= MAX_ENERGY:
             raise ConditionError(f"energy {self.energy} eV above the lowest is not between 0 and {MAX_ENERGY:g} eV")
 
@@ -208,15 +214,15 @@ def stream(
         plan: H of each structure; by default that of the request.
     """
     ideal, told = defect.cell(), find_forces(request.forces, model.card) if model.network.config.forces else None
-    forces = None if told is None else told(defect)
-    template = Template.of(ideal, defect.supercell.sites, voids=model.network.config.voids, forces=forces)
-    source = NONE if told is None or forces is None else told.potential.name
+    surface = None if told is None else told(defect)
+    template = Template.of(ideal, defect.supercell.sites, voids=model.network.config.voids)
+    source = NONE if told is None or surface is None or surface.descent is None else told.potential.name
     wanted = plan_subgroups(defect, request, model) if plan is None else list(plan)
     first = 0
     while first < len(wanted):
         symmetry = wanted[first]
         alike = next((k for k in range(first, len(wanted)) if wanted[k] is not symmetry), len(wanted))
-        for cell in _samples(defect, symmetry, range(first, alike), (ideal, template, model), request):
+        for cell in _samples(defect, symmetry, range(first, alike), (ideal, template, surface, model), request):
             yield cell.with_geometry(cell.positions, cell.cell, forces=source)
         first = alike
 
@@ -225,13 +231,13 @@ def _samples(
     defect: Defect,
     symmetry: CellSymmetry,
     indices: range,
-    what: tuple[DefectCell, Template, Model],
+    what: tuple[DefectCell, Template, Surface | None, Model],
     request: Request,
 ) -> Iterator[DefectCell]:
     """Structures of one defect with one H, in batches."""
     from md.quiet import one_torch_thread
 
-    ideal, template, model = what
+    ideal, template, surface, model = what
     whole = symmetry.order == defect.stabilizer.order
     conditions = Conditions(
         request.temperature,
@@ -243,13 +249,21 @@ def _samples(
         charge=request.charge,
         concentration=template.concentration,
     )
-    predict = predictor(model, template, conditions, request.guidance, groups=(symmetry, defect.symmetry()))
+    groups = (symmetry, defect.symmetry())
     info = _shared_info(ideal, symmetry, model, request)
     spreads = {k: request.spread_of(k, whole=whole) for k in indices}
     step = max(1, MAX_NODES // len(template.numbers))
     for start in range(0, len(indices), step):
         chosen, began = indices[start : start + step], time.perf_counter()
         rngs = [np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k)) for k in chosen]
+        ways = [
+            np.random.default_rng(sample_seed(request.seed, defect.key, f"towards {symmetry.symbol}", k))
+            for k in chosen
+        ]
+        told = _descents(surface, symmetry, request, ways)
+        predict = predictor(
+            model, [template.with_descent(points) for points in told], conditions, request.guidance, groups=groups
+        )
         with one_torch_thread(wanted=True):
             states = model.bridge.sample_many(
                 predict,
@@ -261,9 +275,23 @@ def _samples(
                 spreads=[spreads[k] for k in chosen],
             )
         each = (time.perf_counter() - began) / len(chosen)
-        for k, u, e in zip(chosen, states.displacements, states.strain, strict=True):
-            own = {"sample": k, "spread": spreads[k]}
-            yield _finished(ideal, State(u, e), {**info, **own}, each)
+        for k, u, e, points in zip(chosen, states.displacements, states.strain, told, strict=True):
+            began = time.perf_counter()
+            state, own = State(u, e), {"sample": k, "spread": spreads[k]}
+            if surface is not None and points is not None and request.temperature == 0:
+                state, own["corrected"] = surface.lowered(state, symmetry, points, request.corrections)
+            yield _finished(ideal, state, {**info, **own}, each + time.perf_counter() - began)
+
+
+def _descents(
+    surface: Surface | None, symmetry: CellSymmetry, request: Request, rngs: Sequence[np.random.Generator]
+) -> list[FloatArray | None]:
+    """What the network is told of the energy for each structure: towards a lower symmetry each in its own direction."""
+    if surface is None:
+        return [None] * len(rngs)
+    if request.temperature > 0:
+        return [surface.descent] * len(rngs)
+    return [surface.towards(symmetry, surface.direction(symmetry, rng)) for rng in rngs]
 
 
 def _finished(ideal: DefectCell, state: State, info: dict[str, Any], seconds: float) -> DefectCell:

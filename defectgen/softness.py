@@ -10,9 +10,11 @@ curvature from above. Where it is negative the geometry is a saddle point: atoms
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from augment import CellSymmetry
 from augment.cell import FloatArray
 from defectgen.diffusion import Projector, State
 from defectgen.subgroups import SubgroupClasses
@@ -26,6 +28,9 @@ AMPLITUDE = 0.02
 RIGID = 100.0
 """eV/Å²; of a class that lets nothing move beyond the stabilizer, or that no vector reached."""
 
+SPREAD = 2.0
+"""eV/Å²; how much stiffer than the softest a direction is that is taken half as far."""
+
 _EXHAUSTED, _DEPENDENT = 1e-3, 1e-2
 _STRAIN = np.zeros((3, 3))
 
@@ -33,27 +38,62 @@ Forces = Callable[[FloatArray], FloatArray]
 """Forces (n, 3), eV/Å, at displacements (n, 3), Å, from the symmetric geometry."""
 
 
-def curvatures(forces: Forces, classes: SubgroupClasses) -> FloatArray:
-    """Least curvature (c,), eV/Å², that each class of subgroups would let the atoms follow; 0 of the stabilizer.
+@dataclass(frozen=True, eq=False)
+class Krylov:
+    """A Krylov sequence of what breaks a symmetry.
 
-    Args:
-        forces: of a potential around a geometry that keeps the whole stabilizer.
-        classes: of its subgroups.
+    Attributes:
+        symmetry: the whole stabilizer G.
+        vectors: (k, n, 3) orthonormal.
+        images: (k, n, 3) under the Hessian, eV/Å².
     """
-    projectors = [Projector(symmetry) for symmetry in classes.symmetries]
 
-    def breaking(vector: FloatArray) -> FloatArray:
-        whole = vector - vector.mean(axis=0)
-        rest: FloatArray = whole - projectors[0](State(whole, _STRAIN)).displacements
-        return rest
+    symmetry: CellSymmetry
+    vectors: FloatArray
+    images: FloatArray
 
-    vectors, images = _krylov(forces, breaking, classes.symmetry.permutations.shape[1])
-    found = np.full(len(projectors), RIGID)
-    found[0] = 0.0
-    for k, projector in enumerate(projectors[1:], start=1):
-        allowed, bent = (projector(State(x, _STRAIN)).displacements.reshape(len(x), -1) for x in (vectors, images))
-        found[k] = _least_ritz_value(allowed, bent)
-    return found
+    @classmethod
+    def around(cls, forces: Forces, symmetry: CellSymmetry) -> Krylov:
+        """The sequence of `EVALUATIONS` steps from a random start.
+
+        Args:
+            forces: of a potential around a geometry that keeps the whole stabilizer.
+            symmetry: the stabilizer.
+        """
+        whole = Projector(symmetry)
+
+        def breaking(vector: FloatArray) -> FloatArray:
+            still = vector - vector.mean(axis=0)
+            rest: FloatArray = still - whole(State(still, _STRAIN)).displacements
+            return rest
+
+        return cls(symmetry, *_krylov(forces, breaking, symmetry.permutations.shape[1]))
+
+    def curvatures(self, classes: SubgroupClasses) -> FloatArray:
+        """Least curvature (c,), eV/Å², that each class of subgroups would let the atoms follow; 0 of the stabilizer."""
+        found = [self._ritz(symmetry)[0].min(initial=RIGID) for symmetry in classes.symmetries[1:]]
+        return np.array([0.0, *found])
+
+    def direction(self, subgroup: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
+        """A unit displacement (n, 3) drawn from the Ritz vectors that a subgroup allows; None where there are none.
+
+        Weights are normal, and fall to a half where a vector is `SPREAD` stiffer than the softest.
+        """
+        values, vectors = self._ritz(subgroup)
+        if len(values) == 0:
+            return None
+        weights = rng.standard_normal(len(values)) / (1.0 + (values - values.min()) / SPREAD)
+        drawn = np.tensordot(weights, vectors, axes=1)
+        return np.asarray(drawn / np.linalg.norm(drawn))
+
+    def _ritz(self, subgroup: CellSymmetry) -> tuple[FloatArray, FloatArray]:
+        """Ritz values (r,), eV/Å², and orthonormal vectors (r, n, 3) in what a subgroup allows beyond G."""
+        projector = Projector(subgroup)
+        kept, bent = (
+            projector(State(x, _STRAIN)).displacements.reshape(len(x), -1) for x in (self.vectors, self.images)
+        )
+        values, inward = _ritz_pairs(kept, bent)
+        return values, (inward.T @ kept).reshape(-1, *self.vectors.shape[1:])
 
 
 def _krylov(forces: Forces, breaking: Callable[[FloatArray], FloatArray], atoms: int) -> tuple[FloatArray, FloatArray]:
@@ -75,12 +115,11 @@ def _krylov(forces: Forces, breaking: Callable[[FloatArray], FloatArray], atoms:
     return np.reshape(vectors, shape), np.reshape(images, shape)
 
 
-def _least_ritz_value(vectors: FloatArray, images: FloatArray) -> float:
-    """Least value of the Hessian in the span of vectors (k, 3n), which may depend on each other."""
+def _ritz_pairs(vectors: FloatArray, images: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Values (r,) of the Hessian in the span of vectors (k, 3n), which may depend on each other, and weights (k, r)."""
     overlap, energy = vectors @ vectors.T, vectors @ images.T
     sizes, basis = np.linalg.eigh(overlap)
     kept = sizes > _DEPENDENT * max(sizes.max(initial=0.0), _EXHAUSTED)
-    if not kept.any():
-        return RIGID
     inward = basis[:, kept] / np.sqrt(sizes[kept])
-    return float(np.linalg.eigvalsh(inward.T @ (0.5 * (energy + energy.T)) @ inward)[0])
+    values, turned = np.linalg.eigh(inward.T @ (0.5 * (energy + energy.T)) @ inward)
+    return values, inward @ turned

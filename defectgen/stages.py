@@ -231,6 +231,7 @@ def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: De
             seed=settings.seed,
             steps=asked.steps,
             forces=asked.forces,
+            corrections=asked.corrections,
         )
         chosen_later = subgroup in (BEST, SAMPLED)
         symbol = subgroup if chosen_later else find_subgroup(defect, request).symbol

@@ -48,7 +48,8 @@ def subgroup_probabilities(
         temperature, pressure, action.order, action.order, hidden=frozenset({"subgroup"}), charge=charge
     )
     told = find_forces(forces, model.card)
-    soft = None if told is None else told.curvatures(defect)
+    surface = None if told is None else told(defect)
+    soft = None if surface is None else surface.curvatures
     item = Item(template, template.edges(network.config.cutoff), conditions)
     with one_torch_thread(wanted=True), torch.inference_mode():
         logits = network(collate([item]), [ClassFeatures.of(template, classes, soft)])[0].double().numpy()

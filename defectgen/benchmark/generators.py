@@ -13,11 +13,13 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from augment import CellSymmetry, DefectCell
 from augment.distort import bond_distorted, rattle
 from augment.errors import ConditionError
 from defectgen.benchmark.folder import read_structures
-from defectgen.benchmark.protocol import Ask, Generator, trivial
+from defectgen.benchmark.protocol import NONE, Ask, Generator, trivial
 
 if TYPE_CHECKING:
     from defectgen.pretrained import Model
@@ -27,6 +29,7 @@ UNRELAXED = "unrelaxed"
 
 ONE_SHOT = "one-shot"
 BLIND = "blind"
+UNCORRECTED = "uncorrected"
 REGRESSOR = "regressor"
 """Name of the weights that were trained to answer at once."""
 
@@ -90,15 +93,25 @@ def distortion_search(ask: Ask) -> Iterable[DefectCell]:
 
 
 def descent(ask: Ask) -> Iterable[DefectCell]:
-    """Two steps down the energy of the default potential: what the model is told of it, without the model."""
-    from defectgen.descent import descended
+    """Steps down the energy of the default potential: what the model is told of it, and its correction, without it.
+
+    Towards a lower symmetry that is named each structure starts in its own direction, as those of the model do.
+    """
+    from defectgen.descent import suggested
+    from defectgen.diffusion import State, apply_state
     from defectgen.forces import forces_by
     from md.potentials.chgnet import DEFAULT
 
-    forces = forces_by(DEFAULT)(ask.defect)
-    ideal = ask.ideal
-    moved = ideal.positions if forces is None else ideal.positions + descended(forces)
-    return [ideal.with_geometry(moved)] * ask.n
+    surface, symmetry = forces_by(DEFAULT)(ask.defect), ask.symmetry
+    cells = []
+    for k in range(ask.n if ask.subgroup == NONE else 1):
+        way = None if surface is None or ask.snapshot else surface.direction(symmetry, ask.rng("descent", k))
+        points = None if surface is None else surface.towards(symmetry, way)
+        if surface is None or points is None:
+            return [ask.ideal] * ask.n
+        start = State(suggested(points), np.zeros((3, 3)))
+        cells.append(apply_state(ask.ideal, surface.lowered(start, symmetry, points, 1)[0]))
+    return list(islice(cycle(cells), ask.n))
 
 
 BASELINES: Mapping[str, Generator] = {
@@ -119,8 +132,8 @@ def load_generator(spec: str) -> NamedGenerator:
         spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`, `descent`), a shipped
             model (`default`, or one of its siblings such as `vae`) or a .safetensors file, `one-shot` (the model called
             `regressor`, or where there is none the default one, asked once and without noise), `blind` (the default
-            model told no forces), a folder or file of structures, or `module:function` of any package that can be
-            imported from here.
+            model told no forces), `uncorrected` (the default model without its last step), a folder or file of
+            structures, or `module:function` of any package that can be imported from here.
 
     Raises:
         ConditionError: it names nothing of these.
@@ -129,8 +142,8 @@ def load_generator(spec: str) -> NamedGenerator:
         return NamedGenerator(spec, BASELINES[spec], _version())
     if spec == ONE_SHOT:
         return _one_shot()
-    if spec == BLIND:
-        return _blind()
+    if spec in (BLIND, UNCORRECTED):
+        return _default_without(spec)
     if Path(spec).suffix == ".safetensors" or spec in _models():
         return _trained(spec)
     if Path(spec).exists():
@@ -139,7 +152,7 @@ def load_generator(spec: str) -> NamedGenerator:
     if ":" in spec:
         call, digest = import_function(spec)
         return NamedGenerator(spec.replace(":", "."), call, digest, {"module_sha256": digest})
-    known = ", ".join([*BASELINES, ONE_SHOT, BLIND, *_models()])
+    known = ", ".join([*BASELINES, ONE_SHOT, BLIND, UNCORRECTED, *_models()])
     raise ConditionError(f"no generator {spec!r}: give one of {known}, a folder of structures, or module:function")
 
 
@@ -184,15 +197,16 @@ def _one_shot() -> NamedGenerator:
     model = load_model()
     if REGRESSOR in model_names():
         model = replace(load_model(REGRESSOR), path=model.path)
-    return _model(model, ONE_SHOT, steps=1, spread=0.0)
+    return _model(model, ONE_SHOT, steps=1, spread=0.0, corrections=0)
 
 
-def _blind() -> NamedGenerator:
-    """The default model, told nothing of the forces that the defect exerts."""
-    from defectgen.forces import NONE
+def _default_without(spec: str) -> NamedGenerator:
+    """The default model, told nothing of the energy or without the step after sampling."""
+    from defectgen.forces import NONE as NO_FORCES
     from defectgen.pretrained import load_model
 
-    return _model(load_model(), BLIND, forces=NONE)
+    settings: dict[str, Any] = {"forces": NO_FORCES} if spec == BLIND else {"corrections": 0}
+    return _model(load_model(), spec, **settings)
 
 
 def _model(model: Model, name: str, **settings: Any) -> NamedGenerator:

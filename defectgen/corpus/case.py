@@ -44,6 +44,8 @@ class Label:
         charge: e; None where the potential knows none.
         path: (p, n, 3) displacements on the way of the relaxation to this geometry, Å.
         path_energies: (p,) potential energies there, eV per cell.
+        towards: (d, n, 2, 3) points off the symmetric geometry in directions in which this one lies, displacements and
+            forces there, Å and eV/Å (see `Surface.towards`).
     """
 
     state: State
@@ -56,6 +58,7 @@ class Label:
     charge: int | None = None
     path: FloatArray | None = None
     path_energies: FloatArray | None = None
+    towards: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,13 @@ class Case:
     def symmetry_of(self, label: Label) -> CellSymmetry:
         """H of a label."""
         return part_of(self.symmetry, self.kept(label))
+
+    def towards(self, label: Label) -> FloatArray | None:
+        """Points towards a label, or towards the lowest relaxed geometry of its symmetry."""
+        if label.towards is not None:
+            return label.towards
+        alike = [x for x in self.labels if x.towards is not None and self.kept(x) == self.kept(label)]
+        return min(alike, key=lambda x: x.energy).towards if alike else None
 
     def excess_energy(self, label: Label) -> float | None:
         """Energy above the lowest label of the defect at the same pressure, eV; None for thermal labels."""
@@ -198,6 +208,7 @@ def _columns(case: Case) -> dict[str, NDArray[Any]]:
     kept = np.zeros((len(labels), order), dtype=bool)
     for row, label in zip(kept, labels, strict=True):
         row[list(case.kept(label))] = True
+    descent, off = template.descent, [x.towards for x in labels]
     paths = [(np.zeros((0, n, 3)), np.zeros(0)) if x.path is None else (x.path, x.path_energies) for x in labels]
     columns |= {
         "cell": template.cell,
@@ -210,7 +221,9 @@ def _columns(case: Case) -> dict[str, NDArray[Any]]:
         "charges": np.array(charges, dtype=np.float32),
         "flags": np.array([[x.snapshot, x.broken] for x in labels], dtype=bool).reshape(-1, 2),
         "kept": kept,
-        "forces": np.zeros((0, 2, 3), np.float32) if template.forces is None else template.forces.astype(np.float32),
+        "descent": np.zeros((0, 0, 2, 3), np.float32) if descent is None else descent.astype(np.float32),
+        "towards": np.concatenate([np.zeros((0, n, 2, 3)), *(t for t in off if t is not None)]).astype(np.float32),
+        "towards_counts": np.array([0 if t is None else len(t) for t in off], dtype=np.int32),
         "curvatures": np.zeros(0) if case.curvatures is None else case.curvatures,
         "path": np.concatenate([p for p, _ in paths] or [np.zeros((0, n, 3))]).astype(np.float16),
         "path_energies": np.concatenate([np.asarray(e) for _, e in paths] or [np.zeros(0)]),
@@ -228,9 +241,9 @@ def _split_column(flat: NDArray[Any], shapes: NDArray[Any]) -> list[NDArray[Any]
 def template_from_columns(key: str, columns: Mapping[str, NDArray[Any]]) -> Template:
     """The template whose columns were stored under their names."""
     ints = {column: columns[column].astype(np.int64) for column in TEMPLATE_INTS}
-    told = columns.get("forces", ())  # columns of arrangements have none
-    forces = _float64(columns["forces"]) if len(told) else None
-    return Template(key=key, cell=columns["cell"], positions=columns["positions"], **ints, forces=forces)
+    told = columns.get("descent", ())  # columns of arrangements have none
+    descent = _float64(columns["descent"]) if len(told) else None
+    return Template(key=key, cell=columns["cell"], positions=columns["positions"], **ints, descent=descent)
 
 
 def _case(row: list[str], columns: Mapping[str, NDArray[Any]]) -> Case:
@@ -248,6 +261,8 @@ def _label(columns: Mapping[str, NDArray[Any]], k: int) -> Label:
     state = State(_float64(columns["displacements"][k]), columns["strain"][k])
     end = int(np.cumsum(columns["path_lengths"])[k])
     way = slice(end - int(columns["path_lengths"][k]), end)
+    last = int(np.cumsum(columns["towards_counts"])[k])
+    off = slice(last - int(columns["towards_counts"][k]), last)
     charge = float(columns["charges"][k])
     return Label(
         state,
@@ -260,6 +275,7 @@ def _label(columns: Mapping[str, NDArray[Any]], k: int) -> Label:
         charge=None if np.isnan(charge) else round(charge),
         path=_float64(columns["path"][way]) if way.stop > way.start else None,
         path_energies=columns["path_energies"][way] if way.stop > way.start else None,
+        towards=_float64(columns["towards"][off]) if off.stop > off.start else None,
     )
 
 

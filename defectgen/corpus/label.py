@@ -13,6 +13,7 @@ from defectgen.corpus.arrangement import Arrangements
 from defectgen.corpus.arranging import arrangements
 from defectgen.corpus.case import Case
 from defectgen.corpus.choose import choose_defects
+from defectgen.corpus.directions import with_directions
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import Relaxer
 from defectgen.corpus.relaxed_host import relax_host, small_supercell
@@ -48,8 +49,11 @@ def label_host(
         labels += relaxer.pressed(lowest, relaxed)
         if index == hot:
             labels += thermal_labels(defect, lowest, relaxed, potential, settings, rng)
-        template = Template.of(defect.cell(), supercell.sites, voids=settings.voids, forces=forces(defect))
+        surface = forces(defect)
+        descent, soft = (None, None) if surface is None else (surface.descent, surface.curvatures)
+        template = Template.of(defect.cell(), supercell.sites, voids=settings.voids, descent=descent)
         who = (material_id, relaxed.host.formula, split, defect.name)
-        cases.append(Case(*who, template, defect.symmetry(), tuple(labels), kind, forces.curvatures(defect)))
+        case = Case(*who, template, defect.symmetry(), tuple(labels), kind, soft)
+        cases.append(case if surface is None else with_directions(case, surface, settings))
     who = (material_id, relaxed.host.formula, kind, split)
     return cases, arrangements(who, relaxed.host, potential, settings, rng)

@@ -32,6 +32,8 @@ class LabelSettings:
         equilibration: steps before sampling begins.
         production: steps sampled.
         stride: steps between snapshots that are kept.
+        directions: points towards a geometry of lower symmetry, kept of each.
+        directions_drawn: directions of which these are the ones nearest to where the geometry lies.
         arrangements: complexes, and arrangements of impurities at a concentration, drawn of each host.
         arrangement_atoms: least and most atoms of their supercell.
         complex_size: edits of a complex.
@@ -60,6 +62,8 @@ class LabelSettings:
     equilibration: int = 100
     production: int = 150
     stride: int = 25
+    directions: int = 2
+    directions_drawn: int = 8
     arrangements: int = 12
     arrangement_atoms: tuple[int, int] = (28, 56)
     complex_size: int = 4

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from augment.cell import FloatArray, IntArray
-from defectgen.descent import descended
+from defectgen.descent import POINTS, suggested
 from defectgen.representation import Conditions, Edges, Template
 
-PUSHES = 3
-"""Vectors that a network may be told of each node: two forces and a displacement."""
+PUSHES = POINTS + 2
+"""Vectors that a network may be told of each node: forces of a descent, its last point and where it leads."""
 
 NODE_SCALARS = 5 + PUSHES
 """Scalars of a node besides its embeddings; the last are the lengths of these vectors."""
@@ -39,8 +39,8 @@ class Batch:
         known: (m, 2) 0 where the learnt embedding of the element, of the host's element, is hidden; else 1.
         scalars: (m, NODE_SCALARS) log site-symmetry order, log multiplicity, closeness to the defect, the share of
             the directions in which H, and the full stabilizer, let the atom move, and the lengths of what pushes it.
-        pushes: (m, PUSHES, 3) forces of the defect before and after a trial step, log-scaled, and the displacement that
-            they suggest, in units of `STEP_SCALE`; zero where they are not told.
+        pushes: (m, PUSHES, 3) forces at the points of a descent, log-scaled, the displacement of the last point and the
+            one that they suggest, in units of `STEP_SCALE`; zero where they are not told.
         told_forces: (g, 1) whether they are told.
         graph: (m,) graph of each node.
         senders, receivers: (e,) nodes.
@@ -133,17 +133,18 @@ def _known(template: Template, conditions: Conditions) -> FloatArray:
 
 
 def _tells_forces(item: Item) -> bool:
-    return item.template.forces is not None and "forces" not in item.conditions.hidden
+    return item.template.descent is not None and "forces" not in item.conditions.hidden
 
 
 def _pushes(item: Item) -> FloatArray:
-    """(m, PUSHES, 3) two forces, their lengths log-scaled, and the displacement that they suggest."""
-    forces = item.template.forces
-    if forces is None or not _tells_forces(item):
+    """(m, PUSHES, 3) forces, their lengths log-scaled, the last displacement and the one that they suggest."""
+    points = item.template.descent
+    if points is None or not _tells_forces(item):
         return np.zeros((len(item.template.numbers), PUSHES, 3))
+    forces = points[:, :, 1]
     lengths = np.linalg.norm(forces, axis=2, keepdims=True)
     scaled = forces * np.log1p(lengths / FORCE_SCALE) / np.maximum(lengths, SMALLEST)
-    return np.concatenate([scaled, descended(forces)[:, None] / STEP_SCALE], axis=1)
+    return np.concatenate([scaled, np.stack([points[:, -1, 0], suggested(points)], axis=1) / STEP_SCALE], axis=1)
 
 
 def _node_scalars(item: Item, pushes: FloatArray) -> FloatArray:

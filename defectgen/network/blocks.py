@@ -35,7 +35,7 @@ class NetworkConfig:
         embedding: width of the element embedding.
         neighbours: typical number of neighbours, by whose root sums over messages are divided.
         voids: empty voids this near to the defect are nodes too, Å; 0 for none.
-        forces: told the forces of the defect before and after a trial step, where they are known.
+        forces: told the forces of the defect on the way down from the ideal cell, where they are known.
     """
 
     width: int = 72

@@ -219,7 +219,7 @@ class LatentGenerator:
     Attributes:
         network: the trained networks.
         bridge: the noise that they were trained with.
-        forces: that the networks are told, if they have learnt from any.
+        forces: whose energy surfaces the networks are told, if they have learnt from any.
     """
 
     network: LatentNetwork
@@ -239,8 +239,9 @@ class LatentGenerator:
     def sample(self, defect: Defect, request: Request) -> list[DefectCell]:
         """`n` geometries of a defect with H as asked; one pass of the decoder for as many as fit into `MAX_NODES`."""
         ideal, symmetry, config = defect.cell(), find_subgroup(defect, request), self.network.config
-        forces = None if self.forces is None else self.forces(defect)
-        template = Template.of(ideal, defect.supercell.sites, voids=config.voids, forces=forces)
+        surface = None if self.forces is None else self.forces(defect)
+        descent = None if surface is None else surface.descent
+        template = Template.of(ideal, defect.supercell.sites, voids=config.voids, descent=descent)
         told = Conditions(
             request.temperature,
             request.pressure,

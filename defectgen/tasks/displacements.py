@@ -118,6 +118,7 @@ class DisplacementTask:
         label = choose_label(case.labels, self.settings.snapshots, rng)
         symmetry = choose_subgroup(case, label, self.settings.subgroup, rng)
         template, edges = self.graphs[index]
+        template = template.with_descent(descent_for(case, label, symmetry, rng))
         conditions = told_of(case, label, symmetry, rng, self.settings.hide, self.settings.anonymous)
         free = node_freedom(template, freedom_of(symmetry), freedom_of(case.symmetry))
         clean = project(label.state, symmetry)
@@ -201,6 +202,18 @@ def choose_subgroup(case: Case, label: Label, probability: float, rng: np.random
     own = case.symmetry_of(label)
     # A geometry above the lowest is the answer for its own symmetry only.
     return own if case.excess_energy(label) else _lowered(own, probability, rng)
+
+
+def descent_for(case: Case, label: Label, symmetry: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
+    """Points (n, k, 2, 3) that a generator would be told of the geometry with H, one of those towards it drawn."""
+    descent = case.template.descent
+    if descent is None:
+        return None
+    n, lower = case.template.n_atoms, symmetry.order < case.symmetry.order and label.temperature == 0
+    points = case.towards(label) if lower and (label.broken or symmetry.order == 1) else None
+    if points is None:
+        return descent[:n]
+    return np.concatenate([descent[:n, :-1], points[int(rng.integers(len(points)))][:, None]], axis=1)
 
 
 def _lowered(symmetry: CellSymmetry, probability: float, rng: np.random.Generator) -> CellSymmetry:

@@ -86,8 +86,9 @@ def _status(name: str) -> PotentialStatus:
 
 
 def _resolve_auto(symbols: frozenset[str], like: DefectCell | None) -> Potential:
-    for name in student_names() if symbols else []:
-        student = describe_student(name)
+    students = [describe_student(name) for name in student_names()] if symbols else []
+    # Of several the one that has learnt least besides knows these crystals best.
+    for student in sorted(students, key=lambda s: len(s.elements or ())):
         if student.covers(symbols) and not (like and student.outside(like)):
             return student
     return describe_chgnet(DEFAULT)

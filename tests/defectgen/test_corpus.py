@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,12 +25,17 @@ from defectgen.corpus import (
     write_corpus,
 )
 from defectgen.corpus.build import corpus_hash
+from defectgen.corpus.case import Case, Label
 from defectgen.corpus.choose import choose_defects, similar_dopants
+from defectgen.corpus.directions import normaliser, with_directions
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import broken_starts, state_of
 from defectgen.corpus.relaxed_host import stretch
+from defectgen.descent import POINTS
 from defectgen.diffusion import State, project, residual
-from defectgen.representation import Marker
+from defectgen.representation import Marker, Template
+from defectgen.subgroups import SubgroupClasses, part_of, transformed
+from defectgen.surface import OFFSET
 from md.potentials import resolve_potential
 
 TRAINING = Path("training")
@@ -166,17 +172,62 @@ def test_the_forces_of_the_defect_lead_down_its_energy(built, tmp_path):
     calculator = resolve_potential("emt").calculator()
     for case in read_cases(tmp_path):
         template, n = case.template, case.template.n_atoms
-        for k in range(2):
-            assert residual(State(template.forces[:n, k], np.zeros((3, 3))), case.symmetry) < 1e-6
-        assert (template.forces[n:] == 0).all()
-        assert abs(template.forces).max() > 0.01
+        descent = template.descent[:n]
+        for k in range(POINTS):
+            for column in descent[:, k].swapaxes(0, 1):
+                assert residual(State(column, np.zeros((3, 3))), case.symmetry) < 1e-6
+        assert (template.descent[n:] == 0).all()
+        assert abs(descent[:, 0, 1]).max() > 0.01
         energies = []
         for step in (0.0, 1e-3):
-            at = template.positions[:n] + step * template.forces[:n, 0]
+            at = template.positions[:n] + step * descent[:, 0, 1]
             atoms = Atoms(template.numbers[:n], at, cell=template.cell, pbc=True, calculator=calculator)
             energies.append(atoms.get_potential_energy())
         slope = (energies[1] - energies[0]) / 1e-3
-        assert slope == pytest.approx(-np.sum(template.forces[:, 0] ** 2), rel=0.1)
+        assert slope == pytest.approx(-np.sum(descent[:, 0, 1] ** 2), rel=0.1)
+
+
+def test_points_towards_a_label_lie_on_its_side_of_the_symmetric_geometry(built, tmp_path):
+    """Those of a symmetric label have no symmetry at all, and copper pulls its atoms back."""
+    write_corpus(tmp_path, built[0])
+    for case in read_cases(tmp_path):
+        told = [x for x in case.labels if x.towards is not None]
+        assert told
+        for label in told:
+            assert label.towards.shape == (QUICK.directions, case.template.n_atoms, 2, 3)
+            for u, forces in label.towards.swapaxes(1, 2):
+                way = u - case.template.descent[: len(u), -1, 0]
+                assert np.linalg.norm(way, axis=1).max() == pytest.approx(OFFSET, rel=1e-4)
+                assert abs(project(State(way, np.zeros((3, 3))), case.symmetry).displacements).max() < 1e-5
+                assert label.broken or (way * forces).sum() < 0
+        pressed = [x for x in case.labels if x.pressure and not x.broken]
+        assert all(case.towards(x) is told[0].towards for x in pressed)
+
+
+def test_a_direction_is_paired_with_the_image_of_a_label_that_it_leads_to():
+    """Of a vacancy in copper, without a potential: the directions are those that a label has been given."""
+    supercell = find_supercell(read_host("examples/hosts/Cu.cif"), min_image_distance=5.0)
+    vacancy = choose_defects(supercell, np.random.default_rng(0))[0]
+    template, full = Template.of(vacancy.cell(), supercell.sites), vacancy.symmetry()
+    still = np.zeros((3, 3))
+    classes = SubgroupClasses(full, template.cell)
+    members = next(m for m, s in zip(classes.members, classes.symmetries, strict=True) if s.symbol == "mm2")
+    lower = part_of(full, members)
+    u = project(State(np.random.default_rng(1).normal(size=(template.n_atoms, 3)), still), lower)
+    kept = tuple(members.tolist())
+    label = Label(u, 0.0, 0.0, snapshot=False, broken=True, energy=-1.0, kept=kept)
+    case = Case("id", "Cu", "train", vacancy.name, template, full, (label,))
+    lies = u.displacements - project(u, full).displacements
+    for operation in normaliser(case, kept):
+        image = transformed(State(lies, still), full, int(operation)).displacements
+        assert residual(State(image, still), lower) < 1e-9, "the normaliser keeps the subgroup"
+        for sign in (1.0, -1.0):
+            drawn = SimpleNamespace(
+                direction=lambda _h, _rng, found=sign * image: found,
+                towards=lambda _h, way: np.stack([way, 0 * way], axis=1)[:, None],
+            )
+            (found,) = with_directions(case, drawn, QUICK).labels
+            assert np.allclose(found.towards[:, :, 0], lies)
 
 
 def test_paths_lead_downhill_to_their_label(built):

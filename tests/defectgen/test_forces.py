@@ -1,8 +1,9 @@
-"""Forces of a defect: whose they are, their symmetry, and how they reach the sampler."""
+"""The energy surface of a defect: whose it is, its points and their symmetry, and how they reach the sampler."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -10,16 +11,20 @@ import pytest
 from augment import Defect, Edit, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, PotentialError
 from defectgen import forces as module
-from defectgen.descent import LONGEST, descended, trial_step
-from defectgen.diffusion import Bridge, State, residual
+from defectgen.descent import LONGEST, POINTS, suggested, trial_step
+from defectgen.diffusion import Bridge, State, apply_state, residual
 from defectgen.forces import DefectForces, find_forces
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.pretrained import Model
 from defectgen.representation import Template
 from defectgen.sample import generate
+from defectgen.softness import EVALUATIONS
+from defectgen.surface import OFFSET
+from md.guards import Divergence
 from md.potentials import resolve_potential
 from md.relax import relax
 
+STILL = np.zeros((3, 3))
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4, forces=True)
 
 
@@ -45,48 +50,111 @@ def model():
 
 
 def test_they_are_those_of_the_potential(emt, vacancy):
-    """The host is at rest by symmetry, so that a vacancy's forces are those on the ideal cell."""
-    atoms = vacancy.cell().to_ase()
-    atoms.calc = resolve_potential("emt").calculator()
-    found = emt(vacancy)
-    assert found.shape == (len(atoms), 2, 3)
-    assert abs(found).max() > 0.05
-    assert np.allclose(found[:, 0], atoms.get_forces(), atol=1e-9)
-    atoms.positions += trial_step(found[:, 0])
-    assert np.allclose(found[:, 1], atoms.get_forces(), atol=1e-9)
-    for k in range(2):
-        assert residual(State(found[:, k], np.zeros((3, 3))), vacancy.symmetry()) < 1e-12
+    """The host is at rest by symmetry, so that a vacancy's forces are those on the cell of each point."""
+    ideal = vacancy.cell().to_ase()
+    found = emt(vacancy).descent
+    assert found.shape == (len(ideal), POINTS, 2, 3)
+    assert abs(found[:, 0, 1]).max() > 0.05
+    assert np.array_equal(found[:, 0, 0], np.zeros((len(ideal), 3)))
+    for k in range(POINTS):
+        atoms = ideal.copy()
+        atoms.positions += found[:, k, 0]
+        atoms.calc = resolve_potential("emt").calculator()
+        assert np.allclose(found[:, k, 1], atoms.get_forces(), atol=1e-9)
+        if k:
+            assert np.array_equal(found[:, k, 0], suggested(found[:, :k]))
+        for column in found[:, k].swapaxes(0, 1):
+            assert residual(State(column, STILL), vacancy.symmetry()) < 1e-12
     assert np.allclose(found.sum(axis=0), 0.0, atol=1e-12)
 
 
-def test_two_steps_go_most_of_the_way_down(emt, vacancy):
+def test_each_point_is_further_down(emt, vacancy):
     calculator, ideal = resolve_potential("emt").calculator(), vacancy.cell()
-    relaxed = relax(ideal, resolve_potential("emt"), fmax=0.005).cell.positions - ideal.positions
+    relaxed = relax(ideal, resolve_potential("emt"), fmax=0.001).cell.positions - ideal.positions
+    points, surface = emt(vacancy).descent, emt(vacancy)
+    last = State(suggested(points), STILL)
+    corrected, taken = surface.lowered(last, vacancy.symmetry(), points, 2)
+    assert taken == 2
     left = []
-    for u in (np.zeros_like(relaxed), trial_step(emt(vacancy)[:, 0]), descended(emt(vacancy))):
+    for u in (*points[:, :, 0].swapaxes(0, 1), last.displacements, corrected.displacements):
         atoms = ideal.to_ase()
         atoms.positions += u
         atoms.calc = calculator
         left.append((np.linalg.norm(u - relaxed), atoms.get_potential_energy()))
-    (far, high), (nearer, lower), (near, low) = left
-    assert far > nearer > near
-    assert near < 0.5 * far
-    assert high > lower > low
+    assert all(a > b for (a, _), (b, _) in pairwise(left))
+    assert all(a > b for (_, a), (_, b) in pairwise(left))
+    assert left[2][0] < 0.5 * left[0][0]
+    assert left[-1][0] < 0.2 * left[0][0]
+
+
+def points_of(stiffness: float, target: np.ndarray, *places: np.ndarray) -> np.ndarray:
+    """Points of a harmonic crystal with one stiffness."""
+    return np.stack([np.stack([u, stiffness * (target - u)], axis=1) for u in places], axis=1)
 
 
 def test_a_harmonic_crystal_is_descended_in_two_steps():
     """With one stiffness the second step ends in the minimum, whatever the stiffness."""
     target = np.random.default_rng(0).normal(scale=0.02, size=(9, 3))
     for stiffness in (5.0, 10.0, 40.0):
-        before = stiffness * target
-        after = stiffness * (target - trial_step(before))
-        assert np.allclose(descended(np.stack([before, after], axis=1)), target)
+        one = points_of(stiffness, target, np.zeros_like(target))
+        first = suggested(one)
+        assert np.allclose(first, trial_step(stiffness * target))
+        assert np.allclose(suggested(points_of(stiffness, target, 0 * target, first)), target)
 
 
 def test_steps_are_never_long_and_a_falling_curvature_is_survived():
-    forces = np.array([[[60.0, 0, 0], [90.0, 0, 0]], [[-60.0, 0, 0], [-90.0, 0, 0]]])
-    assert np.linalg.norm(descended(forces), axis=1).max() == pytest.approx(2 * LONGEST)
-    assert (descended(np.zeros((4, 2, 3))) == 0).all()
+    forces = np.array([[60.0, 0, 0], [-60.0, 0, 0]])
+    first = trial_step(forces)
+    assert np.linalg.norm(first, axis=1).max() == pytest.approx(LONGEST)
+    points = np.stack([np.stack([0 * forces, forces], axis=1), np.stack([first, 1.5 * forces], axis=1)], axis=1)
+    assert np.allclose(suggested(points), 2 * first)
+    assert (suggested(np.zeros((4, 2, 2, 3))) == 0).all()
+
+
+def test_towards_a_lower_symmetry_the_last_point_leaves_the_symmetric_ones(emt, supercell):
+    """An atom off its site keeps what is asked of it and nothing more, and the potential pulls it back."""
+    vacancy = point_defects(supercell, kinds=["vacancy"])[0]
+    surface, full = emt(vacancy), vacancy.symmetry()
+    lower = next(s for s in vacancy.subgroups() if s.symbol == "mm2")
+    assert surface.direction(full, np.random.default_rng(0)) is None
+    assert np.array_equal(surface.towards(full, None), surface.descent)
+    way = surface.direction(lower, np.random.default_rng(0))
+    other = surface.direction(lower, np.random.default_rng(1))
+    assert np.linalg.norm(way, axis=1).max() == pytest.approx(OFFSET)
+    assert not np.allclose(abs(way), abs(other))
+    points = surface.towards(lower, way)
+    assert np.array_equal(points[:, :-1], surface.descent[:, :-1])
+    assert np.allclose(points[:, -1, 0] - surface.descent[:, -1, 0], way)
+    assert residual(State(points[:, -1, 0], STILL), lower) < 1e-12
+    assert residual(State(points[:, -1, 1], STILL), lower) < 1e-12
+    assert residual(State(points[:, -1, 0], STILL), full) > 0.05
+    assert (way * points[:, -1, 1]).sum() < 0, "copper is a minimum"
+
+
+def test_a_point_where_the_potential_says_nothing_ends_the_descent(emt, vacancy):
+    surface = emt(vacancy)
+    asked = []
+
+    def broken(cell):
+        asked.append(cell)
+        if len(asked) > allowed:
+            raise Divergence
+        return surface.evaluate(cell)
+
+    for limit in range(POINTS):
+        asked.clear()
+        allowed = limit
+        failing = replace(surface, evaluate=broken)
+        assert failing.descent is None
+        assert failing.curvatures is None
+        assert failing.direction(vacancy.subgroups()[-1], np.random.default_rng(0)) is None
+    asked.clear()
+    allowed = POINTS
+    failing = replace(surface, evaluate=broken)
+    start = State(np.full((len(surface.ideal), 3), 0.0), STILL)
+    assert failing.lowered(start, vacancy.symmetry(), failing.descent, 3) == (start, 0)
+    lower = vacancy.subgroups()[-1]
+    assert failing.towards(lower, surface.direction(lower, np.random.default_rng(0))) is failing.descent
 
 
 def test_what_acts_on_the_pristine_host_does_not_count(emt):
@@ -103,9 +171,9 @@ def test_what_acts_on_the_pristine_host_does_not_count(emt):
     assert pristine > 0.05
     vacancies = [d for d in point_defects(cell, kinds=["vacancy"]) if d.edits[0].number == 0]
     for defect in vacancies:
-        template = Template.of(defect.cell(), cell.sites, forces=emt(defect))
+        template = Template.of(defect.cell(), cell.sites, descent=emt(defect).descent)
         reach = template.defect_distance
-        far_away = template.forces[(reach > reach.max() - 0.1) & (template.numbers > 0)]
+        far_away = template.descent[(reach > reach.max() - 0.1) & (template.numbers > 0), :, 1]
         assert np.linalg.norm(far_away, axis=2).max() < 0.1 * pristine
 
 
@@ -117,15 +185,23 @@ def test_an_element_that_the_potential_does_not_cover_has_none(emt, supercell):
 def test_a_cell_is_evaluated_once(emt, vacancy, monkeypatch):
     calls, evaluated = [], module._evaluated
     monkeypatch.setattr(module, "_evaluated", lambda cell, potential: calls.append(1) or evaluated(cell, potential))
-    assert np.array_equal(emt(vacancy), emt(vacancy))
-    assert len(calls) == 3, "the pristine cell, and the defect before and after a step"
+    assert emt(vacancy) is emt(vacancy)
+    assert emt(vacancy).descent is emt(vacancy).descent
+    assert len(calls) == 1 + POINTS, "the pristine cell, and the points"
+    assert np.array_equal(emt(vacancy).curvatures, emt(vacancy).curvatures)
+    once = 1 + POINTS + EVALUATIONS
+    assert len(calls) == once
     others = [Defect(vacancy.supercell, (Edit(0, z),)) for z in (13, 28, 46, 47, 78, 79)]
-    for defect in [*others, Defect(vacancy.supercell, (Edit(0, 13), Edit(1, 13)))]:
-        emt(defect)
-    assert len(calls) == 3 + 2 * len(others) + 2, "the pristine cell is not forgotten"
+    for defect in [
+        *others,
+        Defect(vacancy.supercell, (Edit(0, 13), Edit(1, 13))),
+        Defect(vacancy.supercell, (Edit(0, 13), Edit(1, 79))),
+    ]:
+        assert emt(defect).descent is not None
     assert len(emt._known) == module.KEPT
-    emt(vacancy)
-    assert len(calls) == 3 + 2 * len(others) + 4, "the defect that was not asked for again is"
+    before = len(calls)
+    assert emt(vacancy).descent is not None
+    assert len(calls) == before + POINTS, "the pristine cell is not forgotten; the defect not asked for again is"
 
 
 def test_the_sampler_is_told_them(model, vacancy):
@@ -161,3 +237,38 @@ def test_impossible_conditions_are_refused_before_any_evaluation(model, vacancy,
     monkeypatch.setattr(module, "_evaluated", lambda *_: pytest.fail("evaluated"))
     with pytest.raises(ConditionError):
         generate([vacancy], model=model, subgroup="6/mmm")
+
+
+def test_structures_of_a_lower_symmetry_start_in_directions_of_their_own(model, vacancy):
+    """Without noise nothing else tells them apart, or breaks the symmetry."""
+    cells = generate([vacancy], model=model, n=3, subgroup="mm2", spread=0.0, corrections=0)
+    ideal, lower = vacancy.cell(), next(s for s in vacancy.subgroups() if s.symbol == "mm2")
+    states = [State(cell.positions - ideal.positions, STILL) for cell in cells]
+    assert all(residual(s, lower) < 1e-9 for s in states)
+    assert all(residual(s, vacancy.symmetry()) > 1e-3 for s in states)
+    assert all(abs(a.displacements - b.displacements).max() > 1e-3 for a, b in combinations(states, 2))
+
+
+def test_a_structure_is_corrected_by_a_step_down_its_surface(model, vacancy, emt):
+    surface, full = emt(vacancy), vacancy.symmetry()
+    (plain,) = generate([vacancy], model=model, corrections=0)
+    (once,) = generate([vacancy], model=model)
+    (often,) = generate([vacancy], model=model, corrections=8)
+    assert [c.info["corrected"] for c in (plain, once, often)] == [0, 1, 8]
+    state = State(plain.positions - vacancy.cell().positions, STILL)
+    there, _ = surface.lowered(state, full, surface.descent, 1)
+    assert np.allclose(apply_state(vacancy.cell(), there).positions, once.positions)
+    largest = [
+        abs(surface.forces(State(c.positions - vacancy.cell().positions, STILL), full)).max()
+        for c in (plain, once, often)
+    ]
+    assert largest[0] > largest[1] > largest[2]
+    assert largest[2] < 0.01
+
+
+def test_only_structures_at_rest_are_corrected(model, vacancy):
+    hot, again = (generate([vacancy], model=model, temperature=300.0, corrections=k)[0] for k in (0, 5))
+    assert np.array_equal(hot.positions, again.positions)
+    assert "corrected" not in again.info
+    with pytest.raises(ConditionError, match="corrections -1"):
+        generate([vacancy], model=model, corrections=-1)

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, SettingsError
-from defectgen.descent import descended
+from defectgen.descent import POINTS, suggested
 from defectgen.network import Item, NetworkConfig, blocks, collate, fresh_network, network_from_state
 from defectgen.representation import Conditions, Marker, Template
 
@@ -55,31 +55,30 @@ def pushed():
 
 
 def with_forces(template: Template, seed: int = 7) -> Template:
-    forces = np.random.default_rng(seed).normal(size=(len(template.numbers), 2, 3))
-    forces[template.n_atoms :] = 0.0
-    return replace(template, forces=forces)
+    points = np.random.default_rng(seed).normal(size=(template.n_atoms, POINTS, 2, 3)) * [[0.1], [1.0]]
+    return template.with_descent(points)
 
 
 def test_forces_turn_with_the_output(pushed, case):
     told, (u, strain) = with_forces(case), noisy(case)
     R = -Rotation.random(rng=3).as_matrix()
-    turned = replace(told, cell=case.cell @ R.T, positions=case.positions @ R.T, forces=told.forces @ R.T)
+    turned = replace(told, cell=case.cell @ R.T, positions=case.positions @ R.T, descent=told.descent @ R.T)
     moved, e = run(pushed, told, u, strain)
     moved_turned, e_turned = run(pushed, turned, u @ R.T, R @ strain @ R.T)
     assert np.allclose(moved_turned, moved @ R.T, atol=1e-10)
     assert np.allclose(e_turned, R @ e @ R.T, atol=1e-12)
-    unturned = replace(turned, forces=told.forces)
+    unturned = replace(turned, descent=told.descent)
     assert abs(run(pushed, unturned, u @ R.T, R @ strain @ R.T)[0] - moved_turned).max() > 1e-6
 
 
 def test_forces_move_atoms_unless_they_are_hidden(network, pushed, case):
     told, (u, strain) = with_forces(case), noisy(case)
     still = np.zeros_like(u)
-    pushes = [run(pushed, t, still, strain)[0] for t in (told, case, replace(told, forces=-told.forces))]
+    pushes = [run(pushed, t, still, strain)[0] for t in (told, case, replace(told, descent=-told.descent))]
     assert min(abs(a - b).max() for a, b in pairwise([*pushes, pushes[0]])) > 1e-6
     hidden = replace(CONDITIONS, hidden=frozenset({"forces"}))
     assert np.array_equal(run(pushed, told, u, strain, hidden)[0], run(pushed, case, u, strain)[0])
-    nothing = replace(told, forces=np.zeros_like(told.forces))
+    nothing = replace(told, descent=np.zeros_like(told.descent))
     assert abs(run(pushed, nothing, u, strain)[0] - run(pushed, case, u, strain)[0]).max() > 1e-8, "told of no force"
     assert np.array_equal(run(network, told, u, strain)[0], run(network, case, u, strain)[0]), "one that learnt none"
 
@@ -89,19 +88,23 @@ def test_forces_reach_the_messages_as_well_as_the_answer(pushed, case):
     told, (u, strain) = with_forces(case), noisy(case)
     deaf = deepcopy(pushed)
     torch.nn.init.zeros_(deaf.trust[-1].bias)
-    assert abs(run(deaf, told, u, strain)[0] - run(deaf, replace(told, forces=-told.forces), u, strain)[0]).max() > 1e-6
+    assert (
+        abs(run(deaf, told, u, strain)[0] - run(deaf, replace(told, descent=-told.descent), u, strain)[0]).max() > 1e-6
+    )
     step = run(pushed, told, u, strain)[0] - run(deaf, told, u, strain)[0]
-    assert np.allclose(step, descended(told.forces) * (case.numbers > 0)[:, None], atol=1e-12)
+    assert np.allclose(step, suggested(told.descent) * (case.numbers > 0)[:, None], atol=1e-12)
 
 
 def test_the_length_of_a_force_is_told_by_its_logarithm(case):
-    told = replace(case, forces=np.zeros((len(case.numbers), 2, 3)))
-    told.forces[0, 0], told.forces[1, 1] = [0.0, 0.0, 1e-3], [0.0, 40.0, 0.0]
+    points = np.zeros((case.n_atoms, POINTS, 2, 3))
+    points[0, 0, 1], points[1, 2] = [0.0, 0.0, 1e-3], [[0.1, 0.0, 0.0], [0.0, 40.0, 0.0]]
+    told = case.with_descent(points)
     batch = collate([Item(told, told.edges(4.0), CONDITIONS)], torch.float64)
     assert np.allclose(batch.pushes[0, 0].numpy(), [0.0, 0.0, np.log1p(0.01)])
-    assert np.allclose(batch.pushes[1, 1].numpy(), [0.0, np.log1p(400.0), 0.0])
-    assert np.allclose(batch.pushes[1, 2].numpy(), [0.0, 2.0, 0.0]), "the step is the longest there is"
-    assert np.allclose(batch.scalars[1, -3:].numpy(), [0.0, np.log1p(400.0), 2.0])
+    assert np.allclose(batch.pushes[1, 2].numpy(), [0.0, np.log1p(400.0), 0.0])
+    assert np.allclose(batch.pushes[1, 3].numpy(), [1.0, 0.0, 0.0])
+    assert np.allclose(batch.pushes[1, 4].numpy(), [1.0, 2.0, 0.0]), "the step is the longest there is"
+    assert np.allclose(batch.scalars[1, -3:].numpy(), [np.log1p(400.0), 1.0, np.sqrt(5.0)])
     assert np.isfinite(batch.pushes.numpy()).all()
 
 

@@ -9,7 +9,7 @@ from augment import find_supercell, point_defects, read_host
 from defectgen import softness
 from defectgen.diffusion import State, project
 from defectgen.forces import DefectForces
-from defectgen.softness import RIGID, curvatures
+from defectgen.softness import RIGID, Krylov
 from defectgen.subgroups import SubgroupClasses
 from md.potentials import resolve_potential
 
@@ -32,6 +32,10 @@ def matrix(operation, columns: int) -> np.ndarray:
     """The (3n, 3n) matrix of a linear map of displacements."""
     basis = np.eye(columns).reshape(columns, -1, 3)
     return np.stack([operation(u).ravel() for u in basis], axis=1)
+
+
+def curvatures(forces, classes) -> np.ndarray:
+    return Krylov.around(forces, classes.symmetry).curvatures(classes)
 
 
 def projector(symmetry, atoms: int) -> np.ndarray:
@@ -121,6 +125,30 @@ def test_forces_that_keep_the_symmetry_do_not_matter(classes, hessian):
 def test_the_vacancy_in_copper_keeps_its_symmetry():
     supercell = find_supercell(read_host("examples/hosts/Cu.cif"), min_image_distance=5.0)
     vacancy = point_defects(supercell, kinds=["vacancy"])[0]
-    found = DefectForces(resolve_potential("emt")).curvatures(vacancy)
+    found = DefectForces(resolve_potential("emt"))(vacancy).curvatures
     assert found[0] == 0.0
     assert found[1:].min() > 0.1
+
+
+def test_directions_break_the_symmetry_as_the_subgroup_allows(classes, hessian):
+    found = Krylov.around(harmonic(hessian), classes.symmetry)
+    for symmetry in classes.symmetries[1:]:
+        for seed in range(5):
+            drawn = found.direction(symmetry, np.random.default_rng(seed))
+            assert np.linalg.norm(drawn) == pytest.approx(1.0)
+            assert np.allclose(project(State(drawn, STILL), symmetry).displacements, drawn, atol=1e-9)
+            assert abs(project(State(drawn, STILL), classes.symmetry).displacements).max() < 1e-9
+    again = found.direction(classes.symmetries[-1], np.random.default_rng(0))
+    assert np.array_equal(again, found.direction(classes.symmetries[-1], np.random.default_rng(0)))
+
+
+def test_directions_are_softer_than_those_of_chance(classes, hessian):
+    """In the mean over draws; a Hessian of random numbers has stiff directions too."""
+    found, rng = Krylov.around(harmonic(hessian), classes.symmetry), np.random.default_rng(5)
+    n = classes.symmetry.permutations.shape[1]
+    full, trivial = projector(classes.symmetries[0], n), classes.symmetries[-1]
+    drawn = np.array([found.direction(trivial, rng).ravel() for _ in range(200)])
+    chance = rng.normal(size=(200, 3 * n)) @ (projector(trivial, n) - full)
+    energies = [np.mean([u @ hessian @ u / (u @ u) for u in many]) for many in (drawn, chance)]
+    assert energies[0] < energies[1] - 1.0
+    assert energies[0] < 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -138,7 +139,8 @@ def test_p_of_h_follows_the_curvatures_of_the_teacher(tmp_path, monkeypatch):
     """A network whose only weight is on the curvature prefers what is soft; without forces all classes are alike."""
     defect = point_defects(find_supercell(read_host("examples/hosts/Cu.cif"), min_image_distance=5.0))[0]
     soft = np.linspace(0.0, -4.0, len(defect.subgroups()))
-    monkeypatch.setattr("defectgen.forces.DefectForces.curvatures", lambda _self, _defect: soft)
+    surface = SimpleNamespace(curvatures=soft)
+    monkeypatch.setattr("defectgen.forces.DefectForces.__call__", lambda _self, _defect: surface)
     card = {"elements": ["Cu"], "teacher": {"potential": "emt"}}
     save_model(tmp_path / "tiny.safetensors", fresh_network(SMALL, seed=0), Bridge(), card)
     chooser = fresh(SubgroupNetwork, SMALL, seed=0)

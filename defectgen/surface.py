@@ -1,0 +1,137 @@
+"""The energy surface of one defect around its ideal cell: what the generative model is told of it.
+
+The forces of a potential on the atoms of the ideal defect cell, less those on the same sites of the pristine cell, act
+on the perfect crystal before anything moves (Kanzaki, J. Phys. Chem. Solids 2, 24 (1957),
+doi:10.1016/0022-3697(57)90003-3). After a step along them a second evaluation says how stiff the crystal is, and after
+the next a third says what is left. Towards a lower symmetry H the third point lies off the symmetric ones, along the
+softest directions that H allows (see `defectgen.softness`), where the forces say whether the atoms go on or come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from augment import CellSymmetry, DefectCell
+from augment.cell import FloatArray
+from defectgen.descent import POINTS, suggested
+from defectgen.diffusion import State, apply_state, project
+from defectgen.softness import Krylov
+from defectgen.subgroups import SubgroupClasses
+from md.guards import Divergence
+
+OFFSET = 0.3
+"""Å; displacement of the atom that moves most from the symmetric geometry towards a lower symmetry."""
+
+_STRAIN = np.zeros((3, 3))
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Forces around the ideal cell of a defect; each evaluation is made once, when it is first needed.
+
+    Attributes:
+        ideal: the ideal cell.
+        symmetry: full stabilizer acting on its atoms.
+        anyway: (n, 3) forces on the same sites of the pristine cell, eV/Å, which the defect does not exert.
+        evaluate: (n, 3) forces of the potential on a cell; raises `Divergence` where it can say nothing.
+    """
+
+    ideal: DefectCell
+    symmetry: CellSymmetry
+    anyway: FloatArray
+    evaluate: Callable[[DefectCell], FloatArray]
+
+    def forces(self, state: State, symmetry: CellSymmetry) -> FloatArray:
+        """(n, 3) forces of the defect in a state of that symmetry, eV/Å; without sum.
+
+        Raises:
+            Divergence: the potential can say nothing there.
+        """
+        own = self.evaluate(apply_state(self.ideal, state)) - self.anyway
+        return project(State(own, _STRAIN), symmetry).displacements
+
+    @cached_property
+    def descent(self) -> FloatArray | None:
+        """(n, POINTS, 2, 3) points from the ideal cell down with the whole stabilizer (see `defectgen.descent`).
+
+        None where one of the cells is beyond what the potential can say.
+        """
+        points = np.zeros((len(self.ideal), 0, 2, 3))
+        try:
+            for k in range(POINTS):
+                here = suggested(points) if k else np.zeros((len(self.ideal), 3))
+                points = np.concatenate([points, self._point(here, self.symmetry)[:, None]], axis=1)
+        except Divergence:
+            return None
+        return points
+
+    def towards(self, subgroup: CellSymmetry, direction: FloatArray | None) -> FloatArray | None:
+        """(n, POINTS, 2, 3) points of which the last lies in a direction (n, 3) that a subgroup allows.
+
+        The direction is one of `direction`. With None, or where the potential can say nothing there, the points are
+        those of the whole stabilizer.
+        """
+        if self.descent is None or direction is None:
+            return self.descent
+        try:
+            last = self._point(self.descent[:, -1, 0] + direction, subgroup)
+        except Divergence:
+            return self.descent
+        return np.concatenate([self.descent[:, :-1], last[:, None]], axis=1)
+
+    def direction(self, subgroup: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
+        """Displacements (n, 3), Å, drawn from the softest directions that a subgroup allows beyond the stabilizer.
+
+        The largest is `OFFSET` long. None where there are none, or the forces are not known.
+        """
+        if self.krylov is None or subgroup.order == self.symmetry.order:
+            return None
+        drawn = self.krylov.direction(subgroup, rng)
+        return None if drawn is None else drawn * (OFFSET / np.linalg.norm(drawn, axis=1).max())
+
+    def lowered(self, state: State, symmetry: CellSymmetry, points: FloatArray, steps: int) -> tuple[State, int]:
+        """A state of that symmetry after so many steps down in its own cell, an evaluation each, and how many it took.
+
+        Args:
+            state: where to begin.
+            symmetry: what the state has, and keeps.
+            points: (n, k, 2, 3) evaluated before, the last of which tells the stiffness with the first new one.
+            steps: fewer are taken where the potential can say nothing.
+        """
+        for taken in range(steps):
+            try:
+                forces = self.forces(state, symmetry)
+            except Divergence:
+                return state, taken
+            points = np.stack([points[:, -1], np.stack([state.displacements, forces], axis=1)], axis=1)
+            state = State(suggested(points), state.strain)
+        return state, steps
+
+    @cached_property
+    def curvatures(self) -> FloatArray | None:
+        """Least curvature (c,), eV/Å², that each class of subgroups of the stabilizer releases; see `Krylov`."""
+        if self.krylov is None:
+            return None
+        return self.krylov.curvatures(SubgroupClasses(self.symmetry, self.ideal.cell))
+
+    @cached_property
+    def krylov(self) -> Krylov | None:
+        """What breaks the symmetry, around the last point of the descent; None where the forces are not known."""
+        if self.descent is None:
+            return None
+        lowest = self.descent[:, -1, 0]
+
+        def around(displacements: FloatArray) -> FloatArray:
+            return self.evaluate(apply_state(self.ideal, State(lowest + displacements, _STRAIN)))
+
+        try:
+            return Krylov.around(around, self.symmetry)
+        except Divergence:
+            return None
+
+    def _point(self, displacements: FloatArray, symmetry: CellSymmetry) -> FloatArray:
+        return np.stack([displacements, self.forces(State(displacements, _STRAIN), symmetry)], axis=1)
