@@ -33,8 +33,10 @@ class ComplexSettings(_Section):
     sample: int | None = Field(
         None, ge=1, le=1_000_000, description="draw so many at random, of the largest size; null enumerates"
     )
-    weight: Literal["orbit", "degeneracy", "model"] = Field(
-        "orbit", description="draw every distinct complex alike, as often as it has copies, or low ones by the model"
+    weight: Literal["orbit", "degeneracy", "model", "pairs"] = Field(
+        "orbit",
+        description="draw every distinct complex alike, as often as it has copies, or low ones: by the model, or by "
+        "the energies of all pairs in the potential",
     )
 
 

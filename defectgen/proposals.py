@@ -14,8 +14,11 @@ from augment.errors import ConditionError, DefectError
 from augment.symmetry import FiniteGroup
 from defectgen.corpus.arrangement import edit_charges, pristine_template
 from defectgen.occupation import MAX_RESTARTS, Arranging, OrbitSpace, compositions, drawn_orbit
+from defectgen.pairs import PairEnergies, PairScorer
 from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions
+from md.potentials import resolve_potential
+from md.potentials.chgnet import DEFAULT as CHGNET
 
 if TYPE_CHECKING:
     from defectgen.tasks.occupation import Occupied
@@ -62,6 +65,7 @@ def propose_complexes(
     *,
     H: FiniteGroup | None = None,
     model: Model | str = "default",
+    pairs: PairEnergies | None = None,
     **wish: Any,
 ) -> list[Defect]:
     """Draw `n` complexes from the model; equal ones may come again.
@@ -76,6 +80,7 @@ def propose_complexes(
         seed: of the draws.
         H: a subgroup of the supercell's space group, acting on its sites, that every complex keeps; none by default.
         model: a model, or the name of one, with a network of occupations.
+        pairs: energies of pairs of the edits, which then decide instead of the network.
         **wish: fields of `Wish`.
 
     Raises:
@@ -84,12 +89,26 @@ def propose_complexes(
         DataError: the model has no network of occupations.
     """
     asked = Wish(**wish)
-    scorer = NetworkScorer(load_model(model) if isinstance(model, str) else model, space, asked)
+    scorer: Ranker = (
+        PairScorer(pairs, asked.temperature)
+        if pairs is not None
+        else NetworkScorer(load_model(model) if isinstance(model, str) else model, space, asked)
+    )
     drawn = draw_arrangements(OrbitSpace(space, H), recipe, n * asked.best_of, seed, scorer)
     if asked.best_of > 1:
         energies = scorer.energies(drawn)
         drawn = [drawn[int(k)] for k in np.argsort(energies, kind="stable")[:n]]
     return [Defect(space.supercell, space.edits(members)) for members in drawn]
+
+
+class Ranker(Protocol):
+    """A scorer that knows the energies of finished arrangements too."""
+
+    def __call__(self, arranged: Sequence[Arranging]) -> FloatArray:
+        """(a, o) logits of the orbits for each of some arrangements under way."""
+
+    def energies(self, drawn: Sequence[IntArray]) -> FloatArray:
+        """Energy of each finished arrangement, eV, up to a constant of the composition."""
 
 
 class Ask(Protocol):
@@ -109,6 +128,12 @@ def masked_diffusion(ask: Ask) -> list[Defect]:
 def ranked_diffusion(ask: Ask) -> list[Defect]:
     """Of eight times as many those of the lowest predicted energy, for the benchmark."""
     return propose_complexes(ask.space, ask.recipe, ask.n, ask.seed, best_of=8)
+
+
+def paired_diffusion(ask: Ask) -> list[Defect]:
+    """Complexes by the energies of their pairs in the potential of the teacher, for the benchmark."""
+    pairs = PairEnergies.by(resolve_potential(CHGNET), ask.space)
+    return propose_complexes(ask.space, ask.recipe, ask.n, ask.seed, pairs=pairs)
 
 
 def uniform(arranged: Sequence[Arranging]) -> FloatArray:

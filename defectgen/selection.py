@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -24,6 +25,7 @@ from augment.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, spl
 from augment.supercell import Supercell, conventional_supercell
 from defectgen.config import Settings
 from defectgen.crystal import crystal_of
+from md.potentials import Potential, resolve_potential
 
 SETS = ("frenkel", "schottky", "dopant-vacancy", "split-vacancy", "split-interstitial")
 
@@ -74,9 +76,24 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
             count, name = settings.complexes.sample, settings.generate.model
             drawn = propose_complexes(space, recipe, count, settings.seed, model=name)
             yield from {defect.key: defect for defect in drawn}.values()
+        elif settings.complexes.weight == "pairs":
+            yield from _by_pairs(settings)
         else:
             count, weight = settings.complexes.sample, settings.complexes.weight
             yield from sample_complexes(space, recipe, count, settings.seed, weight=weight)
+
+
+@lru_cache(maxsize=1)
+def _by_pairs(settings: Settings) -> tuple[Defect, ...]:
+    """Complexes drawn by the energies of their pairs in the potential of the settings, found once in a process."""
+    from defectgen.pairs import PairEnergies
+    from defectgen.proposals import propose_complexes
+
+    supercell = build_supercell(settings)
+    space, recipe = complex_space(settings, supercell)
+    pairs = PairEnergies.by(find_potential(settings, supercell.host), space)
+    drawn = propose_complexes(space, recipe, settings.complexes.sample or 1, settings.seed, pairs=pairs)
+    return tuple({defect.key: defect for defect in drawn}.values())
 
 
 def complex_space(settings: Settings, supercell: Supercell) -> tuple[EditSpace, Recipe]:
@@ -92,6 +109,17 @@ def complex_space(settings: Settings, supercell: Supercell) -> tuple[EditSpace, 
     if asked.size > 1:
         space.check_cutoff()
     return space, recipe
+
+
+def find_potential(settings: Settings, host: Host) -> Potential:
+    """The potential of the settings, checked to cover the host and every element put into it.
+
+    Raises:
+        PotentialError: it is missing, untrusted or does not cover an element.
+    """
+    symbols = {*host.elements, *asked_elements(settings)}
+    pristine = Supercell(host, np.eye(3, dtype=np.int64)).bulk_cell()
+    return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=pristine)
 
 
 def asked_elements(settings: Settings) -> set[str]:

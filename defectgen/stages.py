@@ -15,14 +15,12 @@ from augment.defect import Defect
 from augment.errors import ConditionError, DataError
 from augment.host import Host
 from augment.store import read_cells, write_atomically, write_cells
-from augment.supercell import Supercell
 from defectgen.config import Settings
 from defectgen.crystal import crystal_of, planar_crystal
 from defectgen.export.proposals import write_proposals
 from defectgen.progress import progress
 from defectgen.run_folder import RunFolder
-from defectgen.selection import asked_elements, build_defects, build_supercell
-from md.potentials import Potential, resolve_potential
+from defectgen.selection import build_defects, build_supercell, find_potential
 from md.record import Record, read_records, write_records
 from md.reference import onto_relaxed_host
 from md.relax import Relaxation, relax
@@ -54,17 +52,6 @@ def _timed(stage: str) -> Callable[[Callable[[RunFolder], Counts]], Callable[[Ru
         return timed
 
     return wrap
-
-
-def find_potential(settings: Settings, host: Host) -> Potential:
-    """The potential of the settings, checked to cover the host and every element put into it.
-
-    Raises:
-        PotentialError: it is missing, untrusted or does not cover an element.
-    """
-    symbols = {*host.elements, *asked_elements(settings)}
-    pristine = Supercell(host, np.eye(3, dtype=np.int64)).bulk_cell()
-    return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=pristine)
 
 
 @_timed("host")

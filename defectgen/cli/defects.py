@@ -39,7 +39,8 @@ MinSize = Annotated[int | None, typer.Option("--min-size", help="fewest edits in
 Neutral = Annotated[bool, typer.Option("--neutral", help="only complexes whose formal charges balance")]
 Sample = Annotated[int | None, typer.Option("--sample", help="draw so many complexes at random")]
 Weight = Annotated[
-    str | None, typer.Option("--weight", help="what is drawn evenly: orbit or degeneracy; or model, low ones first")
+    str | None,
+    typer.Option("--weight", help="what is drawn evenly: orbit or degeneracy; low ones: model or pairs"),
 ]
 Count = Annotated[bool, typer.Option("--count", help="count the complexes of each size")]
 Limit = Annotated[int | None, typer.Option("--limit", help="stop after so many defects")]

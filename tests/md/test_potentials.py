@@ -27,7 +27,9 @@ def test_auto_takes_chgnet_for_a_host_without_a_student() -> None:
 @pytest.mark.skipif("mace-mgo" not in student_names(), reason="the student is not in this tree")
 def test_auto_takes_the_student_that_covers_the_host() -> None:
     assert resolve_potential("auto", {"Mg", "O"}).name == "mace-mgo"
-    assert resolve_potential("auto", {"Ti", "O"}).name == "mace-tio2", "not that of the titanates, which covers them too"
+    assert resolve_potential("auto", {"Ti", "O"}).name == "mace-tio2", (
+        "not that of the titanates, which covers them too"
+    )
     assert resolve_potential("auto", {"Mg", "O", "Al"}).name == "chgnet-r2scan"
 
 
