@@ -191,7 +191,10 @@ def generate_stage(folder: RunFolder) -> Counts:
     write_cells(folder.file("generate", "cells.npz"), proposals)
     write_proposals(folder.file("generate"), proposals)
     new = " ".join(sorted({symbol for cell in proposals for symbol in cell.info["extrapolates"]}))
-    told = {"geometries_extrapolated_for": new} if new else {}
+    told: Counts = {"geometries_extrapolated_for": new} if new else {}
+    blind = sum(cell.info["forces"] == "none" for cell in proposals)
+    if blind and settings.generate.forces != "none":
+        told["told_no_forces"] = blind
     return {"potential": bulk.cell.info["potential"], "proposals": len(proposals), "defects": len(chosen), **told}
 
 

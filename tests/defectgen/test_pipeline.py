@@ -93,6 +93,22 @@ def test_elements_that_the_model_never_saw_are_named(tmp_path):
     written = folder.file("generate", "proposals.extxyz").read_text()
     assert "extrapolates=Pu" in written
     assert "forces_by=chgnet-r2scan" in written
+    assert "told_no_forces" not in folder.times["generate"]
+
+
+def test_proposals_that_were_told_no_forces_are_counted(tmp_path):
+    """Embedded-atom copper says nothing of plutonium; who asks for no forces knows."""
+    changes = {"defects.dopants": ["Pu"], "generate.only": ["Pu_Cu"], "generate.subgroups": ["full"]}
+    for forces, expected in (("emt", 1), ("none", None)):
+        settings = read_settings(settings_file(tmp_path)).replaced(
+            {"output": tmp_path / forces, "potential.name": "chgnet", "generate.forces": forces, **changes}
+        )
+        folder = start_folder(settings)
+        write_records(
+            folder.file("generate", "bulk.npz"), [_labelled(read_cells(folder.file("defects", "cells.npz"))[0])]
+        )
+        generate_stage(folder)
+        assert folder.times["generate"].get("told_no_forces") == expected
 
 
 def _labelled(cell):
