@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,9 @@ MAX_CORRECTIONS = 100
 
 MAX_NODES = 1024
 """Nodes of the samples that go through the network together: half a GB at most, whatever the number of samples."""
+
+DIRECTIONS = 4
+"""Directions towards a lower symmetry that are tried for the first structure, a force evaluation each."""
 
 SAMPLED, BEST, FULL = "sample", "best", "full"
 _SHRINKS = 6
@@ -260,7 +263,7 @@ def _samples(
             np.random.default_rng(sample_seed(request.seed, defect.key, f"towards {symmetry.symbol}", k))
             for k in chosen
         ]
-        told = _descents(surface, symmetry, request, ways)
+        told = _descents(surface, symmetry, request, dict(zip(chosen, ways, strict=True)))
         predict = predictor(
             model, [template.with_descent(points) for points in told], conditions, request.guidance, groups=groups
         )
@@ -284,14 +287,17 @@ def _samples(
 
 
 def _descents(
-    surface: Surface | None, symmetry: CellSymmetry, request: Request, rngs: Sequence[np.random.Generator]
+    surface: Surface | None, symmetry: CellSymmetry, request: Request, rngs: Mapping[int, np.random.Generator]
 ) -> list[FloatArray | None]:
-    """What the network is told of the energy for each structure: towards a lower symmetry each in its own direction."""
+    """What the network is told of the energy for each structure: towards a lower symmetry each in its own direction.
+
+    That of the first goes furthest down of `DIRECTIONS`.
+    """
     if surface is None:
         return [None] * len(rngs)
-    if request.temperature > 0:
+    if request.temperature > 0 or symmetry.order == surface.symmetry.order:
         return [surface.descent] * len(rngs)
-    return [surface.towards(symmetry, surface.direction(symmetry, rng)) for rng in rngs]
+    return [surface.furthest_down(symmetry, rng, 1 if k else DIRECTIONS) for k, rng in rngs.items()]
 
 
 def _finished(ideal: DefectCell, state: State, info: dict[str, Any], seconds: float) -> DefectCell:

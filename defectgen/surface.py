@@ -83,6 +83,18 @@ class Surface:
             return self.descent
         return np.concatenate([self.descent[:, :-1], last[:, None]], axis=1)
 
+    def furthest_down(self, subgroup: CellSymmetry, rng: np.random.Generator, tries: int) -> FloatArray | None:
+        """`towards` a subgroup in the direction, of so many drawn, along which the energy falls most.
+
+        By the trapezoidal rule it falls by half the work of the forces at the last point: at the symmetric one those
+        along the direction vanish.
+        """
+        drawn = [self.direction(subgroup, rng) for _ in range(tries)]
+        ways = [way for way in drawn if way is not None]
+        found = [self.towards(subgroup, way) for way in ways]
+        work = [-np.inf if p is None else float((p[:, -1, 1] * way).sum()) for p, way in zip(found, ways, strict=True)]
+        return found[int(np.argmax(work))] if found else self.descent
+
     def direction(self, subgroup: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
         """Displacements (n, 3), Å, drawn from the softest directions that a subgroup allows beyond the stabilizer.
 

@@ -100,15 +100,18 @@ def descent(ask: Ask) -> Iterable[DefectCell]:
     from defectgen.descent import suggested
     from defectgen.diffusion import State, apply_state
     from defectgen.forces import forces_by
+    from defectgen.sample import DIRECTIONS
     from md.potentials.chgnet import DEFAULT
 
     surface, symmetry = forces_by(DEFAULT)(ask.defect), ask.symmetry
     cells = []
-    for k in range(ask.n if ask.subgroup == NONE else 1):
-        way = None if surface is None or ask.snapshot else surface.direction(symmetry, ask.rng("descent", k))
-        points = None if surface is None else surface.towards(symmetry, way)
-        if surface is None or points is None:
-            return [ask.ideal] * ask.n
+    if surface is None or surface.descent is None:
+        return [ask.ideal] * ask.n
+    lower = ask.subgroup == NONE and not ask.snapshot
+    for k in range(ask.n if lower else 1):
+        tries = 1 if k else DIRECTIONS
+        found = surface.furthest_down(symmetry, ask.rng("descent", k), tries) if lower else surface.descent
+        points = surface.descent if found is None else found
         start = State(suggested(points), np.zeros((3, 3)))
         cells.append(apply_state(ask.ideal, surface.lowered(start, symmetry, points, 1)[0]))
     return list(islice(cycle(cells), ask.n))

@@ -272,3 +272,21 @@ def test_only_structures_at_rest_are_corrected(model, vacancy):
     assert "corrected" not in again.info
     with pytest.raises(ConditionError, match="corrections -1"):
         generate([vacancy], model=model, corrections=-1)
+
+
+def test_of_several_directions_the_one_furthest_down_is_taken(emt, vacancy):
+    surface, lower = emt(vacancy), vacancy.subgroups()[-1]
+    calculator = resolve_potential("emt").calculator()
+
+    def energy(points) -> float:
+        atoms = vacancy.cell().to_ase()
+        atoms.positions += points[:, -1, 0]
+        atoms.calc = calculator
+        return atoms.get_potential_energy()
+
+    rng = np.random.default_rng(3)
+    each = [surface.towards(lower, surface.direction(lower, rng)) for _ in range(5)]
+    best = surface.furthest_down(lower, np.random.default_rng(3), 5)
+    assert np.ptp([energy(points) for points in each]) > 0.01
+    assert energy(best) == pytest.approx(min(energy(points) for points in each))
+    assert np.array_equal(surface.furthest_down(vacancy.symmetry(), rng, 5), surface.descent)
