@@ -32,6 +32,10 @@ DRAWN_AT = 0.3
 """eV; k_B T where no temperature is asked for: at 0.1 eV hardly two of a hundred vacancy quartets in MgO differ."""
 
 
+Progress = Callable[[int, int], None]
+"""Called with energies done and all of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class PairEnergies:
     """Energies of the edits of a space, one by one and in pairs, eV.
@@ -39,15 +43,17 @@ class PairEnergies:
     Attributes:
         space: the edits.
         energy: of a cell; NaN where there is none.
-        progress: called with pairs done and all of them.
+        progress: called after each.
     """
 
     space: EditSpace
     energy: Callable[[DefectCell], float]
-    progress: Callable[[int, int], None] | None = None
+    progress: Progress | None = None
 
     @classmethod
-    def by(cls, potential: Potential, space: EditSpace, steps: int = STEPS) -> PairEnergies:
+    def by(
+        cls, potential: Potential, space: EditSpace, steps: int = STEPS, progress: Progress | None = None
+    ) -> PairEnergies:
         """Energies by a potential, after so many steps of relaxation.
 
         Raises:
@@ -58,7 +64,7 @@ class PairEnergies:
             record = relax(cell, potential, fmax=0.05, max_steps=steps).record
             return float("nan") if record is None else float(record.energy)
 
-        return cls(space, energy)
+        return cls(space, energy, progress)
 
     @cached_property
     def single(self) -> FloatArray:

@@ -87,12 +87,15 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
 def _by_pairs(settings: Settings) -> tuple[Defect, ...]:
     """Complexes drawn by the energies of their pairs in the potential of the settings, found once in a process."""
     from defectgen.pairs import PairEnergies
+    from defectgen.progress import progress
     from defectgen.proposals import propose_complexes
 
     supercell = build_supercell(settings)
     space, recipe = complex_space(settings, supercell)
-    pairs = PairEnergies.by(find_potential(settings, supercell.host), space)
-    drawn = propose_complexes(space, recipe, settings.complexes.sample or 1, settings.seed, pairs=pairs)
+    count, potential = settings.complexes.sample or 1, find_potential(settings, supercell.host)
+    with progress("pairs", "energies") as report:
+        pairs = PairEnergies.by(potential, space, progress=lambda done, total: report(done, total, potential.name))
+        drawn = propose_complexes(space, recipe, count, settings.seed, pairs=pairs)
     return tuple({defect.key: defect for defect in drawn}.values())
 
 

@@ -46,6 +46,9 @@ def generate(
     propose: Annotated[
         int | None, typer.Option("--propose", help="let the model draw so many complexes of low energy")
     ] = None,
+    weight: Annotated[
+        str | None, typer.Option("--weight", help="how --propose draws: by the model, or by the energies of all pairs")
+    ] = None,
     dopant: Dopants = None,
     min_image_distance: Distance = None,
     max_atoms: MaxAtoms = None,
@@ -85,7 +88,7 @@ def generate(
         "complexes.size": size,
         "complexes.min_size": (size or DEFAULT_SIZE) if names else None,
         "complexes.sample": propose,
-        "complexes.weight": "model" if propose else None,
+        "complexes.weight": (weight or "model") if propose else None,
     }
     if source.is_dir():
         _in_run(source, asked, which, overwrite=overwrite)

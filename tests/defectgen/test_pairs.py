@@ -89,3 +89,24 @@ def test_an_edit_without_an_energy_is_refused(space):
 
     with pytest.raises(PotentialError, match="v_O alone"):
         _ = PairEnergies(space, energy).single
+
+
+def test_settings_draw_complexes_by_the_pairs_of_their_potential_once(monkeypatch, tmp_path):
+    from defectgen.config import Settings
+    from defectgen.selection import build_defects
+
+    asked = {"names": ["v_Cu", "Al_Cu"], "size": 3, "min_size": 3, "sample": 8, "weight": "pairs"}
+    settings = Settings.model_validate(
+        {
+            "host": "examples/hosts/Cu.cif",
+            "output": tmp_path,
+            "potential": {"name": "emt"},
+            "defects": {"kinds": [], "min_image_distance": 7.0},
+            "complexes": asked,
+        }
+    )
+    found = build_defects(settings)
+    assert 1 <= len(found) <= 8
+    assert all(len(defect.edits) == 3 for defect in found)
+    monkeypatch.setattr(PairEnergies, "by", lambda *_, **__: pytest.fail("found again"))
+    assert build_defects(settings) == found
