@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,16 @@ def test_it_beats_no_relaxation_on_held_out_hosts(cases):
     row = mean_scores(pairs, diffusion(load_model(), steps=8, spread=0.0))
     assert row["error"] < row["size"]
     assert row["better"] > 0.5
+
+
+def test_it_follows_directions_towards_broken_geometries(cases):
+    """Of a lower symmetry it is told a point on one side; without any it cannot know where atoms go."""
+    pairs = list(labels_of_kind(cases, "test", "broken"))
+    pairs = pairs[:: max(1, len(pairs) // 24)]
+    told = mean_scores(pairs, diffusion(load_model(), steps=8, spread=0.0))
+    assert told["error"] < 0.95 * told["size"]
+    blind = [(replace(c, template=replace(c.template, descent=None)), x) for c, x in pairs]
+    assert told["error"] < 0.95 * mean_scores(blind, diffusion(load_model(), steps=8, spread=0.0))["error"]
 
 
 def test_scores_of_the_label_itself_and_of_nothing(cases):
