@@ -64,8 +64,8 @@ class Request:
         eta: share of the noise that is drawn anew at each step; 0 follows the deterministic flow.
         guidance: weight of the conditions; 1 is what was learnt, more exaggerates them, 0 ignores them.
         spread: scale of the noise; 0 gives the best guess, 1 a draw from what was learnt. By default the first relaxed
-            structure with the full stabilizer is the best guess, and all others are draws: without noise nothing would
-            break the symmetry of the ideal start.
+            structure is the best guess, and all others are draws. Of a lower symmetry of which nothing is told the
+            first is a draw too: without noise nothing would break the symmetry of the ideal start.
         energy: eV above the lowest geometry of the defect, which the network is told; None does not tell.
         charge: e, which the network is told; None does not tell.
         forces: potential whose energy surface the network is told, if it has learnt from any: `teacher` for the one
@@ -109,11 +109,11 @@ class Request:
         if self.energy is not None and not 0.0 <= self.energy <= MAX_ENERGY:
             raise ConditionError(f"energy {self.energy} eV above the lowest is not between 0 and {MAX_ENERGY:g} eV")
 
-    def spread_of(self, index: int, *, whole: bool) -> float:
-        """Scale of the noise of one sample; `whole` says whether H is the full stabilizer."""
+    def spread_of(self, index: int, *, known: bool) -> float:
+        """Scale of the noise of one sample; `known` says whether it has the symmetry asked for without any."""
         if self.spread is not None:
             return self.spread
-        return 0.0 if index == 0 and whole and not self.snapshot else 1.0
+        return 0.0 if index == 0 and known and not self.snapshot else 1.0
 
 
 def generate(
@@ -241,7 +241,8 @@ def _samples(
     from md.quiet import one_torch_thread
 
     ideal, template, surface, model = what
-    whole = symmetry.order == defect.stabilizer.order
+    told_way = surface is not None and surface.krylov is not None and request.temperature == 0
+    known = symmetry.order == defect.stabilizer.order or told_way
     conditions = Conditions(
         request.temperature,
         request.pressure,
@@ -254,7 +255,7 @@ def _samples(
     )
     groups = (symmetry, defect.symmetry())
     info = _shared_info(ideal, symmetry, model, request)
-    spreads = {k: request.spread_of(k, whole=whole) for k in indices}
+    spreads = {k: request.spread_of(k, known=known) for k in indices}
     step = max(1, MAX_NODES // len(template.numbers))
     for start in range(0, len(indices), step):
         chosen, began = indices[start : start + step], time.perf_counter()

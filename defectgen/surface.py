@@ -111,15 +111,19 @@ class Surface:
         Args:
             state: where to begin.
             symmetry: what the state has, and keeps.
-            points: (n, k, 2, 3) evaluated before, the last of which tells the stiffness with the first new one.
+            points: (n, k, 2, 3) evaluated before, the last of which tells the stiffness with the first new one; of a
+                state in another cell than theirs they tell nothing.
             steps: fewer are taken where the potential can say nothing.
         """
+        if state.strain.any():
+            points = points[:, :0]
         for taken in range(steps):
             try:
                 forces = self.forces(state, symmetry)
             except Divergence:
                 return state, taken
-            points = np.stack([points[:, -1], np.stack([state.displacements, forces], axis=1)], axis=1)
+            here = np.stack([state.displacements, forces], axis=1)
+            points = np.concatenate([points[:, -1:], here[:, None]], axis=1)
             state = State(suggested(points), state.strain)
         return state, steps
 

@@ -66,11 +66,11 @@ class ComplexTask:
 
 
 COMPLEX_TASKS = (
-    ComplexTask("MgO", (("v_Mg", 2), ("v_O", 2)), 8.0),
-    ComplexTask("NaCl", (("v_Na", 2), ("v_Cl", 2)), 10.0),
-    ComplexTask("SrTiO3", (("Fe_Ti", 2), ("v_O", 1), ("v_Sr", 1)), 7.5),
+    ComplexTask("MgF2", (("v_Mg", 1), ("v_F", 2), ("Al_Mg", 1)), 7.0),
+    ComplexTask("TiO2", (("Al_Ti", 2), ("v_O", 1), ("Nb_Ti", 1)), 7.0),
+    ComplexTask("GaN", (("Mg_Ga", 2), ("v_Ga", 1), ("v_N", 1)), 6.0),
 )
-"""Divacancy pairs of two rock salts, and iron with vacancies in a perovskite: four edits each."""
+"""Four edits each in hosts of the test split, of 1,056, 488 and 384 distinct complexes: more than the pool draws."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -290,3 +290,15 @@ def test_of_several_directions_the_one_furthest_down_is_taken(emt, vacancy):
     assert np.ptp([energy(points) for points in each]) > 0.01
     assert energy(best) == pytest.approx(min(energy(points) for points in each))
     assert np.array_equal(surface.furthest_down(vacancy.symmetry(), rng, 5), surface.descent)
+
+
+def test_in_another_cell_the_points_of_the_ideal_one_tell_no_stiffness(emt, vacancy):
+    surface, full = emt(vacancy), vacancy.symmetry()
+    squeezed = State(np.zeros((len(surface.ideal), 3)), -0.02 * np.eye(3))
+    forces = surface.forces(squeezed, full)
+    there, taken = surface.lowered(squeezed, full, surface.descent, 1)
+    assert taken == 1
+    assert np.allclose(there.displacements, trial_step(forces))
+    assert np.array_equal(there.strain, squeezed.strain)
+    further, _ = surface.lowered(squeezed, full, surface.descent, 4)
+    assert abs(surface.forces(further, full)).max() < 0.3 * abs(forces).max()
