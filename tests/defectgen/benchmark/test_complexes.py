@@ -12,6 +12,7 @@ from augment.burnside import count_orbits
 from augment.errors import ConditionError, DataError
 from defectgen.benchmark.complexes import (
     COMPLEX_TASKS,
+    POOL,
     ComplexTask,
     EnergyBook,
     best_margin,
@@ -23,6 +24,7 @@ from defectgen.benchmark.complexes import (
     score_sampler,
     uniform,
 )
+from defectgen.benchmark.tasks import read_tasks
 from md.potentials import resolve_potential
 
 ALLOY = ComplexTask("Cu", (("Al_Cu", 2), ("v_Cu", 2)), 6.0)
@@ -100,11 +102,18 @@ def test_energies_are_remembered(ask, tmp_path):
 
 
 def test_point_charges_put_opposite_charges_together():
-    host = read_host("examples/hosts/MgO.cif")
-    ask = make_ask(COMPLEX_TASKS[0], host, 16, 0)
-    assert sum(count for _, count in COMPLEX_TASKS[0].counts) == 4
+    ask = make_ask(ComplexTask("MgO", (("v_Mg", 2), ("v_O", 2)), 8.0), read_host("examples/hosts/MgO.cif"), 16, 0)
     near = np.mean([closeness(d) for d in point_charges(ask)])
     assert near < np.mean([closeness(d) for d in uniform(ask)])
+
+
+def test_the_fixed_compositions_are_of_test_hosts_and_leave_room_for_a_search():
+    """Four edits each, of more complexes than the pool draws."""
+    hosts = {task.formula: task.defect.host for task in read_tasks().tasks if task.split == "test"}
+    for task in COMPLEX_TASKS:
+        ask = make_ask(task, hosts[task.formula], 1, 0)
+        assert sum(count for _, count in task.counts) == 4
+        assert next(orbits for _, orbits, _ in count_orbits(ask.space, ask.recipe)) > POOL
 
 
 def test_samplers_by_name():
