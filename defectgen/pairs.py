@@ -29,7 +29,7 @@ STEPS = 8
 """Of the relaxation of each pair at most; as many as of the arrangements in the corpus."""
 
 DRAWN_AT = 0.3
-"""eV; k_B T where no temperature is asked for: at 0.1 eV hardly two of a hundred vacancy quartets in MgO differ."""
+"""eV; k_B T where no temperature is asked for. Vacancies bind by more: far below it the same few come again."""
 
 
 Progress = Callable[[int, int], None]

@@ -241,8 +241,9 @@ def _samples(
     from md.quiet import one_torch_thread
 
     ideal, template, surface, model = what
-    told_way = surface is not None and surface.krylov is not None and request.temperature == 0
-    known = symmetry.order == defect.stabilizer.order or told_way
+    known = symmetry.order == defect.stabilizer.order or (
+        request.temperature == 0 and surface is not None and surface.krylov is not None
+    )
     conditions = Conditions(
         request.temperature,
         request.pressure,
@@ -296,7 +297,7 @@ def _descents(
     """
     if surface is None:
         return [None] * len(rngs)
-    if request.temperature > 0 or symmetry.order == surface.symmetry.order:
+    if request.temperature > 0:
         return [surface.descent] * len(rngs)
     return [surface.furthest_down(symmetry, rng, 1 if k else DIRECTIONS) for k, rng in rngs.items()]
 

@@ -130,6 +130,10 @@ class SubgroupClasses:
                     return index, operation, kept
         raise AssertionError("the trivial group keeps every geometry")  # pragma: no cover
 
+    def normaliser(self, members: IntArray) -> IntArray:
+        """Operations of the stabilizer that take the subgroup of some operations to itself."""
+        return np.flatnonzero((self._conjugates(members) == np.sort(members)).all(axis=1))
+
     def _conjugates(self, members: IntArray) -> IntArray:
         table = self.group.table
         inverse = np.argmax(table == self.identity, axis=1)

@@ -100,7 +100,7 @@ class Surface:
 
         The largest is `OFFSET` long. None where there are none, or the forces are not known.
         """
-        if self.krylov is None or subgroup.order == self.symmetry.order:
+        if subgroup.order == self.symmetry.order or self.krylov is None:
             return None
         drawn = self.krylov.direction(subgroup, rng)
         return None if drawn is None else drawn * (OFFSET / np.linalg.norm(drawn, axis=1).max())

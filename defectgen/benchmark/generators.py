@@ -104,14 +104,12 @@ def descent(ask: Ask) -> Iterable[DefectCell]:
     from md.potentials.chgnet import DEFAULT
 
     surface, symmetry = forces_by(DEFAULT)(ask.defect), ask.symmetry
-    cells = []
-    if surface is None or surface.descent is None:
-        return [ask.ideal] * ask.n
-    lower = ask.subgroup == NONE and not ask.snapshot
-    for k in range(ask.n if lower else 1):
+    cells: list[DefectCell] = []
+    for k in range(ask.n if ask.subgroup == NONE else 1):
         tries = 1 if k else DIRECTIONS
-        found = surface.furthest_down(symmetry, ask.rng("descent", k), tries) if lower else surface.descent
-        points = surface.descent if found is None else found
+        points = None if surface is None else surface.furthest_down(symmetry, ask.rng("descent", k), tries)
+        if surface is None or points is None:
+            return [ask.ideal] * ask.n
         start = State(suggested(points), np.zeros((3, 3)))
         cells.append(apply_state(ask.ideal, surface.lowered(start, symmetry, points, 1)[0]))
     return list(islice(cycle(cells), ask.n))

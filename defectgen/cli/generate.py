@@ -57,7 +57,7 @@ def generate(
         str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
     ] = None,
     forces: Annotated[
-        str | None, typer.Option("--forces", help="whose forces on the ideal cell it is told: teacher, none, a name")
+        str | None, typer.Option("--forces", help="whose forces it is told: teacher, none, a name")
     ] = None,
     potential: PotentialName = None,
     trust_model: Trust = False,
@@ -66,9 +66,6 @@ def generate(
     overwrite: Overwrite = False,
 ) -> None:
     """Propose relaxed or thermal geometries with the diffusion model."""
-    names = [part.strip() for part in complexes.split(",")] if complexes is not None else None
-    if propose is not None and names is None:
-        raise ConditionError("--propose draws complexes; name their kinds with --complex v_O,Fe_Ti")
     asked = {
         "generate.only": defect or None,
         "generate.subgroups": subgroup or None,
@@ -82,13 +79,8 @@ def generate(
     }
     which = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
-        "defects.kinds": [] if names else None,
+        **_complex_changes(complexes, size, propose, weight),
         "defects.cutoff": cutoff,
-        "complexes.names": names,
-        "complexes.size": size,
-        "complexes.min_size": (size or DEFAULT_SIZE) if names else None,
-        "complexes.sample": propose,
-        "complexes.weight": (weight or "model") if propose else None,
     }
     if source.is_dir():
         _in_run(source, asked, which, overwrite=overwrite)
@@ -96,6 +88,23 @@ def generate(
         raise ConditionError(f"{source}: a host needs a folder to write to; give it with -o")
     else:
         _from_host(source, {**asked, **which, "seed": seed}, output)
+
+
+def _complex_changes(kinds: str | None, size: int | None, propose: int | None, weight: str | None) -> dict[str, Any]:
+    """Changes of settings that ask for complexes of some kinds, by commas."""
+    names = [part.strip() for part in kinds.split(",")] if kinds is not None else None
+    if propose is not None and names is None:
+        raise ConditionError("--propose draws complexes; name their kinds with --complex v_O,Fe_Ti")
+    if weight is not None and propose is None:
+        raise ConditionError("--weight says how complexes are drawn; say how many with --propose 10")
+    return {
+        "defects.kinds": [] if names else None,
+        "complexes.names": names,
+        "complexes.size": size,
+        "complexes.min_size": (size or DEFAULT_SIZE) if names else None,
+        "complexes.sample": propose,
+        "complexes.weight": (weight or "model") if propose else None,
+    }
 
 
 def _in_run(source: Path, asked: dict[str, Any], which: dict[str, Any], *, overwrite: bool) -> None:

@@ -46,20 +46,12 @@ def _points(case: Case, label: Label, surface: Surface, settings: LabelSettings)
     if label.broken:
         u = label.state.displacements
         lies = u - project(State(u, _STRAIN), case.symmetry).displacements
-        operations = normaliser(case, case.kept(label))
+        operations = case.classes.normaliser(np.array(case.kept(label)))
         paired = [_nearest_image(direction, lies, case.symmetry, operations) for direction in found]
         found = sorted(paired, key=lambda direction: -float((direction * lies).sum()))
     chosen = [surface.towards(subgroup, direction) for direction in found[: settings.directions]]
     points = [descent[:, -1] for descent in chosen if descent is not None]
     return np.stack(points) if points else None
-
-
-def normaliser(case: Case, members: tuple[int, ...]) -> IntArray:
-    """Operations of the stabilizer that take a subgroup to itself."""
-    table, identity = case.classes.group.table, case.classes.identity
-    inverse = np.argmax(table == identity, axis=1)
-    conjugate = np.sort(table[table[:, list(members)], inverse[:, None]], axis=1)
-    return np.flatnonzero((conjugate == np.sort(members)).all(axis=1))
 
 
 def _nearest_image(direction: FloatArray, lies: FloatArray, symmetry: CellSymmetry, operations: IntArray) -> FloatArray:

@@ -142,6 +142,13 @@ def test_a_stage_out_of_order_says_what_to_run(call, tmp_path):
     assert "defectgen generate" in err
 
 
+def test_how_complexes_are_drawn_needs_how_many(call, tmp_path):
+    code, _, err = call("generate", MGO, "--complex", "v_O", "--weight", "pairs", "-o", tmp_path / "run")
+    assert code == 2
+    assert "--propose" in err
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_interrupt_is_one_line_that_says_how_to_go_on(call, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt

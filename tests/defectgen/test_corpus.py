@@ -27,7 +27,7 @@ from defectgen.corpus import (
 from defectgen.corpus.build import corpus_hash
 from defectgen.corpus.case import Case, Label
 from defectgen.corpus.choose import choose_defects, similar_dopants
-from defectgen.corpus.directions import normaliser, with_directions
+from defectgen.corpus.directions import with_directions
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import broken_starts, state_of
 from defectgen.corpus.relaxed_host import stretch
@@ -218,7 +218,7 @@ def test_a_direction_is_paired_with_the_image_of_a_label_that_it_leads_to():
     label = Label(u, 0.0, 0.0, snapshot=False, broken=True, energy=-1.0, kept=kept)
     case = Case("id", "Cu", "train", vacancy.name, template, full, (label,))
     lies = u.displacements - project(u, full).displacements
-    for operation in normaliser(case, kept):
+    for operation in classes.normaliser(members):
         image = transformed(State(lies, still), full, int(operation)).displacements
         assert residual(State(image, still), lower) < 1e-9, "the normaliser keeps the subgroup"
         for sign in (1.0, -1.0):

@@ -188,6 +188,8 @@ def test_a_cell_is_evaluated_once(emt, vacancy, monkeypatch):
     assert emt(vacancy) is emt(vacancy)
     assert emt(vacancy).descent is emt(vacancy).descent
     assert len(calls) == 1 + POINTS, "the pristine cell, and the points"
+    emt(vacancy).furthest_down(vacancy.symmetry(), np.random.default_rng(0), 4)
+    assert len(calls) == 1 + POINTS, "with the whole stabilizer there are no directions to look for"
     assert np.array_equal(emt(vacancy).curvatures, emt(vacancy).curvatures)
     once = 1 + POINTS + EVALUATIONS
     assert len(calls) == once

@@ -15,7 +15,13 @@ from defectgen.diffusion import State, project, residual
 from defectgen.network import NetworkConfig
 from defectgen.representation import Template
 from defectgen.subgroups import generated
-from defectgen.tasks.displacements import DisplacementSettings, DisplacementTask, choose_subgroup, node_weights
+from defectgen.tasks.displacements import (
+    DisplacementSettings,
+    DisplacementTask,
+    choose_subgroup,
+    descent_for,
+    node_weights,
+)
 from defectgen.train import Training, TrainSettings, learning_rate_factor
 
 SMALL = NetworkConfig(width=24, layers=2, cutoff=4.0, radial=8, embedding=8)
@@ -179,6 +185,25 @@ def test_the_subgroup_of_a_pair_is_one_that_the_geometry_has(cases):
         assert choose_subgroup(split, mean, 0.5, rng).order == 1
         assert choose_subgroup(split, split.labels[0], 1.0, rng).order == case.symmetry.order
     assert {choose_subgroup(whole, whole.labels[0], 1.0, rng).order for _ in range(30)} != {case.symmetry.order}
+
+
+def test_a_pair_is_told_what_a_generator_would_be_told_of_its_symmetry(cases):
+    """Of a lower symmetry at rest one of the points towards the label, else the descent of the whole stabilizer."""
+    rng, case = np.random.default_rng(0), cases[0]
+    n, full, none = case.template.n_atoms, case.symmetry, generated(case.symmetry, [])
+    down, towards, back = (rng.normal(size=(k, n, 2, 3)) for k in (3, 2, 2))
+    broken = label(State(towards[0, :, 0], np.zeros((3, 3))), broken=True, energy=-2.0, towards=towards)
+    whole = replace(case.labels[0], towards=back)
+    pressed, hot = (replace(broken, towards=None, energy=np.nan, **{k: 300.0}) for k in ("pressure", "temperature"))
+    told = replace(case, labels=(whole, broken, pressed, hot), template=case.template.with_descent(down.swapaxes(0, 1)))
+    symmetric = told.template.descent[:n]
+    for one, H, points in ((whole, full, None), (whole, none, back), (broken, none, towards), (pressed, none, towards)):
+        found = [descent_for(told, one, H, rng) for _ in range(20)]
+        assert all(np.array_equal(f[:, :-1], symmetric[:, :-1]) for f in found)
+        last = {f[:, -1].tobytes() for f in found}
+        assert last == {p.tobytes() for p in (symmetric[None, :, -1] if points is None else points)}
+    assert np.array_equal(descent_for(told, hot, none, rng), symmetric)
+    assert descent_for(case, case.labels[0], none, rng) is None
 
 
 def test_weights_of_nodes_favour_the_defect_and_leave_out_vacated_sites(cases):
