@@ -136,6 +136,11 @@ class GenerateSettings(_Section):
     samples: int = Field(1, ge=1, le=10_000, description="proposals per defect and subgroup")
     temperature: float = Field(0.0, ge=0, le=5000, description="K; 0 proposes relaxed structures")
     pressure: float = Field(0.0, ge=-20, le=500, description="GPa")
+    snapshot: bool = Field(
+        default=False,
+        description="instantaneous frames at that temperature instead of the thermal mean; they have no symmetry, so "
+        'ask for subgroups ["1"]',
+    )
     steps: int = Field(20, ge=2, le=1000, description="steps of the sampler")
     model: str = Field(
         "default", description="name of the shipped weights, or a .safetensors file with its card beside it"

@@ -101,6 +101,12 @@ def apply_state(ideal: DefectCell, state: State) -> DefectCell:
     return ideal.with_geometry(ideal.positions @ frame + state.displacements, ideal.cell @ frame)
 
 
+def state_of(positions: FloatArray, ideal: DefectCell, strain: FloatArray) -> State:
+    """Inverse of `apply_state` for positions (n, 3), without rigid translation."""
+    u = positions - ideal.positions @ (np.eye(3) + strain)
+    return State(u - u.mean(axis=0), strain)
+
+
 def residual(state: State, symmetry: CellSymmetry) -> float:
     """Largest component by which a state leaves the H-invariant space."""
     off = state - project(state, symmetry)

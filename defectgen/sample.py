@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,15 @@ from augment.cell import FloatArray
 from augment.errors import ConditionError
 from augment.symmetry import schoenflies
 from defectgen.bound import predictor
-from defectgen.diffusion import STEPS, State, apply_state
+from defectgen.diffusion import State, apply_state, state_of
 from defectgen.elements import covalent_radii
-from defectgen.forces import NONE, TEACHER, find_forces
+from defectgen.forces import NONE, find_forces
 from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions, Template
+from defectgen.request import BEST, FULL, SAMPLED, TRIVIAL, Request
 from defectgen.surface import Surface
 from defectgen.surviving import subgroup_probabilities
+from defectgen.thermal import Ensemble
 
 Progress = Callable[[int, int], None]
 """Called with structures done and structures in all."""
@@ -30,90 +32,13 @@ Progress = Callable[[int, int], None]
 OVERLAP = 0.6
 """Of the sum of covalent radii; atoms closer than this are no structure that a potential can relax."""
 
-MAX_TEMPERATURE = 5000.0
-MAX_PRESSURE = 500.0
-MAX_SPREAD = 10.0
-MAX_GUIDANCE = 10.0
-MAX_ENERGY = 20.0
-MAX_CORRECTIONS = 100
-
 MAX_NODES = 1024
 """Nodes of the samples that go through the network together: half a GB at most, whatever the number of samples."""
 
 DIRECTIONS = 4
 """Directions towards a lower symmetry that are tried for the first structure, a force evaluation each."""
 
-SAMPLED, BEST, FULL = "sample", "best", "full"
 _SHRINKS = 6
-
-
-@dataclass(frozen=True)
-class Request:
-    """What geometries are asked for.
-
-    Attributes:
-        subgroup: `full` for the whole stabilizer, the Hermann-Mauguin or Schoenflies symbol of one of its subgroups,
-            `best` for the subgroup that most probably survives, or `sample` to draw one for each structure. None asks
-            for `best`, or `full` of a model that knows no p(H), and for no symmetry in a snapshot.
-        temperature: K; 0 for relaxed structures.
-        pressure: GPa.
-        snapshot: instantaneous frames instead of the thermal mean.
-        n: structures of each defect.
-        seed: of the noise.
-        steps: of the sampler.
-        eta: share of the noise that is drawn anew at each step; 0 follows the deterministic flow.
-        guidance: weight of the conditions; 1 is what was learnt, more exaggerates them, 0 ignores them.
-        spread: scale of the noise; 0 gives the best guess, 1 a draw from what was learnt. By default the first relaxed
-            structure is the best guess, and all others are draws. Of a lower symmetry of which nothing is told the
-            first is a draw too: without noise nothing would break the symmetry of the ideal start.
-        energy: eV above the lowest geometry of the defect, which the network is told; None does not tell.
-        charge: e, which the network is told; None does not tell.
-        forces: potential whose energy surface the network is told, if it has learnt from any: `teacher` for the one
-            that labelled its corpus, a name, or `none`. Nothing is told of elements that it does not cover.
-        corrections: steps down that surface from a structure of the network, if it is asked for at 0 K; a force
-            evaluation each. They keep H and the cell.
-    """
-
-    subgroup: str | None = None
-    temperature: float = 0.0
-    pressure: float = 0.0
-    snapshot: bool = False
-    n: int = 1
-    seed: int = 0
-    steps: int = STEPS
-    eta: float = 0.0
-    guidance: float = 1.0
-    spread: float | None = None
-    energy: float | None = 0.0
-    charge: int | None = None
-    forces: str = TEACHER
-    corrections: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.temperature <= MAX_TEMPERATURE:
-            raise ConditionError(f"temperature {self.temperature} K is not between 0 and {MAX_TEMPERATURE:.0f} K")
-        if not -MAX_PRESSURE <= self.pressure <= MAX_PRESSURE:
-            raise ConditionError(f"pressure {self.pressure} GPa is beyond ±{MAX_PRESSURE:.0f} GPa")
-        if self.snapshot and self.temperature == 0.0:
-            raise ConditionError("a snapshot needs a temperature above 0 K; leave it out for the relaxed structure")
-        if self.n < 1 or self.steps < 1:
-            raise ConditionError(f"n = {self.n}, steps = {self.steps}: give at least one structure and one step")
-        if not (0.0 <= self.eta <= 1.0 and (self.spread is None or 0.0 <= self.spread <= MAX_SPREAD)):
-            raise ConditionError(
-                f"eta = {self.eta}, spread = {self.spread}: eta is from 0 to 1, spread from 0 to {MAX_SPREAD:g}"
-            )
-        if not abs(self.guidance) <= MAX_GUIDANCE:
-            raise ConditionError(f"guidance {self.guidance} is not between -{MAX_GUIDANCE:g} and {MAX_GUIDANCE:g}")
-        if not 0 <= self.corrections <= MAX_CORRECTIONS:
-            raise ConditionError(f"corrections {self.corrections} is not between 0 and {MAX_CORRECTIONS}")
-        if self.energy is not None and not 0.0 <= self.energy <= MAX_ENERGY:
-            raise ConditionError(f"energy {self.energy} eV above the lowest is not between 0 and {MAX_ENERGY:g} eV")
-
-    def spread_of(self, index: int, *, known: bool) -> float:
-        """Scale of the noise of one sample; `known` says whether it has the symmetry asked for without any."""
-        if self.spread is not None:
-            return self.spread
-        return 0.0 if index == 0 and known and not self.snapshot else 1.0
 
 
 def generate(
@@ -160,7 +85,9 @@ def find_subgroup(defect: Defect, request: Request) -> CellSymmetry:
     Raises:
         ConditionError: the stabilizer has no such subgroup; the message lists those that it has.
     """
-    wanted = request.subgroup or ("1" if request.snapshot else FULL)
+    wanted = request.subgroup or FULL
+    if request.snapshot and not _named(request):
+        wanted = TRIVIAL
     if wanted in (FULL, BEST, SAMPLED):
         return defect.symmetry()
     classes = defect.subgroups()
@@ -171,6 +98,11 @@ def find_subgroup(defect: Defect, request: Request) -> CellSymmetry:
     raise ConditionError(
         f"{defect.name}: {wanted!r} is no subgroup of its symmetry; choose full, best, sample or one of {known}"
     )
+
+
+def _named(request: Request) -> bool:
+    """Whether a subgroup is asked for that structures are to keep, whatever the model thinks of it."""
+    return request.subgroup not in (None, TRIVIAL, BEST, SAMPLED)
 
 
 def plan_subgroups(defect: Defect, request: Request, model: Model) -> list[CellSymmetry]:
@@ -221,6 +153,15 @@ def stream(
     template = Template.of(ideal, defect.supercell.sites, voids=model.network.config.voids)
     source = NONE if told is None or surface is None or surface.descent is None else told.potential.name
     wanted = plan_subgroups(defect, request, model) if plan is None else list(plan)
+    if request.snapshot:
+        began = time.perf_counter()
+        ensemble = None if surface is None else _ensemble(defect, request, model, surface)
+        if ensemble is not None:
+            each = (time.perf_counter() - began) / request.n
+            for k, symmetry in enumerate(wanted):
+                cell = _frame(defect, (symmetry, k), ensemble, model, request, each)
+                yield cell.with_geometry(cell.positions, cell.cell, forces=source)
+            return
     first = 0
     while first < len(wanted):
         symmetry = wanted[first]
@@ -228,6 +169,43 @@ def stream(
         for cell in _samples(defect, symmetry, range(first, alike), (ideal, template, surface, model), request):
             yield cell.with_geometry(cell.positions, cell.cell, forces=source)
         first = alike
+
+
+def _ensemble(defect: Defect, request: Request, model: Model, surface: Surface) -> tuple[Ensemble, str] | None:
+    """Fluctuations about the relaxed geometry in the cell of the thermal mean, and the symbol of the symmetry there.
+
+    Frames that are to keep a symmetry fluctuate about a geometry with that one.
+    """
+    named = request.subgroup if _named(request) else None
+    warm = replace(request, snapshot=False, n=1, spread=None, subgroup=named)
+    symmetry = plan_subgroups(defect, warm, model)[0]
+    geometries = (stream(defect, asked, model, [symmetry]) for asked in (replace(warm, temperature=0.0), warm))
+    rest, mean = (_state(next(cells), defect.cell()) for cells in geometries)
+    found = Ensemble.around(surface, State(rest.displacements, mean.strain), symmetry)
+    return None if found is None else (found, symmetry.symbol)
+
+
+def _state(cell: DefectCell, ideal: DefectCell) -> State:
+    return state_of(cell.positions, ideal, np.linalg.solve(ideal.cell, cell.cell) - np.eye(3))
+
+
+def _frame(
+    defect: Defect,
+    which: tuple[CellSymmetry, int],
+    about: tuple[Ensemble, str],
+    model: Model,
+    request: Request,
+    seconds: float,
+) -> DefectCell:
+    """One frame of an ensemble; `seconds` is its share of what the ensemble took."""
+    (symmetry, k), (ensemble, rest), began = which, about, time.perf_counter()
+    rng = np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k))
+    spread = request.spread_of(k, known=False)
+    state = ensemble.frame(request.temperature, symmetry, rng, spread)
+    ideal = defect.cell()
+    info = _shared_info(ideal, symmetry, model, request)
+    own = {"sample": k, "spread": spread, "fluctuations": "harmonic", "rest_subgroup": rest}
+    return _finished(ideal, state, {**info, **own}, seconds + time.perf_counter() - began)
 
 
 def _samples(
@@ -256,6 +234,7 @@ def _samples(
     )
     groups = (symmetry, defect.symmetry())
     info = _shared_info(ideal, symmetry, model, request)
+    learnt = {"fluctuations": "learnt"} if request.snapshot else {}
     spreads = {k: request.spread_of(k, known=known) for k in indices}
     step = max(1, MAX_NODES // len(template.numbers))
     for start in range(0, len(indices), step):
@@ -282,7 +261,7 @@ def _samples(
         each = (time.perf_counter() - began) / len(chosen)
         for k, u, e, points in zip(chosen, states.displacements, states.strain, told, strict=True):
             began = time.perf_counter()
-            state, own = State(u, e), {"sample": k, "spread": spreads[k]}
+            state, own = State(u, e), {"sample": k, "spread": spreads[k], **learnt}
             if surface is not None and points is not None and request.temperature == 0:
                 state, own["corrected"] = surface.lowered(state, symmetry, points, request.corrections)
             yield _finished(ideal, state, {**info, **own}, each + time.perf_counter() - began)

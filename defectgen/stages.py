@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from defectgen.selection import build_defects, build_supercell, find_potential
 from md.record import Record, read_records, write_records
 from md.reference import onto_relaxed_host
 from md.relax import Relaxation, relax
+
+if TYPE_CHECKING:
+    from defectgen.request import Request
 
 Counts = dict[str, Any]
 
@@ -106,6 +109,7 @@ def check_conditions(settings: Settings) -> None:
     from defectgen.pretrained import load_model
 
     check_environments(settings)
+    requests_of(settings)
     defects = build_defects(settings)
     if defects:
         check_engines(settings, defects[0].host)
@@ -147,17 +151,42 @@ def host_of(folder: RunFolder) -> Host:
     return crystal_of(folder.file(*INPUT), folder.settings.planar)
 
 
+def requests_of(settings: Settings) -> list[Request]:
+    """What is asked of the generative model for each defect, one request a subgroup.
+
+    Raises:
+        ConditionError: a snapshot is asked for without a temperature.
+    """
+    from defectgen.request import Request
+
+    asked = settings.generate
+    return [
+        Request(
+            subgroup=subgroup,
+            temperature=asked.temperature,
+            pressure=asked.pressure,
+            snapshot=asked.snapshot,
+            n=asked.samples,
+            seed=settings.seed,
+            steps=asked.steps,
+            forces=asked.forces,
+            corrections=asked.corrections,
+        )
+        for subgroup in asked.subgroups
+    ]
+
+
 def _check_subgroups(settings: Settings, defects: Sequence[Defect]) -> None:
     """Check that every defect has the subgroups asked for by symbol; every one has `full` and `1`.
 
     Raises:
         ConditionError: one has not; the message lists those that it has.
     """
-    from defectgen.sample import Request, find_subgroup
+    from defectgen.sample import find_subgroup
 
-    for symbol in set(settings.generate.subgroups) - {"full", "1"}:
-        for defect in defects:
-            find_subgroup(defect, Request(subgroup=symbol))
+    for request in requests_of(settings):
+        for defect in defects if request.subgroup not in ("full", "1") else ():
+            find_subgroup(defect, request)
 
 
 def _chosen(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -177,6 +206,7 @@ def generate_stage(folder: RunFolder) -> Counts:
     """Relax the host, put the defects onto it, and let the diffusion model propose their geometries."""
     folder.require("defects")
     settings = folder.settings
+    requests_of(settings)
     host, cells = _host_and_cells(folder)
     names = _chosen(settings, [c.name for c in cells[1:]])
     chosen = [c for c in cells[1:] if c.name in names]
@@ -195,6 +225,8 @@ def generate_stage(folder: RunFolder) -> Counts:
     blind = sum(cell.info["forces"] == "none" for cell in proposals)
     if blind and settings.generate.forces != "none":
         told["told_no_forces"] = blind
+    elif any(cell.info.get("fluctuations") == "learnt" for cell in proposals):
+        told["fluctuations_learnt"] = sum(cell.info["fluctuations"] == "learnt" for cell in proposals)
     return {"potential": bulk.cell.info["potential"], "proposals": len(proposals), "defects": len(chosen), **told}
 
 
@@ -206,23 +238,15 @@ def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: De
     Raises:
         ConditionError: a subgroup is none of this defect's.
     """
-    from defectgen.sample import BEST, SAMPLED, Request, find_subgroup, generate
+    from defectgen.request import BEST, SAMPLED
+    from defectgen.sample import find_subgroup, generate
 
     asked = settings.generate
     ideal = defect.cell()
     placed = onto_relaxed_host(ideal, ideal_bulk, bulk)
     made: dict[str, list[DefectCell]] = {}
-    for subgroup in asked.subgroups:
-        request = Request(
-            subgroup=subgroup,
-            temperature=asked.temperature,
-            pressure=asked.pressure,
-            n=asked.samples,
-            seed=settings.seed,
-            steps=asked.steps,
-            forces=asked.forces,
-            corrections=asked.corrections,
-        )
+    for request in requests_of(settings):
+        subgroup = str(request.subgroup)
         chosen_later = subgroup in (BEST, SAMPLED)
         symbol = subgroup if chosen_later else find_subgroup(defect, request).symbol
         if symbol not in made:

@@ -127,6 +127,10 @@ class Surface:
             state = State(suggested(points), state.strain)
         return state, steps
 
+    def around(self, state: State) -> Callable[[FloatArray], FloatArray]:
+        """Forces (n, 3) of the potential, eV/Å, at displacements (n, 3) in the cell of a state; raises `Divergence`."""
+        return lambda displacements: self.evaluate(apply_state(self.ideal, State(displacements, state.strain)))
+
     @cached_property
     def curvatures(self) -> FloatArray | None:
         """Least curvature (c,), eV/Å², that each class of subgroups of the stabilizer releases; see `Krylov`."""
@@ -140,12 +144,9 @@ class Surface:
         if self.descent is None:
             return None
         lowest = self.descent[:, -1, 0]
-
-        def around(displacements: FloatArray) -> FloatArray:
-            return self.evaluate(apply_state(self.ideal, State(lowest + displacements, _STRAIN)))
-
+        forces = self.around(State(lowest, _STRAIN))
         try:
-            return Krylov.around(around, self.symmetry)
+            return Krylov.around(lambda displacements: forces(lowest + displacements), self.symmetry)
         except Divergence:
             return None
 

@@ -98,7 +98,7 @@ def assemble(
         "schema": SCHEMA,
         "benchmark": "DefectBench",
         "tasks": _tasks_json(settings, whole, tasks),
-        "settings": {"n": settings.n, "seed": settings.seed, "limit": settings.limit},
+        "settings": {name: getattr(settings, name) for name in ("n", "seed", "kinds", "limit")},
         "versions": {name: version(name) for name in LIBRARIES},
         "generators": [_generator_json(one, base, by_name) for one in scored],
         "energy": _energy_json(by_name["energy"]),

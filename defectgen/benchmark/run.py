@@ -48,7 +48,7 @@ def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, A
     potential = None if settings.relax is None else resolve_potential(settings.relax, trust=settings.trust)
     whole = read_tasks(settings.tasks)
     tasks = whole.of_split(settings.split)
-    chosen = tasks.few(settings.limit)
+    chosen = tasks.of_kinds(settings.kinds).few(settings.limit)
     reference = None if settings.dft is None else dft.read_dft(settings.dft)
     with held(settings.output):
         claim(settings.output, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")

@@ -80,9 +80,9 @@ def score_task(task: Task, cells: Sequence[DefectCell], n: int) -> dict[str, flo
     Args:
         task: the task.
         cells: what the generator returned, the best guess first.
-        n: how many structures it was asked for.
+        n: structures wanted of each task (see `Task.count`).
     """
-    scene = Scene(task.defect)
+    scene, n = Scene(task.defect), task.count(n)
     states = [scene.place(cell) for cell in cells]
     known = [scene.still if s is None else s for s in states] + [scene.still] * (n - len(states))
     values = constraint_scores(scene, cells, states, n)

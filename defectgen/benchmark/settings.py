@@ -22,6 +22,7 @@ class BenchSettings:
         split: `test` or `valid`.
         n: structures of each task.
         seed: of the generators.
+        kinds: of tasks; all where none is named.
         limit: only so many tasks, taken from all hosts alike; None for all.
         relax: potential for the energy part; None leaves it out.
         relax_cases: defects of that part.
@@ -37,6 +38,7 @@ class BenchSettings:
     split: str = "test"
     n: int = 4
     seed: int = 0
+    kinds: tuple[str, ...] = ()
     limit: int | None = None
     relax: str | None = None
     relax_cases: int = 10

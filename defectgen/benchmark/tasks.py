@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from augment import Defect, Edit, Host, Supercell, host_from_structure
 from augment.cell import FloatArray
-from augment.errors import DataError, DefectgenError
+from augment.errors import ConditionError, DataError, DefectgenError
 from augment.store import read_arrays, write_arrays
 from defectgen.benchmark.alignment import Atoms, pymatgen_structure
 from defectgen.benchmark.protocol import FULL, NONE, Ask
@@ -33,8 +33,11 @@ KINDS: Mapping[Kind, str] = {
 }
 """What each kind of task asks for."""
 
+ENSEMBLE = 16
+"""Frames that are asked for at least of a thermal ensemble; fewer say little about a spread."""
+
 FORMAT = 1
-VERSION = "3"
+VERSION = "4"
 """Of the tasks; raised when the archive in this package is built anew, so that scores are compared with like ones."""
 
 _SUBGROUPS: Mapping[Kind, str] = {"symmetric": FULL, "broken": NONE, "snapshot": NONE}
@@ -84,10 +87,14 @@ class Task:
         """Reduced formula of the host; intervals are taken over these."""
         return self.defect.host.formula
 
+    def count(self, n: int) -> int:
+        """Structures that a generator is asked for where `n` of each task are wanted."""
+        return max(n, ENSEMBLE) if self.kind == "snapshot" else n
+
     def ask(self, n: int, seed: int) -> Ask:
         """The request that a generator gets; it says nothing about the references."""
-        wanted = _SUBGROUPS.get(self.kind)
-        return Ask(self.defect, self.temperature, self.pressure, self.kind == "snapshot", wanted, n, seed)
+        wanted, snapshot = _SUBGROUPS.get(self.kind), self.kind == "snapshot"
+        return Ask(self.defect, self.temperature, self.pressure, snapshot, wanted, self.count(n), seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +123,17 @@ class TaskSet:
             raise DataError(f"no task of the split {split!r}; this archive has {known}")
         return TaskSet(chosen, self.manifest, self.sha256)
 
+    def of_kinds(self, kinds: Sequence[str]) -> TaskSet:
+        """The tasks of some kinds; all where none is named.
+
+        Raises:
+            ConditionError: there is no such kind.
+        """
+        for kind in kinds:
+            if kind not in KINDS:
+                raise ConditionError(f"no kind of task is called {kind!r}; give some of {', '.join(KINDS)}")
+        return TaskSet(tuple(t for t in self.tasks if not kinds or t.kind in kinds), self.manifest, self.sha256)
+
     def few(self, count: int | None) -> tuple[Task, ...]:
         """So many tasks, as many of each host as of the others, in the order of the set; all for None."""
         seen: dict[str, int] = {}
@@ -142,7 +160,7 @@ def write_tasks(path: Path, tasks: Sequence[Task], bulks: Mapping[str, Atoms], m
     for index, task in enumerate(tasks):
         chosen = [_reference_index(reference, known, arrays) for reference in task.references]
         arrays[f"task/{index}"] = np.array(chosen, dtype=np.int64)
-    head = {"format": FORMAT, "version": VERSION, **manifest, "tasks": [_row(task) for task in tasks]}
+    head = {**manifest, "format": FORMAT, "version": VERSION, "tasks": [_row(task) for task in tasks]}
     arrays["manifest"] = np.array(json.dumps(head, sort_keys=True))
     write_arrays(path, arrays)
 
@@ -166,6 +184,13 @@ def read_tasks(path: Path | None = None) -> TaskSet:
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise DataError(f"{where}: not an archive of benchmark tasks ({error!r})") from None
     return TaskSet(tuple(tasks), manifest, digest)
+
+
+def rewrite_tasks(path: Path, tasks: Sequence[Task], manifest: Mapping[str, Any]) -> None:
+    """Write other tasks of the same hosts to an archive that is there."""
+    arrays = read_arrays(path)
+    bulks = {name: _bulk(arrays, name) for name in dict.fromkeys(task.material_id for task in tasks)}
+    write_tasks(path, tasks, bulks, manifest)
 
 
 def _reference_index(reference: Reference, known: dict[bytes, int], arrays: dict[str, NDArray[Any]]) -> int:
@@ -206,9 +231,12 @@ def _row(task: Task) -> dict[str, Any]:
     }
 
 
+def _bulk(arrays: Mapping[str, NDArray[Any]], name: str) -> Atoms:
+    return Atoms(*(arrays[f"host/{name}/{column}"] for column in ("cell", "numbers", "positions")))
+
+
 def _host(arrays: Mapping[str, NDArray[Any]], name: str) -> Host:
-    bulk = Atoms(*(arrays[f"host/{name}/{column}"] for column in ("cell", "numbers", "positions")))
-    return host_from_structure(pymatgen_structure(bulk), where=name)
+    return host_from_structure(pymatgen_structure(_bulk(arrays, name)), where=name)
 
 
 def _task(

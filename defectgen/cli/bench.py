@@ -21,6 +21,12 @@ def bench(
     seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
     split: Annotated[str, typer.Option("--split", help="test, or valid while you develop")] = "test",
     tasks: Annotated[Path | None, typer.Option("--tasks", help="archive of tasks instead of the shipped one")] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind", help="only these tasks: symmetric, broken, free, pressed, mean, snapshot; repeat for more"
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", help="only so many tasks, of all hosts alike, for a quick look")
     ] = None,
@@ -56,6 +62,7 @@ def bench(
         split=split,
         n=samples,
         seed=seed,
+        kinds=tuple(kind or ()),
         limit=limit,
         relax=relax,
         relax_cases=relax_cases,

@@ -39,6 +39,9 @@ def generate(
     ] = None,
     temperature: Annotated[float | None, typer.Option("--temperature", help="K")] = None,
     pressure: Annotated[float | None, typer.Option("--pressure", help="GPa")] = None,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="instantaneous frames at that temperature, without symmetry")
+    ] = False,
     samples: Annotated[int | None, typer.Option("-n", "--samples", help="per defect and subgroup")] = None,
     complexes: Complex = None,
     size: Size = None,
@@ -68,9 +71,10 @@ def generate(
     """Propose relaxed or thermal geometries with the diffusion model."""
     asked = {
         "generate.only": defect or None,
-        "generate.subgroups": subgroup or None,
+        "generate.subgroups": subgroup or (["1"] if snapshot else None),
         "generate.temperature": temperature,
         "generate.pressure": pressure,
+        "generate.snapshot": snapshot or None,
         "generate.samples": samples,
         "generate.model": model,
         "generate.forces": forces,

@@ -18,7 +18,7 @@ from augment.invariant import CellSymmetry
 from defectgen.corpus.case import Label
 from defectgen.corpus.relaxed_host import RelaxedHost
 from defectgen.corpus.settings import LabelSettings
-from defectgen.diffusion import State, apply_state, project
+from defectgen.diffusion import State, apply_state, project, state_of
 from defectgen.subgroups import SubgroupClasses, part_of, transformed
 from md.potentials import Potential
 from md.relax import Relaxation, relax
@@ -140,9 +140,3 @@ def _broken_start(kind: str, defect: Defect, start: DefectCell, settings: LabelS
     if kind == "bond":
         return next(bond_distorted(defect, 1, seed, start=seed % BLOCK))[0]
     raise DataError(f"unknown start {kind!r}; there are rattle, mode and bond")
-
-
-def state_of(positions: FloatArray, ideal: DefectCell, strain: FloatArray) -> State:
-    """Inverse of `apply_state` for positions (n, 3), without rigid translation."""
-    u = positions - ideal.positions @ (np.eye(3) + strain)
-    return State(u - u.mean(axis=0), strain)

@@ -6,10 +6,10 @@ import numpy as np
 
 from augment import Defect, DefectCell
 from defectgen.corpus.case import Label
-from defectgen.corpus.relaxations import MAX_DISPLACEMENT, state_of
+from defectgen.corpus.relaxations import MAX_DISPLACEMENT
 from defectgen.corpus.relaxed_host import RelaxedHost, stretch
 from defectgen.corpus.settings import LabelSettings
-from defectgen.diffusion import State, apply_state
+from defectgen.diffusion import State, apply_state, state_of
 from md.dynamics import MdPoint, Response, run_point
 from md.environment import Environment
 from md.potentials import Potential
@@ -46,15 +46,8 @@ def thermal_labels(
 
 def labels_of_run(response: Response, ideal: DefectCell, settings: LabelSettings) -> list[Label]:
     """Mean and snapshots of the frames after the equilibration."""
-    if response.status != "finished":
-        return []
-    frames = response.frames
-    chosen = range(settings.equilibration + 1, len(frames))  # the first frame is the start
-    states = []
-    for k in chosen:
-        strain = stretch(ideal.cell, frames.cells[k])
-        states.append(state_of(frames.positions[k], ideal, strain))
-    if max(np.linalg.norm(s.displacements, axis=1).max() for s in states) > MAX_DISPLACEMENT:
+    states = frames_of_run(response, ideal, settings.equilibration + 1)  # the first frame is the start
+    if not states:
         return []
     mean = State(
         np.mean([s.displacements for s in states], axis=0),
@@ -67,3 +60,15 @@ def labels_of_run(response: Response, ideal: DefectCell, settings: LabelSettings
         Label(s, temperature, pressure, snapshot=True, broken=True, energy=np.nan) for s in states[:: settings.stride]
     ]
     return labels
+
+
+def frames_of_run(response: Response, ideal: DefectCell, first: int) -> list[State]:
+    """The frames of a run from one on; none if it diverged, or if an atom left its site."""
+    if response.status != "finished":
+        return []
+    frames = response.frames
+    states = [
+        state_of(frames.positions[k], ideal, stretch(ideal.cell, frames.cells[k])) for k in range(first, len(frames))
+    ]
+    far = max(np.linalg.norm(s.displacements, axis=1).max() for s in states) > MAX_DISPLACEMENT
+    return [] if far else states

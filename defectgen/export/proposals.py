@@ -11,7 +11,18 @@ from augment.exchange import cif_text
 from augment.exchange.folder import Names
 from augment.store import write_atomically
 
-_SHOWN = ("defect_key", "subgroup", "temperature", "pressure", "seed", "sample", "elapsed", "shrunk")
+_SHOWN = (
+    "defect_key",
+    "subgroup",
+    "temperature",
+    "pressure",
+    "seed",
+    "sample",
+    "elapsed",
+    "shrunk",
+    "fluctuations",
+    "rest_subgroup",
+)
 """What `info` of the extended XYZ takes over of a proposal, where it has it; `extrapolates` comes as one text."""
 
 

@@ -34,7 +34,8 @@ from defectgen.network import (
 )
 from defectgen.network.blocks import mlp
 from defectgen.representation import Conditions, Template
-from defectgen.sample import MAX_NODES, Request, find_subgroup, sample_seed, without_overlap
+from defectgen.request import Request
+from defectgen.sample import MAX_NODES, find_subgroup, sample_seed, without_overlap
 from defectgen.subgroups import freedom_of
 from defectgen.tasks.displacements import (
     DisplacementSettings,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from augment.cell import DefectCell, FloatArray
+from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import ConditionError, DataError
 from augment.invariant import CellSymmetry
 from augment.symmetry import orbits
@@ -24,6 +24,9 @@ CANDIDATES = 64
 
 SPANS = 0.1
 """Smallest singular value of the images of displacements, of at most their number, that counts as spanning space."""
+
+Forces = Callable[[FloatArray], FloatArray]
+"""Forces (n, 3) at positions (n, 3)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +119,7 @@ def _frequencies(curvatures: FloatArray) -> FloatArray:
 
 
 def hessian(cell: DefectCell, potential: Potential, symmetry: CellSymmetry | None = None) -> FloatArray:
-    """Second derivatives (3n, 3n) of the energy, eV/Å², by central differences of forces.
-
-    One atom of each orbit is displaced, along so many directions that their images under its site symmetry span
-    space (one at a site of C2v or higher); the other columns follow from the group. Newton's third law and the
-    invariance under translations are imposed.
+    """Second derivatives (3n, 3n) of the energy, eV/Å²; see `hessian_of`.
 
     Args:
         cell: a relaxed geometry.
@@ -130,12 +129,28 @@ def hessian(cell: DefectCell, potential: Potential, symmetry: CellSymmetry | Non
     n = len(cell)
     group = symmetry or CellSymmetry("1", np.eye(3)[None], np.arange(n)[None])
     evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume, largest_force=np.inf)
-    found = np.zeros((n, 3, n, 3))
     with one_torch_thread(wanted=potential.uses_torch):
-        for atom in np.unique(orbits(group.permutations)):
-            column = _column(cell, evaluate, group, int(atom))
-            for rotation, image in zip(group.rotations, group.permutations, strict=True):
-                found[image, :, image[atom]] = rotation @ column @ rotation.T
+        return hessian_of(lambda positions: evaluate(positions, cell.cell).forces, cell.positions, group)
+
+
+def hessian_of(forces: Forces, positions: FloatArray, symmetry: CellSymmetry) -> FloatArray:
+    """Second derivatives (3n, 3n) of an energy by central differences of its forces, in the units of both.
+
+    One atom of each orbit is displaced, along so many directions that their images under its site symmetry span
+    space (one at a site of C2v or higher); the other columns follow from the group. Newton's third law and the
+    invariance under translations are imposed.
+
+    Args:
+        forces: (n, 3) at positions (n, 3).
+        positions: where.
+        symmetry: a group that the positions have; `difference_evaluations` says how often forces are asked for.
+    """
+    n = len(positions)
+    found = np.zeros((n, 3, n, 3))
+    for atom in np.unique(orbits(symmetry.permutations)):
+        column = _column(forces, positions, symmetry, int(atom))
+        for rotation, image in zip(symmetry.rotations, symmetry.permutations, strict=True):
+            found[image, :, image[atom]] = rotation @ column @ rotation.T
     flat = found.reshape(3 * n, 3 * n)
     flat = (flat + flat.T) / 2
     shift = np.tile(np.eye(3), (n, 1)) / np.sqrt(n)
@@ -143,25 +158,36 @@ def hessian(cell: DefectCell, potential: Potential, symmetry: CellSymmetry | Non
     return np.asarray(keep @ flat @ keep, dtype=float)
 
 
-def _column(cell: DefectCell, evaluate: Evaluator, group: CellSymmetry, atom: int) -> FloatArray:
+def difference_evaluations(symmetry: CellSymmetry) -> int:
+    """How often `hessian_of` asks for forces."""
+    atoms = np.unique(orbits(symmetry.permutations))
+    return 2 * sum(len(_directions(symmetry.rotations[_fixing(symmetry, int(atom))])) for atom in atoms)
+
+
+def _fixing(group: CellSymmetry, atom: int) -> IntArray:
+    """Operations that leave an atom where it is."""
+    return np.flatnonzero(group.permutations[:, atom] == atom)
+
+
+def _column(forces: Forces, positions: FloatArray, group: CellSymmetry, atom: int) -> FloatArray:
     """Blocks (n, 3, 3) of the Hessian between every atom and one, by least squares over the images of displacements."""
-    fixing = np.flatnonzero(group.permutations[:, atom] == atom)
+    fixing = _fixing(group, atom)
     rotations, images = group.rotations[fixing], group.permutations[fixing]
     moves, responses = [], []
     for direction in _directions(rotations):
         ends = []
         for sign in (1, -1):
-            positions = cell.positions.copy()
-            positions[atom] += sign * DISPLACEMENT * direction
-            ends.append(evaluate(positions, cell.cell).forces)
-        forces = (ends[0] - ends[1]) / (2 * DISPLACEMENT)
+            moved = positions.copy()
+            moved[atom] += sign * DISPLACEMENT * direction
+            ends.append(forces(moved))
+        slope = (ends[0] - ends[1]) / (2 * DISPLACEMENT)
         for rotation, image in zip(rotations, images, strict=True):
-            turned = np.empty_like(forces)
-            turned[image] = forces @ rotation.T
+            turned = np.empty_like(slope)
+            turned[image] = slope @ rotation.T
             moves.append(rotation @ direction)
             responses.append(turned.ravel())
     solution = np.linalg.lstsq(np.array(moves), np.array(responses), rcond=None)[0]
-    return np.asarray(-solution.reshape(3, len(cell), 3).transpose(1, 2, 0), dtype=float)
+    return np.asarray(-solution.reshape(3, len(positions), 3).transpose(1, 2, 0), dtype=float)
 
 
 def _directions(rotations: FloatArray) -> list[FloatArray]:

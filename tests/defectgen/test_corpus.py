@@ -29,10 +29,10 @@ from defectgen.corpus.case import Case, Label
 from defectgen.corpus.choose import choose_defects, similar_dopants
 from defectgen.corpus.directions import with_directions
 from defectgen.corpus.prototype import prototype
-from defectgen.corpus.relaxations import broken_starts, state_of
+from defectgen.corpus.relaxations import broken_starts
 from defectgen.corpus.relaxed_host import stretch
 from defectgen.descent import POINTS
-from defectgen.diffusion import State, project, residual
+from defectgen.diffusion import State, project, residual, state_of
 from defectgen.representation import Marker, Template
 from defectgen.subgroups import SubgroupClasses, part_of, transformed
 from defectgen.surface import OFFSET

@@ -14,7 +14,8 @@ from augment.errors import ConditionError, DataError, DefectgenError, SettingsEr
 from defectgen.diffusion import Bridge, State, apply_state, residual
 from defectgen.network import NetworkConfig, SubgroupNetwork, fresh, fresh_network
 from defectgen.pretrained import load_model, save_model
-from defectgen.sample import Request, find_subgroup, generate, plan_subgroups, without_overlap
+from defectgen.request import Request
+from defectgen.sample import find_subgroup, generate, plan_subgroups, without_overlap
 from defectgen.surviving import subgroup_probabilities
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)

@@ -18,7 +18,7 @@ from defectgen.network import NetworkConfig, fresh_network
 from defectgen.occupation import counts_of
 from defectgen.pretrained import save_model
 from defectgen.representation import Template
-from defectgen.sample import Request
+from defectgen.request import Request
 from defectgen.siblings.keys import KeyConfig, KeyTask, propose_keys
 from defectgen.siblings.latent import LatentGenerator, LatentTask
 from defectgen.tasks.displacements import DisplacementTask

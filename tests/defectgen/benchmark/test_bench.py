@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import cycle, islice
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def oracle(tasks):
     def propose(ask):
         task = by_key[ask.defect.key, ask.temperature, ask.pressure, ask.snapshot, ask.subgroup]
         rng = ask.rng("oracle", 0)
-        for reference in task.references[: ask.n]:
+        for reference in islice(cycle(task.references), ask.n if ask.snapshot else len(task.references)):
             atoms = apply_state(ask.ideal, reference.state).to_ase()[rng.permutation(len(ask.ideal))]
             atoms.positions += rng.uniform(-3, 3, 3)
             atoms.rotate(70, (1, 2, 3), rotate_cell=True)

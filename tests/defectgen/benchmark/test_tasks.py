@@ -5,20 +5,23 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
+from itertools import cycle, islice
 
 import numpy as np
 import pytest
 
-from augment import Defect
-from augment.errors import DataError
+from augment import Defect, find_supercell, point_defects, read_host
+from augment.errors import ConditionError, DataError
 from augment.store import read_arrays, write_arrays
 from defectgen.benchmark.alignment import Atoms, align
 from defectgen.benchmark.build import build_tasks
 from defectgen.benchmark.dft import dft_error, read_dft, split_by_charge
+from defectgen.benchmark.ensembles import Dynamics, lengthen_ensembles
 from defectgen.benchmark.score import Scene, score_task
-from defectgen.benchmark.tasks import KINDS, read_tasks
+from defectgen.benchmark.tasks import ENSEMBLE, KINDS, read_tasks
 from defectgen.corpus import Corpus, write_corpus
-from defectgen.diffusion import apply_state
+from defectgen.diffusion import State, apply_state
+from md.potentials import resolve_potential
 from tests.defectgen.benchmark.conftest import a_case, a_label, tasks_of_cases
 
 NOTHING = np.zeros((3, 3))
@@ -93,7 +96,7 @@ def test_building_twice_gives_the_same_bytes(archive, tmp_path):
 def test_the_reference_itself_has_the_perfect_score(archive):
     for task in read_tasks(archive).tasks:
         cells = [apply_state(task.defect.cell(), r.state) for r in task.references]
-        score = score_task(task, cells, len(cells))
+        score = score_task(task, list(islice(cycle(cells), task.count(len(cells)))), len(cells))
         perfect = {"mae_5": 0.0, "mae_3": 0.0, "mae_5_best": 0.0, "cosine": 1.0, "metre": 1.0, "crmse": 0.0,
                    "valid": 1.0, "coordination": 1.0, "volume_error": 0.0, "h_spglib": 1.0, "h_moyopy": 1.0,
                    "breaking_recall": 1.0, "msd_error": 0.0, "displacement_w1": 0.0, "rdf_distance": 0.0,
@@ -210,3 +213,45 @@ def test_no_shipped_task_is_of_a_host_that_the_shipped_model_learnt_from(shipped
 
     card = json.loads((Path(defectgen.__file__).parent / "weights" / "default.json").read_text())
     assert not {t.formula for t in shipped.tasks} & set(card["hosts"]["train"])
+
+
+def test_thermal_references_are_lengthened_and_nothing_else(tmp_path):
+    """A short and a long run of a vacancy in copper: the frames of the long one, their mean, and what was there."""
+    supercell = find_supercell(read_host("examples/hosts/Cu.cif"), min_image_distance=5.0)
+    copper = point_defects(supercell, kinds=["vacancy"])[0]
+    case = a_case(copper, "test", "one")
+    still = [replace(x, state=State(0.1 * x.state.displacements, x.state.strain)) for x in case.labels]
+    archive = tasks_of_cases(tmp_path, [replace(case, labels=tuple(still))])
+    before = read_tasks(archive)
+    emt = resolve_potential("emt")
+    manifest = lengthen_ensembles(archive, "test", emt, tmp_path / "runs", workers=1)
+    after = read_tasks(archive)
+    assert manifest["sha256"] == after.sha256 != before.sha256
+    assert after.manifest["ensembles"]["steps"] == Dynamics().steps
+    assert after.manifest["ensembles"]["diverged"] == []
+    assert [t.id for t in after.tasks] == [t.id for t in before.tasks]
+    kinds = {t.kind: t for t in after.tasks}
+    for old in before.tasks:
+        if old.kind not in {"mean", "snapshot"}:
+            pairs = zip(old.references, kinds[old.kind].references, strict=True)
+            assert all((a.state.displacements == b.state.displacements).all() for a, b in pairs)
+    frames = np.array([r.state.displacements for r in kinds["snapshot"].references])
+    assert len(frames) == (Dynamics().steps - Dynamics().equilibration) // Dynamics().interval
+    mean = kinds["mean"].references[0].state.displacements
+    assert np.allclose(frames.mean(axis=0), mean, atol=1e-6)
+    assert 0.05 < np.sqrt(((frames - mean) ** 2).sum(axis=2).mean()) < 0.6
+    lengthen_ensembles(archive, "valid", emt, tmp_path / "none", workers=1)
+    assert read_tasks(archive).manifest["ensembles"]["split"] == "valid"
+    assert [t.references[0].state.displacements.tobytes() for t in read_tasks(archive).tasks] == [
+        t.references[0].state.displacements.tobytes() for t in after.tasks
+    ]
+
+
+def test_kinds_of_tasks_are_chosen_by_name(archive):
+    whole = read_tasks(archive)
+    assert [t.kind for t in whole.of_kinds(("snapshot", "free")).tasks] == ["free", "snapshot"]
+    assert whole.of_kinds(()).tasks == whole.tasks
+    with pytest.raises(ConditionError, match="no kind of task is called 'frames'; give some of symmetric"):
+        whole.of_kinds(("frames",))
+    snapshot = whole.of_kinds(("snapshot",)).tasks[0]
+    assert (snapshot.ask(4, 0).n, snapshot.ask(40, 0).n, whole.tasks[0].ask(4, 0).n) == (ENSEMBLE, 40, 4)
