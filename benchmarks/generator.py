@@ -82,18 +82,6 @@ def thermal_spread(pairs: list[tuple[Case, Label]], method: Method) -> tuple[flo
     return tuple(float(np.sqrt((u**2).sum(axis=1).mean())) for u in (found, true))  # type: ignore[return-value]
 
 
-def show_ensembles(pairs: list[tuple[Case, Label]], method: Method) -> None:
-    """Mean-square displacements of proposed frames over those of dynamics, ensemble by ensemble."""
-    ensembles: dict[str, list[tuple[Case, Label]]] = {}
-    for case, label in pairs:
-        ensembles.setdefault(case.template.key, []).append((case, label))
-    ratios = [(a / b) ** 2 for a, b in (thermal_spread(own, method) for own in ensembles.values())]
-    low, middle, high = np.quantile(ratios, [0.16, 0.5, 0.84])
-    print(
-        f"{len(ratios)} ensembles: mean-square displacement {middle:.2f} of MD's in the median, {low:.2f} to {high:.2f}"
-    )
-
-
 def main() -> None:
     """Print the tables."""
     split, *corpora = sys.argv[1:] or ["test"]
@@ -134,7 +122,6 @@ def main() -> None:
         print(
             f"\nsnapshots: {len(snapshots)}, root-mean-square displacement {found:.3f} Å proposed, {true:.3f} Å in MD"
         )
-        show_ensembles(snapshots, methods["diffusion, one draw"])
 
 
 if __name__ == "__main__":

@@ -80,7 +80,8 @@ def match_everyone(rmsds: FloatArray, tolerance: float = MATCH) -> tuple[float, 
         METRe = 1/R sum_r [min_g d_rg <= s],    cRMSE = 1/R sum_r min(min_g d_rg, s).
 
     After M. M. Martirossyan et al., "All that structure matches does not glitter", arXiv:2509.12178 (2025), where d
-    comes from StructureMatcher; here from the atoms' known places, so that no match is lost or found by chance.
+    comes from StructureMatcher; here from the atoms' known places, so that no match is lost or found by chance. The
+    sums are those of `metre_rmsds` in the authors' package OMatG.
 
     Args:
         rmsds: (references, proposals) errors d; infinite where a proposal could not be placed.
