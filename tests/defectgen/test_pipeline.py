@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.io import read
 
 from augment import read_host
 from augment.exchange import read_cif_cell
@@ -170,3 +171,21 @@ def test_killed_at_random_moments_it_ends_with_the_same_dataset(finished, tmp_pa
             time.sleep(0.1)
     assert kills > 0
     assert dataset_hash(tmp_path / "run") == dataset_hash(finished)
+
+
+def test_frames_are_asked_for_by_a_flag_and_say_what_their_fluctuations_are(tmp_path, monkeypatch, call):
+    """Embedded-atom copper has a Hessian; where it would take too long frames are the network's, and are counted."""
+    flags = ["--defect", "v_Cu", "--temperature", "300", "--snapshot", "-n", "2", "--potential", "emt"]
+    flags += ["--min-image-distance", "6", "--forces", "emt"]
+    for most, said in ((1000, "harmonic"), (0, "learnt")):
+        monkeypatch.setattr("defectgen.thermal.MOST_EVALUATIONS", most)
+        folder = tmp_path / said
+        code, _, err = call("generate", COPPER, *flags, "-o", folder)
+        assert code == 0
+        frames = read(folder / "generate" / "proposals.extxyz", ":")
+        assert [(a.info["subgroup"], a.info["fluctuations"]) for a in frames] == [(1, said)] * 2
+        assert [a.info.get("rest_subgroup") for a in frames] == (["m-3m"] * 2 if said == "harmonic" else [None] * 2)
+        assert ("fluctuations learnt 2" in " ".join(err.split())) == (said == "learnt")
+    code, _, err = call("generate", COPPER, "--snapshot", "-o", tmp_path / "cold")
+    assert (code, "above 0 K" in err) == (2, True)
+    assert not (tmp_path / "cold").exists()

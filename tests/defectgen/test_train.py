@@ -204,6 +204,11 @@ def test_a_pair_is_told_what_a_generator_would_be_told_of_its_symmetry(cases):
         assert last == {p.tobytes() for p in (symmetric[None, :, -1] if points is None else points)}
     assert np.array_equal(descent_for(told, hot, none, rng), symmetric)
     assert descent_for(case, case.labels[0], none, rng) is None
+    task = DisplacementTask([told], replace(SMALL, forces=True), DisplacementSettings(snapshots=0.0))
+    drawn = [task.draw(rng).item.template.descent for _ in range(20)]
+    allowed = {p.tobytes() for p in (symmetric[:, -1], *back, *towards)}
+    assert all(np.array_equal(d[:n, :-1], symmetric[:, :-1]) and d[:n, -1].tobytes() in allowed for d in drawn)
+    assert len({d[:n, -1].tobytes() for d in drawn}) > 1
 
 
 def test_weights_of_nodes_favour_the_defect_and_leave_out_vacated_sites(cases):
