@@ -3,7 +3,9 @@
 The points of a descent are an array (n, k, 2, 3): for each of n atoms and k points the displacement from the ideal
 cell, Å, and the force there, eV/Å. The first step follows the forces with one stiffness for all atoms. Later ones use
 the stiffness that the last two points tell: the step of Barzilai and Borwein, IMA J. Numer. Anal. 8, 141 (1988),
-https://doi.org/10.1093/imanum/8.1.141. All keep whatever symmetry the points have.
+https://doi.org/10.1093/imanum/8.1.141. From where a network has put the atoms all points count: the step of the
+limited-memory BFGS method, Nocedal, Math. Comput. 35, 773 (1980), https://doi.org/10.1090/S0025-5718-1980-0572855-7.
+All keep whatever symmetry the points have.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ STIFFNESS = 10.0
 
 SOFTEST, STIFFEST = 2.0, 100.0
 """eV/Å²; what the stiffness that the forces tell is kept between."""
+
+TELLING = 1.0
+"""eV/Å²; curvature along a step above which it tells of the stiffness of what is below."""
 
 LONGEST = 0.2
 """Å; the longest move of one atom in one step."""
@@ -40,6 +45,29 @@ def suggested(points: FloatArray) -> FloatArray:
     # Where the energy curves downwards along the last step there is no stiffness to be told.
     stiffness = gained / float((step**2).sum()) if gained > 0 else STIFFNESS
     return here + _limited(forces / float(np.clip(stiffness, SOFTEST, STIFFEST)))
+
+
+def quasi_newton(points: FloatArray) -> FloatArray:
+    """Displacements (n, 3) in Å to which all points (n, k, 2, 3) together lead, the last of them where to begin.
+
+    Steps along which the energy does not curve upwards by `TELLING` say nothing; without any it is `suggested`.
+    """
+    here, forces = points[:, -1, 0], points[:, -1, 1]
+    steps = np.diff(points, axis=1)
+    told = [(steps[:, k, 0], -steps[:, k, 1]) for k in range(steps.shape[1])]
+    pairs = [(s, y, float((s * y).sum())) for s, y in told]
+    pairs = [(s, y, work) for s, y, work in pairs if work > TELLING * float((s**2).sum())]
+    if not pairs:
+        return suggested(points)
+    way, shares = forces, []
+    for s, y, work in reversed(pairs):
+        shares.append(float((s * way).sum()) / work)
+        way = way - shares[-1] * y
+    _, y, work = pairs[-1]
+    way = way / float(np.clip((y**2).sum() / work, SOFTEST, STIFFEST))
+    for (s, y, work), share in zip(pairs, reversed(shares), strict=True):
+        way = way + (share - float((y * way).sum()) / work) * s
+    return here + _limited(way)
 
 
 def _limited(steps: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from augment import CellSymmetry, DefectCell
 from augment.cell import FloatArray
-from defectgen.descent import POINTS, suggested
+from defectgen.descent import POINTS, quasi_newton, suggested
 from defectgen.diffusion import State, apply_state, project
 from defectgen.softness import Krylov
 from defectgen.subgroups import SubgroupClasses
@@ -111,20 +111,22 @@ class Surface:
         Args:
             state: where to begin.
             symmetry: what the state has, and keeps.
-            points: (n, k, 2, 3) evaluated before, the last of which tells the stiffness with the first new one; of a
-                state in another cell than theirs they tell nothing.
+            points: (n, k, 2, 3) evaluated before, which tell the stiffness with the new ones; of a state in another
+                cell than theirs they tell nothing.
             steps: fewer are taken where the potential can say nothing.
         """
         if state.strain.any():
             points = points[:, :0]
+        # Where the symmetry is broken the energy is no bowl that far points could tell the shape of.
+        step = quasi_newton if symmetry.order == self.symmetry.order else suggested
         for taken in range(steps):
             try:
                 forces = self.forces(state, symmetry)
             except Divergence:
                 return state, taken
             here = np.stack([state.displacements, forces], axis=1)
-            points = np.concatenate([points[:, -1:], here[:, None]], axis=1)
-            state = State(suggested(points), state.strain)
+            points = np.concatenate([points, here[:, None]], axis=1)
+            state = State(step(points), state.strain)
         return state, steps
 
     def around(self, state: State) -> Callable[[FloatArray], FloatArray]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.store import write_atomically
+from defectgen.benchmark.metrics import ENERGY
 from defectgen.benchmark.tasks import Task
 from md.potentials import Potential
 from md.relax import relax
@@ -44,20 +45,25 @@ class Descent:
 def energy_scores(found: Sequence[Descent], ideal: Descent) -> dict[str, float]:
     """Metrics of `ENERGY` of one case.
 
-    With E_0 and N_0 of the ideal start, E_1 and N_1 of the first structure and E_k of all that converged:
-    steps_saved = 1 - N_1 / N_0; same_or_lower = [E_1 <= E_0 + d]; lower = [min_k E_k < E_0 - d] with d = `BASIN`;
-    best_energy = min_k E_k - E_0 in meV. NaN where the ideal start did not converge, or needed no step to save.
+    With E_0 and N_0 of the ideal start, E_1 and N_1 of the first structure, E_k of all that converged, and d = `BASIN`:
+    steps_saved = 1 - N_1 / N_0, steps_saved_same the same where |E_1 - E_0| < d (the way to another basin may be longer
+    than to the saddle point on which the ideal start ends); same_or_lower = [E_1 <= E_0 + d];
+    lower = [min_k E_k < E_0 - d]; best_energy = min_k E_k - E_0 in meV. NaN where the ideal start did not converge, or
+    needed no step to save.
 
     Args:
         found: from the structures of a generator, the best guess first; at least one.
         ideal: from the ideal cell.
     """
     if not ideal.converged:
-        return dict.fromkeys(("steps_saved", "same_or_lower", "lower", "best_energy"), float("nan"))
+        return dict.fromkeys(ENERGY, float("nan"))
     first = found[0]
+    saved = 1.0 - first.steps / ideal.steps if ideal.steps else float("nan")
+    same = first.converged and abs(first.energy - ideal.energy) < BASIN
     best = min((d.energy for d in found if d.converged), default=float("nan"))
     return {
-        "steps_saved": 1.0 - first.steps / ideal.steps if ideal.steps else float("nan"),
+        "steps_saved": saved,
+        "steps_saved_same": saved if same else float("nan"),
         "same_or_lower": float(first.converged and first.energy <= ideal.energy + BASIN),
         "lower": float(best < ideal.energy - BASIN),
         "best_energy": 1000.0 * (best - ideal.energy),

@@ -80,6 +80,9 @@ POOLED: Mapping[str, Metric] = {
 
 ENERGY: Mapping[str, Metric] = {
     "steps_saved": Metric("steps saved", "", "higher", "1 - steps from the proposal / steps from ideal", share=True),
+    "steps_saved_same": Metric(
+        "steps saved, same basin", "", "higher", "where the ideal start's basin is reached", share=True
+    ),
     "same_or_lower": Metric("same or lower basin", "", "higher", "than relaxing from the ideal cell", share=True),
     "lower": Metric("lower basin, best of n", "", "higher", "than relaxing from the ideal cell", share=True),
     "best_energy": Metric("best of n", "meV", "lower", "lowest energy less that from the ideal cell"),

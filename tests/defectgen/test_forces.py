@@ -11,7 +11,7 @@ import pytest
 from augment import Defect, Edit, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, PotentialError
 from defectgen import forces as module
-from defectgen.descent import LONGEST, POINTS, suggested, trial_step
+from defectgen.descent import LONGEST, POINTS, quasi_newton, suggested, trial_step
 from defectgen.diffusion import Bridge, State, apply_state, residual
 from defectgen.forces import DefectForces, find_forces
 from defectgen.network import NetworkConfig, fresh_network
@@ -109,6 +109,33 @@ def test_steps_are_never_long_and_a_falling_curvature_is_survived():
     points = np.stack([np.stack([0 * forces, forces], axis=1), np.stack([first, 1.5 * forces], axis=1)], axis=1)
     assert np.allclose(suggested(points), 2 * first)
     assert (suggested(np.zeros((4, 2, 2, 3))) == 0).all()
+
+
+def test_all_points_together_tell_of_several_stiffnesses(emt, vacancy):
+    """Two stiffnesses are known after three points, where one step of a common stiffness leaves half of the way."""
+    rng = np.random.default_rng(1)
+    target, soft = rng.normal(scale=0.02, size=(9, 3)), rng.random((9, 3)) < 0.5
+    stiffness = np.where(soft, 5.0, 30.0)
+
+    def point(u):
+        return np.stack([u, stiffness * (target - u)], axis=1)
+
+    places = [np.zeros_like(target), 0.3 * soft * target, 0.3 * target]
+    points = np.stack([point(u) for u in places], axis=1)
+    left = [np.linalg.norm(step(points) - target) for step in (quasi_newton, suggested)]
+    assert left[0] < 0.05 * left[1]
+    assert np.array_equal(quasi_newton(points[:, :1]), suggested(points[:, :1]))
+    falling = np.stack([point(np.zeros_like(target)), np.stack([target, 2 * stiffness * target], axis=1)], axis=1)
+    assert np.array_equal(quasi_newton(falling), suggested(falling))
+    far = np.stack([point(np.zeros_like(target)), point(-50 * target)], axis=1)
+    assert np.linalg.norm(quasi_newton(far) + 50 * target, axis=1).max() == pytest.approx(LONGEST)
+    surface, points = emt(vacancy), emt(vacancy).descent
+    start = State(suggested(points), STILL)
+    corrected, _ = surface.lowered(start, vacancy.symmetry(), points, 1)
+    alone, _ = surface.lowered(start, vacancy.symmetry(), points[:, -1:], 1)
+    forces = [np.linalg.norm(surface.forces(s, vacancy.symmetry())) for s in (start, alone, corrected)]
+    assert forces[2] < forces[1] < forces[0]
+    assert residual(corrected, vacancy.symmetry()) < 1e-12
 
 
 def test_towards_a_lower_symmetry_the_last_point_leaves_the_symmetric_ones(emt, supercell):

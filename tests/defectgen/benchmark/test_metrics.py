@@ -217,10 +217,14 @@ def test_energy_scores():
     scores = energy_scores(better, ideal)
     assert scores == {
         "steps_saved": 0.75,
+        "steps_saved_same": 0.75,
         "same_or_lower": 1.0,
         "lower": 1.0,
         "best_energy": pytest.approx(-500.0),
     }
+    elsewhere = energy_scores([Descent(-11.0, 30, converged=True)], ideal)
+    assert (elsewhere["steps_saved"], elsewhere["lower"]) == (-0.5, 1.0)
+    assert np.isnan(elsewhere["steps_saved_same"])
     failed = energy_scores([Descent(-11.0, 300, converged=False)], ideal)
     assert (failed["same_or_lower"], failed["lower"]) == (0.0, 0.0)
     assert all(np.isnan(v) for v in energy_scores(better, Descent(-10.0, 300, converged=False)).values())
