@@ -85,17 +85,17 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
 
 @lru_cache(maxsize=1)
 def _by_pairs(settings: Settings) -> tuple[Defect, ...]:
-    """Complexes drawn by the energies of their pairs in the potential of the settings, found once in a process."""
+    """Complexes of low energy by their pairs in the potential of the settings, found once in a process."""
     from defectgen.pairs import PairEnergies
     from defectgen.progress import progress
-    from defectgen.proposals import propose_complexes
+    from defectgen.proposals import BEST_OF, propose_complexes
 
     supercell = build_supercell(settings)
     space, recipe = complex_space(settings, supercell)
     count, potential = settings.complexes.sample or 1, find_potential(settings, supercell.host)
     with progress("pairs", "energies") as report:
         pairs = PairEnergies.by(potential, space, progress=lambda done, total: report(done, total, potential.name))
-        drawn = propose_complexes(space, recipe, count, settings.seed, pairs=pairs)
+        drawn = propose_complexes(space, recipe, count, settings.seed, pairs=pairs, best_of=BEST_OF)
     return tuple({defect.key: defect for defect in drawn}.values())
 
 

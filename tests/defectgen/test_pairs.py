@@ -61,6 +61,12 @@ def test_the_lowest_are_drawn_and_counts_hold(space):
     assert hot.mean() > found.mean() + 0.1
     best = propose_complexes(space, recipe, 1, 1, pairs=pairs, temperature=3000.0, best_of=30)
     assert energy(best[0].cell()) == pytest.approx(everything[0])
+    several = propose_complexes(space, recipe, 5, 1, pairs=pairs, best_of=20)
+    assert len({d.key for d in several}) == 5
+    assert np.allclose([energy(d.cell()) for d in several], everything[:5])
+    few = propose_complexes(space, Recipe.exactly({"v_Mg": 1}), 4, 1, pairs=pairs, best_of=8)
+    assert len(few) == 4, "the only one there is, as often as it is asked for"
+    assert len({d.key for d in few}) == 1
 
 
 def test_what_one_edit_costs_does_not_decide_which_kind_comes_first(space):
