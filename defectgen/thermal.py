@@ -5,7 +5,7 @@ k T K^-1, which is what molecular dynamics samples where forces are linear (Mara
 Theory of Lattice Dynamics in the Harmonic Approximation (1971)). K comes from forces of a potential at displacements
 that the symmetry reduces, a hundredth of the evaluations of a run, and serves as many frames as are wanted. Where
 the energy is flat or curves downwards it says nothing of how far the atoms go: no mode is taken for softer than
-`SOFTEST`.
+`SOFTEST`. All frames have one cell, that of the thermal mean.
 """
 
 from __future__ import annotations
