@@ -106,6 +106,22 @@ def test_soft_and_falling_modes_are_taken_for_stiffer(vacancy):
     assert np.allclose(sizes, [1 / SOFTEST, 1 / 2.0, 1 / 3.0])
 
 
+def test_the_stiffness_is_that_of_the_geometry_at_rest(vacancy):
+    """Walls that stiffen outwards: where the way down begins they are four times as stiff as at their bottom."""
+    cell, none = vacancy.cell(), vacancy.subgroups()[-1]
+
+    def evaluate(other):
+        moved = other.positions - cell.positions
+        return -5.0 * moved - 2000.0 * moved**3
+
+    signs = np.repeat([[-1.0], [1.0]], len(cell) // 2, axis=1).reshape(-1, 1)  # as many each way: nothing drifts
+    start = State(0.05 * signs * np.ones(3), STILL)
+    ensemble = Ensemble.around(Surface(cell, none, 0 * cell.positions, evaluate), start, none)
+    assert abs(ensemble.rest.displacements).max() < 5e-3
+    sizes = (ensemble.amplitudes**2).sum(axis=(0, 2)) / (len(cell) - 1)
+    assert np.allclose(sizes, 1 / 5.0, rtol=0.05)
+
+
 def test_frames_keep_the_symmetry_asked_for_and_spread_scales_them(surface, vacancy):
     group = vacancy.symmetry()
     ensemble = Ensemble.around(surface, State(np.zeros_like(surface.ideal.positions), STILL), group)
