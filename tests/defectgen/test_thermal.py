@@ -199,6 +199,11 @@ def test_generated_frames_are_of_the_ensemble(model, vacancy):
     assert not np.allclose(mean.cell, ideal.cell, atol=1e-6)
     whole = generate([vacancy], n=1, subgroup="full", **asked)[0]
     assert whole.info["subgroup"] == whole.info["rest_subgroup"] == "m-3m"
+    part = generate([vacancy], n=1, subgroup="mm2", **asked)[0]
+    assert part.info["subgroup"] == part.info["rest_subgroup"] == "mm2"
+    group = next(g for g in vacancy.subgroups() if g.symbol == "mm2")
+    strain = np.linalg.solve(ideal.cell, part.cell) - np.eye(3)
+    assert residual(state_of(part.positions, ideal, strain), group) < 1e-9
     learnt = generate([vacancy], n=1, **{**asked, "forces": "none"})[0]
     assert learnt.info["fluctuations"] == "learnt"
 
