@@ -148,6 +148,19 @@ def test_where_the_potential_says_nothing_or_too_much_is_to_do_there_is_none(sur
     assert MOST_EVALUATIONS >= 6 * 64
 
 
+def test_forces_are_those_in_the_cell_of_the_thermal_mean(surface, vacancy):
+    cells = []
+
+    def recorded(cell):
+        cells.append(cell.cell)
+        return surface.evaluate(surface.ideal)
+
+    start = State(np.zeros_like(surface.ideal.positions), 0.01 * np.eye(3))
+    assert Ensemble.around(replace(surface, evaluate=recorded), start, vacancy.symmetry()) is not None
+    assert len(cells) > difference_evaluations(vacancy.symmetry())
+    assert all(np.allclose(cell, 1.01 * surface.ideal.cell, rtol=1e-12) for cell in cells)
+
+
 def test_evaluations_are_as_many_as_are_said(surface, vacancy):
     calls = 0
 
