@@ -12,7 +12,7 @@ import pytest
 from ase import Atoms
 from scipy.spatial.transform import Rotation
 
-from augment import find_supercell, read_host
+from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError
 from defectgen.corpus import (
     CorpusPlan,
@@ -31,11 +31,14 @@ from defectgen.corpus.directions import with_directions
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import broken_starts
 from defectgen.corpus.relaxed_host import stretch
+from defectgen.corpus.thermal import frames_of_run
 from defectgen.descent import POINTS
 from defectgen.diffusion import State, project, residual, state_of
 from defectgen.representation import Marker, Template
 from defectgen.subgroups import SubgroupClasses, part_of, transformed
 from defectgen.surface import OFFSET
+from md.dynamics import MdPoint, run_point
+from md.environment import Environment
 from md.potentials import resolve_potential
 
 TRAINING = Path("training")
@@ -145,6 +148,16 @@ def test_dynamics_gives_snapshots_around_their_mean(built):
         assert all(x.snapshot for x in frames)
         assert np.mean([abs(x.state.displacements).mean() for x in frames]) > 0.005
         assert all(np.allclose(x.state.displacements.mean(axis=0), 0, atol=1e-6) for x in frames)
+
+
+def test_a_run_in_which_an_atom_leaves_its_site_is_no_label(monkeypatch):
+    copper = point_defects(find_supercell(read_host("examples/hosts/Cu.cif"), min_image_distance=5.0))[0]
+    ideal = copper.cell()
+    point = MdPoint.of(ideal, Environment(400, 0, "npt"), steps=6, timestep=2.0, interval=1)
+    response = run_point(point, ideal, resolve_potential("emt"))
+    assert len(frames_of_run(response, ideal, 2)) == 5
+    monkeypatch.setattr("defectgen.corpus.thermal.MAX_DISPLACEMENT", 1e-3)
+    assert frames_of_run(response, ideal, 2) == []
 
 
 def test_a_host_planned_for_two_splits_is_refused():

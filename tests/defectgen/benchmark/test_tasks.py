@@ -229,6 +229,7 @@ def test_thermal_references_are_lengthened_and_nothing_else(tmp_path):
     assert manifest["sha256"] == after.sha256 != before.sha256
     assert after.manifest["ensembles"]["steps"] == Dynamics().steps
     assert after.manifest["ensembles"]["diverged"] == []
+    assert list((tmp_path / "runs").glob("*.npz"))
     assert [t.id for t in after.tasks] == [t.id for t in before.tasks]
     kinds = {t.kind: t for t in after.tasks}
     for old in before.tasks:
@@ -242,6 +243,7 @@ def test_thermal_references_are_lengthened_and_nothing_else(tmp_path):
     assert 0.05 < np.sqrt(((frames - mean) ** 2).sum(axis=2).mean()) < 0.6
     lengthen_ensembles(archive, "valid", emt, tmp_path / "none", workers=1)
     assert read_tasks(archive).manifest["ensembles"]["split"] == "valid"
+    assert not list((tmp_path / "none").glob("*.npz")), "no task of that split, nothing to run"
     assert [t.references[0].state.displacements.tobytes() for t in read_tasks(archive).tasks] == [
         t.references[0].state.displacements.tobytes() for t in after.tasks
     ]
