@@ -32,9 +32,10 @@ def test_the_weights_are_small_and_bound_to_the_shipped_corpus():
     assert 3e5 < card["parameters"] < 1.2e7
 
 
-def test_the_parts_of_the_model_are_of_one_corpus():
-    cards = [json.loads(path.read_text()) for path in FOLDER.glob("default*.json")]
-    assert len({card["corpus_sha256"] for card in cards}) == 1
+def test_the_parts_of_the_model_and_its_siblings_are_of_one_corpus():
+    cards = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
+    assert {"default", "regressor", "ddpm", "vae", "gan", "keys"} <= cards.keys()
+    assert len({card["corpus_sha256"] for card in cards.values()}) == 1
 
 
 def test_no_held_out_host_was_learnt_from(cases):
