@@ -103,8 +103,10 @@ def propose_complexes(
     if asked.best_of == 1:
         return made
     by_energy = [made[int(k)] for k in np.argsort(scorer.energies(drawn), kind="stable")]
-    first = {defect.key: k for k, defect in reversed(list(enumerate(by_energy)))}
-    return sorted(by_energy, key=lambda defect: by_energy[first[defect.key]] is not defect)[:n]
+    first: dict[str, Defect] = {}
+    for defect in by_energy:
+        first.setdefault(defect.key, defect)
+    return [*first.values(), *(defect for defect in by_energy if first[defect.key] is not defect)][:n]
 
 
 class Ranker(Protocol):

@@ -24,7 +24,7 @@ from defectgen.representation import Conditions, Template
 from defectgen.request import BEST, FULL, SAMPLED, TRIVIAL, Request
 from defectgen.surface import Surface
 from defectgen.surviving import subgroup_probabilities
-from defectgen.thermal import Ensemble
+from defectgen.thermal import Ensemble, affordable
 
 Progress = Callable[[int, int], None]
 """Called with structures done and structures in all."""
@@ -158,9 +158,9 @@ def stream(
         ensemble = None if surface is None else _ensemble(defect, request, model, surface)
         if ensemble is not None:
             each = (time.perf_counter() - began) / request.n
-            for k, symmetry in enumerate(wanted):
-                cell = _frame(defect, (symmetry, k), ensemble, model, request, each)
-                yield cell.with_geometry(cell.positions, cell.cell, forces=source)
+            for cell in _frames(defect, ideal, wanted[0], ensemble, model, request):
+                seconds = round(cell.info["elapsed"] + each, 4)
+                yield cell.with_geometry(cell.positions, cell.cell, forces=source, elapsed=seconds)
             return
     first = 0
     while first < len(wanted):
@@ -179,6 +179,8 @@ def _ensemble(defect: Defect, request: Request, model: Model, surface: Surface) 
     named = request.subgroup if _named(request) else None
     warm = replace(request, snapshot=False, n=1, spread=None, subgroup=named)
     symmetry = plan_subgroups(defect, warm, model)[0]
+    if not affordable(symmetry):
+        return None
     geometries = (stream(defect, asked, model, [symmetry]) for asked in (replace(warm, temperature=0.0), warm))
     rest, mean = (_state(next(cells), defect.cell()) for cells in geometries)
     found = Ensemble.around(surface, State(rest.displacements, mean.strain), symmetry)
@@ -189,23 +191,23 @@ def _state(cell: DefectCell, ideal: DefectCell) -> State:
     return state_of(cell.positions, ideal, np.linalg.solve(ideal.cell, cell.cell) - np.eye(3))
 
 
-def _frame(
+def _frames(
     defect: Defect,
-    which: tuple[CellSymmetry, int],
+    ideal: DefectCell,
+    symmetry: CellSymmetry,
     about: tuple[Ensemble, str],
     model: Model,
     request: Request,
-    seconds: float,
-) -> DefectCell:
-    """One frame of an ensemble; `seconds` is its share of what the ensemble took."""
-    (symmetry, k), (ensemble, rest), began = which, about, time.perf_counter()
-    rng = np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k))
-    spread = request.spread_of(k, known=False)
-    state = ensemble.frame(request.temperature, symmetry, rng, spread)
-    ideal = defect.cell()
-    info = _shared_info(ideal, symmetry, model, request)
-    own = {"sample": k, "spread": spread, "fluctuations": "harmonic", "rest_subgroup": rest}
-    return _finished(ideal, state, {**info, **own}, seconds + time.perf_counter() - began)
+) -> Iterator[DefectCell]:
+    """Frames of an ensemble, given with the symbol of the symmetry at rest, that keep a symmetry."""
+    ensemble, rest = about
+    info = {**_shared_info(ideal, symmetry, model, request), "fluctuations": "harmonic", "rest_subgroup": rest}
+    for k in range(request.n):
+        began = time.perf_counter()
+        rng = np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k))
+        spread = request.spread_of(k, known=False)
+        state = ensemble.frame(request.temperature, symmetry, rng, spread)
+        yield _finished(ideal, state, {**info, "sample": k, "spread": spread}, time.perf_counter() - began)
 
 
 def _samples(

@@ -109,12 +109,12 @@ def check_conditions(settings: Settings) -> None:
     from defectgen.pretrained import load_model
 
     check_environments(settings)
-    requests_of(settings)
+    requests = requests_of(settings)
     defects = build_defects(settings)
     if defects:
         check_engines(settings, defects[0].host)
         names = _chosen(settings, [d.name for d in defects])
-        _check_subgroups(settings, [d for d in defects if d.name in names])
+        _check_subgroups(requests, [d for d in defects if d.name in names])
     model = load_model(settings.generate.model)
     find_forces(settings.generate.forces, model.card)
 
@@ -176,7 +176,7 @@ def requests_of(settings: Settings) -> list[Request]:
     ]
 
 
-def _check_subgroups(settings: Settings, defects: Sequence[Defect]) -> None:
+def _check_subgroups(requests: Sequence[Request], defects: Sequence[Defect]) -> None:
     """Check that every defect has the subgroups asked for by symbol; every one has `full` and `1`.
 
     Raises:
@@ -184,7 +184,7 @@ def _check_subgroups(settings: Settings, defects: Sequence[Defect]) -> None:
     """
     from defectgen.sample import find_subgroup
 
-    for request in requests_of(settings):
+    for request in requests:
         for defect in defects if request.subgroup not in ("full", "1") else ():
             find_subgroup(defect, request)
 
@@ -206,7 +206,7 @@ def generate_stage(folder: RunFolder) -> Counts:
     """Relax the host, put the defects onto it, and let the diffusion model propose their geometries."""
     folder.require("defects")
     settings = folder.settings
-    requests_of(settings)
+    requests = requests_of(settings)
     host, cells = _host_and_cells(folder)
     names = _chosen(settings, [c.name for c in cells[1:]])
     chosen = [c for c in cells[1:] if c.name in names]
@@ -216,7 +216,7 @@ def generate_stage(folder: RunFolder) -> Counts:
         bulk = relaxed_bulk(folder, host, cells[0])
         for done, ideal in enumerate(chosen):
             report(done, len(chosen), ideal.name)
-            proposals += propose(Defect.from_key(host, ideal.key), settings, cells[0], bulk.cell)
+            proposals += propose(Defect.from_key(host, ideal.key), requests, settings, (cells[0], bulk.cell))
         report(len(chosen), len(chosen), "done")
     write_cells(folder.file("generate", "cells.npz"), proposals)
     write_proposals(folder.file("generate"), proposals)
@@ -230,8 +230,10 @@ def generate_stage(folder: RunFolder) -> Counts:
     return {"potential": bulk.cell.info["potential"], "proposals": len(proposals), "defects": len(chosen), **told}
 
 
-def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: DefectCell) -> list[DefectCell]:
-    """Proposals for one defect under every distinct subgroup asked for, on the relaxed host.
+def propose(
+    defect: Defect, requests: Sequence[Request], settings: Settings, bulk: tuple[DefectCell, DefectCell]
+) -> list[DefectCell]:
+    """Proposals for one defect under every distinct subgroup asked for, on the host: its cell ideal, and relaxed.
 
     At 0 K and 0 GPa a proposal has the cell of the relaxed host: one defect in a large crystal does not strain it.
 
@@ -243,9 +245,9 @@ def propose(defect: Defect, settings: Settings, ideal_bulk: DefectCell, bulk: De
 
     asked = settings.generate
     ideal = defect.cell()
-    placed = onto_relaxed_host(ideal, ideal_bulk, bulk)
+    placed = onto_relaxed_host(ideal, *bulk)
     made: dict[str, list[DefectCell]] = {}
-    for request in requests_of(settings):
+    for request in requests:
         subgroup = str(request.subgroup)
         chosen_later = subgroup in (BEST, SAMPLED)
         symbol = subgroup if chosen_later else find_subgroup(defect, request).symbol

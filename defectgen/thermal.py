@@ -53,10 +53,8 @@ class Ensemble:
             symmetry: what `start` has; the geometry at rest keeps it.
 
         Returns:
-            None where the potential can say nothing, or the symmetry leaves more than `MOST_EVALUATIONS` to do.
+            None where the potential can say nothing.
         """
-        if difference_evaluations(symmetry) > MOST_EVALUATIONS:
-            return None
         rest, _ = surface.lowered(start, symmetry, np.zeros((len(surface.ideal), 0, 2, 3)), SETTLING)
         try:
             return cls(rest, _amplitudes(hessian_of(surface.around(rest), rest.displacements, symmetry)))
@@ -72,6 +70,11 @@ class Ensemble:
         size = spread * np.sqrt(_thermal_energy(temperature))
         moved = size * (self.amplitudes @ rng.standard_normal(self.amplitudes.shape[2]))
         return self.rest + Projector(symmetry)(State(moved, np.zeros((3, 3))))
+
+
+def affordable(symmetry: CellSymmetry) -> bool:
+    """Whether the Hessian of a geometry with that symmetry takes no more than `MOST_EVALUATIONS`."""
+    return difference_evaluations(symmetry) <= MOST_EVALUATIONS
 
 
 def _thermal_energy(temperature: float) -> float:

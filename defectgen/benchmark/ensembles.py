@@ -14,13 +14,10 @@ from defectgen.benchmark.tasks import Reference, Task, read_tasks, rewrite_tasks
 from defectgen.corpus.case import file_hash
 from defectgen.corpus.thermal import frames_of_run
 from defectgen.diffusion import State, apply_state
-from md.dynamics import MdPoint, Response
+from md.dynamics import MdPoint
 from md.environment import Environment
 from md.jobs import md_all
 from md.potentials import Potential
-
-THERMAL = ("mean", "snapshot")
-"""Kinds of task that dynamics are the references of."""
 
 Progress = Callable[[float, int, str], None]
 
@@ -60,7 +57,7 @@ def lengthen_ensembles(
     found: dict[str, dict[str, tuple[Reference, ...]]] = {}
     short = []
     for task, response in zip(frames, responses, strict=True):
-        states = _states(response, task.defect.cell(), how)
+        states = frames_of_run(response, task.defect.cell(), how.equilibration // how.interval + 1)
         if states:
             found[_ensemble(task)] = {"mean": (_mean(states),), "snapshot": tuple(map(_reference, states))}
         else:
@@ -81,11 +78,6 @@ def _point(task: Task, how: Dynamics) -> tuple[MdPoint, DefectCell]:
     start = apply_state(task.defect.cell(), task.references[-1].state)
     environment = Environment(task.temperature, task.pressure, "npt")
     return MdPoint.of(start, environment, steps=how.steps, timestep=how.timestep, interval=how.interval), start
-
-
-def _states(response: Response, ideal: DefectCell, how: Dynamics) -> list[State]:
-    """Frames after the equilibration; none of a run that diverged, or in which an atom left its site."""
-    return frames_of_run(response, ideal, how.equilibration // how.interval + 1)
 
 
 def _mean(states: Sequence[State]) -> Reference:

@@ -30,6 +30,14 @@ UNRELAXED = "unrelaxed"
 ONE_SHOT = "one-shot"
 BLIND = "blind"
 UNCORRECTED = "uncorrected"
+CORRECTED = "corrected"
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    BLIND: {"forces": "none"},
+    UNCORRECTED: {"corrections": 0},
+    CORRECTED: {"corrections": 4},
+}
+"""Variants of the default model, by what is asked of it."""
+
 REGRESSOR = "regressor"
 """Name of the weights that were trained to answer at once."""
 
@@ -133,8 +141,8 @@ def load_generator(spec: str) -> NamedGenerator:
         spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`, `descent`), a shipped
             model (`default`, or one of its siblings such as `vae`) or a .safetensors file, `one-shot` (the model called
             `regressor`, or where there is none the default one, asked once and without noise), `blind` (the default
-            model told no forces), `uncorrected` (the default model without its last step), a folder or file of
-            structures, or `module:function` of any package that can be imported from here.
+            model told no forces), `uncorrected` (the default model without its last step), `corrected` (with four of
+            them), a folder or file of structures, or `module:function` of any package that can be imported from here.
 
     Raises:
         ConditionError: it names nothing of these.
@@ -143,8 +151,10 @@ def load_generator(spec: str) -> NamedGenerator:
         return NamedGenerator(spec, BASELINES[spec], _version())
     if spec == ONE_SHOT:
         return _one_shot()
-    if spec in (BLIND, UNCORRECTED):
-        return _default_without(spec)
+    if spec in VARIANTS:
+        from defectgen.pretrained import load_model
+
+        return _model(load_model(), spec, **VARIANTS[spec])
     if Path(spec).suffix == ".safetensors" or spec in _models():
         return _trained(spec)
     if Path(spec).exists():
@@ -153,7 +163,7 @@ def load_generator(spec: str) -> NamedGenerator:
     if ":" in spec:
         call, digest = import_function(spec)
         return NamedGenerator(spec.replace(":", "."), call, digest, {"module_sha256": digest})
-    known = ", ".join([*BASELINES, ONE_SHOT, BLIND, UNCORRECTED, *_models()])
+    known = ", ".join([*BASELINES, ONE_SHOT, *VARIANTS, *_models()])
     raise ConditionError(f"no generator {spec!r}: give one of {known}, a folder of structures, or module:function")
 
 
@@ -199,15 +209,6 @@ def _one_shot() -> NamedGenerator:
     if REGRESSOR in model_names():
         model = replace(load_model(REGRESSOR), path=model.path)
     return _model(model, ONE_SHOT, steps=1, spread=0.0, corrections=0)
-
-
-def _default_without(spec: str) -> NamedGenerator:
-    """The default model, told nothing of the energy or without the step after sampling."""
-    from defectgen.forces import NONE as NO_FORCES
-    from defectgen.pretrained import load_model
-
-    settings: dict[str, Any] = {"forces": NO_FORCES} if spec == BLIND else {"corrections": 0}
-    return _model(load_model(), spec, **settings)
 
 
 def _model(model: Model, name: str, **settings: Any) -> NamedGenerator:

@@ -10,23 +10,28 @@ import typer
 
 from defectgen.cli.options import Json, Trust, say, show
 
+Generators = Annotated[
+    list[str] | None,
+    typer.Option("-g", "--generator", help="a baseline, a model, a folder, or module:function; repeat for more"),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", help="only these tasks: symmetric, broken, free, pressed, mean, snapshot; repeat for more"),
+]
+Samplers = Annotated[
+    list[str] | None,
+    typer.Option("--complexes", metavar="SAMPLER", help="uniform, point-charges, or module:function; needs --relax"),
+]
+
 
 def bench(
-    generator: Annotated[
-        list[str] | None,
-        typer.Option("-g", "--generator", help="a baseline, a model, a folder, or module:function; repeat for more"),
-    ] = None,
+    generator: Generators = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write, and to go on from")] = Path("bench"),
     samples: Annotated[int, typer.Option("-n", "--samples", help="structures of each task")] = 4,
     seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
     split: Annotated[str, typer.Option("--split", help="test, or valid while you develop")] = "test",
     tasks: Annotated[Path | None, typer.Option("--tasks", help="archive of tasks instead of the shipped one")] = None,
-    kind: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--kind", help="only these tasks: symmetric, broken, free, pressed, mean, snapshot; repeat for more"
-        ),
-    ] = None,
+    kind: Kinds = None,
     limit: Annotated[
         int | None, typer.Option("--limit", help="only so many tasks, of all hosts alike, for a quick look")
     ] = None,
@@ -35,12 +40,7 @@ def bench(
     ] = None,
     relax_cases: Annotated[int, typer.Option("--relax-cases", help="defects to relax, one of each host in turn")] = 10,
     trust_model: Trust = False,
-    complexes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--complexes", metavar="SAMPLER", help="uniform, point-charges, or module:function; needs --relax"
-        ),
-    ] = None,
+    complexes: Samplers = None,
     complex_steps: Annotated[int, typer.Option("--complex-steps", help="steps of relaxation of each complex")] = 0,
     dft: Annotated[Path | None, typer.Option("--dft", help="file of DFT relaxations to compare with")] = None,
     write_tasks: Annotated[
