@@ -4,7 +4,7 @@ from augment.cell import DefectCell
 from augment.columns import ColumnStore, ColumnWriter
 from augment.complexes import complexes
 from augment.concentration import Concentration, realise
-from augment.defect import Defect, Edit
+from augment.defect import Defect
 from augment.disorder import read_disordered
 from augment.editspace import EditSpace
 from augment.enumerate import point_defects
@@ -15,7 +15,7 @@ from augment.invariant import CellSymmetry
 from augment.recipe import Recipe
 from augment.sampling import sample_complexes
 from augment.search import find_supercell, supercell_table, widest_supercell
-from augment.supercell import Supercell, conventional_supercell
+from augment.supercell import Edit, Supercell, conventional_supercell
 
 __all__ = [
     "CellSymmetry",

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.elements import element_number
+from augment.elements import element_number, reduced_formula
 from augment.errors import CifError
-from augment.formula import reduced_formula
 from augment.operations import Operations, check_metric, expand, parse_operations
 
 if TYPE_CHECKING:

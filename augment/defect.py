@@ -6,22 +6,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from augment.cell import BULK, DefectCell, FloatArray, IntArray
 from augment.charges import likely_charges
-from augment.elements import element_number
+from augment.dumbbell import Dumbbell, dumbbell_of, with_dumbbells
+from augment.elements import element_number, element_symbol
 from augment.errors import DefectError, SupercellError
 from augment.host import Host, SiteOrbit
 from augment.invariant import CellSymmetry
 from augment.naming import INTERSTITIAL, VACANCY, orbit_suffixes
-from augment.supercell import Supercell
+from augment.supercell import Edit, Supercell
 from augment.symmetry import FiniteGroup, schoenflies
-
-if TYPE_CHECKING:
-    from augment.dumbbells import Dumbbell
 
 _KEY = re.compile(
     r"(?P<host>[0-9a-f]{12})/(?P<form>\d+(?:\.\d+){5})/(?P<edits>bulk|[A-Za-z]+\d+(?:\+[A-Za-z]+\d+)*)/q(?P<charge>[+-]?\d+)"
@@ -30,19 +28,6 @@ _KEY = re.compile(
 
 MAX_CHARGE_PER_EDIT = 8
 """e; the highest oxidation state of any element in a solid."""
-
-
-@dataclass(frozen=True, order=True)
-class Edit:
-    """One change at one site of a supercell.
-
-    Attributes:
-        site: index of the site; lattice sites first, then voids.
-        number: atomic number put there; 0 removes the atom.
-    """
-
-    site: int
-    number: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +82,7 @@ class Defect:
     @cached_property
     def key(self) -> str:
         """Canonical text: host hash, superlattice, edits, charge; equal exactly for equivalent defects of a host."""
-        form = self.supercell.hermite_normal_form[np.triu_indices(3)]
-        edits = "+".join(f"{_symbol(e.number) or VACANCY}{e.site}" for e in self.edits) or BULK
-        return f"{self.host.hash}/{'.'.join(map(str, form))}/{edits}/q{self.charge:+d}"
+        return self.supercell.key_of(self.edits, self.charge)
 
     @classmethod
     def from_key(cls, host: Host, key: str) -> Defect:
@@ -121,8 +104,6 @@ class Defect:
             raise DefectError(f"key {key}: {error}") from None
         edits = () if match["edits"] == BULK else tuple(_parse_edit(t) for t in match["edits"].split("+"))
         if any(e.site >= len(supercell.sites.numbers) for e in edits):
-            from augment.dumbbells import with_dumbbells
-
             supercell = Supercell(with_dumbbells(host), supercell.matrix)
         return cls(supercell, edits, int(match["charge"]))
 
@@ -137,8 +118,6 @@ class Defect:
         """What the defect is as a split interstitial; None for any other."""
         if not any(o.axis for o in self.orbits):
             return None
-        from augment.dumbbells import dumbbell_of
-
         return dumbbell_of(self.edits, self.orbits)
 
     @cached_property
@@ -153,7 +132,7 @@ class Defect:
     def _part_name(self, edit: Edit) -> str:
         index = int(self.supercell.sites.orbit[edit.site])
         where = self.host.orbits[index].element or INTERSTITIAL
-        return f"{_symbol(edit.number) or VACANCY}_{where}{orbit_suffixes(self.host)[index]}"
+        return f"{element_symbol(edit.number) or VACANCY}_{where}{orbit_suffixes(self.host)[index]}"
 
     @cached_property
     def type(self) -> str:
@@ -167,7 +146,7 @@ class Defect:
             return "vacancy"
         if orbit.void:
             return "interstitial"
-        return "antisite" if _symbol(edit.number) in self.host.elements else "substitution"
+        return "antisite" if element_symbol(edit.number) in self.host.elements else "substitution"
 
     @cached_property
     def _fixing(self) -> IntArray:
@@ -203,7 +182,7 @@ class Defect:
     @cached_property
     def charges(self) -> tuple[int, ...]:
         """Likely charge states, from oxidation states of the host and the elements put in."""
-        edits = [(o.element, _symbol(e.number)) for e, o in zip(self.edits, self.orbits, strict=True)]
+        edits = [(o.element, element_symbol(e.number)) for e, o in zip(self.edits, self.orbits, strict=True)]
         if self.dumbbell is not None:
             edits = [("", self.dumbbell.inserted)]
         return likely_charges(self.host, edits)
@@ -214,20 +193,7 @@ class Defect:
 
     def cell(self) -> DefectCell:
         """Ideal geometry: atoms on the host's sites, interstitials on void sites."""
-        table = self.supercell.sites
-        numbers = table.numbers.copy()
-        for edit in self.edits:
-            numbers[edit.site] = edit.number
-        sites = np.flatnonzero(numbers)
-        info = {
-            "host": self.host.hash,
-            "formula": self.host.formula,
-            "supercell": self.supercell.matrix.tolist(),
-            "type": self.type,
-            "geometry": "ideal",
-        }
-        geometry = (self.supercell.cell, numbers[sites], table.positions[sites], sites)
-        return DefectCell(self.name, self.key, *geometry, self.charge, info)
+        return self.supercell.edited_cell(self.edits, self.name, self.type, self.charge)
 
     def symmetry(self) -> CellSymmetry:
         """The full stabilizer acting on the atoms of `cell()`."""
@@ -264,7 +230,9 @@ class Defect:
             "name": self.name,
             "key": self.key,
             "type": self.type,
-            "element": "+".join(_symbol(e.number) or o.element for e, o in zip(self.edits, self.orbits, strict=True)),
+            "element": "+".join(
+                element_symbol(e.number) or o.element for e, o in zip(self.edits, self.orbits, strict=True)
+            ),
             "site_element": "+".join(o.element or INTERSTITIAL for o in self.orbits),
             "wyckoff": first.wyckoff if first else "+".join(o.wyckoff for o in self.orbits),
             "site_symmetry": first.site_symmetry if first else self.stabilizer.symbol,
@@ -287,12 +255,6 @@ def canonical_edits(supercell: Supercell, edits: Iterable[Edit]) -> tuple[Edit, 
     images.sort(axis=1)
     least = images[np.lexsort(images.T[::-1])[0]]
     return tuple(Edit(int(code // base), int(code % base)) for code in least)
-
-
-def _symbol(number: int) -> str:
-    from ase.data import chemical_symbols
-
-    return str(chemical_symbols[number]) if number else ""
 
 
 def _parse_edit(text: str) -> Edit:

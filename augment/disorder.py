@@ -13,8 +13,8 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
 from augment.concentration import Concentration, realise
+from augment.elements import full_formula
 from augment.errors import CifError
-from augment.formula import full_formula
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffixes
 from augment.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS

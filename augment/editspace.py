@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augment.cell import IntArray
-from augment.defect import Edit
 from augment.errors import DefectError
 from augment.kinds import Kind, kinds
-from augment.supercell import Supercell
+from augment.supercell import Edit, Supercell
 from augment.symmetry import GRID, BoolArray
 
 

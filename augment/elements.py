@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
+
 HEAVIEST = 100
 """Fermium, the last element made in weighable amounts; the data that all else looks up end a little further."""
 
@@ -12,3 +15,28 @@ def element_number(symbol: str) -> int | None:
 
     number = int(atomic_numbers.get(symbol, 0))
     return number if 0 < number <= HEAVIEST else None
+
+
+def element_symbol(number: int) -> str:
+    """Symbol of an atomic number, empty for 0: no atom."""
+    from ase.data import chemical_symbols
+
+    return str(chemical_symbols[number]) if number else ""
+
+
+def reduced_formula(amounts: Mapping[str, float]) -> str:
+    """Reduced formula of amounts by element (`SrTiO3`)."""
+    return _written(amounts, "reduced_formula")
+
+
+def full_formula(amounts: Mapping[str, float]) -> str:
+    """Formula with every amount (`Sr8 Ti8 O24`)."""
+    return _written(amounts, "formula")
+
+
+def _written(amounts: Mapping[str, float], how: str) -> str:
+    from pymatgen.core import Composition
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return str(getattr(Composition(dict(amounts)), how))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from augment.defect import Defect, Edit
+from augment.defect import Defect
 from augment.elements import element_number
 from augment.errors import DefectError
-from augment.supercell import Supercell
+from augment.supercell import Edit, Supercell
 
 KINDS = ("vacancy", "antisite", "substitution", "interstitial")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.cif import read_structure
-from augment.formula import reduced_formula
+from augment.elements import reduced_formula
 from augment.spacegroup import StandardGroup
 from augment.standard import StandardCrystal, standardise
 from augment.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap

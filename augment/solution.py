@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from augment.burnside import count_orbits
 from augment.cell import IntArray
 from augment.editspace import EditSpace
+from augment.elements import full_formula
 from augment.errors import DefectError
-from augment.formula import full_formula
 from augment.recipe import Recipe
 from augment.supercell import Supercell
 from augment.symmetry import GRID, BoolArray

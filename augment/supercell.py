@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from augment.cell import DefectCell, FloatArray, IntArray
+from augment.cell import BULK, DefectCell, FloatArray, IntArray
+from augment.elements import element_symbol
 from augment.errors import SupercellError
 from augment.host import Host
 from augment.lattice import hermite_normal_form, layered_matrix, reduced_matrix, successive_minima
+from augment.naming import VACANCY
 from augment.symmetry import FiniteGroup
 
 
@@ -221,11 +224,38 @@ class Supercell:
         columns = self.host.primitive.T
         return columns, np.asarray(np.linalg.inv(columns), dtype=float)
 
+    def key_of(self, edits: Sequence[Edit], charge: int = 0) -> str:
+        """Text of canonical edits: host hash, superlattice, edits, charge (e); the key of a defect."""
+        form = self.hermite_normal_form[np.triu_indices(3)]
+        text = "+".join(f"{element_symbol(e.number) or VACANCY}{e.site}" for e in edits) or BULK
+        return f"{self.host.hash}/{'.'.join(map(str, form))}/{text}/q{charge:+d}"
+
+    def edited_cell(self, edits: Sequence[Edit], name: str, kind: str, charge: int = 0) -> DefectCell:
+        """Ideal geometry of canonical edits, atoms on the host's sites and interstitials on void sites.
+
+        Args:
+            edits: canonical, at different sites.
+            name: of the defect.
+            kind: type of the defect.
+            charge: e.
+        """
+        numbers = self.sites.numbers.copy()
+        for edit in edits:
+            numbers[edit.site] = edit.number
+        sites = np.flatnonzero(numbers)
+        info = {
+            "host": self.host.hash,
+            "formula": self.host.formula,
+            "supercell": self.matrix.tolist(),
+            "type": kind,
+            "geometry": "ideal",
+        }
+        geometry = (self.cell, numbers[sites], self.sites.positions[sites], sites)
+        return DefectCell(name, self.key_of(edits, charge), *geometry, charge, info)
+
     def bulk_cell(self) -> DefectCell:
         """The pristine supercell."""
-        from augment.defect import Defect
-
-        return Defect(self, ()).cell()
+        return self.edited_cell((), BULK, BULK)
 
     def describe(self) -> dict[str, object]:
         """JSON values: matrix on the primitive and on the conventional lattice, size, and what symmetry it keeps."""
@@ -254,3 +284,16 @@ def conventional_supercell(host: Host, matrix: IntArray) -> Supercell:
     if np.linalg.det(primitive) < 0:
         primitive = -primitive
     return Supercell(host, primitive)
+
+
+@dataclass(frozen=True, order=True)
+class Edit:
+    """One change at one site of a supercell.
+
+    Attributes:
+        site: index of the site; lattice sites first, then voids.
+        number: atomic number put there; 0 removes the atom.
+    """
+
+    site: int
+    number: int

@@ -12,9 +12,9 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.cif import read_structure
 from augment.defect import Defect
+from augment.elements import full_formula
 from augment.errors import DataError, SymmetryError
 from augment.exchange.folder import Names, whole_folder
-from augment.formula import full_formula
 from augment.host import Host
 from augment.notation import charged_name
 from augment.operations import expand, parse_operations

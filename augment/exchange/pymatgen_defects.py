@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import DefectCell
-from augment.defect import Defect, Edit
+from augment.defect import Defect
 from augment.errors import DefectError
 from augment.exchange.recognise import SITE_TOLERANCE, Frame, defect_from_structure
 from augment.host import Host
-from augment.supercell import Supercell
+from augment.supercell import Edit, Supercell
 
 if TYPE_CHECKING:
     from pymatgen.analysis.defects.core import Defect as PymatgenDefect

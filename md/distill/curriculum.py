@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from augment.cell import BULK, DefectCell, FloatArray
-from augment.defect import Defect, Edit
+from augment.defect import Defect
 from augment.distort import rattle, strained
 from augment.editspace import EditSpace
 from augment.enumerate import point_defects
 from augment.errors import ConditionError, DefectError
 from augment.recipe import Recipe
 from augment.sampling import sample_complexes
-from augment.supercell import Supercell
+from augment.supercell import Edit, Supercell
 from md.distill.crystal import Crystal
 from md.distill.graphs import ENERGY_WEIGHT
 from md.labels import CONFIG_TYPE

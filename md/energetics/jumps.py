@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
-from augment.defect import Defect, Edit
+from augment.defect import Defect
 from augment.errors import ConditionError, SupercellError
 from augment.invariant import CellSymmetry
+from augment.supercell import Edit
 from augment.symmetry import point_group_symbol
 
 NEAREST = 1.1

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from augment import Defect, conventional_supercell, find_supercell
-from augment.dumbbells import split_interstitials, with_dumbbells
+from augment.dumbbell import with_dumbbells
+from augment.dumbbells import split_interstitials
 from augment.errors import DefectError
 from augment.kinds import Kind, kinds, put_element
 from augment.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, split_vacancies
