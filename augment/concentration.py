@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from augment.charges import oxidation_states
+from augment.defects.kinds import kinds
 from augment.errors import DefectError, SupercellError
 from augment.host import Host
-from augment.kinds import kinds
 from augment.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS, find_supercell
 from augment.solution import SolidSolution
 from augment.sublattices import longest_possible

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
 from augment.concentration import Concentration, realise
+from augment.crystal.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
+from augment.crystal.standard import StandardCrystal, standardise
+from augment.crystal.voids import find_voids
 from augment.elements import full_formula
 from augment.errors import CifError
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffixes
 from augment.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS
 from augment.solution import SolidSolution
-from augment.standard import StandardCrystal, standardise
 from augment.supercell import Supercell
-from augment.voids import find_voids
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

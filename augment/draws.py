@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from augment.burnside import CycleCounter
 from augment.cell import IntArray
+from augment.defects.burnside import CycleCounter
+from augment.defects.sampling import Weight
 from augment.errors import DefectError
 from augment.exclusion import ExclusiveClusters
-from augment.sampling import Weight
 from augment.solution import SolidSolution
 
 _MAX_IMPOSSIBLE = 200_000

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.cif import read_structure
+from augment.crystal.cif import read_structure
+from augment.crystal.spacegroup import StandardGroup
+from augment.crystal.standard import StandardCrystal, standardise
+from augment.crystal.voids import VoidOrbit, find_voids
 from augment.elements import reduced_formula
-from augment.spacegroup import StandardGroup
-from augment.standard import StandardCrystal, standardise
 from augment.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap
-from augment.voids import VoidOrbit, find_voids
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -278,7 +278,7 @@ def site_orbit(
 
 def _nearest(points: FloatArray, primitive: FloatArray) -> FloatArray:
     """Distance from each site to its nearest neighbour, Å."""
-    from augment.voids import images_around
+    from augment.crystal.voids import images_around
 
     atoms = images_around(points, primitive)
     distance = np.linalg.norm(atoms[None] - (points @ primitive)[:, None], axis=-1)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from augment.complexes import enumerate_orbits
 from augment.defect import Defect
+from augment.defects.orderly import enumerate_orbits
+from augment.defects.sampling import Weight
 from augment.draws import draws
 from augment.errors import DefectError
 from augment.quasirandom import quasirandom
-from augment.sampling import Weight
 from augment.solution import SolidSolution
 
 Mode = Literal["exact", "random", "sqs"]

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from augment.crystal.voids import images_around
 from augment.host import Host
-from augment.voids import images_around
 
 VACANCY = "v"
 INTERSTITIAL = "i"

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.cif import MAX_ATOMS
+from augment.crystal.cif import MAX_ATOMS
+from augment.crystal.lattice import plane_basis
 from augment.errors import SupercellError
 from augment.host import Host
-from augment.lattice import plane_basis
 from augment.supercell import Supercell
 
 LAYER_GAP = 0.3

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.crystal.lattice import hermite_normal_form, shortest_vectors, successive_minima
 from augment.errors import SupercellError
 from augment.host import Host
-from augment.lattice import hermite_normal_form, shortest_vectors, successive_minima
 from augment.sublattices import CompactLattices, InvariantForms, longest_possible
 from augment.supercell import Supercell
 

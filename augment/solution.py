@@ -10,12 +10,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from augment.burnside import count_orbits
 from augment.cell import IntArray
-from augment.editspace import EditSpace
+from augment.defects.burnside import count_orbits
+from augment.defects.editspace import EditSpace
+from augment.defects.recipe import Recipe
 from augment.elements import full_formula
 from augment.errors import DefectError
-from augment.recipe import Recipe
 from augment.supercell import Supercell
 from augment.symmetry import GRID, BoolArray
 

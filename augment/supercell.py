@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from augment.cell import BULK, DefectCell, FloatArray, IntArray
+from augment.crystal.lattice import hermite_normal_form, layered_matrix, reduced_matrix, successive_minima
 from augment.elements import element_symbol
 from augment.errors import SupercellError
 from augment.host import Host
-from augment.lattice import hermite_normal_form, layered_matrix, reduced_matrix, successive_minima
 from augment.naming import VACANCY
 from augment.symmetry import FiniteGroup
 

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from augment import conventional_supercell, find_supercell, host_from_structure, point_defects, read_host
-from augment.burnside import count_orbits
-from augment.cif import read_structure
-from augment.complexes import count_by_size
-from augment.editspace import EditSpace
-from augment.recipe import Recipe
+from augment.crystal.cif import read_structure
+from augment.defects.burnside import count_orbits
+from augment.defects.editspace import EditSpace
+from augment.defects.orderly import count_by_size
+from augment.defects.recipe import Recipe
 
 HOSTS = Path(__file__).parents[1] / "examples" / "hosts"
 NAMES = (

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 
 from augment import Defect, conventional_supercell, find_supercell, point_defects, read_host
-from augment.columns import ColumnStore, ColumnWriter
 from augment.distort import (
     bond_distorted,
     distorted_neighbours,
@@ -33,6 +32,7 @@ from augment.distort import (
     shortest_distance,
     strain_distorted,
 )
+from augment.distort.store import ColumnStore, ColumnWriter
 
 HOSTS = Path(__file__).parents[1] / "examples" / "hosts"
 COPIES = 20_000

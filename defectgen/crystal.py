@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from augment.cif import read_structure
+from augment.crystal.cif import read_structure
 from augment.errors import ConditionError
 from augment.host import Host, read_host
 from augment.planar import PlanarHost, grain_boundary, planar_host, stacking_fault, surfaces

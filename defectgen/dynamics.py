@@ -112,7 +112,7 @@ def read_cells_of_files(paths: Sequence[Path]) -> list[DefectCell]:
 
 def _read(path: Path) -> Iterator[DefectCell]:
     if path.suffix.lower() not in _XYZ:
-        from augment.cif import read_structure
+        from augment.crystal.cif import read_structure
 
         structure = read_structure(path)
         numbers = np.array([site.specie.Z for site in structure], dtype=np.int64)

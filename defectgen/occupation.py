@@ -17,9 +17,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.editspace import EditSpace
+from augment.defects.editspace import EditSpace
+from augment.defects.recipe import Recipe
 from augment.errors import DefectError
-from augment.recipe import Recipe
 from augment.symmetry import BoolArray, FiniteGroup
 
 Signature = tuple[tuple[int, int], ...]

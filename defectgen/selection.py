@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from augment.complexes import complexes
 from augment.defect import Defect
-from augment.dumbbells import split_interstitials
-from augment.editspace import EditSpace
-from augment.enumerate import dopant_number, point_defects
+from augment.defects.editspace import EditSpace
+from augment.defects.kinds import put_element
+from augment.defects.orderly import complexes
+from augment.defects.point_defects import dopant_number, point_defects
+from augment.defects.recipe import Recipe
+from augment.defects.sampling import sample_complexes
+from augment.defects.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, split_vacancies
+from augment.defects.split_interstitials import split_interstitials
 from augment.errors import DefectError
 from augment.host import Host
-from augment.kinds import put_element
 from augment.planar import find_layer_supercell
-from augment.recipe import Recipe
-from augment.sampling import sample_complexes
 from augment.search import find_supercell
-from augment.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, split_vacancies
 from augment.supercell import Supercell, conventional_supercell
 from defectgen.config import Settings
 from defectgen.crystal import crystal_of

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from augment import Defect, Host, Supercell
-    from augment.editspace import EditSpace
+    from augment.defects.editspace import EditSpace
     from augment.impurities import Ensemble
     from augment.planar import FaultVector, PlanarHost
 

@@ -1,9 +1,9 @@
-"""Complexes of vacancies and a dopant: all, how many, and some at random: python examples/complexes.py."""
+"""Complexes of vacancies and a dopant: all, how many, and some at random: python examples/orderly.py."""
 
 from pathlib import Path
 
-from augment import EditSpace, Recipe, complexes, find_supercell, read_host, sample_complexes
-from augment.burnside import count_orbits
+from augment import EditSpace, Recipe, find_supercell, read_host, sample_complexes
+from augment.defects.burnside import count_orbits
 
 supercell = find_supercell(read_host(Path(__file__).parent / "hosts" / "MgO.cif"), min_image_distance=8)
 near, any_distance = (EditSpace.of(supercell, ["v_O", "v_Mg", "Al_Mg"], cutoff) for cutoff in (4.5, None))

@@ -4,8 +4,8 @@ from itertools import chain
 from pathlib import Path
 
 from augment import find_supercell, point_defects, read_host
-from augment.columns import ColumnStore, ColumnWriter
 from augment.distort import bond_distorted, mode_distorted, strain_distorted
+from augment.distort.store import ColumnStore, ColumnWriter
 
 vacancy = point_defects(find_supercell(read_host(Path(__file__).parent / "hosts" / "MgO.cif")), kinds=["vacancy"])[0]
 with ColumnWriter(Path("copies")) as writer:

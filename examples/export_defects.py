@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from augment import find_supercell, point_defects, read_host
+from augment.defects.notation import kroger_vink
 from augment.exchange import to_defect_entry, write_cifs, write_extxyz, write_poscars
-from augment.notation import kroger_vink
 
 supercell = find_supercell(read_host(Path(__file__).parent / "hosts" / "MgO.cif"))
 defects = [d.with_charge(q) for d in point_defects(supercell, dopants=["Al"]) for q in d.charges]

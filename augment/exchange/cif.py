@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
-from augment.cif import read_structure
+from augment.crystal.cif import read_structure
+from augment.crystal.operations import expand, parse_operations
 from augment.defect import Defect
+from augment.defects.notation import charged_name
 from augment.elements import full_formula
 from augment.errors import DataError, SymmetryError
 from augment.exchange.folder import Names, whole_folder
 from augment.host import Host
-from augment.notation import charged_name
-from augment.operations import expand, parse_operations
 
 POSITION_TOLERANCE = 1e-3
 """Å; atoms that the operations make must be this close to those of the cell."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from augment.cell import BULK, DefectCell
+from augment.defects.notation import charged_name
 from augment.exchange.folder import Names, whole_folder
-from augment.notation import charged_name
 
 
 def poscar_text(cell: DefectCell) -> str:

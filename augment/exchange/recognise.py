@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.crystal.standard import standardise
 from augment.defect import Defect
 from augment.errors import DefectError
 from augment.host import Host, host_from_structure
-from augment.standard import standardise
 from augment.supercell import Edit, Supercell
 
 if TYPE_CHECKING:

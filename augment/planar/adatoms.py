@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.lattice import plane_basis
-from augment.standard import StandardCrystal
-from augment.voids import VoidOrbit, add_orbit, images_around
+from augment.crystal.lattice import plane_basis
+from augment.crystal.standard import StandardCrystal
+from augment.crystal.voids import VoidOrbit, add_orbit, images_around
 
 _TOUCH = 1e-3
 """Å; distances of a probe to the atoms that it touches are equal up to rounding."""

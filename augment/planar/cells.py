@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.cif import MAX_ATOMS
+from augment.crystal.cif import MAX_ATOMS
 from augment.errors import SupercellError
 
 if TYPE_CHECKING:

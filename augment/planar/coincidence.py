@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.crystal.lattice import diagonal_form, plane_basis
 from augment.errors import SupercellError
 from augment.host import Host
-from augment.lattice import diagonal_form, plane_basis
 
 MAX_SIGMA = 99
 """Larger coincidence cells exceed the atoms that a host may have, or are of no use."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.cif import MAX_ATOMS
+from augment.crystal.cif import MAX_ATOMS
 from augment.errors import SupercellError
 from augment.host import Host
 from augment.planar.cells import crystal_cell, plane_name

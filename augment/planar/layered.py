@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.cif import MAX_ATOMS, check_overlap
+from augment.crystal.cif import MAX_ATOMS, check_overlap
+from augment.crystal.standard import StandardCrystal, standardise
+from augment.crystal.voids import VoidOrbit, find_voids
 from augment.defect import Defect
 from augment.errors import SupercellError
 from augment.host import Host, assemble_host
 from augment.planar.adatoms import adatom_sites
 from augment.planes import LAYER_GAP, Plane, close_to_integer
-from augment.standard import StandardCrystal, standardise
-from augment.voids import VoidOrbit, find_voids
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.crystal.lattice import hermite_normal_form, invariant_forms, plane_basis, shortest_vectors
 from augment.errors import SupercellError
 from augment.host import Host
-from augment.lattice import hermite_normal_form, invariant_forms, plane_basis, shortest_vectors
 from augment.supercell import Supercell
 
 DEFAULT_IMAGE_DISTANCE = 8.0

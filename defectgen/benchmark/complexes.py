@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from augment import Defect, EditSpace, Host, Recipe, find_supercell, sample_complexes
-from augment.burnside import count_orbits
 from augment.cell import FloatArray
 from augment.charges import formal_charges
+from augment.defects.burnside import count_orbits
 from augment.errors import ConditionError, DataError, DefectgenError
 from augment.naming import VACANCY
 from augment.store import write_atomically

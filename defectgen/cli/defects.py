@@ -109,8 +109,8 @@ def defects(
 
 def _count(settings: Any, *, as_json: bool) -> None:
     """Orbits and complexes of each size, a line as soon as it is known."""
-    from augment.burnside import count_orbits
-    from augment.complexes import count_by_size
+    from augment.defects.burnside import count_orbits
+    from augment.defects.orderly import count_by_size
     from defectgen.selection import build_supercell, complex_space
 
     space, recipe = complex_space(settings, build_supercell(settings))

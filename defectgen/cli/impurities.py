@@ -63,8 +63,8 @@ def impurities(
     seed: Annotated[int, typer.Option("--seed", help="of the random configurations")] = 0,
 ) -> None:
     """Ordered configurations of a host with dopants at a concentration, or of a CIF with partly occupied sites."""
+    from augment.defects.sampling import Weight
     from augment.impurities import ensemble
-    from augment.sampling import Weight
 
     size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
     options = {k: v for k, v in size.items() if v is not None} | {"keep_point_group": not any_supercell}

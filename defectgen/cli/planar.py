@@ -121,10 +121,10 @@ def _scan(host: Path, miller: tuple[int, ...], divisions: int, cut: int, *, as_j
 def _defects(supercell: Supercell, asked: dict[str, Any]) -> Iterator[Defect]:
     """Point defects, or complexes where their kinds are named."""
     from augment import point_defects
-    from augment.complexes import complexes
-    from augment.editspace import EditSpace
-    from augment.enumerate import KINDS
-    from augment.recipe import Recipe
+    from augment.defects.editspace import EditSpace
+    from augment.defects.orderly import complexes
+    from augment.defects.point_defects import KINDS
+    from augment.defects.recipe import Recipe
 
     if asked["names"] is None:
         yield from point_defects(supercell, dopants=asked["dopants"], kinds=asked["kinds"] or KINDS)

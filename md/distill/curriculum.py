@@ -13,12 +13,12 @@ import numpy as np
 
 from augment.cell import BULK, DefectCell, FloatArray
 from augment.defect import Defect
+from augment.defects.editspace import EditSpace
+from augment.defects.point_defects import point_defects
+from augment.defects.recipe import Recipe
+from augment.defects.sampling import sample_complexes
 from augment.distort import rattle, strained
-from augment.editspace import EditSpace
-from augment.enumerate import point_defects
 from augment.errors import ConditionError, DefectError
-from augment.recipe import Recipe
-from augment.sampling import sample_complexes
 from augment.supercell import Edit, Supercell
 from md.distill.crystal import Crystal
 from md.distill.graphs import ENERGY_WEIGHT

@@ -13,8 +13,8 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from augment.cell import BULK, DefectCell, FloatArray
+from augment.defects.split_interstitials import split_interstitials
 from augment.distort import shortest_distance, strained
-from augment.dumbbells import split_interstitials
 from augment.errors import DefectgenError
 from md.distill.crystal import Crystal
 from md.distill.curriculum import SMALL_CELL_WEIGHT, ideal_defects, marked

@@ -9,8 +9,8 @@ import numpy as np
 from pymatgen.core import Lattice, Structure
 
 from augment import Host, read_host
+from augment.crystal.spacegroup import _parse, _table
 from augment.data.make_wyckoff import general_lattice, operations
-from augment.spacegroup import _parse, _table
 from augment.symmetry import wrap
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"

@@ -10,7 +10,7 @@ import pytest
 from pymatgen.core import Composition
 
 from augment import find_supercell, read_host
-from augment.cif import read_structure
+from augment.crystal.cif import read_structure
 from augment.defect import Defect
 from augment.disorder import read_disordered
 from augment.draws import draws

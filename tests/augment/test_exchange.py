@@ -12,7 +12,7 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifParser
 
 from augment import Defect, Edit, Supercell, find_supercell, point_defects
-from augment.cif import read_structure
+from augment.crystal.cif import read_structure
 from augment.distort import rattle
 from augment.errors import CifError, DataError, DefectError, SymmetryError
 from augment.exchange import (

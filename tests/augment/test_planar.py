@@ -11,8 +11,9 @@ import spglib
 from pymatgen.core import Lattice, Structure
 
 from augment import Defect, point_defects
+from augment.crystal.lattice import plane_basis, shortest_vectors
+from augment.crystal.standard import standardise
 from augment.errors import CifError, SupercellError
-from augment.lattice import plane_basis, shortest_vectors
 from augment.planar import (
     PlanarHost,
     fault_vectors,
@@ -23,7 +24,6 @@ from augment.planar import (
     surfaces,
 )
 from augment.planes import Plane
-from augment.standard import standardise
 from tests.augment.crystals import disguised, host, mirrored, random_crystal
 
 INTRINSIC = (1 / 6, 1 / 6, -1 / 3)

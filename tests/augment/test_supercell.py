@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from augment import Supercell, conventional_supercell, find_supercell
+from augment.crystal.lattice import shortest_vectors
 from augment.errors import SupercellError
-from augment.lattice import shortest_vectors
 from tests.augment.brute_lattice import hermite_normal_forms
 from tests.augment.crystals import REFERENCE, host
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from augment import find_supercell
+from augment.crystal.spacegroup import standard_group
 from augment.defect import Defect
 from augment.errors import SymmetryError
-from augment.spacegroup import standard_group
 from augment.supercell import Edit
 from augment.symmetry import (
     MAX_TABLE,

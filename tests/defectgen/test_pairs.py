@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from augment import Defect, EditSpace, Recipe, complexes, find_supercell, read_host
+from augment import Defect, EditSpace, Recipe, find_supercell, read_host
 from augment.errors import PotentialError
 from defectgen.pairs import PairEnergies, PairScorer
 from defectgen.proposals import propose_complexes

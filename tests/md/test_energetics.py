@@ -9,8 +9,8 @@ import pytest
 from ase import units
 
 from augment import CellSymmetry, Defect, DefectCell, Edit, Supercell, conventional_supercell, read_host
+from augment.defects.kinds import kinds
 from augment.errors import ConditionError, DataError
-from augment.kinds import kinds
 from md.energetics import (
     ElasticConstants,
     Modes,

@@ -10,8 +10,8 @@ from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 
 from augment import Defect, Edit, Supercell, conventional_supercell, find_supercell, read_host
+from augment.defects.kinds import kinds
 from augment.errors import ConditionError, DataError, SupercellError
-from augment.kinds import kinds
 from md.energetics import attempt_frequency, jumps, migration_barrier, normal_modes, path_ends, symmetric_saddle
 from md.energetics.barrier import Barrier
 from md.potentials import Potential

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from augment import Defect, Edit, conventional_supercell, read_host
+from augment.defects.kinds import kinds
 from augment.errors import DataError, DefectError
-from augment.kinds import kinds
 from md.dynamics import MdPoint, run_point
 from md.environment import Environment
 from md.frames import Frames

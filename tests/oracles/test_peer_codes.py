@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from augment import Defect, conventional_supercell, find_supercell, host_from_structure, point_defects
-from augment.complexes import complexes, count_by_size
-from augment.editspace import EditSpace
-from augment.recipe import Recipe
-from augment.standard import standardise
+from augment.crystal.standard import standardise
+from augment.defects.editspace import EditSpace
+from augment.defects.orderly import complexes, count_by_size
+from augment.defects.recipe import Recipe
 from tests.augment.crystals import HOSTS as EXAMPLES
 from tests.augment.crystals import host
 

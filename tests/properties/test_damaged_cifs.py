@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 
-from augment.cif import read_structure
+from augment.crystal.cif import read_structure
 from augment.errors import CifError
 from tests.augment.crystals import HOSTS
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from augment import find_supercell, host_from_structure, point_defects
-from augment.standard import standardise
+from augment.crystal.standard import standardise
 from tests.augment.crystals import disguised, mirrored, random_crystal
 
 FEW = range(1, 231, 7)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from augment import Defect, read_host, sample_complexes
-from augment.burnside import count_orbits
+from augment.defects.burnside import count_orbits
 from augment.errors import ConditionError, DataError
 from defectgen.benchmark.complexes import (
     COMPLEX_TASKS,

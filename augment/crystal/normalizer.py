@@ -14,8 +14,8 @@ from functools import lru_cache
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.lattice import diagonal_form
-from augment.spacegroup import FRACTIONS, standard_group
+from augment.crystal.lattice import diagonal_form
+from augment.crystal.spacegroup import FRACTIONS, standard_group
 from augment.symmetry import grid
 
 TRICLINIC = 3

@@ -10,9 +10,9 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from augment import host_from_structure, read_host
-from augment.cif import MAX_BYTES, check_overlap, read_structure
+from augment.crystal.cif import MAX_BYTES, check_overlap, read_structure
+from augment.crystal.operations import parse_operations
 from augment.errors import CifError
-from augment.operations import parse_operations
 from tests.augment.crystals import HOSTS
 
 MGO = (HOSTS / "MgO.cif").read_text(encoding="ascii")

@@ -8,13 +8,13 @@ from itertools import chain
 import numpy as np
 
 from augment.charges import formal_charges
-from augment.complexes import complexes
 from augment.defect import Defect
-from augment.editspace import EditSpace
+from augment.defects.editspace import EditSpace
+from augment.defects.kinds import kinds
+from augment.defects.orderly import complexes
+from augment.defects.recipe import Recipe
 from augment.errors import DefectError
-from augment.kinds import kinds
 from augment.naming import INTERSTITIAL, VACANCY
-from augment.recipe import Recipe
 from augment.supercell import Supercell
 
 SPLIT_REACH = 1.3

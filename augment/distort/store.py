@@ -26,8 +26,8 @@ import numpy as np
 
 from augment.cell import DefectCell, IntArray
 from augment.distort.copies import Copies
+from augment.distort.store_segment import Column, Segment, segment_bytes
 from augment.errors import DataError
-from augment.segment import Column, Segment, segment_bytes
 from augment.store import write_atomically
 
 FORMAT = {"format": "defectgen columns", "version": 1}

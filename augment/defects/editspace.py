@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augment.cell import IntArray
+from augment.defects.kinds import Kind, kinds
 from augment.errors import DefectError
-from augment.kinds import Kind, kinds
 from augment.supercell import Edit, Supercell
 from augment.symmetry import GRID, BoolArray
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.crystal.operations import Operations, check_metric, expand, parse_operations
 from augment.elements import element_number, reduced_formula
 from augment.errors import CifError
-from augment.operations import Operations, check_metric, expand, parse_operations
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from augment import Defect, Edit, conventional_supercell, find_supercell, host_from_structure
-from augment.burnside import count_orbits
-from augment.complexes import complexes, count_by_size, enumerate_orbits
-from augment.editspace import EditSpace
+from augment.defects.burnside import count_orbits
+from augment.defects.editspace import EditSpace
+from augment.defects.orderly import complexes, count_by_size, enumerate_orbits
+from augment.defects.recipe import Recipe
 from augment.errors import DefectError
-from augment.recipe import Recipe
 from tests.augment.crystals import host, random_crystal
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, in the oracles

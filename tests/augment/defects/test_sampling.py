@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from augment import Defect, conventional_supercell
-from augment.burnside import CycleCounter, count_orbits
-from augment.complexes import complexes
-from augment.editspace import EditSpace
+from augment.defects.burnside import CycleCounter, count_orbits
+from augment.defects.editspace import EditSpace
+from augment.defects.orderly import complexes
+from augment.defects.recipe import Recipe
+from augment.defects.sampling import sample_complexes, stabilizer_orders
 from augment.errors import DefectError
-from augment.recipe import Recipe
-from augment.sampling import sample_complexes, stabilizer_orders
 from tests.augment.crystals import host
 
 DRAWS = 1500
@@ -112,6 +112,6 @@ def test_stabilizer_orders_agree_with_the_defects() -> None:
     ],
 )
 def test_draws_that_cannot_be_are_refused(kinds, cutoff, recipe, message, monkeypatch) -> None:
-    monkeypatch.setattr("augment.sampling._MAX_BATCHES", 3)
+    monkeypatch.setattr("augment.defects.sampling._MAX_BATCHES", 3)
     with pytest.raises(DefectError, match=message):
         list(sample_complexes(space("MgO", kinds, [2, 2, 2], cutoff), recipe, 1, 0))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augment.cell import FloatArray
-from augment.lattice import shortest_basis_diagonal
+from augment.crystal.lattice import shortest_basis_diagonal
 from augment.symmetry import SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 
 MIN_RADIUS = 1.0

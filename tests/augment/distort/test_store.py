@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from augment import Defect, find_supercell, point_defects
-from augment.columns import HEADER, ColumnStore, ColumnWriter
 from augment.distort import bond_distorted, mode_distorted, rattled, strain_distorted
+from augment.distort.store import HEADER, ColumnStore, ColumnWriter
 from augment.errors import DataError
 from tests.augment.crystals import HOSTS, host
 
@@ -178,7 +178,7 @@ def test_damage_is_an_error_with_the_path_of_the_file_and_never_a_wrong_row(stor
 WRITER = """
 import sys
 from pathlib import Path
-import augment.columns as columns
+import augment.distort.store as columns
 from augment import find_supercell, point_defects, read_host
 from augment.distort import rattled
 columns.SEGMENT_BYTES = 20_000

@@ -9,7 +9,7 @@ import numpy as np
 
 from augment.cell import IntArray
 from augment.charges import formal_charges
-from augment.editspace import EditSpace
+from augment.defects.editspace import EditSpace
 from augment.errors import DefectError
 from augment.symmetry import BoolArray
 

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augment.cell import IntArray
-from augment.editspace import EditSpace
+from augment.defects.editspace import EditSpace
+from augment.defects.recipe import Recipe
 from augment.errors import DefectError
-from augment.recipe import Recipe
 
 MAX_STATES = 200_000
 """Numbers of edits of each kind that are kept apart; beyond, the counts would fill the memory."""

@@ -7,8 +7,8 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from augment import host_from_structure
+from augment.crystal.standard import standardise
 from augment.errors import CifError
-from augment.standard import standardise
 from tests.augment.crystals import HOSTS, disguised, host, mirrored
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, in the oracles

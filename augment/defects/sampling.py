@@ -11,12 +11,12 @@ from typing import Literal
 
 import numpy as np
 
-from augment.burnside import CycleCounter
 from augment.cell import IntArray
 from augment.defect import Defect
-from augment.editspace import EditSpace
+from augment.defects.burnside import CycleCounter
+from augment.defects.editspace import EditSpace
+from augment.defects.recipe import Recipe
 from augment.errors import DefectError
-from augment.recipe import Recipe
 
 Weight = Literal["orbit", "degeneracy"]
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from augment.cell import IntArray
 from augment.defect import Defect
-from augment.editspace import EditSpace
-from augment.recipe import Recipe
+from augment.defects.editspace import EditSpace
+from augment.defects.recipe import Recipe
 from augment.symmetry import BoolArray
 
 _BLOCK = 2_000_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from augment import Defect, find_supercell, host_from_structure, point_defects
+from augment.defects.kinds import Kind
+from augment.defects.notation import charged_name, kroger_vink, parse_name
 from augment.errors import DefectError
-from augment.kinds import Kind
 from augment.naming import orbit_suffixes
-from augment.notation import charged_name, kroger_vink, parse_name
 from tests.augment.crystals import HOSTS, host
 from tests.augment.test_supercell import NAMES, needs_reference, reference
 

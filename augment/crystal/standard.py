@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.crystal.normalizer import anchor_shifts, least_cells, origin_shifts
+from augment.crystal.spacegroup import StandardGroup, standard_group
 from augment.errors import CifError, SymmetryError
-from augment.normalizer import anchor_shifts, least_cells, origin_shifts
-from augment.spacegroup import StandardGroup, standard_group
 from augment.symmetry import GRID, MATCH_TOLERANCE, grid, wrap
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from augment import Defect, conventional_supercell, find_supercell
+from augment.defects.kinds import Kind, kinds, put_element
+from augment.defects.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, split_vacancies
+from augment.defects.split_interstitials import split_interstitials
 from augment.dumbbell import with_dumbbells
-from augment.dumbbells import split_interstitials
 from augment.errors import DefectError
-from augment.kinds import Kind, kinds, put_element
-from augment.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, split_vacancies
 from tests.augment.crystals import HOSTS, disguised, host
 
 

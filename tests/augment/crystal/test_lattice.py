@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from augment.lattice import (
+from augment.crystal.lattice import (
     diagonal_form,
     hermite_normal_form,
     invariant_forms,
     reduced_matrix,
     shortest_vectors,
 )
-from augment.spacegroup import standard_group
+from augment.crystal.spacegroup import standard_group
 from tests.augment.brute_lattice import hermite_normal_forms
 
 small_matrices = arrays(np.int64, (3, 3), elements=st.integers(-4, 4))

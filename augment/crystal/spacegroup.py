@@ -12,8 +12,8 @@ from importlib import resources
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.crystal.lattice import diagonal_form
 from augment.errors import SymmetryError
-from augment.lattice import diagonal_form
 from augment.symmetry import SpaceGroup, wrap
 
 FRACTIONS = 24
@@ -129,7 +129,7 @@ def _hall_numbers() -> dict[int, int]:
 
 @lru_cache(maxsize=1)
 def _table() -> dict[str, list[tuple[str, int, str, str]]]:
-    text = resources.files("augment").joinpath("data", "wyckoff.json").read_text(encoding="ascii")
+    text = resources.files("augment.crystal").joinpath("data", "wyckoff.json").read_text(encoding="ascii")
     table: dict[str, list[tuple[str, int, str, str]]] = json.loads(text)
     return table
 

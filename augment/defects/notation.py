@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from augment.defect import Defect
+from augment.defects.kinds import Kind, kinds
 from augment.errors import DefectError
 from augment.host import Host
-from augment.kinds import Kind, kinds
 from augment.naming import INTERSTITIAL, VACANCY, neighbour_shells, orbit_suffixes
 
 Style = Literal["unicode", "ascii", "html", "latex"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from augment.crystal.spacegroup import _parse, standard_group
 from augment.data.make_wyckoff import LETTERS, operations, wyckoff_rows
 from augment.errors import SymmetryError
-from augment.spacegroup import _parse, standard_group
 from tests.augment.crystals import point_on
 
 
