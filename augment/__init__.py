@@ -11,9 +11,9 @@ from augment.defects.sampling import sample_complexes
 from augment.disorder import read_disordered
 from augment.distort.store import ColumnStore, ColumnWriter
 from augment.errors import DefectgenError
+from augment.groups.cell_symmetry import CellSymmetry
 from augment.host import Host, host_from_structure, read_host
 from augment.impurities import ensemble
-from augment.invariant import CellSymmetry
 from augment.search import find_supercell, supercell_table, widest_supercell
 from augment.supercell import Edit, Supercell, conventional_supercell
 

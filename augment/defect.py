@@ -15,11 +15,11 @@ from augment.charges import likely_charges
 from augment.dumbbell import Dumbbell, dumbbell_of, with_dumbbells
 from augment.elements import element_number, element_symbol
 from augment.errors import DefectError, SupercellError
+from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.symmetry import FiniteGroup, schoenflies
 from augment.host import Host, SiteOrbit
-from augment.invariant import CellSymmetry
 from augment.naming import INTERSTITIAL, VACANCY, orbit_suffixes
 from augment.supercell import Edit, Supercell
-from augment.symmetry import FiniteGroup, schoenflies
 
 _KEY = re.compile(
     r"(?P<host>[0-9a-f]{12})/(?P<form>\d+(?:\.\d+){5})/(?P<edits>bulk|[A-Za-z]+\d+(?:\+[A-Za-z]+\d+)*)/q(?P<charge>[+-]?\d+)"

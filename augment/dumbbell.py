@@ -13,9 +13,9 @@ from augment.cell import FloatArray
 from augment.crystal.spacegroup import standard_group
 from augment.crystal.voids import MIN_RADIUS, images_around
 from augment.elements import element_symbol
+from augment.groups.symmetry import GRID, wrap
 from augment.host import Host, SiteOrbit, site_orbit
 from augment.supercell import Edit
-from augment.symmetry import GRID, wrap
 
 SEPARATION = 0.75
 """Length of a dumbbell over the distance from its site to the nearest atom: 1.9 Å in iron, 1.8 Å in silicon."""

@@ -17,7 +17,7 @@ from augment.crystal.spacegroup import StandardGroup
 from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import VoidOrbit, find_voids
 from augment.elements import reduced_formula
-from augment.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap
+from augment.groups.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -16,8 +16,8 @@ from augment.defects.editspace import EditSpace
 from augment.defects.recipe import Recipe
 from augment.elements import full_formula
 from augment.errors import DefectError
+from augment.groups.symmetry import GRID, BoolArray
 from augment.supercell import Supercell
-from augment.symmetry import GRID, BoolArray
 
 MAX_COUNTING = 1_000_000
 """Numbers of edits of each kind x sites; the orbits of larger problems take minutes to count."""

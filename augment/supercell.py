@@ -12,9 +12,9 @@ from augment.cell import BULK, DefectCell, FloatArray, IntArray
 from augment.crystal.lattice import hermite_normal_form, layered_matrix, reduced_matrix, successive_minima
 from augment.elements import element_symbol
 from augment.errors import SupercellError
+from augment.groups.symmetry import FiniteGroup
 from augment.host import Host
 from augment.naming import VACANCY
-from augment.symmetry import FiniteGroup
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import spglib
 
+from augment.groups.distortion import State
 from defectgen.benchmark.generators import REGRESSOR
 from defectgen.corpus import read_arrangements
 from defectgen.corpus.case import Case, Label, read_cases
-from defectgen.diffusion import State
 from defectgen.evaluate import (
     Method,
     diffusion,

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from augment import CellSymmetry
-from defectgen.diffusion import Predictor, State
+from augment.groups.distortion import State
+from augment.groups.subgroups import freedom_of
+from defectgen.diffusion import Predictor
 from defectgen.network import Batch, Item, collate, node_freedom
 from defectgen.pretrained import Model
 from defectgen.representation import CONDITIONS, Conditions, Template
-from defectgen.subgroups import freedom_of
 
 
 def predictor(

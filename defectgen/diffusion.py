@@ -20,97 +20,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
-from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError, SettingsError, SymmetryError
-from augment.invariant import CellSymmetry
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
-RESIDUAL_TOLERANCE = 1e-6
-"""Å; how far a state may lie from the H-invariant space. Projections in float64 leave about 1e-16."""
+from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.distortion import RESIDUAL_TOLERANCE, Projector, State, project
 
 STEPS = 20
 """Of the sampler. The flow is nearly straight: on hosts held out for validation 12, 20 and 24 steps err alike."""
 
 Schedule = Literal["flow", "ddpm", "regression"]
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """Displacements (n, 3) of the real atoms, Å, and symmetric strain (3, 3), both relative to the ideal cell.
-
-    Several states of one defect have a leading axis.
-    """
-
-    displacements: FloatArray
-    strain: FloatArray
-
-    def __add__(self, other: State) -> State:
-        return State(self.displacements + other.displacements, self.strain + other.strain)
-
-    def __sub__(self, other: State) -> State:
-        return self + other.scaled(-1.0)
-
-    def scaled(self, factor: float) -> State:
-        """The state times a number."""
-        return State(factor * self.displacements, factor * self.strain)
-
-
-@dataclass(frozen=True, eq=False)
-class Projector:
-    """Projection onto the space that H leaves invariant, without rigid translation; idempotent, orthogonal, float64.
-
-    Attributes:
-        symmetry: H.
-    """
-
-    symmetry: CellSymmetry
-
-    @cached_property
-    def _operator(self) -> csr_array:
-        order = self.symmetry.order
-        return self.symmetry.displacement_operator(np.full(order, 1.0 / order))
-
-    def __call__(self, state: State) -> State:
-        """The invariant part of a state, or of each of several."""
-        u = np.asarray(state.displacements, dtype=np.float64)
-        columns = u.reshape(-1, 3 * u.shape[-2]).T
-        u = np.asarray((self._operator @ columns).T).reshape(u.shape)
-        order = self.symmetry.order
-        e = self.symmetry.strain_operator(np.full(order, 1.0 / order), np.asarray(state.strain, dtype=np.float64))
-        return State(u - u.mean(axis=-2, keepdims=True), 0.5 * (e + np.swapaxes(e, -1, -2)))
-
-
-def project(state: State, symmetry: CellSymmetry) -> State:
-    """H-invariant part of a state, without rigid translation; see `Projector`."""
-    u = symmetry.project_displacements(np.asarray(state.displacements, dtype=np.float64))
-    e = symmetry.project_strain(np.asarray(state.strain, dtype=np.float64))
-    return State(u - u.mean(axis=0), 0.5 * (e + e.T))
-
-
-def apply_state(ideal: DefectCell, state: State) -> DefectCell:
-    """The ideal cell with a state applied: x = X (1 + e) + u, with positions X and cell vectors as rows."""
-    frame = np.eye(3) + state.strain
-    return ideal.with_geometry(ideal.positions @ frame + state.displacements, ideal.cell @ frame)
-
-
-def state_of(positions: FloatArray, ideal: DefectCell, strain: FloatArray) -> State:
-    """Inverse of `apply_state` for positions (n, 3), without rigid translation."""
-    u = positions - ideal.positions @ (np.eye(3) + strain)
-    return State(u - u.mean(axis=0), strain)
-
-
-def residual(state: State, symmetry: CellSymmetry) -> float:
-    """Largest component by which a state leaves the H-invariant space."""
-    off = state - project(state, symmetry)
-    return float(max(abs(off.displacements).max(initial=0.0), abs(off.strain).max()))
 
 
 Predictor = Callable[[State, float], State]

@@ -10,16 +10,17 @@ import torch
 
 from augment import CellSymmetry
 from augment.cell import FloatArray
+from augment.groups.distortion import State, project
+from augment.groups.subgroups import generated
 from defectgen.bound import predictor
 from defectgen.corpus.arrangement import Arrangements
 from defectgen.corpus.case import Case, Label
 from defectgen.descent import suggested
-from defectgen.diffusion import STEPS, Predictor, State, project
+from defectgen.diffusion import STEPS, Predictor
 from defectgen.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.pretrained import Model
 from defectgen.representation import CONDITIONS, Conditions
 from defectgen.sample import sample_seed
-from defectgen.subgroups import generated
 from defectgen.tasks.displacements import descent_for
 from defectgen.tasks.occupation import Occupied, coulomb_of, occupied_batch
 from defectgen.tasks.subgroups import lowest_labels, subgroup_sample

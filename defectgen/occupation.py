@@ -20,7 +20,7 @@ from augment.cell import FloatArray, IntArray
 from augment.defects.editspace import EditSpace
 from augment.defects.recipe import Recipe
 from augment.errors import DefectError
-from augment.symmetry import BoolArray, FiniteGroup
+from augment.groups.symmetry import BoolArray, FiniteGroup
 
 Signature = tuple[tuple[int, int], ...]
 """What may be put at one place: kinds of edit, each with the number of edits it makes."""

@@ -14,9 +14,9 @@ import numpy as np
 from augment import CellSymmetry, Defect, DefectCell, Host
 from augment.cell import FloatArray
 from augment.errors import ConditionError
-from augment.symmetry import schoenflies
+from augment.groups.distortion import State, apply_state, state_of
+from augment.groups.symmetry import schoenflies
 from defectgen.bound import predictor
-from defectgen.diffusion import State, apply_state, state_of
 from defectgen.elements import covalent_radii
 from defectgen.forces import NONE, find_forces
 from defectgen.pretrained import Model, load_model

@@ -16,8 +16,8 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray
-from defectgen.diffusion import Projector, State
-from defectgen.subgroups import SubgroupClasses
+from augment.groups.distortion import Projector, State
+from augment.groups.subgroups import SubgroupClasses
 
 EVALUATIONS = 8
 """Force evaluations; negative curvatures, at the end of the spectrum, are found first."""

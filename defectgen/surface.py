@@ -17,10 +17,10 @@ import numpy as np
 
 from augment import CellSymmetry, DefectCell
 from augment.cell import FloatArray
+from augment.groups.distortion import State, apply_state, project
+from augment.groups.subgroups import SubgroupClasses
 from defectgen.descent import POINTS, quasi_newton, suggested
-from defectgen.diffusion import State, apply_state, project
 from defectgen.softness import Krylov
-from defectgen.subgroups import SubgroupClasses
 from md.guards import Divergence
 
 OFFSET = 0.3

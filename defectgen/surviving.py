@@ -6,10 +6,10 @@ import numpy as np
 
 from augment import CellSymmetry, Defect
 from augment.cell import FloatArray
+from augment.groups.subgroups import SubgroupClasses
 from defectgen.forces import TEACHER, find_forces
 from defectgen.pretrained import Model
 from defectgen.representation import Conditions, Template
-from defectgen.subgroups import SubgroupClasses
 
 
 def subgroup_probabilities(

@@ -16,7 +16,7 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray
-from defectgen.diffusion import Projector, State
+from augment.groups.distortion import Projector, State
 from defectgen.surface import Surface
 from md.energetics.harmonic import difference_evaluations, hessian_of
 from md.guards import Divergence

@@ -17,7 +17,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.errors import DataError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
 from md.batches import Sized, do_in_batches
 from md.checkpoint import Checkpoints
 from md.device import Device, device_of

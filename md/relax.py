@@ -19,7 +19,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError, DataError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
 from md.environment import check_pressure
 from md.frames import Arrays, Frames, Snapshot, frames_from_arrays, stack_frames
 from md.guards import LARGEST_FORCE, Divergence, Evaluation, Evaluator, guarded_calculator

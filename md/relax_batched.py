@@ -18,7 +18,7 @@ from torch import Tensor
 
 from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError, DataError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
 from md.device import Device, device_of
 from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
 from md.dynamics.batched_guards import Tripped, evaluation, tripped_geometries, tripped_labels

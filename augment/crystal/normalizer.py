@@ -16,7 +16,7 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.crystal.lattice import diagonal_form
 from augment.crystal.spacegroup import FRACTIONS, standard_group
-from augment.symmetry import grid
+from augment.groups.symmetry import grid
 
 TRICLINIC = 3
 MONOCLINIC = 16

@@ -14,7 +14,7 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.crystal.lattice import diagonal_form
 from augment.errors import SymmetryError
-from augment.symmetry import SpaceGroup, wrap
+from augment.groups.symmetry import SpaceGroup, wrap
 
 FRACTIONS = 24
 """Translations of operations are multiples of 1/24 in the standard settings."""

@@ -12,7 +12,7 @@ from augment.cell import FloatArray, IntArray
 from augment.crystal.normalizer import anchor_shifts, least_cells, origin_shifts
 from augment.crystal.spacegroup import StandardGroup, standard_group
 from augment.errors import CifError, SymmetryError
-from augment.symmetry import GRID, MATCH_TOLERANCE, grid, wrap
+from augment.groups.symmetry import GRID, MATCH_TOLERANCE, grid, wrap
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

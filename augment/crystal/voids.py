@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from augment.cell import FloatArray
 from augment.crystal.lattice import shortest_basis_diagonal
-from augment.symmetry import SpaceGroup, grid, point_group_symbol, schoenflies, wrap
+from augment.groups.symmetry import SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 
 MIN_RADIUS = 1.0
 """Å; an interstitial closer to an atom than this overlaps it."""

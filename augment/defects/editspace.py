@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from augment.cell import IntArray
 from augment.defects.kinds import Kind, kinds
 from augment.errors import DefectError
+from augment.groups.symmetry import GRID, BoolArray
 from augment.supercell import Edit, Supercell
-from augment.symmetry import GRID, BoolArray
 
 
 @dataclass(frozen=True, eq=False)

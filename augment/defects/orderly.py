@@ -19,7 +19,7 @@ from augment.cell import IntArray
 from augment.defect import Defect
 from augment.defects.editspace import EditSpace
 from augment.defects.recipe import Recipe
-from augment.symmetry import BoolArray
+from augment.groups.symmetry import BoolArray
 
 _BLOCK = 2_000_000
 """Images of sets that are compared at once; bounds the memory of an enumeration."""

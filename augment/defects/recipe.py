@@ -11,7 +11,7 @@ from augment.cell import IntArray
 from augment.charges import formal_charges
 from augment.defects.editspace import EditSpace
 from augment.errors import DefectError
-from augment.symmetry import BoolArray
+from augment.groups.symmetry import BoolArray
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from augment.distort.montecarlo import WIDTH, sweep
 from augment.distort.pairs import shortest_distances
 from augment.distort.single import DEFAULT_MIN_FRACTION, shortest_distance
 from augment.errors import ConditionError
-from augment.symmetry import BoolArray
+from augment.groups.symmetry import BoolArray
 
 DEFAULT_FACTORS = tuple(round(0.4 + 0.1 * k, 1) for k in range(13))
 """Bond lengths in units of the undistorted ones: -60 % to +60 % in steps of 10 %, as in the paper."""

@@ -19,7 +19,7 @@ from augment.distort.copies import Copies, Label, provenance, stream
 from augment.distort.pairs import Pairs, pairs_within
 from augment.distort.single import DEFAULT_MIN_FRACTION, shortest_distance
 from augment.errors import ConditionError
-from augment.irreps import displacement_characters, irreps, isotropy_subgroups, subgroup_weights
+from augment.groups.irreps import displacement_characters, irreps, isotropy_subgroups, subgroup_weights
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

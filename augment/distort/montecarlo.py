@@ -18,7 +18,7 @@ from augment.distort.copies import Copies, Label, provenance, stream
 from augment.distort.pairs import Pairs, pairs_within
 from augment.distort.single import DEFAULT_MIN_FRACTION, shortest_distance
 from augment.errors import ConditionError
-from augment.symmetry import BoolArray
+from augment.groups.symmetry import BoolArray
 
 WIDTH = 0.1
 """Å over which the probability of a move rises from 0; hiPhive's default."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
 
 DEFAULT_MIN_FRACTION = 0.7
 """Of the shortest distance in the undistorted cell; no pair may come closer."""

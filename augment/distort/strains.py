@@ -10,7 +10,7 @@ from augment.cell import DefectCell, FloatArray, IntArray
 from augment.defect import Defect
 from augment.distort.copies import Copies, Label, provenance, stream
 from augment.errors import ConditionError
-from augment.irreps import irreps, isotropy_subgroups, strain_characters
+from augment.groups.irreps import irreps, isotropy_subgroups, strain_characters
 
 DEFAULT_VOLUME = (-0.06, 0.06)
 """Relative change of volume: some ±10 GPa in an oxide."""

@@ -11,8 +11,8 @@ from augment import Defect, Edit
 from augment.cell import FloatArray, IntArray
 from augment.errors import DefectError
 from augment.exchange.recognise import Frame
+from augment.groups.distortion import State
 from augment.supercell import Supercell
-from defectgen.diffusion import State
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import DataError, DefectgenError
+from augment.groups.distortion import State, project, residual
 from defectgen.benchmark.alignment import Alignment, Atoms, align
 from defectgen.benchmark.tasks import KINDS, Kind, Reference, Task, write_tasks
 from defectgen.corpus import Case, Label, read_cases
 from defectgen.corpus.case import file_hash
-from defectgen.diffusion import State, project, residual
 
 HELD_OUT = ("valid", "test")
 """Splits that tasks are made of."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.symmetry import BoolArray
+from augment.groups.symmetry import BoolArray
 from defectgen.benchmark.pairs import pairs_within
 from defectgen.elements import covalent_radii
 

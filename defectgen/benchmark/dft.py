@@ -20,12 +20,12 @@ import numpy as np
 from augment import Defect
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError, DefectgenError
+from augment.groups.distortion import State
 from defectgen.benchmark import geometry
 from defectgen.benchmark.alignment import Atoms, align, edited_ideal
 from defectgen.benchmark.placement import place
 from defectgen.benchmark.score import Scene
 from defectgen.benchmark.tasks import Reference, Task
-from defectgen.diffusion import State
 
 
 @dataclass(frozen=True, eq=False)

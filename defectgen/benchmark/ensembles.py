@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell
+from augment.groups.distortion import State, apply_state
 from defectgen.benchmark.tasks import Reference, Task, read_tasks, rewrite_tasks
 from defectgen.corpus.case import file_hash
 from defectgen.corpus.thermal import frames_of_run
-from defectgen.diffusion import State, apply_state
 from md.dynamics import MdPoint
 from md.environment import Environment
 from md.jobs import md_all

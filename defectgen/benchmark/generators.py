@@ -105,8 +105,8 @@ def descent(ask: Ask) -> Iterable[DefectCell]:
 
     Towards a lower symmetry that is named each structure starts in its own direction, as those of the model do.
     """
+    from augment.groups.distortion import State, apply_state
     from defectgen.descent import suggested
-    from defectgen.diffusion import State, apply_state
     from defectgen.forces import forces_by
     from defectgen.sample import DIRECTIONS
     from md.potentials.chgnet import DEFAULT

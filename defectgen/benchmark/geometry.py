@@ -10,7 +10,7 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray
-from augment.symmetry import BoolArray
+from augment.groups.symmetry import BoolArray
 
 NEAR = (3.0, 5.0)
 """Å; distances from the nearest edited site within which errors are averaged."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError
-from defectgen.diffusion import State
+from augment.groups.distortion import State
 
 MAX_STRAIN = 0.3
 """Principal strain of the cell beyond which it is not a cell of the same lattice any more."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from augment.errors import DataError, PotentialError
+from augment.groups.distortion import State, apply_state
 from augment.lock import held
 from augment.store import write_atomically
 from defectgen.benchmark import complexes, dft, energy
@@ -22,7 +23,6 @@ from defectgen.benchmark.results import Part, Scored, assemble
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings
 from defectgen.benchmark.tasks import Task, TaskSet, read_tasks
-from defectgen.diffusion import State, apply_state
 from defectgen.progress import progress
 from md.potentials import Potential, resolve_potential
 

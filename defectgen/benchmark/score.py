@@ -12,12 +12,12 @@ from augment import CellSymmetry, Defect
 from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError, DefectgenError
 from augment.exchange.recognise import defect_from_structure
-from augment.symmetry import BoolArray
+from augment.groups.distortion import State, apply_state, residual
+from augment.groups.symmetry import BoolArray
 from defectgen.benchmark import constraints, geometry, symmetry, thermal
 from defectgen.benchmark.diversity import mean_pair_distance, pointwise_distances
 from defectgen.benchmark.placement import place
 from defectgen.benchmark.tasks import Task
-from defectgen.diffusion import State, apply_state, residual
 
 
 @dataclass(frozen=True, eq=False)

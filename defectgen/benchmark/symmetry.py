@@ -9,9 +9,9 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray, IntArray
-from augment.symmetry import point_group_symbol
+from augment.groups.distortion import State, residual
+from augment.groups.symmetry import point_group_symbol
 from defectgen.benchmark.geometry import symmetry_images
-from defectgen.diffusion import State, residual
 
 SYMPREC = 1e-3
 """Å; tolerance of the libraries. Tighter than any distortion that matters, looser than the digits of a file."""

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from augment import Defect, Edit, Host, Supercell, host_from_structure
 from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError, DefectgenError
+from augment.groups.distortion import State
 from augment.store import read_arrays, write_arrays
 from defectgen.benchmark.alignment import Atoms, pymatgen_structure
 from defectgen.benchmark.protocol import FULL, NONE, Ask
-from defectgen.diffusion import State
 
 Kind = Literal["symmetric", "broken", "free", "pressed", "mean", "snapshot"]
 

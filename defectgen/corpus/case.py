@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.distortion import State
+from augment.groups.subgroups import SubgroupClasses, part_of
 from augment.store import read_arrays, write_arrays
-from defectgen.diffusion import State
 from defectgen.representation import Template
-from defectgen.subgroups import SubgroupClasses, part_of
 
 SPLITS = ("train", "valid", "test")
 ARRANGEMENTS = "arrangements."

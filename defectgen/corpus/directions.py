@@ -14,10 +14,10 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray, IntArray
+from augment.groups.distortion import State, project
+from augment.groups.subgroups import generated, transformed
 from defectgen.corpus.case import Case, Label
 from defectgen.corpus.settings import LabelSettings
-from defectgen.diffusion import State, project
-from defectgen.subgroups import generated, transformed
 from defectgen.surface import Surface
 
 _STRAIN = np.zeros((3, 3))

@@ -14,12 +14,12 @@ from augment.distort import bond_distorted, mode_distorted, rattle
 from augment.distort.copies import BLOCK
 from augment.distort.modes import modes
 from augment.errors import ConditionError, DataError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.distortion import State, apply_state, project, state_of
+from augment.groups.subgroups import SubgroupClasses, part_of, transformed
 from defectgen.corpus.case import Label
 from defectgen.corpus.relaxed_host import RelaxedHost
 from defectgen.corpus.settings import LabelSettings
-from defectgen.diffusion import State, apply_state, project, state_of
-from defectgen.subgroups import SubgroupClasses, part_of, transformed
 from md.potentials import Potential
 from md.relax import Relaxation, relax
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from augment import Defect, DefectCell
+from augment.groups.distortion import State, apply_state, state_of
 from defectgen.corpus.case import Label
 from defectgen.corpus.relaxations import MAX_DISPLACEMENT
 from defectgen.corpus.relaxed_host import RelaxedHost, stretch
 from defectgen.corpus.settings import LabelSettings
-from defectgen.diffusion import State, apply_state, state_of
 from md.dynamics import MdPoint, Response, run_point
 from md.environment import Environment
 from md.potentials import Potential

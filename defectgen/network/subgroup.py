@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from augment.cell import FloatArray
+from augment.groups.subgroups import SubgroupClasses
 from defectgen.network.batch import Batch
 from defectgen.network.blocks import NetworkConfig, mlp
 from defectgen.network.trunk import Features, Trunk
 from defectgen.representation import Template
-from defectgen.subgroups import SubgroupClasses
 
 CLASS_SCALARS = 8
 

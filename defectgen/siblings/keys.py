@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from augment import Defect, EditSpace, Recipe
 from augment.cell import FloatArray, IntArray
 from augment.errors import DataError
-from augment.symmetry import FiniteGroup
+from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus.arrangement import Arrangements, pristine_template
 from defectgen.elements import DESCRIPTORS, descriptor_table
 from defectgen.occupation import Arranging, OrbitSpace

@@ -19,8 +19,10 @@ from torch.func import functional_call
 
 from augment import CellSymmetry, Defect, DefectCell
 from augment.errors import SettingsError
+from augment.groups.distortion import Projector, State, apply_state
+from augment.groups.subgroups import freedom_of
 from defectgen.corpus.case import Case
-from defectgen.diffusion import Bridge, Projector, State, apply_state
+from defectgen.diffusion import Bridge
 from defectgen.elements import descriptor_table
 from defectgen.forces import DefectForces
 from defectgen.network import (
@@ -36,7 +38,6 @@ from defectgen.network.blocks import mlp
 from defectgen.representation import Conditions, Template
 from defectgen.request import Request
 from defectgen.sample import MAX_NODES, find_subgroup, sample_seed, without_overlap
-from defectgen.subgroups import freedom_of
 from defectgen.tasks.displacements import (
     DisplacementSettings,
     DisplacementTask,

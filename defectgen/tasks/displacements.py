@@ -13,9 +13,11 @@ from torch import Tensor
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.distortion import State, project
+from augment.groups.subgroups import freedom_of, generated
 from defectgen.corpus.case import Case, Label, check_split
-from defectgen.diffusion import Bridge, State, project
+from defectgen.diffusion import Bridge
 from defectgen.network import (
     DISPLACEMENT_SCALE,
     STRAIN_SCALE,
@@ -27,7 +29,6 @@ from defectgen.network import (
     node_freedom,
 )
 from defectgen.representation import CONDITIONS, Conditions, Edges, Template
-from defectgen.subgroups import freedom_of, generated
 from defectgen.train import device_of
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
 from md.energetics.elastic import TIGHT_FORCE, VOIGT, ElasticConstants, from_voigt, strained, to_voigt
 from md.energetics.minimum import minimum
 from md.potentials import Potential

@@ -8,7 +8,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError, DataError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
 from md.energetics.minimum import minimum
 from md.potentials import Potential
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import ConditionError, DataError
-from augment.invariant import CellSymmetry
-from augment.symmetry import orbits
+from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.symmetry import orbits
 from md.energetics.formation import added_atoms
 from md.guards import Evaluator
 from md.potentials import Potential

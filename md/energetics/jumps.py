@@ -10,9 +10,9 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.defect import Defect
 from augment.errors import ConditionError, SupercellError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.symmetry import point_group_symbol
 from augment.supercell import Edit
-from augment.symmetry import point_group_symbol
 
 NEAREST = 1.1
 """Cutoff of the jumps in the shortest one, where none is given: nearest neighbours, split by a distortion or not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from augment.cell import DefectCell
 from augment.errors import DataError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
 from md.potentials import Potential
 from md.record import Record
 from md.relax import relax

@@ -9,7 +9,7 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.defect import Defect
 from augment.errors import DataError
-from augment.symmetry import FiniteGroup, orbits, schoenflies
+from augment.groups.symmetry import FiniteGroup, orbits, schoenflies
 from md.frames import Frames
 from md.observables.sites import centre_fraction, check_cell, site_displacements
 from md.observables.statistics import Mean, block_average

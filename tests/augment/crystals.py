@@ -6,12 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from augment.data.make_wyckoff import general_lattice, operations
 from pymatgen.core import Lattice, Structure
 
 from augment import Host, read_host
 from augment.crystal.spacegroup import _parse, _table
-from augment.data.make_wyckoff import general_lattice, operations
-from augment.symmetry import wrap
+from augment.groups.symmetry import wrap
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "point_defects.json"

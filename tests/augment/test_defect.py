@@ -148,7 +148,7 @@ def test_two_libraries_find_the_claimed_symmetry_on_the_built_cell(name) -> None
     import moyopy
     import spglib
 
-    from augment.symmetry import point_group_symbol
+    from augment.groups.symmetry import point_group_symbol
 
     for defect in defects(name, dopants=["Xe"])[::3]:
         cell = defect.cell()

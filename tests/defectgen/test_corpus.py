@@ -14,6 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError
+from augment.groups.distortion import State, project, residual, state_of
+from augment.groups.subgroups import SubgroupClasses, part_of, transformed
 from defectgen.corpus import (
     CorpusPlan,
     HostEntry,
@@ -33,9 +35,7 @@ from defectgen.corpus.relaxations import broken_starts
 from defectgen.corpus.relaxed_host import stretch
 from defectgen.corpus.thermal import frames_of_run
 from defectgen.descent import POINTS
-from defectgen.diffusion import State, project, residual, state_of
 from defectgen.representation import Marker, Template
-from defectgen.subgroups import SubgroupClasses, part_of, transformed
 from defectgen.surface import OFFSET
 from md.dynamics import MdPoint, run_point
 from md.environment import Environment

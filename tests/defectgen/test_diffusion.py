@@ -7,7 +7,8 @@ import pytest
 
 from augment import CellSymmetry, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, SymmetryError
-from defectgen.diffusion import Bridge, State, apply_state, project, residual
+from augment.groups.distortion import State, apply_state, project, residual
+from defectgen.diffusion import Bridge
 
 
 @pytest.fixture(scope="module", params=["MgO", "ZnO", "TiO2_rutile"])

@@ -10,9 +10,10 @@ import pytest
 
 from augment import Defect, Edit, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, PotentialError
+from augment.groups.distortion import State, apply_state, residual
 from defectgen import forces as module
 from defectgen.descent import LONGEST, POINTS, quasi_newton, suggested, trial_step
-from defectgen.diffusion import Bridge, State, apply_state, residual
+from defectgen.diffusion import Bridge
 from defectgen.forces import DefectForces, find_forces
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.pretrained import Model

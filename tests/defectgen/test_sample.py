@@ -11,7 +11,8 @@ import torch
 
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError, DefectgenError, SettingsError
-from defectgen.diffusion import Bridge, State, apply_state, residual
+from augment.groups.distortion import State, apply_state, residual
+from defectgen.diffusion import Bridge
 from defectgen.network import NetworkConfig, SubgroupNetwork, fresh, fresh_network
 from defectgen.pretrained import load_model, save_model
 from defectgen.request import Request

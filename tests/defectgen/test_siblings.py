@@ -8,12 +8,13 @@ import torch
 
 from augment import EditSpace, Recipe, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError, SettingsError
+from augment.groups.distortion import State, project, residual
 from defectgen import pretrained
 from defectgen.benchmark.complexes import ComplexAsk, load_sampler
 from defectgen.benchmark.generators import load_generator
 from defectgen.benchmark.protocol import Ask
 from defectgen.corpus import Case, Label
-from defectgen.diffusion import Bridge, State, project, residual
+from defectgen.diffusion import Bridge
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.occupation import counts_of
 from defectgen.pretrained import save_model

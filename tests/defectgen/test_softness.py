@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from augment import find_supercell, point_defects, read_host
+from augment.groups.distortion import State, project
+from augment.groups.subgroups import SubgroupClasses
 from defectgen import softness
-from defectgen.diffusion import State, project
 from defectgen.forces import DefectForces
 from defectgen.softness import RIGID, Krylov
-from defectgen.subgroups import SubgroupClasses
 from md.potentials import resolve_potential
 
 STILL = np.zeros((3, 3))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from augment import find_supercell, point_defects, read_host
-from defectgen.diffusion import Projector, State, project, residual
-from defectgen.subgroups import SubgroupClasses, freedom_of, generated, transformed
+from augment.groups.distortion import Projector, State, project, residual
+from augment.groups.subgroups import SubgroupClasses, freedom_of, generated, transformed
 
 
 @pytest.fixture(scope="module", params=["MgO", "ZnO"])

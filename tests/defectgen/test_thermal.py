@@ -9,7 +9,8 @@ import pytest
 from ase import units
 
 from augment import find_supercell, point_defects, read_host
-from defectgen.diffusion import Bridge, State, residual, state_of
+from augment.groups.distortion import State, residual, state_of
+from defectgen.diffusion import Bridge
 from defectgen.forces import DefectForces
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.pretrained import Model

@@ -10,11 +10,11 @@ import torch
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, ResumeError, SettingsError
+from augment.groups.distortion import State, project, residual
+from augment.groups.subgroups import generated
 from defectgen.corpus.case import Case, Label, read_cases, write_cases
-from defectgen.diffusion import State, project, residual
 from defectgen.network import NetworkConfig
 from defectgen.representation import Template
-from defectgen.subgroups import generated
 from defectgen.tasks.displacements import (
     DisplacementSettings,
     DisplacementTask,

@@ -12,7 +12,7 @@ from conftest import cell_of
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError, ResumeError, SettingsError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
 from md.checkpoint import Checkpoints
 from md.device import device_of
 from md.dynamics import MdPoint, Response, run_point

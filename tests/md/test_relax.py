@@ -7,7 +7,7 @@ from conftest import FailingCalculator, cell_of
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError
-from augment.invariant import CellSymmetry
+from augment.groups.cell_symmetry import CellSymmetry
 from md.potentials import Potential
 from md.relax import relax, relaxation_from_arrays
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.symmetry import wrap
+from augment.groups.symmetry import wrap
 
 TABLE = Path(__file__).with_name("wyckoff.json")
 Row = tuple[str, int, str, str]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from augment import Defect, find_supercell, point_defects, read_host
+from augment.groups.distortion import State, project
 from defectgen.benchmark.build import build_tasks
 from defectgen.benchmark.tasks import read_tasks
 from defectgen.corpus import Case, Label, write_cases
-from defectgen.diffusion import State, project
 from defectgen.representation import Template
 
 NOTHING = np.zeros((3, 3))

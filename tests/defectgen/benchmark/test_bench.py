@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from augment.errors import ConditionError, DataError, ResumeError, SettingsError
+from augment.groups.distortion import apply_state
 from augment.lock import held
 from defectgen.benchmark import outputs
 from defectgen.benchmark.folder import read_structures, write_asks
@@ -19,7 +20,6 @@ from defectgen.benchmark.run import run_benchmark
 from defectgen.benchmark.score import score_task
 from defectgen.benchmark.settings import BenchSettings
 from defectgen.benchmark.tasks import TaskSet, read_tasks
-from defectgen.diffusion import apply_state
 
 
 def pick(tasks, formula, *kinds):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from augment.groups.distortion import State, project
 from defectgen.benchmark import constraints, diversity, geometry, intervals, novelty, symmetry, thermal
 from defectgen.benchmark.energy import Descent, duel, energy_scores
 from defectgen.benchmark.protocol import trivial
-from defectgen.diffusion import State, project
 
 NOTHING = np.zeros((3, 3))
 
@@ -77,7 +77,7 @@ def test_the_normalised_error_is_structure_matchers(vacancy):
     """An oracle: pymatgen's matcher gives the same number where it keeps lattice and order."""
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
-    from defectgen.diffusion import apply_state
+    from augment.groups.distortion import apply_state
 
     ideal = vacancy.cell()
     u = broken(vacancy, size=0.05)
@@ -90,7 +90,7 @@ def test_the_normalised_error_is_structure_matchers(vacancy):
 
 
 def scaled(defect, state):
-    from defectgen.diffusion import apply_state
+    from augment.groups.distortion import apply_state
 
     cell = apply_state(defect.cell(), state)
     return cell.cell, cell.positions @ np.linalg.inv(cell.cell), cell.numbers

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from augment.errors import DataError
+from augment.groups.distortion import State, apply_state
 from defectgen.benchmark.placement import atoms_of, place
-from defectgen.diffusion import State, apply_state
 
 
 def a_state(cell, seed, size=0.1, strain=0.02):

@@ -12,6 +12,7 @@ import pytest
 
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError
+from augment.groups.distortion import State, apply_state
 from augment.store import read_arrays, write_arrays
 from defectgen.benchmark.alignment import Atoms, align
 from defectgen.benchmark.build import build_tasks
@@ -20,7 +21,6 @@ from defectgen.benchmark.ensembles import Dynamics, lengthen_ensembles
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.tasks import ENSEMBLE, KINDS, read_tasks
 from defectgen.corpus import Corpus, write_corpus
-from defectgen.diffusion import State, apply_state
 from md.potentials import resolve_potential
 from tests.defectgen.benchmark.conftest import a_case, a_label, tasks_of_cases
 

@@ -10,7 +10,7 @@ from pymatgen.core import Structure
 
 from augment import Defect, Edit, conventional_supercell, find_supercell, host_from_structure, point_defects
 from augment.errors import SymmetryError
-from augment.irreps import (
+from augment.groups.irreps import (
     conjugacy_classes,
     displacement_characters,
     irreps,
@@ -18,7 +18,7 @@ from augment.irreps import (
     strain_characters,
     subgroup_weights,
 )
-from augment.symmetry import FiniteGroup
+from augment.groups.symmetry import FiniteGroup
 from tests.augment.crystals import crystal_on, host, point_on, random_crystal
 
 D6 = "A1 A2 B1 B2 E1 E2"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.invariant import CellSymmetry
-from augment.symmetry import FiniteGroup, point_group_symbol
-from defectgen.diffusion import State, project
+from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.distortion import State, project
+from augment.groups.symmetry import FiniteGroup, point_group_symbol
 
 SYMMETRY_TOLERANCE = 0.05
 """Å; an atom this near to where a symmetry operation asks it to be counts as there. Relaxations to 0.05 eV/Å leave

@@ -9,8 +9,7 @@ from augment import find_supercell
 from augment.crystal.spacegroup import standard_group
 from augment.defect import Defect
 from augment.errors import SymmetryError
-from augment.supercell import Edit
-from augment.symmetry import (
+from augment.groups.symmetry import (
     MAX_TABLE,
     SCHOENFLIES,
     FiniteGroup,
@@ -20,6 +19,7 @@ from augment.symmetry import (
     schoenflies,
     wrap,
 )
+from augment.supercell import Edit
 from tests.augment.crystals import host
 
 CLASSES_OF_SUBGROUPS = {  # published numbers of conjugacy classes of subgroups

@@ -16,9 +16,9 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import SymmetryError
-from augment.invariant import CellSymmetry
-from augment.mulliken import mulliken_labels
-from augment.symmetry import FiniteGroup
+from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.mulliken import mulliken_labels
+from augment.groups.symmetry import FiniteGroup
 
 _EXACT = 1e-6
 """Rounding errors of characters, which are of order 1, stay far below this."""

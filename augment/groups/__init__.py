@@ -1,0 +1,1 @@
+"""Groups that act on sites and on cells: permutations, invariant displacements, subgroups, irreps."""
