@@ -14,7 +14,7 @@ from augment.host import Host
 from augment.planar.cells import crystal_cell, plane_name
 from augment.planar.coincidence import MAX_SIGMA, Coincidence, coincidences
 from augment.planar.layered import PlanarHost, planar_host
-from augment.planes import Plane
+from augment.planar.planes import Plane
 
 DEFAULT_SEPARATION = 10.0
 """Å from one boundary of a cell to the next."""

@@ -17,7 +17,7 @@ from augment.defect import Defect
 from augment.errors import SupercellError
 from augment.host import Host, assemble_host
 from augment.planar.adatoms import adatom_sites
-from augment.planes import LAYER_GAP, Plane, close_to_integer
+from augment.planar.planes import LAYER_GAP, Plane, close_to_integer
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

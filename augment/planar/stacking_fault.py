@@ -13,7 +13,7 @@ from augment.errors import SupercellError
 from augment.host import Host
 from augment.planar.cells import crystal_cell, plane_name
 from augment.planar.layered import PlanarHost, planar_host
-from augment.planes import Plane, close_to_integer
+from augment.planar.planes import Plane, close_to_integer
 
 DEFAULT_SEPARATION = 18.0
 """Å between a fault and its periodic image."""

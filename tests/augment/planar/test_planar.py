@@ -23,7 +23,7 @@ from augment.planar import (
     stacking_fault,
     surfaces,
 )
-from augment.planes import Plane
+from augment.planar.planes import Plane
 from tests.augment.crystals import disguised, host, mirrored, random_crystal
 
 INTRINSIC = (1 / 6, 1 / 6, -1 / 3)
