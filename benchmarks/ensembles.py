@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from augment import Host, Supercell, conventional_supercell, read_host
-from augment.concentration import Concentration, realise
-from augment.impurities import ensemble
+from augment.solutions.concentration import Concentration, realise
+from augment.solutions.configurations import ensemble
 
 HOSTS = Path(__file__).parents[1] / "examples" / "hosts"
 PATIENCE = 120

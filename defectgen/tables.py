@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from augment import Defect, Host, Supercell
     from augment.defects.editspace import EditSpace
-    from augment.impurities import Ensemble
     from augment.planar import FaultVector, PlanarHost
+    from augment.solutions.configurations import Ensemble
 
 
 _TERMINAL = 80

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from augment import read_host
-from augment.concentration import Concentration, realise
-from augment.impurities import ensemble
+from augment.solutions.concentration import Concentration, realise
+from augment.solutions.configurations import ensemble
 
 host = read_host(Path(__file__).parent / "hosts" / "CeO2.cif")
 solution = realise(host, Concentration({"Gd_Ce": 0.25}, compensate="v_O"), min_image_distance=7, max_atoms=100)

@@ -14,8 +14,8 @@ from defectgen.cli.listing import CifFolder, Exports, Extxyz, Poscar
 from defectgen.cli.options import Distance, Json, Matrix, MaxAtoms, integers, say, show
 
 if TYPE_CHECKING:
-    from augment.impurities import Ensemble
-    from augment.solution import SolidSolution
+    from augment.solutions.configurations import Ensemble
+    from augment.solutions.solution import SolidSolution
 
 Number = TypeVar("Number", int, float)
 
@@ -64,7 +64,7 @@ def impurities(
 ) -> None:
     """Ordered configurations of a host with dopants at a concentration, or of a CIF with partly occupied sites."""
     from augment.defects.sampling import Weight
-    from augment.impurities import ensemble
+    from augment.solutions.configurations import ensemble
 
     size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
     options = {k: v for k, v in size.items() if v is not None} | {"keep_point_group": not any_supercell}
@@ -93,7 +93,7 @@ def _doped(
 ) -> SolidSolution:
     """A host with so many edits of each kind."""
     from augment import read_host
-    from augment.concentration import Concentration, realise
+    from augment.solutions.concentration import Concentration, realise
 
     host = read_host(source)
     if tolerance is not None:
@@ -111,7 +111,7 @@ def _disordered(
     neutral: bool,
 ) -> SolidSolution:
     """The ordered approximants of a disordered crystal."""
-    from augment.disorder import read_disordered
+    from augment.solutions.partial_occupancy import read_disordered
 
     crystal = read_disordered(source)
     supercell = _supercell(crystal.host, matrix)

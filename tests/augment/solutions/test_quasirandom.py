@@ -7,11 +7,11 @@ import builtins
 import numpy as np
 import pytest
 
-from augment.concentration import Concentration, realise
 from augment.defect import Defect
 from augment.errors import DefectError
-from augment.impurities import ensemble
-from augment.quasirandom import objective, quasirandom, warren_cowley
+from augment.solutions.concentration import Concentration, realise
+from augment.solutions.configurations import ensemble
+from augment.solutions.quasirandom import objective, quasirandom, warren_cowley
 from tests.augment.crystals import host
 
 pytest.importorskip("sqsgenerator")

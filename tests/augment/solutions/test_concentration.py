@@ -9,10 +9,10 @@ import pytest
 import spglib
 
 from augment import find_supercell, host_from_structure
-from augment.concentration import Concentration, formal_charge, realise
 from augment.defect import Defect
 from augment.errors import DefectError, SupercellError
-from augment.impurities import ensemble
+from augment.solutions.concentration import Concentration, formal_charge, realise
+from augment.solutions.configurations import ensemble
 from tests.augment.crystals import disguised, host
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from augment.cell import IntArray
-from augment.solution import SolidSolution
+from augment.solutions.solution import SolidSolution
 
 MAX_FILLINGS = 100_000
 """Ways to put species on the sites of one cluster, allowed or not; larger clusters are left to rejection."""

@@ -11,8 +11,8 @@ from augment.cell import IntArray
 from augment.defects.burnside import CycleCounter
 from augment.defects.sampling import Weight
 from augment.errors import DefectError
-from augment.exclusion import ExclusiveClusters
-from augment.solution import SolidSolution
+from augment.solutions.exclusion import ExclusiveClusters
+from augment.solutions.solution import SolidSolution
 
 _MAX_IMPOSSIBLE = 200_000
 """Configurations drawn in a row that leave atoms too close together, after which the search is given up."""

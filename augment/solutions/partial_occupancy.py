@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.concentration import Concentration, realise
 from augment.crystal.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
 from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import find_voids
@@ -20,7 +19,8 @@ from augment.errors import CifError
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffixes
 from augment.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS
-from augment.solution import SolidSolution
+from augment.solutions.concentration import Concentration, realise
+from augment.solutions.solution import SolidSolution
 from augment.supercell import Supercell
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from pymatgen.core import Composition
 from augment import find_supercell, read_host
 from augment.crystal.cif import read_structure
 from augment.defect import Defect
-from augment.disorder import read_disordered
-from augment.draws import draws
 from augment.errors import CifError, DefectError, SupercellError
-from augment.exclusion import ExclusiveClusters
-from augment.impurities import ensemble
+from augment.solutions.configurations import ensemble
+from augment.solutions.draws import draws
+from augment.solutions.exclusion import ExclusiveClusters
+from augment.solutions.partial_occupancy import read_disordered
 from tests.augment.crystals import HOSTS
 
 COLUMNS = ["label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy"]

@@ -14,7 +14,7 @@ from augment.defects.kinds import kinds
 from augment.errors import DefectError, SupercellError
 from augment.host import Host
 from augment.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS, find_supercell
-from augment.solution import SolidSolution
+from augment.solutions.solution import SolidSolution
 from augment.sublattices import longest_possible
 from augment.supercell import Supercell
 

@@ -9,10 +9,10 @@ from typing import Any, Literal, get_args
 from augment.defect import Defect
 from augment.defects.orderly import enumerate_orbits
 from augment.defects.sampling import Weight
-from augment.draws import draws
 from augment.errors import DefectError
-from augment.quasirandom import quasirandom
-from augment.solution import SolidSolution
+from augment.solutions.draws import draws
+from augment.solutions.quasirandom import quasirandom
+from augment.solutions.solution import SolidSolution
 
 Mode = Literal["exact", "random", "sqs"]
 

@@ -21,9 +21,9 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.defect import Defect
-from augment.draws import draws
 from augment.errors import DefectError
-from augment.solution import SolidSolution, Sublattice
+from augment.solutions.draws import draws
+from augment.solutions.solution import SolidSolution, Sublattice
 
 SHELLS = 4
 """Shells of neighbours on a sublattice whose pairs are compared."""

@@ -1,0 +1,1 @@
+"""Solid solutions: composition and charge, exact, random and quasirandom configurations."""
