@@ -261,7 +261,7 @@ def _save(figure: Figure, path: Path) -> None:
 
     from matplotlib import rc_context
 
-    from augment.store import write_atomically
+    from augment.storage.archive import write_atomically
 
     buffer, ending = io.BytesIO(), path.suffix.lower().removeprefix(".")
     stamp = {"svg": "Date", "pdf": "CreationDate"}.get(ending)

@@ -12,7 +12,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, DataError
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from defectgen.config import Settings
 from md.device import Device
 from md.environment import Environment

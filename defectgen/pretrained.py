@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augment.errors import DataError, SettingsError
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 
 if TYPE_CHECKING:
     from defectgen.diffusion import Bridge

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import DataError, ResumeError, SettingsError
-from augment.lock import held
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
+from augment.storage.lock import held
 from defectgen.config import Settings, differences, read_settings, to_yaml
 
 STAGES = ("host", "defects", "generate", "relax", "md", "export", "report")

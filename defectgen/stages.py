@@ -14,7 +14,7 @@ from augment.cell import BULK, DefectCell
 from augment.defect import Defect
 from augment.errors import ConditionError, DataError
 from augment.host import Host
-from augment.store import read_cells, write_atomically, write_cells
+from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.config import Settings
 from defectgen.crystal import crystal_of, planar_crystal
 from defectgen.export.proposals import write_proposals

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from augment.errors import ResumeError, SettingsError
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 
 Progress = Callable[[int, float], None]
 """Called after each step with its number and its loss."""

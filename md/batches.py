@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from augment.store import read_arrays
+from augment.storage.archive import read_arrays
 from md.sweep import Arrays, Item, Progress, Shard, Task, is_finished, scratch_folder, store_item, sweep
 
 MOST_ATOMS = 8192

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from augment.errors import DataError, ResumeError
-from augment.store import read_arrays, write_atomically
+from augment.storage.archive import read_arrays, write_atomically
 from md.pulse import Pulse
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]

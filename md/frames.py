@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError
-from augment.store import cells_from_arrays, cells_to_arrays
+from augment.storage.archive import cells_from_arrays, cells_to_arrays
 from md.guards import Evaluation
 from md.record import Record
 

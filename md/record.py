@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError
-from augment.store import cells_from_arrays, cells_to_arrays, read_arrays, write_arrays
+from augment.storage.archive import cells_from_arrays, cells_to_arrays, read_arrays, write_arrays
 
 
 @dataclass(frozen=True, eq=False)

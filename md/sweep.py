@@ -26,8 +26,8 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from augment.errors import DataError, ResumeError, SettingsError
-from augment.lock import held
-from augment.store import read_arrays, write_arrays, write_atomically
+from augment.storage.archive import read_arrays, write_arrays, write_atomically
+from augment.storage.lock import held
 from md.pulse import INTERVAL, share_done
 from md.worker import Failure, call_all, call_through
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from md.potentials.chgnet import WEIGHT_SETS
 from md.potentials.reference import labelled_by
 from md.quiet import quiet_evaluation, quiet_loading

@@ -24,7 +24,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 
 from augment import host_from_structure
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from defectgen.corpus.prototype import prototype
 
 OUTPUT = Path(__file__).parent / "prototypes.csv.gz"

@@ -6,7 +6,7 @@ reader sees every committed row and nothing torn, whenever the writer is killed;
 committed row. Every dataset carries a checksum. HDF5 rather than Parquet or Zarr because one row is read 10 to 30 times
 faster at the same size (`benchmarks/distortions.py`).
 
-Use this store for many copies of few parents, more than fit in memory. `augment.store` keeps whole stages of a run,
+Use this store for many copies of few parents, more than fit in memory. `augment.storage.archive` keeps whole stages of a run,
 some hundred cells of any kind, in one archive.
 """
 
@@ -28,7 +28,7 @@ from augment.cell import DefectCell, IntArray
 from augment.distort.copies import Copies
 from augment.distort.store_segment import Column, Segment, segment_bytes
 from augment.errors import DataError
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 
 FORMAT = {"format": "defectgen columns", "version": 1}
 HEADER = "columns.json"

@@ -22,7 +22,7 @@ from augment.charges import formal_charges
 from augment.defects.burnside import count_orbits
 from augment.errors import ConditionError, DataError, DefectgenError
 from augment.naming import VACANCY
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from defectgen.benchmark.energy import descend
 from defectgen.benchmark.novelty import coverage, novelty, uniqueness
 from md.potentials import Potential

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from augment.cell import DefectCell
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from defectgen.benchmark.metrics import ENERGY
 from defectgen.benchmark.tasks import Task
 from md.potentials import Potential

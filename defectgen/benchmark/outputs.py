@@ -17,7 +17,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.errors import DataError, ResumeError
-from augment.store import read_cells, write_atomically, write_cells
+from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.benchmark.generators import NamedGenerator
 from defectgen.benchmark.placement import atoms_of
 from defectgen.benchmark.protocol import Ask

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from defectgen.benchmark.metrics import DFT, ENERGY, METRICS, POOLED
 from defectgen.benchmark.plots import plot_all
 from defectgen.benchmark.table import COMPLEX_HEAD, Row, complex_rows, failure_lines, summary_line, table_rows

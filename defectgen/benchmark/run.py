@@ -14,8 +14,8 @@ import numpy as np
 
 from augment.errors import DataError, PotentialError
 from augment.groups.distortion import State, apply_state
-from augment.lock import held
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
+from augment.storage.lock import held
 from defectgen.benchmark import complexes, dft, energy
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator, load_generator
 from defectgen.benchmark.outputs import Outcome, claim, collect, item_name

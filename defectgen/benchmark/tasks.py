@@ -17,7 +17,7 @@ from augment import Defect, Edit, Host, Supercell, host_from_structure
 from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError, DefectgenError
 from augment.groups.distortion import State
-from augment.store import read_arrays, write_arrays
+from augment.storage.archive import read_arrays, write_arrays
 from defectgen.benchmark.alignment import Atoms, pymatgen_structure
 from defectgen.benchmark.protocol import FULL, NONE, Ask
 

@@ -86,7 +86,7 @@ def init(
 
     if path.exists():
         raise ResumeError(f"{path}: exists already; name another file")
-    from augment.store import write_atomically
+    from augment.storage.archive import write_atomically
 
     write_atomically(path, to_yaml(Settings(host=host, output=Path("out") / host.stem)).encode())
     say(f"{path}: edit it, then `defectgen run {path}`")

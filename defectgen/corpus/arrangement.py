@@ -15,7 +15,7 @@ from augment import EditSpace
 from augment.cell import FloatArray, IntArray
 from augment.charges import formal_charges
 from augment.errors import DataError
-from augment.store import read_arrays
+from augment.storage.archive import read_arrays
 from defectgen.corpus.case import (
     ARRANGEMENTS,
     SPLITS,

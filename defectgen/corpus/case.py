@@ -18,7 +18,7 @@ from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State
 from augment.groups.subgroups import SubgroupClasses, part_of
-from augment.store import read_arrays, write_arrays
+from augment.storage.archive import read_arrays, write_arrays
 from defectgen.representation import Template
 
 SPLITS = ("train", "valid", "test")

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from augment.errors import DataError
-from augment.store import read_arrays
+from augment.storage.archive import read_arrays
 from md.dynamics import MdPoint
 from md.frames import frames_from_arrays
 from md.record import Record, read_records

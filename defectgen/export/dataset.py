@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import DataError
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from defectgen.export.card import card_text, train_command
 from defectgen.export.collect import distinct_runs, provenance, trusted_records
 from defectgen.export.extxyz import ExtxyzFile, frame_text

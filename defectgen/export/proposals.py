@@ -9,7 +9,7 @@ from pathlib import Path
 from augment.cell import DefectCell
 from augment.exchange import cif_text
 from augment.exchange.folder import Names
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 
 _SHOWN = (
     "defect_key",

@@ -14,7 +14,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import ConditionError, DataError
-from augment.store import read_arrays, write_atomically
+from augment.storage.archive import read_arrays, write_atomically
 from defectgen.export.extxyz import ExtxyzFile, frame_text
 from md.dynamics import MdPoint
 from md.frames import Frames, frames_from_arrays

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.cell import BULK
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from defectgen.progress import duration
 from defectgen.report.blocks import (
     Block,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.cell import DefectCell
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from md.distill.crystal import Crystal
 from md.distill.readme import readme
 from md.distill.run import Distillation, Stage, calculator_of

@@ -17,8 +17,8 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import ResumeError, SettingsError
 from augment.host import Host
-from augment.lock import held
-from augment.store import read_cells, write_atomically, write_cells
+from augment.storage.archive import read_cells, write_atomically, write_cells
+from augment.storage.lock import held
 from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects
 from md.distill.explore import explored_cells

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from augment.errors import ResumeError
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from md.distill.dense import DenseGraphs, DenseMace, Labels
 from md.distill.graphs import LabelledGraph, collate, energy_weight, labelled_graphs
 from md.distill.network import StudentShape, initial_network

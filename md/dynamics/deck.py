@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import PotentialError
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from md.dynamics.lammps_commands import (
     FS_PER_PS,
     NEIGHBOURS,

@@ -21,7 +21,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from md.potentials.lift import lifted
 from md.potentials.reference import ReferenceCell, Tolerance, check_cells, labelled_by
 from md.quiet import quiet_loading

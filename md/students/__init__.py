@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augment.errors import PotentialError
-from augment.store import write_atomically
+from augment.storage.archive import write_atomically
 from md.students.folders import CARD, WEIGHTS, register_folder, remedy, student_folders, user_folder
 
 if TYPE_CHECKING:

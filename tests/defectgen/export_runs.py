@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from augment.cell import DefectCell
-from augment.store import write_arrays
+from augment.storage.archive import write_arrays
 from md.dynamics import MdPoint, Response, Series
 from md.environment import Environment
 from md.frames import Frames

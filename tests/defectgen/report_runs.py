@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from augment import DefectCell
-from augment.store import read_cells, write_cells
+from augment.storage.archive import read_cells, write_cells
 from defectgen.config import Settings
 from defectgen.run_folder import RunFolder
 from defectgen.stages import defects_stage, host_stage

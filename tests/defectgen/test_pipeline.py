@@ -17,7 +17,7 @@ from ase.io import read
 
 from augment import read_host
 from augment.exchange import read_cif_cell
-from augment.store import read_cells
+from augment.storage.archive import read_cells
 from defectgen.config import read_settings
 from defectgen.pipeline import run
 from defectgen.run_folder import STAGES, RunFolder

@@ -10,7 +10,7 @@ import pytest
 
 from augment import read_host
 from augment.errors import DefectgenError
-from augment.store import read_cells
+from augment.storage.archive import read_cells
 from defectgen.config import PlanarSettings, Settings, read_settings, validated
 from defectgen.crystal import crystal_of
 from defectgen.pipeline import run

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from augment.errors import DataError, ResumeError
-from augment.store import read_cells
+from augment.storage.archive import read_cells
 from defectgen.report import write_report
 from defectgen.report.blocks import Table, number, symbol_text
 from defectgen.report.conditions import condition, unbalanced, unsettled

@@ -13,7 +13,7 @@ from ase.io import read
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, DataError
-from augment.store import write_arrays
+from augment.storage.archive import write_arrays
 from defectgen.export import Trajectory, read_trajectory, write_trajectories, write_trajectory
 from defectgen.export.trajectory import check_format
 from md.dynamics import MdPoint, Response, Series, run_point

@@ -159,11 +159,11 @@ def test_a_full_disk_at_a_checkpoint_is_an_error_that_keeps_what_is_there(
     emt: Potential, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every write of a sweep fails once, in turn; each time the sweep goes on to the same bytes."""
-    import augment.store
+    import augment.storage.archive
 
     some = [points()[1], points()[4]]
     md_all(some, emt, tmp_path / "whole", workers=1)
-    original, count, fail_at = augment.store.os.fsync, 0, 0
+    original, count, fail_at = augment.storage.archive.os.fsync, 0, 0
 
     def fsync(descriptor: int) -> None:
         nonlocal count
@@ -173,7 +173,7 @@ def test_a_full_disk_at_a_checkpoint_is_an_error_that_keeps_what_is_there(
         original(descriptor)
 
     folder, failures = tmp_path / "full", list[str]()
-    monkeypatch.setattr(augment.store.os, "fsync", fsync)
+    monkeypatch.setattr(augment.storage.archive.os, "fsync", fsync)
     for attempt in range(100):
         count, fail_at = 0, 1 + attempt % 4  # after none, one, two and three writes that succeed
         try:

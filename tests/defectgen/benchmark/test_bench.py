@@ -11,7 +11,7 @@ import pytest
 
 from augment.errors import ConditionError, DataError, ResumeError, SettingsError
 from augment.groups.distortion import apply_state
-from augment.lock import held
+from augment.storage.lock import held
 from defectgen.benchmark import outputs
 from defectgen.benchmark.folder import read_structures, write_asks
 from defectgen.benchmark.generators import BASELINES, NamedGenerator, load_generator

@@ -13,7 +13,7 @@ import pytest
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError
 from augment.groups.distortion import State, apply_state
-from augment.store import read_arrays, write_arrays
+from augment.storage.archive import read_arrays, write_arrays
 from defectgen.benchmark.alignment import Atoms, align
 from defectgen.benchmark.build import build_tasks
 from defectgen.benchmark.dft import dft_error, read_dft, split_by_charge

@@ -14,7 +14,15 @@ import pytest
 from augment import DefectCell, find_supercell, point_defects
 from augment.distort import rattle, shortest_distance, strained
 from augment.errors import ConditionError, DataError
-from augment.store import FORMAT, cells_to_arrays, read_arrays, read_cells, write_arrays, write_atomically, write_cells
+from augment.storage.archive import (
+    FORMAT,
+    cells_to_arrays,
+    read_arrays,
+    read_cells,
+    write_arrays,
+    write_atomically,
+    write_cells,
+)
 from tests.augment.crystals import host
 
 

@@ -1,0 +1,1 @@
+"""Files of cells, and the lock of a folder."""
