@@ -11,11 +11,11 @@ from augment.distort.store import ColumnStore, ColumnWriter
 from augment.errors import DefectgenError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.host import Host, host_from_structure, read_host
-from augment.search import find_supercell, supercell_table, widest_supercell
 from augment.solutions.concentration import Concentration, realise
 from augment.solutions.configurations import ensemble
 from augment.solutions.partial_occupancy import read_disordered
 from augment.supercell import Edit, Supercell, conventional_supercell
+from augment.supercells.search import find_supercell, supercell_table, widest_supercell
 
 __all__ = [
     "CellSymmetry",

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
-from augment.search import DEFAULT_IMAGE_DISTANCE
+from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
 from md.device import Device
 
 NumberFirst = Annotated[float | str, Field(union_mode="left_to_right")]

@@ -21,8 +21,8 @@ from augment.defects.split_interstitials import split_interstitials
 from augment.errors import DefectError
 from augment.host import Host
 from augment.planar import find_layer_supercell
-from augment.search import find_supercell
 from augment.supercell import Supercell, conventional_supercell
+from augment.supercells.search import find_supercell
 from defectgen.config import Settings
 from defectgen.crystal import crystal_of
 from md.potentials import Potential, resolve_potential

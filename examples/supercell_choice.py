@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from augment import find_supercell, read_host
-from augment.plots import plot_sites, plot_supercells
+from augment.supercells.plots import plot_sites, plot_supercells
 
 host = read_host(Path(__file__).parent / "hosts" / "GaN.cif")
 for keep in (True, False):

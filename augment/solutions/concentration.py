@@ -13,10 +13,10 @@ from augment.charges import oxidation_states
 from augment.defects.kinds import kinds
 from augment.errors import DefectError, SupercellError
 from augment.host import Host
-from augment.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS, find_supercell
 from augment.solutions.solution import SolidSolution
-from augment.sublattices import longest_possible
 from augment.supercell import Supercell
+from augment.supercells.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS, find_supercell
+from augment.supercells.sublattices import longest_possible
 
 TOLERANCE = 1e-3
 """Fractions are often written with three decimals."""

@@ -18,10 +18,10 @@ from augment.elements import full_formula
 from augment.errors import CifError
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffixes
-from augment.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS
 from augment.solutions.concentration import Concentration, realise
 from augment.solutions.solution import SolidSolution
 from augment.supercell import Supercell
+from augment.supercells.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

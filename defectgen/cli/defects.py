@@ -130,7 +130,7 @@ def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as
 
     supercell = build_supercell(settings)
     if plot is not None:
-        from augment.plots import plot_sites, plot_supercells
+        from augment.supercells.plots import plot_sites, plot_supercells
 
         plot_sites(supercell.host, plot / "sites.png")
         distance = settings.defects.min_image_distance

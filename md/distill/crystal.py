@@ -12,8 +12,8 @@ from augment.cell import DefectCell
 from augment.defect import Defect
 from augment.errors import DefectgenError, SettingsError
 from augment.host import Host, host_from_structure
-from augment.search import widest_supercell
 from augment.supercell import Supercell
+from augment.supercells.search import widest_supercell
 from md.potentials import Potential
 from md.relax import RelaxSettings, relax_with
 

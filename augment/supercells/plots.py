@@ -12,9 +12,9 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.errors import DataError
 from augment.host import Host, SiteOrbit
-from augment.search import supercell_table
-from augment.sublattices import longest_possible
 from augment.supercell import Supercell
+from augment.supercells.search import supercell_table
+from augment.supercells.sublattices import longest_possible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

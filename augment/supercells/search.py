@@ -13,8 +13,8 @@ from augment.cell import FloatArray, IntArray
 from augment.crystal.lattice import hermite_normal_form, shortest_vectors, successive_minima
 from augment.errors import SupercellError
 from augment.host import Host
-from augment.sublattices import CompactLattices, InvariantForms, longest_possible
 from augment.supercell import Supercell
+from augment.supercells.sublattices import CompactLattices, InvariantForms, longest_possible
 
 DEFAULT_IMAGE_DISTANCE = 8.0
 """Å between a defect and its nearest image: enough for a first look with a machine-learned potential."""

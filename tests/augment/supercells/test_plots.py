@@ -8,7 +8,7 @@ import pytest
 
 from augment import find_supercell
 from augment.errors import DataError, SupercellError
-from augment.plots import MOST_VOIDS, plot_sites, plot_supercells
+from augment.supercells.plots import MOST_VOIDS, plot_sites, plot_supercells
 from tests.augment.crystals import host
 
 

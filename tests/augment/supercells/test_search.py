@@ -11,7 +11,7 @@ import pytest
 from augment import find_supercell, host_from_structure, supercell_table, widest_supercell
 from augment.crystal.lattice import invariant_forms, shortest_vectors, successive_minima
 from augment.errors import SupercellError
-from augment.sublattices import CompactLattices, InvariantForms, longest_possible
+from augment.supercells.sublattices import CompactLattices, InvariantForms, longest_possible
 from tests.augment.brute_lattice import hermite_normal_forms
 from tests.augment.crystals import host, random_crystal
 from tests.augment.test_supercell import NAMES, needs_reference, reference
