@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from augment.data.make_wyckoff import general_lattice, operations
+from augment.crystal.data.make_wyckoff import general_lattice, operations
 from pymatgen.core import Lattice, Structure
 
 from augment import Host, read_host

@@ -3,7 +3,7 @@
 moyopy gives a position only for a site that a crystal has, so each group is probed with crystals of one general orbit
 and one orbit on an intersection of symmetry elements, until the letters found run from `a` to the general position's.
 
-    python -m augment.data.make_wyckoff
+    python -m augment.crystal.data.make_wyckoff
 """
 
 from __future__ import annotations

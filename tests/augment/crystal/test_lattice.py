@@ -84,7 +84,7 @@ def test_shortest_vectors_agree_with_brute_force_on_skewed_bases(seed) -> None:
 
 @pytest.mark.parametrize("number", [225, 194, 166, 14])
 def test_a_reduced_basis_is_of_the_same_superlattice_and_right_handed(number) -> None:
-    from augment.data.make_wyckoff import general_lattice
+    from augment.crystal.data.make_wyckoff import general_lattice
 
     primitive = standard_group(number).basis @ general_lattice(number)
     for form in hermite_normal_forms(12):
