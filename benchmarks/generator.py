@@ -17,9 +17,7 @@ import spglib
 
 from augment.groups.distortion import State
 from defectgen.benchmark.generators import REGRESSOR
-from defectgen.corpus import read_arrangements
-from defectgen.corpus.case import Case, Label, read_cases
-from defectgen.evaluate import (
+from defectgen.benchmark.held_out import (
     Method,
     diffusion,
     downhill,
@@ -32,6 +30,8 @@ from defectgen.evaluate import (
     symmetric_rattle,
     unrelaxed,
 )
+from defectgen.corpus import read_arrangements
+from defectgen.corpus.case import Case, Label, read_cases
 from defectgen.pretrained import Model, load_model, model_names
 from defectgen.tasks.subgroups import lowest_labels
 

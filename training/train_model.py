@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 
+from defectgen.benchmark.held_out import diffusion, labels_of_kind, mean_scores, occupation_scores, subgroup_scores
 from defectgen.corpus import Case, read_arrangements, read_cases
 from defectgen.corpus.build import corpus_hash
 from defectgen.diffusion import Bridge
-from defectgen.evaluate import diffusion, labels_of_kind, mean_scores, occupation_scores, subgroup_scores
 from defectgen.network import NetworkConfig
 from defectgen.pretrained import FOLDER, PARTS, Model, save_model
 from defectgen.siblings.keys import KeyConfig, KeyTask

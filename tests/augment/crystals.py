@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from augment.crystal.data.make_wyckoff import general_lattice, operations
 from pymatgen.core import Lattice, Structure
 
 from augment import Host, read_host
+from augment.crystal.data.make_wyckoff import general_lattice, operations
 from augment.crystal.spacegroup import _parse, _table
 from augment.groups.symmetry import wrap
 

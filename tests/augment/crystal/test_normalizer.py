@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from augment.crystal.data.make_wyckoff import general_lattice
 from augment.crystal.normalizer import anchor_shifts, free_projector, least_cells, origin_shifts
 from augment.crystal.spacegroup import standard_group
-from augment.crystal.data.make_wyckoff import general_lattice
 
 GROUPS = (1, 2, 3, 5, 9, 14, 15, 16, 19, 22, 38, 43, 62, 70, 75, 80, 92, 110, 136, 141, 143, 146, 155, 161, 167, 176)
 GROUPS += (186, 194, 198, 205, 212, 216, 225, 227, 230)

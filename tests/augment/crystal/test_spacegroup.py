@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from augment.crystal.spacegroup import _parse, standard_group
 from augment.crystal.data.make_wyckoff import LETTERS, operations, wyckoff_rows
+from augment.crystal.spacegroup import _parse, standard_group
 from augment.errors import SymmetryError
 from tests.augment.crystals import point_on
 
