@@ -24,7 +24,7 @@ from augment.errors import ConditionError, DataError, DefectgenError
 from augment.naming import VACANCY
 from augment.storage.archive import write_atomically
 from defectgen.benchmark.energy import descend
-from defectgen.benchmark.novelty import coverage, novelty, uniqueness
+from defectgen.benchmark.metrics.novelty import coverage, novelty, uniqueness
 from md.potentials import Potential
 
 POOL = 256

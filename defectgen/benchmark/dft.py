@@ -21,9 +21,9 @@ from augment import Defect
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError, DefectgenError
 from augment.groups.distortion import State
-from defectgen.benchmark import geometry
-from defectgen.benchmark.alignment import Atoms, align, edited_ideal
-from defectgen.benchmark.placement import place
+from defectgen.benchmark.metrics import geometry
+from defectgen.benchmark.metrics.alignment import Atoms, align, edited_ideal
+from defectgen.benchmark.metrics.placement import place
 from defectgen.benchmark.score import Scene
 from defectgen.benchmark.tasks import Reference, Task
 

@@ -19,7 +19,7 @@ from augment.cell import DefectCell
 from augment.errors import DataError, ResumeError
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.benchmark.generators import NamedGenerator
-from defectgen.benchmark.placement import atoms_of
+from defectgen.benchmark.metrics.placement import atoms_of
 from defectgen.benchmark.protocol import Ask
 from defectgen.benchmark.tasks import Task
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.storage.archive import write_atomically
-from defectgen.benchmark.metrics import DFT, ENERGY, METRICS, POOLED
+from defectgen.benchmark.metrics.catalogue import DFT, ENERGY, METRICS, POOLED
 from defectgen.benchmark.plots import plot_all
 from defectgen.benchmark.table import COMPLEX_HEAD, Row, complex_rows, failure_lines, summary_line, table_rows
 

@@ -14,12 +14,12 @@ import numpy as np
 from defectgen.benchmark.dft import DftSet, split_by_charge
 from defectgen.benchmark.energy import FMAX, MAX_STEPS, Descent, duel, energy_scores
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator
-from defectgen.benchmark.intervals import Estimate, gain_estimate, host_estimate
-from defectgen.benchmark.metrics import ENERGY, ERRORS, METRICS
+from defectgen.benchmark.metrics.catalogue import ENERGY, ERRORS, METRICS
+from defectgen.benchmark.metrics.intervals import Estimate, gain_estimate, host_estimate
+from defectgen.benchmark.metrics.symmetry import total_variation
 from defectgen.benchmark.outputs import Outcome
 from defectgen.benchmark.score import Scene, site_symmetries
 from defectgen.benchmark.settings import BenchSettings
-from defectgen.benchmark.symmetry import total_variation
 from defectgen.benchmark.tasks import KINDS, Task, TaskSet
 from md.potentials import Potential
 

@@ -14,9 +14,9 @@ from augment.errors import DataError, DefectgenError
 from augment.exchange.recognise import defect_from_structure
 from augment.groups.distortion import State, apply_state, residual
 from augment.groups.symmetry import BoolArray
-from defectgen.benchmark import constraints, geometry, symmetry, thermal
-from defectgen.benchmark.diversity import mean_pair_distance, pointwise_distances
-from defectgen.benchmark.placement import place
+from defectgen.benchmark.metrics import constraints, geometry, symmetry, thermal
+from defectgen.benchmark.metrics.diversity import mean_pair_distance, pointwise_distances
+from defectgen.benchmark.metrics.placement import place
 from defectgen.benchmark.tasks import Task
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from defectgen.benchmark.metrics import DFT, ENERGY, METRICS, POOLED, Metric
+from defectgen.benchmark.metrics.catalogue import DFT, ENERGY, METRICS, POOLED, Metric
 from defectgen.benchmark.tasks import KINDS
 
 HEADLINES = {

@@ -18,7 +18,7 @@ from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError, DefectgenError
 from augment.groups.distortion import State
 from augment.storage.archive import read_arrays, write_arrays
-from defectgen.benchmark.alignment import Atoms, pymatgen_structure
+from defectgen.benchmark.metrics.alignment import Atoms, pymatgen_structure
 from defectgen.benchmark.protocol import FULL, NONE, Ask
 
 Kind = Literal["symmetric", "broken", "free", "pressed", "mean", "snapshot"]

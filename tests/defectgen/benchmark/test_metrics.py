@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.groups.distortion import State, project
-from defectgen.benchmark import constraints, diversity, geometry, intervals, novelty, symmetry, thermal
 from defectgen.benchmark.energy import Descent, duel, energy_scores
+from defectgen.benchmark.metrics import constraints, diversity, geometry, intervals, novelty, symmetry, thermal
 from defectgen.benchmark.protocol import trivial
 
 NOTHING = np.zeros((3, 3))

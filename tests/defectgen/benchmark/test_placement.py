@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from augment.errors import DataError
 from augment.groups.distortion import State, apply_state
-from defectgen.benchmark.placement import atoms_of, place
+from defectgen.benchmark.metrics.placement import atoms_of, place
 
 
 def a_state(cell, seed, size=0.1, strain=0.02):

@@ -11,7 +11,7 @@ from augment import CellSymmetry
 from augment.cell import FloatArray, IntArray
 from augment.groups.distortion import State, residual
 from augment.groups.symmetry import point_group_symbol
-from defectgen.benchmark.geometry import symmetry_images
+from defectgen.benchmark.metrics.geometry import symmetry_images
 
 SYMPREC = 1e-3
 """Å; tolerance of the libraries. Tighter than any distortion that matters, looser than the digits of a file."""
