@@ -19,7 +19,7 @@ from augment.storage.lock import held
 from defectgen.benchmark import complexes, dft, energy
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator, load_generator
 from defectgen.benchmark.outputs import Outcome, claim, collect, item_name
-from defectgen.benchmark.results import Part, Scored, assemble
+from defectgen.benchmark.results.assemble import Part, Scored, assemble
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings
 from defectgen.benchmark.tasks import Task, TaskSet, read_tasks
@@ -64,7 +64,7 @@ def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, A
 
 
 def _write(folder: Path, results: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
-    from defectgen.benchmark.page import write_page
+    from defectgen.benchmark.results.page import write_page
 
     write_atomically(folder / RESULTS, (json.dumps(results, indent=1, allow_nan=False) + "\n").encode())
     lines = [json.dumps(row, allow_nan=False) for row in rows]

@@ -83,7 +83,7 @@ def bench_tables(results: dict[str, Any]) -> list[Any]:
     """What the terminal shows of results."""
     from rich.table import Table
 
-    from defectgen.benchmark.table import COMPLEX_HEAD, complex_rows, failure_lines, summary_line, table_rows
+    from defectgen.benchmark.results.table import COMPLEX_HEAD, complex_rows, failure_lines, summary_line, table_rows
 
     table = Table(title="DefectBench", title_justify="left", caption_justify="left")
     table.add_column("")

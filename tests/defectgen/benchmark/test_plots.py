@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from defectgen.benchmark.plots import reach
+from defectgen.benchmark.results.plots import reach
 
 
 def test_fewer_than_three_hosts_have_no_interval_and_none_is_drawn() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from augment.storage.archive import write_atomically
 from defectgen.benchmark.metrics.catalogue import DFT, ENERGY, METRICS, POOLED
-from defectgen.benchmark.plots import plot_all
-from defectgen.benchmark.table import COMPLEX_HEAD, Row, complex_rows, failure_lines, summary_line, table_rows
+from defectgen.benchmark.results.plots import plot_all
+from defectgen.benchmark.results.table import COMPLEX_HEAD, Row, complex_rows, failure_lines, summary_line, table_rows
 
 PAGE = "benchmark.html"
 

@@ -1,0 +1,1 @@
+"""What a benchmark gives: table, plots and page."""
