@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from defectgen.benchmark import BenchSettings, run_benchmark
-from defectgen.benchmark.build import build_tasks
-from defectgen.benchmark.ensembles import lengthen_ensembles
+from defectgen.benchmark.tasks.build import build_tasks
+from defectgen.benchmark.tasks.ensembles import lengthen_ensembles
 from defectgen.cli.bench import bench_tables
 from defectgen.cli.options import show
 from defectgen.progress import progress

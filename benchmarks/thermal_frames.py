@@ -19,10 +19,10 @@ import torch
 
 from augment.cell import DefectCell, FloatArray
 from defectgen import thermal
-from defectgen.benchmark.ensembles import Dynamics
 from defectgen.benchmark.metrics.thermal import volume_error
 from defectgen.benchmark.score import Scene
-from defectgen.benchmark.tasks import ENSEMBLE, Task, read_tasks
+from defectgen.benchmark.tasks.ensembles import Dynamics
+from defectgen.benchmark.tasks.task import ENSEMBLE, Task, read_tasks
 from defectgen.sample import generate
 from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet import DEFAULT

@@ -3,6 +3,6 @@
 from defectgen.benchmark.protocol import Ask, Generator
 from defectgen.benchmark.run import run_benchmark
 from defectgen.benchmark.settings import BenchSettings
-from defectgen.benchmark.tasks import Task, TaskSet, read_tasks
+from defectgen.benchmark.tasks.task import Task, TaskSet, read_tasks
 
 __all__ = ["Ask", "BenchSettings", "Generator", "Task", "TaskSet", "read_tasks", "run_benchmark"]

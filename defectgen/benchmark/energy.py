@@ -16,7 +16,7 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.storage.archive import write_atomically
 from defectgen.benchmark.metrics.catalogue import ENERGY
-from defectgen.benchmark.tasks import Task
+from defectgen.benchmark.tasks.task import Task
 from md.potentials import Potential
 from md.relax import relax
 

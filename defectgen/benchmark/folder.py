@@ -11,7 +11,7 @@ from typing import Any
 
 from augment.errors import DataError
 from defectgen.benchmark.protocol import Ask
-from defectgen.benchmark.tasks import TaskSet
+from defectgen.benchmark.tasks.task import TaskSet
 
 SUFFIXES = (".xyz", ".extxyz", ".cif")
 _KEY = re.compile(r"_defectgen_key\s+'([^']+)'|^#\s*defect key (\S+)", re.MULTILINE)

@@ -21,7 +21,7 @@ from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.benchmark.generators import NamedGenerator
 from defectgen.benchmark.metrics.placement import atoms_of
 from defectgen.benchmark.protocol import Ask
-from defectgen.benchmark.tasks import Task
+from defectgen.benchmark.tasks.task import Task
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")

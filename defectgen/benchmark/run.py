@@ -16,13 +16,14 @@ from augment.errors import DataError, PotentialError
 from augment.groups.distortion import State, apply_state
 from augment.storage.archive import write_atomically
 from augment.storage.lock import held
-from defectgen.benchmark import complexes, dft, energy
+from defectgen.benchmark import complexes, energy
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator, load_generator
 from defectgen.benchmark.outputs import Outcome, claim, collect, item_name
 from defectgen.benchmark.results.assemble import Part, Scored, assemble
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings
-from defectgen.benchmark.tasks import Task, TaskSet, read_tasks
+from defectgen.benchmark.tasks import dft
+from defectgen.benchmark.tasks.task import Task, TaskSet, read_tasks
 from defectgen.progress import progress
 from md.potentials import Potential, resolve_potential
 

@@ -17,7 +17,7 @@ from augment.groups.symmetry import BoolArray
 from defectgen.benchmark.metrics import constraints, geometry, symmetry, thermal
 from defectgen.benchmark.metrics.diversity import mean_pair_distance, pointwise_distances
 from defectgen.benchmark.metrics.placement import place
-from defectgen.benchmark.tasks import Task
+from defectgen.benchmark.tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False)

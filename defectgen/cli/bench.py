@@ -108,7 +108,7 @@ def bench_tables(results: dict[str, Any]) -> list[Any]:
 
 def _write(path: Path, tasks: Path | None, split: str) -> None:
     from defectgen.benchmark.folder import write_asks
-    from defectgen.benchmark.tasks import read_tasks
+    from defectgen.benchmark.tasks.task import read_tasks
 
     count = write_asks(path, read_tasks(tasks).of_split(split))
     say(f"{path}: {count} tasks; move the atoms, keep the info, then defectgen bench --generator {path}")

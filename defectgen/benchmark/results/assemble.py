@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from defectgen.benchmark.dft import DftSet, split_by_charge
 from defectgen.benchmark.energy import FMAX, MAX_STEPS, Descent, duel, energy_scores
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator
 from defectgen.benchmark.metrics.catalogue import ENERGY, ERRORS, METRICS
@@ -20,7 +19,8 @@ from defectgen.benchmark.metrics.symmetry import total_variation
 from defectgen.benchmark.outputs import Outcome
 from defectgen.benchmark.score import Scene, site_symmetries
 from defectgen.benchmark.settings import BenchSettings
-from defectgen.benchmark.tasks import KINDS, Task, TaskSet
+from defectgen.benchmark.tasks.dft import DftSet, split_by_charge
+from defectgen.benchmark.tasks.task import KINDS, Task, TaskSet
 from md.potentials import Potential
 
 SCHEMA = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from defectgen.benchmark.metrics.catalogue import DFT, ENERGY, METRICS, POOLED, Metric
-from defectgen.benchmark.tasks import KINDS
+from defectgen.benchmark.tasks.task import KINDS
 
 HEADLINES = {
     "symmetric": ("mae_5", "mae_5_best", "cosine", "metre", "h_spglib", "h_moyopy"),

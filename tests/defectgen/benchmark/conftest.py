@@ -9,8 +9,8 @@ import pytest
 
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.groups.distortion import State, project
-from defectgen.benchmark.build import build_tasks
-from defectgen.benchmark.tasks import read_tasks
+from defectgen.benchmark.tasks.build import build_tasks
+from defectgen.benchmark.tasks.task import read_tasks
 from defectgen.corpus import Case, Label, write_cases
 from defectgen.representation import Template
 

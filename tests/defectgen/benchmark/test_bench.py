@@ -19,7 +19,7 @@ from defectgen.benchmark.outputs import collect, run_one
 from defectgen.benchmark.run import run_benchmark
 from defectgen.benchmark.score import score_task
 from defectgen.benchmark.settings import BenchSettings
-from defectgen.benchmark.tasks import TaskSet, read_tasks
+from defectgen.benchmark.tasks.task import TaskSet, read_tasks
 
 
 def pick(tasks, formula, *kinds):

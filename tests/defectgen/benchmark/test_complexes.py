@@ -24,7 +24,7 @@ from defectgen.benchmark.complexes import (
     score_sampler,
     uniform,
 )
-from defectgen.benchmark.tasks import read_tasks
+from defectgen.benchmark.tasks.task import read_tasks
 from md.potentials import resolve_potential
 
 ALLOY = ComplexTask("Cu", (("Al_Cu", 2), ("v_Cu", 2)), 6.0)

@@ -14,12 +14,12 @@ from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError
 from augment.groups.distortion import State, apply_state
 from augment.storage.archive import read_arrays, write_arrays
-from defectgen.benchmark.build import build_tasks
-from defectgen.benchmark.dft import dft_error, read_dft, split_by_charge
-from defectgen.benchmark.ensembles import Dynamics, lengthen_ensembles
 from defectgen.benchmark.metrics.alignment import Atoms, align
 from defectgen.benchmark.score import Scene, score_task
-from defectgen.benchmark.tasks import ENSEMBLE, KINDS, read_tasks
+from defectgen.benchmark.tasks.build import build_tasks
+from defectgen.benchmark.tasks.dft import dft_error, read_dft, split_by_charge
+from defectgen.benchmark.tasks.ensembles import Dynamics, lengthen_ensembles
+from defectgen.benchmark.tasks.task import ENSEMBLE, KINDS, read_tasks
 from defectgen.corpus import Corpus, write_corpus
 from md.potentials import resolve_potential
 from tests.defectgen.benchmark.conftest import a_case, a_label, tasks_of_cases

@@ -25,7 +25,7 @@ from defectgen.benchmark.metrics import geometry
 from defectgen.benchmark.metrics.alignment import Atoms, align, edited_ideal
 from defectgen.benchmark.metrics.placement import place
 from defectgen.benchmark.score import Scene
-from defectgen.benchmark.tasks import Reference, Task
+from defectgen.benchmark.tasks.task import Reference, Task
 
 
 @dataclass(frozen=True, eq=False)

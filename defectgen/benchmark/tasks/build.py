@@ -10,7 +10,7 @@ from typing import Any
 from augment.errors import DataError, DefectgenError
 from augment.groups.distortion import State, project, residual
 from defectgen.benchmark.metrics.alignment import Alignment, Atoms, align
-from defectgen.benchmark.tasks import KINDS, Kind, Reference, Task, write_tasks
+from defectgen.benchmark.tasks.task import KINDS, Kind, Reference, Task, write_tasks
 from defectgen.corpus import Case, Label, read_cases
 from defectgen.corpus.case import file_hash
 

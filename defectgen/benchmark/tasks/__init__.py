@@ -1,0 +1,1 @@
+"""The tasks of the benchmark, and how they are built."""
