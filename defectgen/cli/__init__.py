@@ -102,8 +102,8 @@ def relax(
     overwrite: Overwrite = False,
 ) -> None:
     """Relax the proposals of a run folder with its potential."""
+    from defectgen.cli.tables import relax_table
     from defectgen.stages import relax_stage
-    from defectgen.tables import relax_table
 
     changes = {
         "relax.fmax": fmax,
@@ -145,7 +145,7 @@ def report(folder: Folder) -> None:
 
 def doctor() -> None:
     """Say what is installed, what can be used here, and what to do about the rest."""
-    from defectgen.doctor import diagnose, doctor_table
+    from defectgen.cli.doctor import diagnose, doctor_table
 
     show(doctor_table(diagnose()))
 

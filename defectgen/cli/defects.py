@@ -119,7 +119,7 @@ def _count(settings: Any, *, as_json: bool) -> None:
         for size, orbits, total in counted:
             say(json.dumps({"size": size, "orbits": orbits, "total": total}))
     else:
-        from defectgen.tables import count_table
+        from defectgen.cli.tables import count_table
 
         show(*count_table(space, counted))
 

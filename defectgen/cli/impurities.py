@@ -144,6 +144,6 @@ def _print(made: Ensemble, *, as_json: bool) -> None:
         for member in made.members:
             say(json.dumps({**member.defect.to_dict(), **about, "objective": member.objective}))
     else:
-        from defectgen.tables import ensemble_table
+        from defectgen.cli.tables import ensemble_table
 
         show(*ensemble_table(made))

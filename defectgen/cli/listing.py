@@ -59,6 +59,6 @@ def list_defects(
         for defect in defects():
             say(json.dumps(defect.to_dict()))
     else:
-        from defectgen.tables import defect_table
+        from defectgen.cli.tables import defect_table
 
         show(*defect_table(supercell, defects(), _ROWS))

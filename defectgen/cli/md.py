@@ -159,6 +159,6 @@ def _tell(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         for row in rows:
             say(json.dumps(row))
     elif rows:
-        from defectgen.tables import md_table
+        from defectgen.cli.tables import md_table
 
         show(md_table(rows))

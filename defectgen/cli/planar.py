@@ -113,7 +113,7 @@ def _scan(host: Path, miller: tuple[int, ...], divisions: int, cut: int, *, as_j
         for each in found:
             say(json.dumps({"vector": list(each.vector), "multiplicity": each.multiplicity}))
     else:
-        from defectgen.tables import fault_table
+        from defectgen.cli.tables import fault_table
 
         show(fault_table(miller, found))
 
@@ -140,6 +140,6 @@ def _print(made: PlanarHost, supercell: Supercell, found: list[Defect], *, as_js
             depths = [round(float(x), 4) for x in made.depths(defect)]
             say(json.dumps({**defect.to_dict(), "depths": depths, "planar": about}))
     else:
-        from defectgen.tables import planar_table
+        from defectgen.cli.tables import planar_table
 
         show(*planar_table(made, supercell, found))

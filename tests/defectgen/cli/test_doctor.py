@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from augment.errors import DataError
-from defectgen import doctor
-from defectgen.doctor import Check, diagnose, doctor_table
+from defectgen.cli import doctor
+from defectgen.cli.doctor import Check, diagnose, doctor_table
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_an_interrupt_is_one_line_that_says_how_to_go_on(call, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("defectgen.doctor.diagnose", interrupted)
+    monkeypatch.setattr("defectgen.cli.doctor.diagnose", interrupted)
     code, out, err = call("doctor")
     assert (code, out) == (130, "")
     assert err == "defectgen: stopped; the same command goes on from here\n"

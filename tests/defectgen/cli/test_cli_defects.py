@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.defectgen.test_cli import HOSTS, MGO
+from tests.defectgen.cli.test_cli import HOSTS, MGO
 
 CU = HOSTS / "Cu.cif"
 CELL = "2 0 0 0 2 0 0 0 2"
