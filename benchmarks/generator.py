@@ -31,7 +31,7 @@ from defectgen.benchmark.held_out import (
     unrelaxed,
 )
 from defectgen.corpus import read_arrangements
-from defectgen.corpus.case import Case, Label, read_cases
+from defectgen.corpus.cases import Case, Label, read_cases
 from defectgen.pretrained import Model, load_model, model_names
 from defectgen.tasks.subgroups import lowest_labels
 

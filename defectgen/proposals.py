@@ -12,7 +12,7 @@ from augment import Defect, EditSpace, Recipe
 from augment.cell import FloatArray, IntArray
 from augment.errors import ConditionError, DefectError
 from augment.groups.symmetry import FiniteGroup
-from defectgen.corpus.arrangement import edit_charges, pristine_template
+from defectgen.corpus.arrangements import edit_charges, pristine_template
 from defectgen.occupation import MAX_RESTARTS, Arranging, OrbitSpace, compositions, drawn_orbit
 from defectgen.pairs import PairEnergies, PairScorer
 from defectgen.pretrained import Model, load_model

@@ -13,8 +13,8 @@ from augment.cell import FloatArray
 from augment.groups.distortion import State, project
 from augment.groups.subgroups import generated
 from defectgen.bound import predictor
-from defectgen.corpus.arrangement import Arrangements
-from defectgen.corpus.case import Case, Label
+from defectgen.corpus.arrangements import Arrangements
+from defectgen.corpus.cases import Case, Label
 from defectgen.descent import suggested
 from defectgen.diffusion import STEPS, Predictor
 from defectgen.network import OccupationNetwork, SubgroupNetwork, collate

@@ -1,8 +1,8 @@
 """The training corpus: labelled defects of many hosts, built by one resumable function."""
 
-from defectgen.corpus.arrangement import Arrangements, read_arrangements
+from defectgen.corpus.arrangements import Arrangements, read_arrangements
 from defectgen.corpus.build import Corpus, CorpusPlan, HostEntry, build_corpus, read_hosts, write_corpus
-from defectgen.corpus.case import Case, Label, read_cases, write_cases
+from defectgen.corpus.cases import Case, Label, read_cases, write_cases
 from defectgen.corpus.settings import LabelSettings
 
 __all__ = [

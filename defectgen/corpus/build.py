@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from augment import DefectgenError, host_from_structure
 from augment.errors import DataError
 from augment.storage.archive import read_arrays, write_arrays, write_atomically
-from defectgen.corpus.arrangement import Arrangements, arrangements_from_arrays, arrangements_to_arrays
-from defectgen.corpus.case import Case, Label, cases_from_arrays, cases_to_arrays, check_split, file_hash
+from defectgen.corpus.arrangements import Arrangements, arrangements_from_arrays, arrangements_to_arrays
+from defectgen.corpus.cases import Case, Label, cases_from_arrays, cases_to_arrays, check_split, file_hash
 from defectgen.corpus.label import label_host
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential, resolve_potential

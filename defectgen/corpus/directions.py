@@ -16,7 +16,7 @@ from augment import CellSymmetry
 from augment.cell import FloatArray, IntArray
 from augment.groups.distortion import State, project
 from augment.groups.subgroups import generated, transformed
-from defectgen.corpus.case import Case, Label
+from defectgen.corpus.cases import Case, Label
 from defectgen.corpus.settings import LabelSettings
 from defectgen.surface import Surface
 

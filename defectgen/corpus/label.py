@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from augment import Host
-from defectgen.corpus.arrangement import Arrangements
-from defectgen.corpus.arranging import arrangements
-from defectgen.corpus.case import Case
+from defectgen.corpus.arrangements import Arrangements
+from defectgen.corpus.cases import Case
 from defectgen.corpus.choose import choose_defects
 from defectgen.corpus.directions import with_directions
+from defectgen.corpus.label_arrangements import arrangements
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import Relaxer
 from defectgen.corpus.relaxed_host import relax_host, small_supercell

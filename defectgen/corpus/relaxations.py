@@ -17,7 +17,7 @@ from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, apply_state, project, state_of
 from augment.groups.subgroups import SubgroupClasses, part_of, transformed
-from defectgen.corpus.case import Label
+from defectgen.corpus.cases import Label
 from defectgen.corpus.relaxed_host import RelaxedHost
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential

@@ -6,7 +6,7 @@ import numpy as np
 
 from augment import Defect, DefectCell
 from augment.groups.distortion import State, apply_state, state_of
-from defectgen.corpus.case import Label
+from defectgen.corpus.cases import Label
 from defectgen.corpus.relaxations import MAX_DISPLACEMENT
 from defectgen.corpus.relaxed_host import RelaxedHost, stretch
 from defectgen.corpus.settings import LabelSettings

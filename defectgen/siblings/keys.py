@@ -20,7 +20,7 @@ from augment import Defect, EditSpace, Recipe
 from augment.cell import FloatArray, IntArray
 from augment.errors import DataError
 from augment.groups.symmetry import FiniteGroup
-from defectgen.corpus.arrangement import Arrangements, pristine_template
+from defectgen.corpus.arrangements import Arrangements, pristine_template
 from defectgen.elements import DESCRIPTORS, descriptor_table
 from defectgen.occupation import Arranging, OrbitSpace
 from defectgen.proposals import draw_arrangements

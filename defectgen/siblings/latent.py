@@ -21,7 +21,7 @@ from augment import CellSymmetry, Defect, DefectCell
 from augment.errors import SettingsError
 from augment.groups.distortion import Projector, State, apply_state
 from augment.groups.subgroups import freedom_of
-from defectgen.corpus.case import Case
+from defectgen.corpus.cases import Case
 from defectgen.diffusion import Bridge
 from defectgen.elements import descriptor_table
 from defectgen.forces import DefectForces

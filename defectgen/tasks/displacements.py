@@ -16,7 +16,7 @@ from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, project
 from augment.groups.subgroups import freedom_of, generated
-from defectgen.corpus.case import Case, Label, check_split
+from defectgen.corpus.cases import Case, Label, check_split
 from defectgen.diffusion import Bridge
 from defectgen.network import (
     DISPLACEMENT_SCALE,

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import DataError
-from defectgen.corpus.arrangement import Arrangements
+from defectgen.corpus.arrangements import Arrangements
 from defectgen.network import Batch, Item, NetworkConfig, OccupationNetwork, collate, fresh
 from defectgen.representation import CONDITIONS, Conditions, Edges, Marker, Template, nearest_images
 from defectgen.train import device_of

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from augment.errors import DataError
-from defectgen.corpus.case import Case, Label, check_split
+from defectgen.corpus.cases import Case, Label, check_split
 from defectgen.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh
 from defectgen.representation import CONDITIONS, Conditions
 from defectgen.train import device_of

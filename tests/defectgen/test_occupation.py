@@ -10,8 +10,8 @@ import torch
 
 from augment import Defect, EditSpace, Recipe, find_supercell, read_host
 from augment.errors import DataError, DefectError
-from defectgen.corpus.arrangement import Arrangements, edit_charges, pristine_template
-from defectgen.corpus.arranging import members_of
+from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_template
+from defectgen.corpus.label_arrangements import members_of
 from defectgen.diffusion import Bridge
 from defectgen.network import NetworkConfig, OccupationNetwork, fresh, fresh_network
 from defectgen.occupation import OrbitSpace, counts_of, reachable

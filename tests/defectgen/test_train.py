@@ -12,7 +12,7 @@ from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, ResumeError, SettingsError
 from augment.groups.distortion import State, project, residual
 from augment.groups.subgroups import generated
-from defectgen.corpus.case import Case, Label, read_cases, write_cases
+from defectgen.corpus.cases import Case, Label, read_cases, write_cases
 from defectgen.network import NetworkConfig
 from defectgen.representation import Template
 from defectgen.tasks.displacements import (

@@ -12,7 +12,7 @@ from augment.groups.distortion import State, project, residual
 from defectgen.benchmark.metrics.alignment import Alignment, Atoms, align
 from defectgen.benchmark.tasks.task import KINDS, Kind, Reference, Task, write_tasks
 from defectgen.corpus import Case, Label, read_cases
-from defectgen.corpus.case import file_hash
+from defectgen.corpus.cases import file_hash
 
 HELD_OUT = ("valid", "test")
 """Splits that tasks are made of."""

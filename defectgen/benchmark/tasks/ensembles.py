@@ -12,7 +12,7 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.groups.distortion import State, apply_state
 from defectgen.benchmark.tasks.task import Reference, Task, read_tasks, rewrite_tasks
-from defectgen.corpus.case import file_hash
+from defectgen.corpus.cases import file_hash
 from defectgen.corpus.thermal import frames_of_run
 from md.dynamics import MdPoint
 from md.environment import Environment

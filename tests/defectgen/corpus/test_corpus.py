@@ -27,7 +27,7 @@ from defectgen.corpus import (
     write_corpus,
 )
 from defectgen.corpus.build import corpus_hash
-from defectgen.corpus.case import Case, Label
+from defectgen.corpus.cases import Case, Label
 from defectgen.corpus.choose import choose_defects, similar_dopants
 from defectgen.corpus.directions import with_directions
 from defectgen.corpus.prototype import prototype
@@ -168,7 +168,7 @@ def test_a_host_planned_for_two_splits_is_refused():
 
 
 def test_the_shards_are_bound_to_their_manifest(built, tmp_path):
-    from defectgen.corpus.case import file_hash
+    from defectgen.corpus.cases import file_hash
 
     corpus = built[0]
     write_corpus(tmp_path, corpus)
@@ -310,7 +310,7 @@ def test_stretch_forgets_rotations_and_finds_the_strain():
 
 
 def test_the_shipped_corpus_is_what_its_manifest_says():
-    from defectgen.corpus.case import file_hash
+    from defectgen.corpus.cases import file_hash
 
     corpus = TRAINING / "corpus"
     cases, said = read_cases(corpus), json.loads((corpus / "manifest.json").read_text())["sha256"]

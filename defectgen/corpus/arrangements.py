@@ -16,7 +16,7 @@ from augment.cell import FloatArray, IntArray
 from augment.charges import formal_charges
 from augment.errors import DataError
 from augment.storage.archive import read_arrays
-from defectgen.corpus.case import (
+from defectgen.corpus.cases import (
     ARRANGEMENTS,
     SPLITS,
     TEMPLATE_INTS,

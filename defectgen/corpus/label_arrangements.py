@@ -9,7 +9,7 @@ import numpy as np
 from augment import Defect, EditSpace, Host, Recipe, Supercell, find_supercell, sample_complexes
 from augment.cell import IntArray
 from augment.errors import DefectgenError, SupercellError
-from defectgen.corpus.arrangement import Arrangements, edit_charges, pristine_template
+from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_template
 from defectgen.corpus.choose import similar_dopants
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
