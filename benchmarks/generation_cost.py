@@ -23,7 +23,7 @@ COUNTS = (0, 1, 4, 16, 64)
 def measure(host: str, distance: float, subgroup: str, forces: str, n: int) -> dict[str, float]:
     """Atoms, CPU seconds in all and peak memory in MB of one request in this process."""
     from augment import find_supercell, point_defects, read_host
-    from defectgen.forces import find_forces
+    from defectgen.energy_surface.source import find_forces
     from defectgen.pretrained import load_model
     from defectgen.sample import generate
 

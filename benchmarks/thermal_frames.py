@@ -18,17 +18,17 @@ import numpy as np
 import torch
 
 from augment.cell import DefectCell, FloatArray
-from defectgen import thermal
 from defectgen.benchmark.metrics.thermal import volume_error
 from defectgen.benchmark.score import Scene
 from defectgen.benchmark.tasks.ensembles import Dynamics
 from defectgen.benchmark.tasks.task import ENSEMBLE, Task, read_tasks
+from defectgen.energy_surface import harmonic_ensemble
 from defectgen.sample import generate
 from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet import DEFAULT
 
 BLOCKS = 5
-MOST = {"harmonic": thermal.MOST_EVALUATIONS, "learnt": 0}
+MOST = {"harmonic": harmonic_ensemble.MOST_EVALUATIONS, "learnt": 0}
 """Evaluations that a Hessian may take; without any the network draws the frames, told the forces all the same."""
 
 

@@ -13,8 +13,8 @@ from augment.cell import FloatArray, IntArray
 from augment.errors import ConditionError, DefectError
 from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus.arrangements import edit_charges, pristine_template
+from defectgen.energy_surface.pair_energies import PairEnergies, PairScorer
 from defectgen.occupation import MAX_RESTARTS, Arranging, OrbitSpace, compositions, drawn_orbit
-from defectgen.pairs import PairEnergies, PairScorer
 from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions
 from md.potentials import resolve_potential

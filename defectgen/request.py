@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from augment.errors import ConditionError
 from defectgen.diffusion import STEPS
-from defectgen.forces import TEACHER
+from defectgen.energy_surface.source import TEACHER
 
 MAX_TEMPERATURE = 5000.0
 MAX_PRESSURE = 500.0
@@ -30,7 +30,7 @@ class Request:
             one fluctuate about the geometry with the subgroup that most probably survives.
         temperature: K; 0 for relaxed structures.
         pressure: GPa.
-        snapshot: instantaneous frames instead of the thermal mean (see `defectgen.thermal`).
+        snapshot: instantaneous frames instead of the thermal mean (see `defectgen.energy_surface.harmonic_ensemble`).
         n: structures of each defect.
         seed: of the noise.
         steps: of the sampler.

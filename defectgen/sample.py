@@ -18,13 +18,13 @@ from augment.groups.distortion import State, apply_state, state_of
 from augment.groups.symmetry import schoenflies
 from defectgen.bound import predictor
 from defectgen.elements import covalent_radii
-from defectgen.forces import NONE, find_forces
+from defectgen.energy_surface.harmonic_ensemble import Ensemble, affordable
+from defectgen.energy_surface.source import NONE, find_forces
+from defectgen.energy_surface.surface import Surface
 from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions, Template
 from defectgen.request import BEST, FULL, SAMPLED, TRIVIAL, Request
-from defectgen.surface import Surface
 from defectgen.surviving import subgroup_probabilities
-from defectgen.thermal import Ensemble, affordable
 
 Progress = Callable[[int, int], None]
 """Called with structures done and structures in all."""

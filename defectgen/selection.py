@@ -86,7 +86,7 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
 @lru_cache(maxsize=1)
 def _by_pairs(settings: Settings) -> tuple[Defect, ...]:
     """Complexes of low energy by their pairs in the potential of the settings, found once in a process."""
-    from defectgen.pairs import PairEnergies
+    from defectgen.energy_surface.pair_energies import PairEnergies
     from defectgen.progress import progress
     from defectgen.proposals import BEST_OF, propose_complexes
 

@@ -105,7 +105,7 @@ def check_conditions(settings: Settings) -> None:
     Raises:
         DefectgenError: names what is not possible.
     """
-    from defectgen.forces import find_forces
+    from defectgen.energy_surface.source import find_forces
     from defectgen.pretrained import load_model
 
     check_environments(settings)

@@ -7,7 +7,7 @@ import numpy as np
 from augment import CellSymmetry, Defect
 from augment.cell import FloatArray
 from augment.groups.subgroups import SubgroupClasses
-from defectgen.forces import TEACHER, find_forces
+from defectgen.energy_surface.source import TEACHER, find_forces
 from defectgen.pretrained import Model
 from defectgen.representation import Conditions, Template
 

@@ -106,8 +106,8 @@ def descent(ask: Ask) -> Iterable[DefectCell]:
     Towards a lower symmetry that is named each structure starts in its own direction, as those of the model do.
     """
     from augment.groups.distortion import State, apply_state
-    from defectgen.descent import suggested
-    from defectgen.forces import forces_by
+    from defectgen.energy_surface.quasi_newton import suggested
+    from defectgen.energy_surface.source import forces_by
     from defectgen.sample import DIRECTIONS
     from md.potentials.chgnet import DEFAULT
 
@@ -193,7 +193,7 @@ def _trained(spec: str) -> NamedGenerator:
     name = Path(spec).stem
     if card["part"] not in LATENT:
         return _model(load_model(spec), name)
-    from defectgen.forces import TEACHER, find_forces
+    from defectgen.energy_surface.source import TEACHER, find_forces
     from defectgen.siblings.latent import LatentGenerator
 
     forces = find_forces(TEACHER, card) if network.config.forces else None

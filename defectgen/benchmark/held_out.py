@@ -15,8 +15,8 @@ from augment.groups.subgroups import generated
 from defectgen.bound import predictor
 from defectgen.corpus.arrangements import Arrangements
 from defectgen.corpus.cases import Case, Label
-from defectgen.descent import suggested
 from defectgen.diffusion import STEPS, Predictor
+from defectgen.energy_surface.quasi_newton import suggested
 from defectgen.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.pretrained import Model
 from defectgen.representation import CONDITIONS, Conditions

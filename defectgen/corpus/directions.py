@@ -18,7 +18,7 @@ from augment.groups.distortion import State, project
 from augment.groups.subgroups import generated, transformed
 from defectgen.corpus.cases import Case, Label
 from defectgen.corpus.settings import LabelSettings
-from defectgen.surface import Surface
+from defectgen.energy_surface.surface import Surface
 
 _STRAIN = np.zeros((3, 3))
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from augment.cell import FloatArray, IntArray
-from defectgen.descent import POINTS, suggested
+from defectgen.energy_surface.quasi_newton import POINTS, suggested
 from defectgen.representation import Conditions, Edges, Template
 
 PUSHES = POINTS + 2

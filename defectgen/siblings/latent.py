@@ -24,7 +24,7 @@ from augment.groups.subgroups import freedom_of
 from defectgen.corpus.cases import Case
 from defectgen.diffusion import Bridge
 from defectgen.elements import descriptor_table
-from defectgen.forces import DefectForces
+from defectgen.energy_surface.source import DefectForces
 from defectgen.network import (
     Batch,
     DisplacementNetwork,

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, SettingsError
-from defectgen.descent import POINTS, suggested
+from defectgen.energy_surface.quasi_newton import POINTS, suggested
 from defectgen.network import Item, NetworkConfig, blocks, collate, fresh_network, network_from_state
 from defectgen.representation import Conditions, Marker, Template
 

@@ -141,7 +141,7 @@ def test_p_of_h_follows_the_curvatures_of_the_teacher(tmp_path, monkeypatch):
     defect = point_defects(find_supercell(read_host("examples/hosts/Cu.cif"), min_image_distance=5.0))[0]
     soft = np.linspace(0.0, -4.0, len(defect.subgroups()))
     surface = SimpleNamespace(curvatures=soft)
-    monkeypatch.setattr("defectgen.forces.DefectForces.__call__", lambda _self, _defect: surface)
+    monkeypatch.setattr("defectgen.energy_surface.source.DefectForces.__call__", lambda _self, _defect: surface)
     card = {"elements": ["Cu"], "teacher": {"potential": "emt"}}
     save_model(tmp_path / "tiny.safetensors", fresh_network(SMALL, seed=0), Bridge(), card)
     chooser = fresh(SubgroupNetwork, SMALL, seed=0)

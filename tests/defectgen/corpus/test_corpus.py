@@ -34,9 +34,9 @@ from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import broken_starts
 from defectgen.corpus.relaxed_host import stretch
 from defectgen.corpus.thermal import frames_of_run
-from defectgen.descent import POINTS
+from defectgen.energy_surface.quasi_newton import POINTS
+from defectgen.energy_surface.surface import OFFSET
 from defectgen.representation import Marker, Template
-from defectgen.surface import OFFSET
 from md.dynamics import MdPoint, run_point
 from md.environment import Environment
 from md.potentials import resolve_potential

@@ -17,7 +17,7 @@ import numpy as np
 from augment import CellSymmetry
 from augment.cell import FloatArray
 from augment.groups.distortion import Projector, State
-from defectgen.surface import Surface
+from defectgen.energy_surface.surface import Surface
 from md.energetics.harmonic import difference_evaluations, hessian_of
 from md.guards import Divergence
 

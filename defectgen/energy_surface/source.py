@@ -13,7 +13,7 @@ from ase.data import chemical_symbols
 from augment import CellSymmetry, Defect, DefectCell
 from augment.cell import FloatArray
 from augment.errors import PotentialError
-from defectgen.surface import Surface
+from defectgen.energy_surface.surface import Surface
 from md.guards import Divergence, Evaluator, volume_of
 from md.labels import cell_hash
 from md.potentials import Potential, resolve_potential

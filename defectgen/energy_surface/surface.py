@@ -4,7 +4,7 @@ The forces of a potential on the atoms of the ideal defect cell, less those on t
 on the perfect crystal before anything moves (Kanzaki, J. Phys. Chem. Solids 2, 24 (1957),
 doi:10.1016/0022-3697(57)90003-3). After a step along them a second evaluation says how stiff the crystal is, and after
 the next a third says what is left. Towards a lower symmetry H the third point lies off the symmetric ones, along the
-softest directions that H allows (see `defectgen.softness`), where the forces say whether the atoms go on or come back.
+softest directions that H allows (see `defectgen.energy_surface.curvature`), where the forces say whether the atoms go on or come back.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from augment import CellSymmetry, DefectCell
 from augment.cell import FloatArray
 from augment.groups.distortion import State, apply_state, project
 from augment.groups.subgroups import SubgroupClasses
-from defectgen.descent import POINTS, quasi_newton, suggested
-from defectgen.softness import Krylov
+from defectgen.energy_surface.curvature import Krylov
+from defectgen.energy_surface.quasi_newton import POINTS, quasi_newton, suggested
 from md.guards import Divergence
 
 OFFSET = 0.3
@@ -56,7 +56,7 @@ class Surface:
 
     @cached_property
     def descent(self) -> FloatArray | None:
-        """(n, POINTS, 2, 3) points from the ideal cell down with the whole stabilizer (see `defectgen.descent`).
+        """(n, POINTS, 2, 3) points from the ideal cell down with the whole stabilizer (see `defectgen.energy_surface.quasi_newton`).
 
         None where one of the cells is beyond what the potential can say.
         """

@@ -11,16 +11,16 @@ import pytest
 from augment import Defect, Edit, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, PotentialError
 from augment.groups.distortion import State, apply_state, residual
-from defectgen import forces as module
-from defectgen.descent import LONGEST, POINTS, quasi_newton, suggested, trial_step
 from defectgen.diffusion import Bridge
-from defectgen.forces import DefectForces, find_forces
+from defectgen.energy_surface import source as module
+from defectgen.energy_surface.curvature import EVALUATIONS
+from defectgen.energy_surface.quasi_newton import LONGEST, POINTS, quasi_newton, suggested, trial_step
+from defectgen.energy_surface.source import DefectForces, find_forces
+from defectgen.energy_surface.surface import OFFSET
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.pretrained import Model
 from defectgen.representation import Template
 from defectgen.sample import generate
-from defectgen.softness import EVALUATIONS
-from defectgen.surface import OFFSET
 from md.guards import Divergence
 from md.potentials import resolve_potential
 from md.relax import relax

@@ -8,9 +8,9 @@ import pytest
 from augment import find_supercell, point_defects, read_host
 from augment.groups.distortion import State, project
 from augment.groups.subgroups import SubgroupClasses
-from defectgen import softness
-from defectgen.forces import DefectForces
-from defectgen.softness import RIGID, Krylov
+from defectgen.energy_surface import curvature
+from defectgen.energy_surface.curvature import RIGID, Krylov
+from defectgen.energy_surface.source import DefectForces
 from md.potentials import resolve_potential
 
 STILL = np.zeros((3, 3))
@@ -88,7 +88,7 @@ def test_a_few_evaluations_bound_them_from_above(classes, hessian):
         return harmonic(hessian)(displacements)
 
     found = curvatures(counted, classes)
-    assert len(calls) == softness.EVALUATIONS
+    assert len(calls) == curvature.EVALUATIONS
     assert (found >= exact(classes, hessian) - 1e-9).all()
     assert found[-1] < 0, "the softest of many is far out in the spectrum"
 

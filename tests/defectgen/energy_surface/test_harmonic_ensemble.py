@@ -11,13 +11,13 @@ from ase import units
 from augment import find_supercell, point_defects, read_host
 from augment.groups.distortion import State, residual, state_of
 from defectgen.diffusion import Bridge
-from defectgen.forces import DefectForces
+from defectgen.energy_surface.harmonic_ensemble import MOST_EVALUATIONS, SOFTEST, Ensemble, affordable
+from defectgen.energy_surface.source import DefectForces
+from defectgen.energy_surface.surface import Surface
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.pretrained import Model
 from defectgen.request import Request
 from defectgen.sample import find_subgroup, generate
-from defectgen.surface import Surface
-from defectgen.thermal import MOST_EVALUATIONS, SOFTEST, Ensemble, affordable
 from md.dynamics import MdPoint, run_point
 from md.energetics.harmonic import difference_evaluations
 from md.environment import Environment
@@ -145,7 +145,9 @@ def test_where_the_potential_says_nothing_or_too_much_is_to_do_there_is_none(sur
     assert Ensemble.around(replace(surface, evaluate=lost), start, group) is None
     assert difference_evaluations(group) < difference_evaluations(vacancy.subgroups()[-1]) == 6 * len(surface.ideal)
     assert affordable(group)
-    monkeypatch.setattr("defectgen.thermal.MOST_EVALUATIONS", difference_evaluations(group) - 1)
+    monkeypatch.setattr(
+        "defectgen.energy_surface.harmonic_ensemble.MOST_EVALUATIONS", difference_evaluations(group) - 1
+    )
     assert not affordable(group)
     assert MOST_EVALUATIONS >= 6 * 64
 
