@@ -1,6 +1,7 @@
 """Datasets of runs as extended XYZ that existing trainers read unchanged, and trajectories for other programs."""
 
-from defectgen.export.dataset import DatasetManifest, export_dataset
+from defectgen.export.card import DatasetManifest
+from defectgen.export.dataset import export_dataset
 from defectgen.export.split import check_split, split_hosts
 from defectgen.export.trajectory import Trajectory, read_trajectory, write_trajectories, write_trajectory
 

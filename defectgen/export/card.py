@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from defectgen.export.dataset import DatasetManifest
+from dataclasses import asdict, dataclass
+from typing import Any
 
 INNER_VALID_FRACTION = 0.1
 """Share of train.extxyz that MACE itself holds out where the dataset has no valid.extxyz."""
@@ -141,3 +140,39 @@ def _use(manifest: DatasetManifest) -> str:
         "`total_charge` is that of the cell; a potential that knows no charge gave the labels of the neutral cell.\n\n"
         "Versions: " + ", ".join(f"{name} {number}" for name, number in manifest.versions.items()) + "."
     )
+
+
+@dataclass(frozen=True)
+class DatasetManifest:
+    """What an exported dataset holds; written as manifest.json.
+
+    Attributes:
+        format: version of this layout.
+        seed: seed of the split.
+        license: licence of the dataset.
+        files: SHA-256 of each file by its name.
+        frames: frames of each file by its name.
+        hosts: host hashes of each split.
+        statistics: counts and ranges (`Statistics.to_dict`).
+        versions: version of each library that shaped the data.
+        train_command: command line that trains a MACE model on it.
+    """
+
+    format: int
+    seed: int
+    license: str
+    files: dict[str, str]
+    frames: dict[str, int]
+    hosts: dict[str, list[str]]
+    statistics: dict[str, Any]
+    versions: dict[str, str]
+    train_command: str
+
+    @property
+    def n_records(self) -> int:
+        """Number of frames in all files."""
+        return sum(self.frames.values())
+
+    def to_json(self) -> str:
+        """The manifest as indented JSON with sorted keys."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
-from defectgen.export.card import card_text, train_command
+from defectgen.export.card import DatasetManifest, card_text, train_command
 from defectgen.export.collect import distinct_runs, provenance, trusted_records
 from defectgen.export.extxyz import ExtxyzFile, frame_text
 from defectgen.export.split import SPLITS, check_split, split_hosts
@@ -19,42 +16,6 @@ from defectgen.export.statistics import Statistics
 
 FORMAT = 1
 UNLICENSED = "not chosen yet: set one before you share the dataset"
-
-
-@dataclass(frozen=True)
-class DatasetManifest:
-    """What an exported dataset holds; written as manifest.json.
-
-    Attributes:
-        format: version of this layout.
-        seed: seed of the split.
-        license: licence of the dataset.
-        files: SHA-256 of each file by its name.
-        frames: frames of each file by its name.
-        hosts: host hashes of each split.
-        statistics: counts and ranges (`Statistics.to_dict`).
-        versions: version of each library that shaped the data.
-        train_command: command line that trains a MACE model on it.
-    """
-
-    format: int
-    seed: int
-    license: str
-    files: dict[str, str]
-    frames: dict[str, int]
-    hosts: dict[str, list[str]]
-    statistics: dict[str, Any]
-    versions: dict[str, str]
-    train_command: str
-
-    @property
-    def n_records(self) -> int:
-        """Number of frames in all files."""
-        return sum(self.frames.values())
-
-    def to_json(self) -> str:
-        """The manifest as indented JSON with sorted keys."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def export_dataset(
