@@ -71,7 +71,7 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
         if settings.complexes.sample is None:
             yield from complexes(space, recipe)
         elif settings.complexes.weight == "model":
-            from defectgen.proposals import propose_complexes
+            from defectgen.generate.complexes import propose_complexes
 
             count, name = settings.complexes.sample, settings.generate.model
             drawn = propose_complexes(space, recipe, count, settings.seed, model=name)
@@ -87,8 +87,8 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
 def _by_pairs(settings: Settings) -> tuple[Defect, ...]:
     """Complexes of low energy by their pairs in the potential of the settings, found once in a process."""
     from defectgen.energy_surface.pair_energies import PairEnergies
+    from defectgen.generate.complexes import BEST_OF, propose_complexes
     from defectgen.progress import progress
-    from defectgen.proposals import BEST_OF, propose_complexes
 
     supercell = build_supercell(settings)
     space, recipe = complex_space(settings, supercell)

@@ -26,7 +26,7 @@ from md.reference import onto_relaxed_host
 from md.relax import Relaxation, relax
 
 if TYPE_CHECKING:
-    from defectgen.request import Request
+    from defectgen.generate.request import Request
 
 Counts = dict[str, Any]
 
@@ -157,7 +157,7 @@ def requests_of(settings: Settings) -> list[Request]:
     Raises:
         ConditionError: a snapshot is asked for without a temperature.
     """
-    from defectgen.request import Request
+    from defectgen.generate.request import Request
 
     asked = settings.generate
     return [
@@ -182,7 +182,7 @@ def _check_subgroups(requests: Sequence[Request], defects: Sequence[Defect]) -> 
     Raises:
         ConditionError: one has not; the message lists those that it has.
     """
-    from defectgen.sample import find_subgroup
+    from defectgen.generate.subgroup_choice import find_subgroup
 
     for request in requests:
         for defect in defects if request.subgroup not in ("full", "1") else ():
@@ -240,8 +240,9 @@ def propose(
     Raises:
         ConditionError: a subgroup is none of this defect's.
     """
-    from defectgen.request import BEST, SAMPLED
-    from defectgen.sample import find_subgroup, generate
+    from defectgen.generate.geometries import generate
+    from defectgen.generate.request import BEST, SAMPLED
+    from defectgen.generate.subgroup_choice import find_subgroup
 
     asked = settings.generate
     ideal = defect.cell()

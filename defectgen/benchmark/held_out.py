@@ -17,10 +17,10 @@ from defectgen.corpus.arrangements import Arrangements
 from defectgen.corpus.cases import Case, Label
 from defectgen.diffusion import STEPS, Predictor
 from defectgen.energy_surface.quasi_newton import suggested
+from defectgen.generate.validity import sample_seed
 from defectgen.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.pretrained import Model
 from defectgen.representation import CONDITIONS, Conditions
-from defectgen.sample import sample_seed
 from defectgen.tasks.displacements import descent_for
 from defectgen.tasks.occupation import Occupied, coulomb_of, occupied_batch
 from defectgen.tasks.subgroups import lowest_labels, subgroup_sample

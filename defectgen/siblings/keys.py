@@ -22,8 +22,8 @@ from augment.errors import DataError
 from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus.arrangements import Arrangements, pristine_template
 from defectgen.elements import DESCRIPTORS, descriptor_table
+from defectgen.generate.complexes import draw_arrangements
 from defectgen.occupation import Arranging, OrbitSpace
-from defectgen.proposals import draw_arrangements
 from defectgen.representation import WYCKOFF_LETTERS, Template
 from defectgen.tasks.occupation import BOLTZMANN, next_edits
 from defectgen.train import device_of

@@ -25,6 +25,9 @@ from defectgen.corpus.cases import Case
 from defectgen.diffusion import Bridge
 from defectgen.elements import descriptor_table
 from defectgen.energy_surface.source import DefectForces
+from defectgen.generate.request import Request
+from defectgen.generate.subgroup_choice import find_subgroup
+from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
 from defectgen.network import (
     Batch,
     DisplacementNetwork,
@@ -36,8 +39,6 @@ from defectgen.network import (
 )
 from defectgen.network.blocks import mlp
 from defectgen.representation import Conditions, Template
-from defectgen.request import Request
-from defectgen.sample import MAX_NODES, find_subgroup, sample_seed, without_overlap
 from defectgen.tasks.displacements import (
     DisplacementSettings,
     DisplacementTask,

@@ -14,10 +14,11 @@ from defectgen.diffusion import Bridge
 from defectgen.energy_surface.harmonic_ensemble import MOST_EVALUATIONS, SOFTEST, Ensemble, affordable
 from defectgen.energy_surface.source import DefectForces
 from defectgen.energy_surface.surface import Surface
+from defectgen.generate.geometries import generate
+from defectgen.generate.request import Request
+from defectgen.generate.subgroup_choice import find_subgroup
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.pretrained import Model
-from defectgen.request import Request
-from defectgen.sample import find_subgroup, generate
 from md.dynamics import MdPoint, run_point
 from md.energetics.harmonic import difference_evaluations
 from md.environment import Environment

@@ -17,10 +17,10 @@ from defectgen.energy_surface.curvature import EVALUATIONS
 from defectgen.energy_surface.quasi_newton import LONGEST, POINTS, quasi_newton, suggested, trial_step
 from defectgen.energy_surface.source import DefectForces, find_forces
 from defectgen.energy_surface.surface import OFFSET
+from defectgen.generate.geometries import generate
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.pretrained import Model
 from defectgen.representation import Template
-from defectgen.sample import generate
 from md.guards import Divergence
 from md.potentials import resolve_potential
 from md.relax import relax

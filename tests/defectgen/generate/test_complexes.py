@@ -13,10 +13,10 @@ from augment.errors import DataError, DefectError
 from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_template
 from defectgen.corpus.label_arrangements import members_of
 from defectgen.diffusion import Bridge
+from defectgen.generate.complexes import draw_arrangements, propose_complexes
 from defectgen.network import NetworkConfig, OccupationNetwork, fresh, fresh_network
 from defectgen.occupation import OrbitSpace, counts_of, reachable
 from defectgen.pretrained import load_model, save_model
-from defectgen.proposals import draw_arrangements, propose_complexes
 from defectgen.tasks.occupation import OccupationTask, next_edits
 from defectgen.train import Training, TrainSettings
 
@@ -178,8 +178,8 @@ def test_samples_show_only_what_is_known(supercell):
 
 def test_logits_are_alike_for_equivalent_edits(space, model):
     """Before anything is known the supercell has its whole symmetry, so edits of one orbit score alike."""
+    from defectgen.generate.complexes import NetworkScorer, Wish
     from defectgen.occupation import Arranging
-    from defectgen.proposals import NetworkScorer, Wish
 
     scorer = NetworkScorer(model, space, Wish())
     with torch.inference_mode():

@@ -13,11 +13,13 @@ from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError, DefectgenError, SettingsError
 from augment.groups.distortion import State, apply_state, residual
 from defectgen.diffusion import Bridge
+from defectgen.generate.geometries import generate
+from defectgen.generate.request import Request
+from defectgen.generate.subgroup_choice import find_subgroup, plan_subgroups
+from defectgen.generate.subgroup_probability import subgroup_probabilities
+from defectgen.generate.validity import without_overlap
 from defectgen.network import NetworkConfig, SubgroupNetwork, fresh, fresh_network
 from defectgen.pretrained import load_model, save_model
-from defectgen.request import Request
-from defectgen.sample import find_subgroup, generate, plan_subgroups, without_overlap
-from defectgen.surviving import subgroup_probabilities
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 
@@ -299,7 +301,7 @@ def test_samples_of_a_lower_symmetry_break_the_higher_one(defects, model):
 
 def test_batches_do_not_change_the_structures(defects, model, monkeypatch):
     whole = generate(defects[:1], model=model, n=5, steps=3, subgroup="1", seed=2)
-    monkeypatch.setattr("defectgen.sample.MAX_NODES", 20)
+    monkeypatch.setattr("defectgen.generate.validity.MAX_NODES", 20)
     parts = generate(defects[:1], model=model, n=5, steps=3, subgroup="1", seed=2)
     for a, b in zip(whole, parts, strict=True):
         assert np.allclose(a.positions, b.positions, atol=1e-6)

@@ -15,16 +15,16 @@ from defectgen.benchmark.generators import load_generator
 from defectgen.benchmark.protocol import Ask
 from defectgen.corpus import Case, Label
 from defectgen.diffusion import Bridge
+from defectgen.generate.request import Request
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.occupation import counts_of
 from defectgen.pretrained import save_model
 from defectgen.representation import Template
-from defectgen.request import Request
 from defectgen.siblings.keys import KeyConfig, KeyTask, propose_keys
 from defectgen.siblings.latent import LatentGenerator, LatentTask
 from defectgen.tasks.displacements import DisplacementTask
 from defectgen.train import Training, TrainSettings
-from tests.defectgen.test_occupation import pairs
+from tests.defectgen.generate.test_complexes import pairs
 
 SMALL = NetworkConfig(width=16, layers=1, cutoff=4.0, radial=6, embedding=4)
 QUICK = TrainSettings(steps=8, batch=2, warmup=2, checkpoint=4, seed=3)

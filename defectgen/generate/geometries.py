@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,30 +13,22 @@ from augment import CellSymmetry, Defect, DefectCell, Host
 from augment.cell import FloatArray
 from augment.errors import ConditionError
 from augment.groups.distortion import State, apply_state, state_of
-from augment.groups.symmetry import schoenflies
 from defectgen.bound import predictor
-from defectgen.elements import covalent_radii
 from defectgen.energy_surface.harmonic_ensemble import Ensemble, affordable
 from defectgen.energy_surface.source import NONE, find_forces
 from defectgen.energy_surface.surface import Surface
+from defectgen.generate.request import Request
+from defectgen.generate.subgroup_choice import _named, plan_subgroups
+from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
 from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions, Template
-from defectgen.request import BEST, FULL, SAMPLED, TRIVIAL, Request
-from defectgen.surviving import subgroup_probabilities
 
 Progress = Callable[[int, int], None]
 """Called with structures done and structures in all."""
 
-OVERLAP = 0.6
-"""Of the sum of covalent radii; atoms closer than this are no structure that a potential can relax."""
-
-MAX_NODES = 1024
-"""Nodes of the samples that go through the network together: half a GB at most, whatever the number of samples."""
 
 DIRECTIONS = 4
 """Directions towards a lower symmetry that are tried for the first structure, a force evaluation each."""
-
-_SHRINKS = 6
 
 
 def generate(
@@ -77,58 +67,6 @@ def generate(
             if progress is not None:
                 progress(len(cells), len(chosen) * request.n)
     return cells
-
-
-def find_subgroup(defect: Defect, request: Request) -> CellSymmetry:
-    """The subgroup H that is asked for by name; the first class of that symbol where there are several.
-
-    Raises:
-        ConditionError: the stabilizer has no such subgroup; the message lists those that it has.
-    """
-    wanted = request.subgroup or FULL
-    if request.snapshot and not _named(request):
-        wanted = TRIVIAL
-    if wanted in (FULL, BEST, SAMPLED):
-        return defect.symmetry()
-    classes = defect.subgroups()
-    for candidate in classes:
-        if wanted in (candidate.symbol, schoenflies(candidate.symbol)):
-            return candidate
-    known = ", ".join(dict.fromkeys(c.symbol for c in classes))
-    raise ConditionError(
-        f"{defect.name}: {wanted!r} is no subgroup of its symmetry; choose full, best, sample or one of {known}"
-    )
-
-
-def _named(request: Request) -> bool:
-    """Whether a subgroup is asked for that structures are to keep, whatever the model thinks of it."""
-    return request.subgroup not in (None, TRIVIAL, BEST, SAMPLED)
-
-
-def plan_subgroups(defect: Defect, request: Request, model: Model) -> list[CellSymmetry]:
-    """H of each of the `n` structures of a request, equal ones together.
-
-    Raises:
-        ConditionError: see `find_subgroup`.
-        DataError: a subgroup is to be guessed or drawn, and the model knows no p(H).
-    """
-    wanted = request.subgroup
-    guess = BEST if wanted is None and not request.snapshot and model.has("subgroups") else wanted
-    if guess not in (BEST, SAMPLED) or request.snapshot:
-        return [find_subgroup(defect, request)] * request.n
-    chance, classes = subgroup_probabilities(
-        model,
-        defect,
-        temperature=request.temperature,
-        pressure=request.pressure,
-        charge=request.charge,
-        forces=request.forces,
-    )
-    if guess == BEST:
-        return [classes[int(np.argmax(chance))]] * request.n
-    rng = np.random.default_rng(sample_seed(request.seed, defect.key, SAMPLED, 0))
-    drawn = Counter(rng.choice(len(classes), size=request.n, p=chance).tolist())
-    return [classes[k] for k in sorted(drawn) for _ in range(drawn[k])]
 
 
 def _defect_of(cell: DefectCell, host: Host | None) -> Defect:
@@ -312,30 +250,3 @@ def _shared_info(ideal: DefectCell, symmetry: CellSymmetry, model: Model, reques
         "model_sha256": model.sha256,
         "extrapolates": sorted(symbols - model.elements),
     }
-
-
-def sample_seed(seed: int, key: str, subgroup: str, index: int) -> int:
-    """Seed of one structure, from what names it."""
-    return int.from_bytes(hashlib.sha256(f"{seed}|{key}|{subgroup}|{index}".encode()).digest()[:8])
-
-
-def without_overlap(ideal: DefectCell, state: State) -> tuple[State, float]:
-    """The state with its displacements scaled down until no atoms overlap more than in the ideal cell, and the factor.
-
-    Scaling keeps every symmetry. The factor is 1 where nothing had to be done.
-    """
-    limit = min(OVERLAP, _tightest(apply_state(ideal, State(np.zeros_like(state.displacements), state.strain))))
-    for factor in [0.5**k for k in range(_SHRINKS)] + [0.0]:
-        scaled = State(factor * state.displacements, state.strain)
-        if _tightest(apply_state(ideal, scaled)) >= limit:
-            break
-    return scaled, factor
-
-
-def _tightest(cell: DefectCell) -> float:
-    """Smallest distance in units of the sum of covalent radii; infinite where no pair is close."""
-    from ase.neighborlist import neighbor_list
-
-    radii: FloatArray = covalent_radii(cell.numbers)
-    i, j, distance = neighbor_list("ijd", cell.to_ase(), radii)  # pairs closer than the sum of their radii
-    return float((distance / (radii[i] + radii[j])).min(initial=np.inf))

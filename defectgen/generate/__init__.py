@@ -1,0 +1,1 @@
+"""Proposals of geometries, subgroups and complexes."""
