@@ -176,8 +176,8 @@ def key_sampler(path: Path) -> Sampler:
     Raises:
         DataError: the file is missing, damaged, or holds another network.
     """
+    from defectgen.generate.baselines.keys import propose_keys
     from defectgen.pretrained import load_trained
-    from defectgen.siblings.keys import propose_keys
 
     network, card = load_trained(path)
     if card["part"] != "keys":

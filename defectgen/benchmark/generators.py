@@ -194,7 +194,7 @@ def _trained(spec: str) -> NamedGenerator:
     if card["part"] not in LATENT:
         return _model(load_model(spec), name)
     from defectgen.energy_surface.source import TEACHER, find_forces
-    from defectgen.siblings.latent import LatentGenerator
+    from defectgen.generate.baselines.latent import LatentGenerator
 
     forces = find_forces(TEACHER, card) if network.config.forces else None
     call = LatentGenerator(network, Bridge(**card["bridge"]), forces)

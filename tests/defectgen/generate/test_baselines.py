@@ -15,13 +15,15 @@ from defectgen.benchmark.generators import load_generator
 from defectgen.benchmark.protocol import Ask
 from defectgen.corpus import Case, Label
 from defectgen.diffusion import Bridge
+from defectgen.generate.baselines.keys import propose_keys
+from defectgen.generate.baselines.latent import LatentGenerator
 from defectgen.generate.request import Request
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.occupation import counts_of
 from defectgen.pretrained import save_model
 from defectgen.representation import Template
-from defectgen.siblings.keys import KeyConfig, KeyTask, propose_keys
-from defectgen.siblings.latent import LatentGenerator, LatentTask
+from defectgen.siblings.keys import KeyConfig, KeyTask
+from defectgen.siblings.latent import LatentTask
 from defectgen.tasks.displacements import DisplacementTask
 from defectgen.train import Training, TrainSettings
 from tests.defectgen.generate.test_complexes import pairs

@@ -1,0 +1,1 @@
+"""Other families of generators on the same representation, to compare with."""

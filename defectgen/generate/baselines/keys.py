@@ -1,0 +1,44 @@
+"""Complexes from a Transformer over defect keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from augment import Defect, EditSpace, Recipe
+from augment.cell import FloatArray
+from augment.groups.symmetry import FiniteGroup
+from defectgen.corpus.arrangements import pristine_template
+from defectgen.generate.complexes import draw_arrangements
+from defectgen.occupation import Arranging, OrbitSpace
+from defectgen.siblings.keys import KeyNetwork, edit_tokens
+
+
+class KeyScorer:
+    """The Transformer as a scorer of orbits, for one edit space."""
+
+    def __init__(self, network: KeyNetwork, space: EditSpace) -> None:
+        self._network, self._space = network, space
+        template, node = pristine_template(space)
+        self._tokens = torch.as_tensor(edit_tokens(template, node, space.number), dtype=torch.float32)
+
+    def __call__(self, arranged: Sequence[Arranging]) -> FloatArray:
+        """Mean logit of the edits of each orbit, (a, o)."""
+        rows = []
+        for arranging in arranged:
+            orbits = arranging.orbits
+            written = [int(e) for k in arranging.drawn for e in orbits.members[k]]
+            with torch.inference_mode():
+                logits = self._network(self._tokens[written], self._tokens)[-1].double().numpy()
+            rows.append(np.bincount(orbits.orbit, weights=logits, minlength=len(orbits)) / orbits.size)
+        return np.array(rows)
+
+
+def propose_keys(
+    network: KeyNetwork, space: EditSpace, recipe: Recipe, n: int, seed: int, *, H: FiniteGroup | None = None
+) -> list[Defect]:
+    """Draw `n` complexes from the Transformer, with species, counts and H exact as in `propose_complexes`."""
+    drawn = draw_arrangements(OrbitSpace(space, H), recipe, n, seed, KeyScorer(network, space))
+    return [Defect(space.supercell, space.edits(members)) for members in drawn]

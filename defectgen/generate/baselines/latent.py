@@ -1,0 +1,91 @@
+"""Geometries from a latent variable: variational autoencoder and generative adversarial network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from augment import CellSymmetry, Defect, DefectCell
+from augment.groups.distortion import Projector, State, apply_state
+from augment.groups.subgroups import freedom_of
+from defectgen.diffusion import Bridge
+from defectgen.energy_surface.source import DefectForces
+from defectgen.generate.request import Request
+from defectgen.generate.subgroup_choice import find_subgroup
+from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
+from defectgen.network import (
+    Item,
+    collate,
+    node_freedom,
+)
+from defectgen.representation import Conditions, Template
+from defectgen.siblings.latent import LATENT, LatentNetwork
+
+
+@dataclass(frozen=True, eq=False)
+class LatentGenerator:
+    """A trained latent generator of geometries.
+
+    Attributes:
+        network: the trained networks.
+        bridge: the noise that they were trained with.
+        forces: whose energy surfaces the networks are told, if they have learnt from any.
+    """
+
+    network: LatentNetwork
+    bridge: Bridge
+    forces: DefectForces | None = None
+
+    @property
+    def name(self) -> str:
+        """In tables."""
+        return self.network.family
+
+    def __call__(self, ask: Any) -> Iterable[DefectCell]:
+        """Structures that a request of the benchmark asks for."""
+        asked = {"temperature": ask.temperature, "pressure": ask.pressure, "snapshot": ask.snapshot}
+        return self.sample(ask.defect, Request(subgroup=ask.subgroup, n=ask.n, seed=ask.seed, **asked))
+
+    def sample(self, defect: Defect, request: Request) -> list[DefectCell]:
+        """`n` geometries of a defect with H as asked; one pass of the decoder for as many as fit into `MAX_NODES`."""
+        ideal, symmetry, config = defect.cell(), find_subgroup(defect, request), self.network.config
+        surface = None if self.forces is None else self.forces(defect)
+        descent = None if surface is None else surface.descent
+        template = Template.of(ideal, defect.supercell.sites, voids=config.voids, descent=descent)
+        told = Conditions(
+            request.temperature,
+            request.pressure,
+            symmetry.order,
+            defect.stabilizer.order,
+            request.snapshot,
+            concentration=template.concentration,
+        )
+        free = node_freedom(template, freedom_of(symmetry), freedom_of(defect.symmetry()))
+        item = Item(template, template.edges(config.cutoff), told, free)
+        rngs = [np.random.default_rng(sample_seed(request.seed, defect.key, self.name, k)) for k in range(request.n)]
+        step = max(1, MAX_NODES // len(template.numbers))
+        batches = (self._decoded(item, symmetry, rngs[first : first + step]) for first in range(0, request.n, step))
+        cells = []
+        for k, state in enumerate(state for batch in batches for state in batch):
+            cell = apply_state(ideal, without_overlap(ideal, state)[0])
+            info = {"geometry": "generated", "generator": self.name, "subgroup": symmetry.symbol, "sample": k}
+            cells.append(cell.with_geometry(cell.positions, cell.cell, **info, seed=request.seed))
+        return cells
+
+    def _decoded(self, item: Item, symmetry: CellSymmetry, rngs: Sequence[np.random.Generator]) -> Iterator[State]:
+        """One state with the symmetry for each source of noise."""
+        count, atoms = len(rngs), item.template.n_atoms
+        noise = np.zeros((count, len(item.template.numbers), 3))
+        for row, rng in zip(noise, rngs, strict=True):
+            row[:atoms] = self.bridge.noise(symmetry, 0.0, rng).displacements
+        latent = torch.as_tensor(np.array([rng.standard_normal(LATENT) for rng in rngs]), dtype=torch.float32)
+        start = (torch.as_tensor(noise.reshape(-1, 3), dtype=torch.float32), torch.zeros(count, 3, 3))
+        with torch.inference_mode():
+            u, e = self.network(collate([item] * count), start, latent)
+        moved = u.double().numpy().reshape(noise.shape)[:, :atoms]
+        states = Projector(symmetry)(State(moved, e.double().numpy()))
+        yield from (State(x, strain) for x, strain in zip(states.displacements, states.strain, strict=True))
