@@ -25,7 +25,7 @@ def measure(host: str, distance: float, subgroup: str, forces: str, n: int) -> d
     from augment import find_supercell, point_defects, read_host
     from defectgen.energy_surface.source import find_forces
     from defectgen.generate.geometries import generate
-    from defectgen.pretrained import load_model
+    from defectgen.model.weights import load_model
 
     supercell = find_supercell(read_host(HOSTS / f"{host}.cif"), min_image_distance=distance)
     defect = point_defects(supercell, kinds=["vacancy"])[0]

@@ -106,7 +106,7 @@ def check_conditions(settings: Settings) -> None:
         DefectgenError: names what is not possible.
     """
     from defectgen.energy_surface.source import find_forces
-    from defectgen.pretrained import load_model
+    from defectgen.model.weights import load_model
 
     check_environments(settings)
     requests = requests_of(settings)

@@ -28,9 +28,9 @@ from ase.data import chemical_symbols
 from defectgen.benchmark.held_out import diffusion, labels_of_kind, mean_scores, occupation_scores, subgroup_scores
 from defectgen.corpus import Case, read_arrangements, read_cases
 from defectgen.corpus.build import corpus_hash
-from defectgen.diffusion import Bridge
+from defectgen.model.bridge import Bridge
+from defectgen.model.weights import FOLDER, PARTS, Model, save_model
 from defectgen.network import NetworkConfig
-from defectgen.pretrained import FOLDER, PARTS, Model, save_model
 from defectgen.siblings.keys import KeyConfig, KeyTask
 from defectgen.siblings.latent import LatentTask
 from defectgen.tasks.displacements import DisplacementTask

@@ -157,7 +157,7 @@ def load_sampler(spec: str) -> tuple[str, Sampler]:
         ConditionError: it names none.
     """
     from defectgen.benchmark.generators import import_function
-    from defectgen.pretrained import model_names, weights_path
+    from defectgen.model.weights import model_names, weights_path
 
     if spec in SAMPLERS:
         return spec, SAMPLERS[spec]
@@ -177,7 +177,7 @@ def key_sampler(path: Path) -> Sampler:
         DataError: the file is missing, damaged, or holds another network.
     """
     from defectgen.generate.baselines.keys import propose_keys
-    from defectgen.pretrained import load_trained
+    from defectgen.model.weights import load_trained
 
     network, card = load_trained(path)
     if card["part"] != "keys":

@@ -22,7 +22,7 @@ from defectgen.benchmark.folder import read_structures
 from defectgen.benchmark.protocol import NONE, Ask, Generator, trivial
 
 if TYPE_CHECKING:
-    from defectgen.pretrained import Model
+    from defectgen.model.weights import Model
 
 UNRELAXED = "unrelaxed"
 """The baseline that every table shows."""
@@ -152,7 +152,7 @@ def load_generator(spec: str) -> NamedGenerator:
     if spec == ONE_SHOT:
         return _one_shot()
     if spec in VARIANTS:
-        from defectgen.pretrained import load_model
+        from defectgen.model.weights import load_model
 
         return _model(load_model(), spec, **VARIANTS[spec])
     if Path(spec).suffix == ".safetensors" or spec in _models():
@@ -179,15 +179,15 @@ def _version() -> str:
 
 
 def _models() -> list[str]:
-    from defectgen.pretrained import model_names
+    from defectgen.model.weights import model_names
 
     return model_names("displacements", *LATENT)
 
 
 def _trained(spec: str) -> NamedGenerator:
     """A model of displacements, or a latent sibling of it."""
-    from defectgen.diffusion import Bridge
-    from defectgen.pretrained import load_model, load_trained, weights_path
+    from defectgen.model.bridge import Bridge
+    from defectgen.model.weights import load_model, load_trained, weights_path
 
     network, card = load_trained(weights_path(spec))
     name = Path(spec).stem
@@ -203,7 +203,7 @@ def _trained(spec: str) -> NamedGenerator:
 
 def _one_shot() -> NamedGenerator:
     """The regressor, told by the default model which symmetry survives; without one the default model."""
-    from defectgen.pretrained import load_model, model_names
+    from defectgen.model.weights import load_model, model_names
 
     model = load_model()
     if REGRESSOR in model_names():

@@ -12,17 +12,17 @@ from augment import CellSymmetry
 from augment.cell import FloatArray
 from augment.groups.distortion import State, project
 from augment.groups.subgroups import generated
-from defectgen.bound import predictor
 from defectgen.corpus.arrangements import Arrangements
 from defectgen.corpus.cases import Case, Label
-from defectgen.diffusion import STEPS, Predictor
 from defectgen.energy_surface.quasi_newton import suggested
 from defectgen.generate.validity import sample_seed
+from defectgen.model.bridge import STEPS, Predictor
+from defectgen.model.occupied import Occupied, coulomb_of, occupied_batch
+from defectgen.model.predictor import predictor
+from defectgen.model.weights import Model
 from defectgen.network import OccupationNetwork, SubgroupNetwork, collate
-from defectgen.pretrained import Model
 from defectgen.representation import CONDITIONS, Conditions
 from defectgen.tasks.displacements import descent_for
-from defectgen.tasks.occupation import Occupied, coulomb_of, occupied_batch
 from defectgen.tasks.subgroups import lowest_labels, subgroup_sample
 
 NEAR = 5.0

@@ -160,7 +160,7 @@ def _potentials() -> Iterator[Check]:
 
 
 def _models() -> Iterator[Check]:
-    from defectgen.pretrained import load_model, model_names
+    from defectgen.model.weights import load_model, model_names
 
     names = model_names()
     if not names:

@@ -14,14 +14,14 @@ from augment.errors import ConditionError, DefectError
 from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus.arrangements import edit_charges, pristine_template
 from defectgen.energy_surface.pair_energies import PairEnergies, PairScorer
+from defectgen.model.weights import Model, load_model
 from defectgen.occupation import MAX_RESTARTS, Arranging, OrbitSpace, compositions, drawn_orbit
-from defectgen.pretrained import Model, load_model
 from defectgen.representation import Conditions
 from md.potentials import resolve_potential
 from md.potentials.chgnet import DEFAULT as CHGNET
 
 if TYPE_CHECKING:
-    from defectgen.tasks.occupation import Occupied
+    from defectgen.model.occupied import Occupied
 
 MAX_NODES = 1024
 """Nodes that are looked at in one pass; bounds the memory whatever the number of samples."""
@@ -218,7 +218,7 @@ class NetworkScorer:
         """Predicted energy of each finished arrangement, eV, up to a constant of the composition."""
         import torch
 
-        from defectgen.tasks.occupation import coulomb_of, occupied_batch
+        from defectgen.model.occupied import coulomb_of, occupied_batch
 
         parts = []
         step = max(1, MAX_NODES // len(self._template.numbers))
@@ -231,7 +231,7 @@ class NetworkScorer:
         return np.concatenate(parts)
 
     def _seen(self, members: IntArray, unknown: IntArray, told: Conditions) -> Occupied:
-        from defectgen.tasks.occupation import Occupied
+        from defectgen.model.occupied import Occupied
 
         known = (self._node[members], self._space.number[members], self._charge[members])
         return Occupied(self._template, self._edges, *known, unknown, told)
@@ -254,7 +254,7 @@ class NetworkScorer:
     def _logits(self, arranged: Sequence[Arranging], conditions: Sequence[Conditions]) -> FloatArray:
         import torch
 
-        from defectgen.tasks.occupation import field_of, occupied_batch
+        from defectgen.model.occupied import field_of, occupied_batch
         from md.quiet import one_torch_thread
 
         seen = []

@@ -13,14 +13,14 @@ from augment import CellSymmetry, Defect, DefectCell, Host
 from augment.cell import FloatArray
 from augment.errors import ConditionError
 from augment.groups.distortion import State, apply_state, state_of
-from defectgen.bound import predictor
 from defectgen.energy_surface.harmonic_ensemble import Ensemble, affordable
 from defectgen.energy_surface.source import NONE, find_forces
 from defectgen.energy_surface.surface import Surface
 from defectgen.generate.request import Request
 from defectgen.generate.subgroup_choice import _named, plan_subgroups
 from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
-from defectgen.pretrained import Model, load_model
+from defectgen.model.predictor import predictor
+from defectgen.model.weights import Model, load_model
 from defectgen.representation import Conditions, Template
 
 Progress = Callable[[int, int], None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from augment.errors import ConditionError
-from defectgen.diffusion import STEPS
 from defectgen.energy_surface.source import TEACHER
+from defectgen.model.bridge import STEPS
 
 MAX_TEMPERATURE = 5000.0
 MAX_PRESSURE = 500.0

@@ -12,7 +12,7 @@ from augment.groups.symmetry import schoenflies
 from defectgen.generate.request import BEST, FULL, SAMPLED, TRIVIAL, Request
 from defectgen.generate.subgroup_probability import subgroup_probabilities
 from defectgen.generate.validity import sample_seed
-from defectgen.pretrained import Model
+from defectgen.model.weights import Model
 
 
 def find_subgroup(defect: Defect, request: Request) -> CellSymmetry:

@@ -8,7 +8,7 @@ from augment import CellSymmetry, Defect
 from augment.cell import FloatArray
 from augment.groups.subgroups import SubgroupClasses
 from defectgen.energy_surface.source import TEACHER, find_forces
-from defectgen.pretrained import Model
+from defectgen.model.weights import Model
 from defectgen.representation import Conditions, Template
 
 

@@ -20,8 +20,8 @@ from augment.cell import FloatArray, IntArray
 from augment.errors import DataError
 from defectgen.corpus.arrangements import Arrangements
 from defectgen.elements import DESCRIPTORS, descriptor_table
+from defectgen.model.occupied import BOLTZMANN, next_edits
 from defectgen.representation import WYCKOFF_LETTERS, Template
-from defectgen.tasks.occupation import BOLTZMANN, next_edits
 from defectgen.train import device_of
 
 TOKEN = 2 * DESCRIPTORS + len(WYCKOFF_LETTERS) + 1 + 12

@@ -19,8 +19,8 @@ from torch.func import functional_call
 
 from augment.errors import SettingsError
 from defectgen.corpus.cases import Case
-from defectgen.diffusion import Bridge
 from defectgen.elements import descriptor_table
+from defectgen.model.bridge import Bridge
 from defectgen.network import (
     Batch,
     DisplacementNetwork,

@@ -17,7 +17,7 @@ from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, project
 from augment.groups.subgroups import freedom_of, generated
 from defectgen.corpus.cases import Case, Label, check_split
-from defectgen.diffusion import Bridge
+from defectgen.model.bridge import Bridge
 from defectgen.network import (
     DISPLACEMENT_SCALE,
     STRAIN_SCALE,

@@ -15,10 +15,10 @@ from augment.errors import DataError
 from augment.groups.distortion import State, project
 from augment.groups.subgroups import SubgroupClasses
 from defectgen.corpus import Case, Label
-from defectgen.diffusion import Bridge
 from defectgen.generate.subgroup_probability import subgroup_probabilities
+from defectgen.model.bridge import Bridge
+from defectgen.model.weights import load_model, save_model
 from defectgen.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh, fresh_network
-from defectgen.pretrained import load_model, save_model
 from defectgen.representation import Conditions, Template
 from defectgen.tasks.subgroups import SubgroupTask, subgroup_sample
 from defectgen.train import Training, TrainSettings

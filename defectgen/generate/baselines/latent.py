@@ -12,11 +12,11 @@ import torch
 from augment import CellSymmetry, Defect, DefectCell
 from augment.groups.distortion import Projector, State, apply_state
 from augment.groups.subgroups import freedom_of
-from defectgen.diffusion import Bridge
 from defectgen.energy_surface.source import DefectForces
 from defectgen.generate.request import Request
 from defectgen.generate.subgroup_choice import find_subgroup
 from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
+from defectgen.model.bridge import Bridge
 from defectgen.network import (
     Item,
     collate,

@@ -10,15 +10,15 @@ from ase import units
 
 from augment import find_supercell, point_defects, read_host
 from augment.groups.distortion import State, residual, state_of
-from defectgen.diffusion import Bridge
 from defectgen.energy_surface.harmonic_ensemble import MOST_EVALUATIONS, SOFTEST, Ensemble, affordable
 from defectgen.energy_surface.source import DefectForces
 from defectgen.energy_surface.surface import Surface
 from defectgen.generate.geometries import generate
 from defectgen.generate.request import Request
 from defectgen.generate.subgroup_choice import find_subgroup
+from defectgen.model.bridge import Bridge
+from defectgen.model.weights import Model
 from defectgen.network import NetworkConfig, fresh_network
-from defectgen.pretrained import Model
 from md.dynamics import MdPoint, run_point
 from md.energetics.harmonic import difference_evaluations
 from md.environment import Environment

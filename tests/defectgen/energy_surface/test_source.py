@@ -11,15 +11,15 @@ import pytest
 from augment import Defect, Edit, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, PotentialError
 from augment.groups.distortion import State, apply_state, residual
-from defectgen.diffusion import Bridge
 from defectgen.energy_surface import source as module
 from defectgen.energy_surface.curvature import EVALUATIONS
 from defectgen.energy_surface.quasi_newton import LONGEST, POINTS, quasi_newton, suggested, trial_step
 from defectgen.energy_surface.source import DefectForces, find_forces
 from defectgen.energy_surface.surface import OFFSET
 from defectgen.generate.geometries import generate
+from defectgen.model.bridge import Bridge
+from defectgen.model.weights import Model
 from defectgen.network import NetworkConfig, fresh_network
-from defectgen.pretrained import Model
 from defectgen.representation import Template
 from md.guards import Divergence
 from md.potentials import resolve_potential

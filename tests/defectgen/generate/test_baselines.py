@@ -9,18 +9,18 @@ import torch
 from augment import EditSpace, Recipe, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError, SettingsError
 from augment.groups.distortion import State, project, residual
-from defectgen import pretrained
 from defectgen.benchmark.complexes import ComplexAsk, load_sampler
 from defectgen.benchmark.generators import load_generator
 from defectgen.benchmark.protocol import Ask
 from defectgen.corpus import Case, Label
-from defectgen.diffusion import Bridge
 from defectgen.generate.baselines.keys import propose_keys
 from defectgen.generate.baselines.latent import LatentGenerator
 from defectgen.generate.request import Request
+from defectgen.model import weights
+from defectgen.model.bridge import Bridge
+from defectgen.model.weights import save_model
 from defectgen.network import NetworkConfig, fresh_network
 from defectgen.occupation import counts_of
-from defectgen.pretrained import save_model
 from defectgen.representation import Template
 from defectgen.siblings.keys import KeyConfig, KeyTask
 from defectgen.siblings.latent import LatentTask
@@ -87,8 +87,8 @@ def test_saved_latent_generators_are_benchmarked_by_name(defect, case, family, s
     task = LatentTask([case], family, SMALL)
     network = task.fresh(5)
     save_model(shelf / f"{family}.safetensors", network, task.bridge, {"elements": ["Mg", "O"]})
-    assert pretrained.model_names() == []
-    assert pretrained.model_names(family) == [family]
+    assert weights.model_names() == []
+    assert weights.model_names(family) == [family]
     found = load_generator(family)
     assert (found.name, found.provenance["model"]) == (family, family)
     ask = Ask(defect, subgroup="full", n=2, seed=3)
@@ -96,7 +96,7 @@ def test_saved_latent_generators_are_benchmarked_by_name(defect, case, family, s
     for a, b in zip(found.call(ask), expected, strict=True):
         assert a.positions.tobytes() == b.positions.tobytes()
     with pytest.raises(DataError, match=f"holds a network of {family}"):
-        pretrained.load_model(family)
+        weights.load_model(family)
 
 
 def test_a_saved_transformer_samples_complexes_by_name(shelf):

@@ -12,12 +12,13 @@ from augment import Defect, EditSpace, Recipe, find_supercell, read_host
 from augment.errors import DataError, DefectError
 from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_template
 from defectgen.corpus.label_arrangements import members_of
-from defectgen.diffusion import Bridge
 from defectgen.generate.complexes import draw_arrangements, propose_complexes
+from defectgen.model.bridge import Bridge
+from defectgen.model.occupied import next_edits
+from defectgen.model.weights import load_model, save_model
 from defectgen.network import NetworkConfig, OccupationNetwork, fresh, fresh_network
 from defectgen.occupation import OrbitSpace, counts_of, reachable
-from defectgen.pretrained import load_model, save_model
-from defectgen.tasks.occupation import OccupationTask, next_edits
+from defectgen.tasks.occupation import OccupationTask
 from defectgen.train import Training, TrainSettings
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
@@ -191,8 +192,8 @@ def test_logits_are_alike_for_equivalent_edits(space, model):
 
 
 def test_point_charges_are_those_of_the_pairs(supercell):
+    from defectgen.model.occupied import Occupied, coulomb_of, field_of
     from defectgen.representation import Conditions
-    from defectgen.tasks.occupation import Occupied, coulomb_of, field_of
 
     item = pairs(supercell)
     assert {int(q) for q in item.charge} == {2, -1}

@@ -12,14 +12,14 @@ import torch
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError, DefectgenError, SettingsError
 from augment.groups.distortion import State, apply_state, residual
-from defectgen.diffusion import Bridge
 from defectgen.generate.geometries import generate
 from defectgen.generate.request import Request
 from defectgen.generate.subgroup_choice import find_subgroup, plan_subgroups
 from defectgen.generate.subgroup_probability import subgroup_probabilities
 from defectgen.generate.validity import without_overlap
+from defectgen.model.bridge import Bridge
+from defectgen.model.weights import load_model, save_model
 from defectgen.network import NetworkConfig, SubgroupNetwork, fresh, fresh_network
-from defectgen.pretrained import load_model, save_model
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 

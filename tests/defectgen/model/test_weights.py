@@ -13,7 +13,7 @@ from defectgen.benchmark.held_out import diffusion, label_symmetry, labels_of_ki
 from defectgen.corpus import read_cases
 from defectgen.corpus.build import corpus_hash
 from defectgen.generate.geometries import generate
-from defectgen.pretrained import FOLDER, load_model, model_names
+from defectgen.model.weights import FOLDER, load_model, model_names
 
 CORPUS = Path("training/corpus")
 

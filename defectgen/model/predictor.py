@@ -10,9 +10,9 @@ import numpy as np
 from augment import CellSymmetry
 from augment.groups.distortion import State
 from augment.groups.subgroups import freedom_of
-from defectgen.diffusion import Predictor
+from defectgen.model.bridge import Predictor
+from defectgen.model.weights import Model
 from defectgen.network import Batch, Item, collate, node_freedom
-from defectgen.pretrained import Model
 from defectgen.representation import CONDITIONS, Conditions, Template
 
 

@@ -8,7 +8,7 @@ import pytest
 from augment import CellSymmetry, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, SymmetryError
 from augment.groups.distortion import State, apply_state, project, residual
-from defectgen.diffusion import Bridge
+from defectgen.model.bridge import Bridge
 
 
 @pytest.fixture(scope="module", params=["MgO", "ZnO", "TiO2_rutile"])

@@ -14,7 +14,7 @@ from augment.errors import DataError, SettingsError
 from augment.storage.archive import write_atomically
 
 if TYPE_CHECKING:
-    from defectgen.diffusion import Bridge
+    from defectgen.model.bridge import Bridge
     from defectgen.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork
 
 FOLDER = Path(__file__).parent / "weights"
@@ -134,7 +134,7 @@ def load_model(name: str = "default") -> Model:
     Raises:
         DataError: it does not exist, its hash is not that of its card, or it is of another format.
     """
-    from defectgen.diffusion import Bridge
+    from defectgen.model.bridge import Bridge
 
     path = weights_path(name)
     if not path.is_file():

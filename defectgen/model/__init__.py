@@ -1,0 +1,1 @@
+"""The diffusion model: the bridge from noise to geometry, its predictor, its weights."""
