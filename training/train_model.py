@@ -29,9 +29,10 @@ from defectgen.benchmark.held_out import diffusion, labels_of_kind, mean_scores,
 from defectgen.corpus import Case, read_arrangements, read_cases
 from defectgen.corpus.build import corpus_hash
 from defectgen.model.bridge import Bridge
+from defectgen.model.network import NetworkConfig
+from defectgen.model.network.keys import KeyConfig
 from defectgen.model.weights import FOLDER, PARTS, Model, save_model
-from defectgen.network import NetworkConfig
-from defectgen.siblings.keys import KeyConfig, KeyTask
+from defectgen.siblings.keys import KeyTask
 from defectgen.siblings.latent import LatentTask
 from defectgen.tasks.displacements import DisplacementTask
 from defectgen.tasks.occupation import OCCUPATION_CONFIG, OccupationTask

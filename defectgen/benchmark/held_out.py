@@ -17,10 +17,10 @@ from defectgen.corpus.cases import Case, Label
 from defectgen.energy_surface.quasi_newton import suggested
 from defectgen.generate.validity import sample_seed
 from defectgen.model.bridge import STEPS, Predictor
+from defectgen.model.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.model.occupied import Occupied, coulomb_of, occupied_batch
 from defectgen.model.predictor import predictor
 from defectgen.model.weights import Model
-from defectgen.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.representation import CONDITIONS, Conditions
 from defectgen.tasks.displacements import descent_for
 from defectgen.tasks.subgroups import lowest_labels, subgroup_sample

@@ -37,7 +37,7 @@ def subgroup_probabilities(
     """
     import torch
 
-    from defectgen.network import ClassFeatures, Item, collate
+    from defectgen.model.network import ClassFeatures, Item, collate
     from md.quiet import one_torch_thread
 
     network = model.subgroups

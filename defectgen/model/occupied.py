@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from augment.cell import FloatArray, IntArray
-from defectgen.network import Batch, Item, collate
+from defectgen.model.network import Batch, Item, collate
 from defectgen.representation import Conditions, Edges, Marker, Template, nearest_images
 
 BOLTZMANN = 8.617333262e-5

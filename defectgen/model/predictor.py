@@ -11,8 +11,8 @@ from augment import CellSymmetry
 from augment.groups.distortion import State
 from augment.groups.subgroups import freedom_of
 from defectgen.model.bridge import Predictor
+from defectgen.model.network import Batch, Item, collate, node_freedom
 from defectgen.model.weights import Model
-from defectgen.network import Batch, Item, collate, node_freedom
 from defectgen.representation import CONDITIONS, Conditions, Template
 
 

@@ -15,7 +15,7 @@ from augment.storage.archive import write_atomically
 
 if TYPE_CHECKING:
     from defectgen.model.bridge import Bridge
-    from defectgen.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork
+    from defectgen.model.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork
 
 FOLDER = Path(__file__).parent / "weights"
 """Where the shipped weights are."""
@@ -164,9 +164,9 @@ def _beside(path: Path, part: str) -> Path:
 
 def _kinds() -> dict[str, tuple[type[Any], type[Any]]]:
     """Class of the network of each part and of its sizes: of a model, then of its siblings."""
-    from defectgen.network import DisplacementNetwork, NetworkConfig, OccupationNetwork, SubgroupNetwork
-    from defectgen.siblings.keys import KeyConfig, KeyNetwork
-    from defectgen.siblings.latent import FAMILIES
+    from defectgen.model.network import DisplacementNetwork, NetworkConfig, OccupationNetwork, SubgroupNetwork
+    from defectgen.model.network.keys import KeyConfig, KeyNetwork
+    from defectgen.model.network.latent import FAMILIES
 
     parts = zip(PARTS, (DisplacementNetwork, SubgroupNetwork, OccupationNetwork), strict=True)
     graphs: dict[str, type[Any]] = {**dict(parts), **FAMILIES}
@@ -185,7 +185,7 @@ def _part_of(card: Path) -> str:
 def _load_network(path: Path, _changed: int) -> tuple[Any, dict[str, Any], str]:
     from safetensors.torch import load
 
-    from defectgen.network import restored
+    from defectgen.model.network import restored
 
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()

@@ -7,10 +7,10 @@ network (Goodfellow et al., 2014, doi:10.48550/arXiv.1406.2661) draws it and lea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,14 +21,8 @@ from augment.errors import SettingsError
 from defectgen.corpus.cases import Case
 from defectgen.elements import descriptor_table
 from defectgen.model.bridge import Bridge
-from defectgen.network import (
-    Batch,
-    DisplacementNetwork,
-    NetworkConfig,
-    Trunk,
-    collate,
-)
-from defectgen.network.blocks import mlp
+from defectgen.model.network import Batch, NetworkConfig, collate
+from defectgen.model.network.latent import FAMILIES, LATENT, Family, LatentNetwork
 from defectgen.tasks.displacements import (
     DisplacementSettings,
     DisplacementTask,
@@ -38,67 +32,6 @@ from defectgen.tasks.displacements import (
     padded_displacements,
 )
 from defectgen.train import device_of
-
-LATENT = 8
-"""Numbers of the latent vector: more than the modes of a relaxed defect."""
-
-Family = Literal["vae", "gan"]
-
-
-class Reader(Trunk):
-    """Numbers of each graph read off a geometry: the posterior of an autoencoder, or the judgement of a critic."""
-
-    def __init__(self, config: NetworkConfig, outputs: int) -> None:
-        super().__init__(config)
-        self.read = mlp(config.width, config.width, outputs)
-
-    def forward(self, batch: Batch, displacements: Tensor, strain: Tensor) -> Tensor:
-        """(g, outputs) means over the nodes, those near the defect first."""
-        s = self.features(batch, displacements, strain, strain.new_ones(len(strain))).s
-        weight = 0.1 + batch.scalars[:, 2:3]
-        each = torch.cat([self.read(s) * weight, weight], dim=1)
-        total = each.new_zeros(len(strain), each.shape[1]).index_add(0, batch.graph, each)
-        return total[:, :-1] / total[:, -1:]
-
-
-class LatentNetwork(nn.Module):
-    """A decoder of latent vectors, and what it learns from: an encoder or a critic."""
-
-    family: ClassVar[Family]
-    readings: ClassVar[int]
-
-    def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.decoder = DisplacementNetwork(config)
-        self.told = nn.Linear(LATENT, config.width)
-        self.reader = Reader(config, self.readings)
-
-    def forward(self, batch: Batch, noisy: tuple[Tensor, Tensor], latent: Tensor) -> tuple[Tensor, Tensor]:
-        """Displacements (m, 3) and strains (g, 3, 3) of latent vectors (g, LATENT)."""
-        displacements, strain = noisy
-        found: tuple[Tensor, Tensor] = self.decoder(
-            batch, displacements, strain, strain.new_zeros(len(strain)), self.told(latent)
-        )
-        return found
-
-
-class Autoencoder(LatentNetwork):
-    """The decoder with an encoder, which reads the mean and the log variance of the latent vector."""
-
-    family = "vae"
-    readings = 2 * LATENT
-
-
-class Adversarial(LatentNetwork):
-    """The decoder with a critic, which reads how true a geometry looks."""
-
-    family = "gan"
-    readings = 1
-
-
-FAMILIES: Mapping[str, type[LatentNetwork]] = {"vae": Autoencoder, "gan": Adversarial}
-"""Networks of the latent generators."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from augment.groups.distortion import State, project
 from augment.groups.subgroups import freedom_of, generated
 from defectgen.corpus.cases import Case, Label, check_split
 from defectgen.model.bridge import Bridge
-from defectgen.network import (
+from defectgen.model.network import (
     DISPLACEMENT_SCALE,
     STRAIN_SCALE,
     DisplacementNetwork,

@@ -14,8 +14,8 @@ from torch import Tensor
 from augment.cell import IntArray
 from augment.errors import DataError
 from defectgen.corpus.arrangements import Arrangements
+from defectgen.model.network import NetworkConfig, OccupationNetwork, fresh
 from defectgen.model.occupied import BOLTZMANN, Occupied, coulomb_of, field_of, next_edits, occupied_batch
-from defectgen.network import NetworkConfig, OccupationNetwork, fresh
 from defectgen.representation import CONDITIONS, Conditions, Edges
 from defectgen.train import device_of
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from defectgen.corpus import read_cases
-from defectgen.network import NetworkConfig
+from defectgen.model.network import NetworkConfig
 from defectgen.tasks.displacements import DisplacementTask
 from defectgen.train import Processes, Training, TrainSettings
 

@@ -12,8 +12,8 @@ from augment.cell import FloatArray
 from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus.arrangements import pristine_template
 from defectgen.generate.complexes import draw_arrangements
+from defectgen.model.network.keys import KeyNetwork, edit_tokens
 from defectgen.occupation import Arranging, OrbitSpace
-from defectgen.siblings.keys import KeyNetwork, edit_tokens
 
 
 class KeyScorer:

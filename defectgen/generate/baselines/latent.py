@@ -17,13 +17,9 @@ from defectgen.generate.request import Request
 from defectgen.generate.subgroup_choice import find_subgroup
 from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
 from defectgen.model.bridge import Bridge
-from defectgen.network import (
-    Item,
-    collate,
-    node_freedom,
-)
+from defectgen.model.network import Item, collate, node_freedom
+from defectgen.model.network.latent import LATENT, LatentNetwork
 from defectgen.representation import Conditions, Template
-from defectgen.siblings.latent import LATENT, LatentNetwork
 
 
 @dataclass(frozen=True, eq=False)

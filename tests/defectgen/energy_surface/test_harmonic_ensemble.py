@@ -17,8 +17,8 @@ from defectgen.generate.geometries import generate
 from defectgen.generate.request import Request
 from defectgen.generate.subgroup_choice import find_subgroup
 from defectgen.model.bridge import Bridge
+from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.weights import Model
-from defectgen.network import NetworkConfig, fresh_network
 from md.dynamics import MdPoint, run_point
 from md.energetics.harmonic import difference_evaluations
 from md.environment import Environment

@@ -18,8 +18,8 @@ from defectgen.energy_surface.source import DefectForces, find_forces
 from defectgen.energy_surface.surface import OFFSET
 from defectgen.generate.geometries import generate
 from defectgen.model.bridge import Bridge
+from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.weights import Model
-from defectgen.network import NetworkConfig, fresh_network
 from defectgen.representation import Template
 from md.guards import Divergence
 from md.potentials import resolve_potential

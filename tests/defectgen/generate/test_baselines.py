@@ -18,11 +18,12 @@ from defectgen.generate.baselines.latent import LatentGenerator
 from defectgen.generate.request import Request
 from defectgen.model import weights
 from defectgen.model.bridge import Bridge
+from defectgen.model.network import NetworkConfig, fresh_network
+from defectgen.model.network.keys import KeyConfig
 from defectgen.model.weights import save_model
-from defectgen.network import NetworkConfig, fresh_network
 from defectgen.occupation import counts_of
 from defectgen.representation import Template
-from defectgen.siblings.keys import KeyConfig, KeyTask
+from defectgen.siblings.keys import KeyTask
 from defectgen.siblings.latent import LatentTask
 from defectgen.tasks.displacements import DisplacementTask
 from defectgen.train import Training, TrainSettings

@@ -14,9 +14,9 @@ from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_t
 from defectgen.corpus.label_arrangements import members_of
 from defectgen.generate.complexes import draw_arrangements, propose_complexes
 from defectgen.model.bridge import Bridge
+from defectgen.model.network import NetworkConfig, OccupationNetwork, fresh, fresh_network
 from defectgen.model.occupied import next_edits
 from defectgen.model.weights import load_model, save_model
-from defectgen.network import NetworkConfig, OccupationNetwork, fresh, fresh_network
 from defectgen.occupation import OrbitSpace, counts_of, reachable
 from defectgen.tasks.occupation import OccupationTask
 from defectgen.train import Training, TrainSettings

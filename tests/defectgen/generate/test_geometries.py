@@ -18,8 +18,8 @@ from defectgen.generate.subgroup_choice import find_subgroup, plan_subgroups
 from defectgen.generate.subgroup_probability import subgroup_probabilities
 from defectgen.generate.validity import without_overlap
 from defectgen.model.bridge import Bridge
+from defectgen.model.network import NetworkConfig, SubgroupNetwork, fresh, fresh_network
 from defectgen.model.weights import load_model, save_model
-from defectgen.network import NetworkConfig, SubgroupNetwork, fresh, fresh_network
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from augment.errors import SettingsError
 from defectgen.elements import DESCRIPTORS, MAX_NUMBER, covalent_radii
-from defectgen.network.batch import NODE_SCALARS, PUSHES, Batch
+from defectgen.model.network.batch import NODE_SCALARS, PUSHES, Batch
 from defectgen.representation import WYCKOFF_LETTERS, Marker
 
 EDGE_BLOCK = 512

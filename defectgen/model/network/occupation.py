@@ -12,9 +12,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from defectgen.network.batch import Batch
-from defectgen.network.blocks import NetworkConfig, mlp
-from defectgen.network.trunk import Trunk
+from defectgen.model.network.batch import Batch
+from defectgen.model.network.blocks import NetworkConfig, mlp
+from defectgen.model.network.trunk import Trunk
 
 COULOMB = 14.399645
 """e²/(4 pi epsilon_0) in eV Å."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from defectgen.network.batch import STEP_SCALE, Batch
-from defectgen.network.blocks import NetworkConfig, mlp
-from defectgen.network.trunk import DISPLACEMENT_SCALE, STRAIN_SCALE, Edge, Trunk, fresh, restored
+from defectgen.model.network.batch import STEP_SCALE, Batch
+from defectgen.model.network.blocks import NetworkConfig, mlp
+from defectgen.model.network.trunk import DISPLACEMENT_SCALE, STRAIN_SCALE, Edge, Trunk, fresh, restored
 
 
 class StrainHead(nn.Module):

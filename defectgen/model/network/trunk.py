@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from augment.errors import DataError
 from defectgen.elements import descriptor_table
-from defectgen.network.batch import PUSHES, Batch
-from defectgen.network.blocks import EdgeBasis, Interaction, NetworkConfig, NodeEmbedding, bounded, mlp
+from defectgen.model.network.batch import PUSHES, Batch
+from defectgen.model.network.blocks import EdgeBasis, Interaction, NetworkConfig, NodeEmbedding, bounded, mlp
 from defectgen.representation import Conditions
 
 DISPLACEMENT_SCALE = 0.1

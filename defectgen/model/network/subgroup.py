@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from augment.cell import FloatArray
 from augment.groups.subgroups import SubgroupClasses
-from defectgen.network.batch import Batch
-from defectgen.network.blocks import NetworkConfig, mlp
-from defectgen.network.trunk import Features, Trunk
+from defectgen.model.network.batch import Batch
+from defectgen.model.network.blocks import NetworkConfig, mlp
+from defectgen.model.network.trunk import Features, Trunk
 from defectgen.representation import Template
 
 CLASS_SCALARS = 8
