@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from defectgen.config import Settings
-from defectgen.pipeline import run
+from defectgen.pipeline.run import run
 from defectgen.run_folder import RunFolder
 from md.record import read_records
 

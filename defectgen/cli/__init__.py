@@ -63,7 +63,7 @@ def run(
     workers: Workers = None,
 ) -> None:
     """From a host CIF to a report: defects, generation, relaxation, dynamics, dataset."""
-    from defectgen.pipeline import run as run_pipeline
+    from defectgen.pipeline.run import run as run_pipeline
 
     changes = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
@@ -103,7 +103,7 @@ def relax(
 ) -> None:
     """Relax the proposals of a run folder with its potential."""
     from defectgen.cli.tables import relax_table
-    from defectgen.stages import relax_stage
+    from defectgen.pipeline.stages import relax_stage
 
     changes = {
         "relax.fmax": fmax,

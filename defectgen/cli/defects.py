@@ -136,7 +136,7 @@ def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as
         distance = settings.defects.min_image_distance
         plot_supercells(supercell.host, plot / "supercells.png", chosen=supercell, min_image_distance=distance)
     if start:
-        from defectgen.stages import start_folder
+        from defectgen.pipeline.stages import start_folder
 
         start_folder(settings)
     list_defects(supercell, lambda: each_defect(settings, supercell), exports, as_json=as_json)

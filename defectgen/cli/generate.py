@@ -113,7 +113,7 @@ def _complex_changes(kinds: str | None, size: int | None, propose: int | None, w
 
 def _in_run(source: Path, asked: dict[str, Any], which: dict[str, Any], *, overwrite: bool) -> None:
     """Propose for the defects of a run."""
-    from defectgen.stages import generate_stage
+    from defectgen.pipeline.stages import generate_stage
 
     given = [name for name, value in which.items() if value is not None]
     if given:
@@ -123,8 +123,9 @@ def _in_run(source: Path, asked: dict[str, Any], which: dict[str, Any], *, overw
 
 def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     """Start a run and propose for its defects, or go on with it."""
+    from defectgen.pipeline.checks import check_conditions
+    from defectgen.pipeline.stages import generate_stage, start_folder
     from defectgen.progress import tell_stage
-    from defectgen.stages import check_conditions, generate_stage, start_folder
 
     settings = settings_of(source, {**changes, "output": output})
     check_conditions(settings)

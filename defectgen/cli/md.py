@@ -105,7 +105,7 @@ def _refuse_options_of_files(folder: Path, **given: object) -> None:
 
 
 def _run_folder(folder: Path, changes: dict[str, Any], overwrite: bool, *, quiet: bool) -> list[dict[str, Any]]:
-    from defectgen.stages import md_stage
+    from defectgen.pipeline.stages import md_stage
 
     opened = run_stage(folder, "md", md_stage, changes, overwrite, quiet=quiet)
     rows: list[dict[str, Any]] = opened.read_lines("md/summary.jsonl")
@@ -119,7 +119,7 @@ def _files(
     from ase.data import chemical_symbols
 
     from defectgen.config import Settings
-    from defectgen.dynamics import md_points, read_cells_of_files, run_points, write_rows
+    from defectgen.pipeline.md_grid import md_points, read_cells_of_files, run_points, write_rows
     from defectgen.run_folder import IDENTITY
     from md.observables import curves, summary
     from md.potentials import resolve_potential

@@ -12,9 +12,10 @@ def run_stage(
     path: Path, stage: str, function: Any, changes: dict[str, Any], overwrite: bool, *, quiet: bool = False
 ) -> Any:
     """Run one stage in a run folder with some settings changed; the folder."""
+    from defectgen.pipeline.checks import check_engines, check_environments
+    from defectgen.pipeline.reference import host_of
     from defectgen.progress import tell_stage
     from defectgen.run_folder import RunFolder
-    from defectgen.stages import check_engines, check_environments, host_of
 
     folder = RunFolder.open(path)
     # Before anything of the folder is replaced.

@@ -10,8 +10,8 @@ import numpy as np
 from augment import DefectCell
 from augment.storage.archive import read_cells, write_cells
 from defectgen.config import Settings
+from defectgen.pipeline.stages import defects_stage, host_stage
 from defectgen.run_folder import RunFolder
-from defectgen.stages import defects_stage, host_stage
 from md.dynamics import MdPoint, Response, Series
 from md.environment import Environment
 from md.frames import Frames

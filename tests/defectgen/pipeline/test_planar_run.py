@@ -13,11 +13,12 @@ from augment.errors import DefectgenError
 from augment.storage.archive import read_cells
 from defectgen.config import PlanarSettings, Settings, read_settings, validated
 from defectgen.crystal import crystal_of
-from defectgen.pipeline import run
+from defectgen.pipeline.reference import host_of, relaxed_bulk
+from defectgen.pipeline.run import run
+from defectgen.pipeline.stages import start_folder
 from defectgen.report.gather import read_run
 from defectgen.report.page import facts, render
 from defectgen.run_folder import RunFolder
-from defectgen.stages import host_of, relaxed_bulk, start_folder
 from md.record import read_records
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"

@@ -12,7 +12,7 @@ from ase.build import bulk
 from ase.io import write
 
 from augment.errors import ConditionError, PotentialError
-from defectgen.dynamics import read_cells_of_files, run_points
+from defectgen.pipeline.md_grid import read_cells_of_files, run_points
 from md.dynamics import MdPoint
 from md.environment import Environment
 from md.jobs import md_all, on_cuda

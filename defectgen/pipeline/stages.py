@@ -6,39 +6,24 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from augment.cell import BULK, DefectCell
+from augment.cell import DefectCell
 from augment.defect import Defect
-from augment.errors import ConditionError, DataError
-from augment.host import Host
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.config import Settings
-from defectgen.crystal import crystal_of, planar_crystal
+from defectgen.crystal import planar_crystal
 from defectgen.export.proposals import write_proposals
+from defectgen.pipeline.checks import _chosen, requests_of
+from defectgen.pipeline.reference import IDEAL, INPUT, _host_and_cells, host_of, propose, relaxed_bulk
 from defectgen.progress import progress
 from defectgen.run_folder import RunFolder
 from defectgen.selection import build_defects, build_supercell, find_potential
 from md.record import Record, read_records, write_records
 from md.reference import onto_relaxed_host
-from md.relax import Relaxation, relax
-
-if TYPE_CHECKING:
-    from defectgen.generate.request import Request
+from md.relax import Relaxation
 
 Counts = dict[str, Any]
-
-INPUT = ("host", "input.cif")
-"""The CIF as the user gave it, so that a run folder stands on its own."""
-
-IDEAL = "ideal"
-"""Name of the start that is on the sites of the host."""
-
-HOST_RELAXATION_STEPS = 500
-HOST_FORCE = 0.005
-"""eV/Å; every displacement is measured from the relaxed host, so it is relaxed further than the defects."""
 
 
 def _timed(stage: str) -> Callable[[Callable[[RunFolder], Counts]], Callable[[RunFolder], Counts]]:
@@ -99,108 +84,6 @@ def start_folder(settings: Settings) -> RunFolder:
     return folder
 
 
-def check_conditions(settings: Settings) -> None:
-    """Check everything asked for that can be checked without long work, before anything is written.
-
-    Raises:
-        DefectgenError: names what is not possible.
-    """
-    from defectgen.energy_surface.source import find_forces
-    from defectgen.model.weights import load_model
-
-    check_environments(settings)
-    requests = requests_of(settings)
-    defects = build_defects(settings)
-    if defects:
-        check_engines(settings, defects[0].host)
-        names = _chosen(settings, [d.name for d in defects])
-        _check_subgroups(requests, [d for d in defects if d.name in names])
-    model = load_model(settings.generate.model)
-    find_forces(settings.generate.forces, model.card)
-
-
-def check_environments(settings: Settings) -> None:
-    """Check the temperatures, pressures and engines of the dynamics.
-
-    Raises:
-        ConditionError: one is not possible in the ensemble or the engine asked for.
-    """
-    from defectgen.dynamics import check_points
-
-    check_points(settings)
-
-
-def check_engines(settings: Settings, host: Host) -> None:
-    """Check that there is the potential, and that it runs on the device and in the engines asked for.
-
-    Raises:
-        PotentialError: it does not cover an element, or is no MACE network where CUDA or batches are asked for.
-        SettingsError: there is no such device.
-    """
-    from md.jobs import on_cuda
-    from md.potentials.mace import through_torch
-
-    potential = find_potential(settings, host)
-    on_cuda(potential, settings.potential.device)
-    if "batched" in settings.md.engines:
-        through_torch(potential)
-
-
-def host_of(folder: RunFolder) -> Host:
-    """The host of a run, from the CIF in its folder."""
-    return crystal_of(folder.file(*INPUT), folder.settings.planar)
-
-
-def requests_of(settings: Settings) -> list[Request]:
-    """What is asked of the generative model for each defect, one request a subgroup.
-
-    Raises:
-        ConditionError: a snapshot is asked for without a temperature.
-    """
-    from defectgen.generate.request import Request
-
-    asked = settings.generate
-    return [
-        Request(
-            subgroup=subgroup,
-            temperature=asked.temperature,
-            pressure=asked.pressure,
-            snapshot=asked.snapshot,
-            n=asked.samples,
-            seed=settings.seed,
-            steps=asked.steps,
-            forces=asked.forces,
-            corrections=asked.corrections,
-        )
-        for subgroup in asked.subgroups
-    ]
-
-
-def _check_subgroups(requests: Sequence[Request], defects: Sequence[Defect]) -> None:
-    """Check that every defect has the subgroups asked for by symbol; every one has `full` and `1`.
-
-    Raises:
-        ConditionError: one has not; the message lists those that it has.
-    """
-    from defectgen.generate.subgroup_choice import find_subgroup
-
-    for request in requests:
-        for defect in defects if request.subgroup not in ("full", "1") else ():
-            find_subgroup(defect, request)
-
-
-def _chosen(settings: Settings, names: Sequence[str]) -> list[str]:
-    """Names of the defects to generate for, all by default.
-
-    Raises:
-        ConditionError: a name is not one of the host's defects.
-    """
-    for name in settings.generate.only:
-        if name not in names:
-            raise ConditionError(f"no defect named {name}; the defects are {', '.join(names)}")
-    return [n for n in names if not settings.generate.only or n in settings.generate.only]
-
-
 @_timed("generate")
 def generate_stage(folder: RunFolder) -> Counts:
     """Relax the host, put the defects onto it, and let the diffusion model propose their geometries."""
@@ -228,58 +111,6 @@ def generate_stage(folder: RunFolder) -> Counts:
     elif any(cell.info.get("fluctuations") == "learnt" for cell in proposals):
         told["fluctuations_learnt"] = sum(cell.info["fluctuations"] == "learnt" for cell in proposals)
     return {"potential": bulk.cell.info["potential"], "proposals": len(proposals), "defects": len(chosen), **told}
-
-
-def propose(
-    defect: Defect, requests: Sequence[Request], settings: Settings, bulk: tuple[DefectCell, DefectCell]
-) -> list[DefectCell]:
-    """Proposals for one defect under every distinct subgroup asked for, on the host: its cell ideal, and relaxed.
-
-    At 0 K and 0 GPa a proposal has the cell of the relaxed host: one defect in a large crystal does not strain it.
-
-    Raises:
-        ConditionError: a subgroup is none of this defect's.
-    """
-    from defectgen.generate.geometries import generate
-    from defectgen.generate.request import BEST, SAMPLED
-    from defectgen.generate.subgroup_choice import find_subgroup
-
-    asked = settings.generate
-    ideal = defect.cell()
-    placed = onto_relaxed_host(ideal, *bulk)
-    made: dict[str, list[DefectCell]] = {}
-    for request in requests:
-        subgroup = str(request.subgroup)
-        chosen_later = subgroup in (BEST, SAMPLED)
-        symbol = subgroup if chosen_later else find_subgroup(defect, request).symbol
-        if symbol not in made:
-            made[symbol] = generate([defect], model=asked.model, **vars(request))
-    strained = (asked.temperature > 0 or asked.pressure != 0) and not settings.planar.has_vacuum
-    return [_onto(cell, ideal, placed, strained=strained) for cells in made.values() for cell in cells]
-
-
-def _onto(proposal: DefectCell, ideal: DefectCell, placed: DefectCell, *, strained: bool) -> DefectCell:
-    """The displacements (and the strain, where asked) of a proposal, from the relaxed host instead of the ideal one."""
-    gradient = np.linalg.solve(ideal.cell, proposal.cell)
-    displacements = proposal.positions - ideal.positions @ gradient
-    taken = gradient if strained else np.eye(3)
-    start = f"generated {proposal.info['subgroup']} #{proposal.info['sample']}"
-    return proposal.with_geometry(placed.positions @ taken + displacements, placed.cell @ taken, start=start)
-
-
-def relaxed_bulk(folder: RunFolder, host: Host, bulk: DefectCell) -> Record:
-    """The pristine supercell relaxed in positions and, without a vacuum, lattice: the reference of displacements."""
-    path = folder.file("generate", "bulk.npz")
-    if path.is_file():
-        return read_records(path)[0]
-    potential = find_potential(folder.settings, host)
-    free = not folder.settings.planar.has_vacuum
-    found = relax(bulk, potential, fmax=HOST_FORCE, max_steps=HOST_RELAXATION_STEPS, relax_cell=free)
-    if found.record is None or found.status == "diverged":
-        raise DataError(f"{host.formula}: relaxing the host with {potential.name} diverged ({found.reason})")
-    folder.write_lines("generate/bulk.jsonl", [{**found.summary(), "start": IDEAL}])
-    write_records(path, [found.record])
-    return found.record
 
 
 @_timed("relax")
@@ -341,7 +172,7 @@ def lowest(found: Sequence[Relaxation]) -> list[Record]:
 @_timed("md")
 def md_stage(folder: RunFolder) -> Counts:
     """Run the relaxed cells on the grid of temperatures and pressures, in every engine."""
-    from defectgen.dynamics import md_points, run_points
+    from defectgen.pipeline.md_grid import md_points, run_points
     from md.observables import curves, summary
 
     folder.require("relax")
@@ -377,12 +208,3 @@ def report_stage(folder: RunFolder) -> Counts:
     path = write_report(folder.path)
     folder.finish("report", time.monotonic() - start, {"bytes": path.stat().st_size})
     return {}
-
-
-def _host_and_cells(folder: RunFolder) -> tuple[Host, list[DefectCell]]:
-    """The host and the ideal cells of the defects stage, the pristine one first."""
-    host = host_of(folder)
-    cells = read_cells(folder.file("defects", "cells.npz"))
-    if not cells or cells[0].name != BULK:
-        raise DataError(f"{folder.path}: the defect cells do not start with the pristine one; run defects again")
-    return host, cells
