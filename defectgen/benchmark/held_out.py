@@ -21,7 +21,7 @@ from defectgen.model.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.model.occupied import Occupied, coulomb_of, occupied_batch
 from defectgen.model.predictor import predictor
 from defectgen.model.weights import Model
-from defectgen.representation import CONDITIONS, Conditions
+from defectgen.representation.conditions import CONDITIONS, Conditions
 from defectgen.tasks.displacements import descent_for
 from defectgen.tasks.subgroups import lowest_labels, subgroup_sample
 

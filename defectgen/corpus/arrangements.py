@@ -24,7 +24,7 @@ from defectgen.corpus.cases import (
     split_columns,
     template_from_columns,
 )
-from defectgen.representation import WYCKOFF_LETTERS, Marker, Template
+from defectgen.representation.template import WYCKOFF_LETTERS, Marker, Template
 
 
 def edit_charges(space: EditSpace) -> IntArray:

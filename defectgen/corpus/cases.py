@@ -19,7 +19,7 @@ from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State
 from augment.groups.subgroups import SubgroupClasses, part_of
 from augment.storage.archive import read_arrays, write_arrays
-from defectgen.representation import Template
+from defectgen.representation.template import Template
 
 SPLITS = ("train", "valid", "test")
 ARRANGEMENTS = "arrangements."

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import numpy as np
 
 from augment import Defect, Supercell, point_defects
-from defectgen.elements import covalent_radii
+from defectgen.representation.elements import covalent_radii
 
 DOPANTS = (
     "Li", "Be", "B", "C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "K", "Ca", "Sc", "Ti", "V",

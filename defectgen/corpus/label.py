@@ -20,7 +20,7 @@ from defectgen.corpus.relaxed_host import relax_host, small_supercell
 from defectgen.corpus.settings import LabelSettings
 from defectgen.corpus.thermal import thermal_labels
 from defectgen.energy_surface.source import DefectForces
-from defectgen.representation import Template
+from defectgen.representation.template import Template
 from md.potentials import Potential
 
 

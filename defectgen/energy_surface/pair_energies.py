@@ -21,7 +21,7 @@ from ase import units
 from augment import Defect, DefectCell, EditSpace
 from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
-from defectgen.occupation import Arranging
+from defectgen.representation.arrangements import Arranging
 from md.potentials import Potential
 from md.relax import relax
 

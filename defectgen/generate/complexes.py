@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,29 +10,29 @@ import numpy as np
 
 from augment import Defect, EditSpace, Recipe
 from augment.cell import FloatArray, IntArray
-from augment.errors import ConditionError, DefectError
+from augment.errors import ConditionError
 from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus.arrangements import edit_charges, pristine_template
 from defectgen.energy_surface.pair_energies import PairEnergies, PairScorer
 from defectgen.model.weights import Model, load_model
-from defectgen.occupation import MAX_RESTARTS, Arranging, OrbitSpace, compositions, drawn_orbit
-from defectgen.representation import Conditions
+from defectgen.representation.arrangements import (
+    MAX_NODES,
+    Arranging,
+    OrbitSpace,
+    draw_arrangements,
+)
+from defectgen.representation.conditions import Conditions
 from md.potentials import resolve_potential
 from md.potentials.chgnet import DEFAULT as CHGNET
 
 if TYPE_CHECKING:
     from defectgen.model.occupied import Occupied
 
-MAX_NODES = 1024
-"""Nodes that are looked at in one pass; bounds the memory whatever the number of samples."""
 
 BEST_OF = 8
 """Draws for each complex that is kept where low energies are wanted and cost next to nothing."""
 
 MOST_OVERSAMPLED = 1000
-
-Scorer = Callable[[Sequence[Arranging]], FloatArray]
-"""Logits (a, o) of the orbits for each of some arrangements under way."""
 
 
 @dataclass(frozen=True)
@@ -142,53 +142,6 @@ def paired_diffusion(ask: Ask) -> list[Defect]:
     """Complexes by the energies of their pairs in the potential of the teacher, for the benchmark."""
     pairs = PairEnergies.by(resolve_potential(CHGNET), ask.space)
     return propose_complexes(ask.space, ask.recipe, ask.n, ask.seed, pairs=pairs, best_of=BEST_OF)
-
-
-def uniform(arranged: Sequence[Arranging]) -> FloatArray:
-    """The scorer that knows nothing."""
-    return np.zeros((len(arranged), len(arranged[0].orbits)))
-
-
-def draw_arrangements(
-    orbits: OrbitSpace, recipe: Recipe, n: int, seed: int, scorer: Scorer = uniform
-) -> list[IntArray]:
-    """Edits of `n` arrangements, ascending, as places in the edit space.
-
-    Raises:
-        DefectError: see `propose_complexes`.
-    """
-    rng = np.random.default_rng(seed)
-    counts, chance = compositions(orbits, recipe)
-    found: list[IntArray] = []
-    restarts = 0
-    while len(found) < n:
-        missing = n - len(found)
-        step = max(1, min(missing, MAX_NODES // len(orbits.space.supercell.sites.numbers)))
-        under_way = [Arranging(orbits, counts[int(rng.choice(len(counts), p=chance))]) for _ in range(step)]
-        finished = _draw_all(under_way, scorer, rng)
-        found += finished
-        restarts += len(finished) < step
-        if restarts > MAX_RESTARTS + n:
-            raise DefectError(
-                f"no arrangement of these counts lies within {orbits.space.cutoff} Å in {restarts} draws; "
-                "widen the cutoff or ask for less symmetry"
-            )
-    return found
-
-
-def _draw_all(under_way: list[Arranging], scorer: Scorer, rng: np.random.Generator) -> list[IntArray]:
-    """Draw orbit after orbit of each arrangement; those that come to a dead end are left out."""
-    active = [a for a in under_way if not a.done]
-    while active:
-        logits = scorer(active)
-        going = []
-        for arranging, own in zip(active, logits, strict=True):
-            allowed = arranging.allowed()
-            if allowed.any():
-                arranging.draw(drawn_orbit(own, allowed, rng))
-                going.append(arranging)
-        active = [a for a in going if not a.done]
-    return [a.members for a in under_way if a.done]
 
 
 class NetworkScorer:

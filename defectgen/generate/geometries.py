@@ -21,7 +21,8 @@ from defectgen.generate.subgroup_choice import _named, plan_subgroups
 from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
 from defectgen.model.predictor import predictor
 from defectgen.model.weights import Model, load_model
-from defectgen.representation import Conditions, Template
+from defectgen.representation.conditions import Conditions
+from defectgen.representation.template import Template
 
 Progress = Callable[[int, int], None]
 """Called with structures done and structures in all."""

@@ -9,7 +9,8 @@ from augment.cell import FloatArray
 from augment.groups.subgroups import SubgroupClasses
 from defectgen.energy_surface.source import TEACHER, find_forces
 from defectgen.model.weights import Model
-from defectgen.representation import Conditions, Template
+from defectgen.representation.conditions import Conditions
+from defectgen.representation.template import Template
 
 
 def subgroup_probabilities(

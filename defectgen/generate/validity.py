@@ -9,7 +9,7 @@ import numpy as np
 from augment import DefectCell
 from augment.cell import FloatArray
 from augment.groups.distortion import State, apply_state
-from defectgen.elements import covalent_radii
+from defectgen.representation.elements import covalent_radii
 
 OVERLAP = 0.6
 """Of the sum of covalent radii; atoms closer than this are no structure that a potential can relax."""

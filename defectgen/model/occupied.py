@@ -10,7 +10,8 @@ import torch
 
 from augment.cell import FloatArray, IntArray
 from defectgen.model.network import Batch, Item, collate
-from defectgen.representation import Conditions, Edges, Marker, Template, nearest_images
+from defectgen.representation.conditions import Conditions
+from defectgen.representation.template import Edges, Marker, Template, nearest_images
 
 BOLTZMANN = 8.617333262e-5
 """eV/K."""

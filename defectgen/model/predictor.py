@@ -13,7 +13,8 @@ from augment.groups.subgroups import freedom_of
 from defectgen.model.bridge import Predictor
 from defectgen.model.network import Batch, Item, collate, node_freedom
 from defectgen.model.weights import Model
-from defectgen.representation import CONDITIONS, Conditions, Template
+from defectgen.representation.conditions import CONDITIONS, Conditions
+from defectgen.representation.template import Template
 
 
 def predictor(

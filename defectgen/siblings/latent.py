@@ -19,10 +19,10 @@ from torch.func import functional_call
 
 from augment.errors import SettingsError
 from defectgen.corpus.cases import Case
-from defectgen.elements import descriptor_table
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import Batch, NetworkConfig, collate
 from defectgen.model.network.latent import FAMILIES, LATENT, Family, LatentNetwork
+from defectgen.representation.elements import descriptor_table
 from defectgen.tasks.displacements import (
     DisplacementSettings,
     DisplacementTask,

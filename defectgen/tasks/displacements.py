@@ -28,7 +28,8 @@ from defectgen.model.network import (
     fresh_network,
     node_freedom,
 )
-from defectgen.representation import CONDITIONS, Conditions, Edges, Template
+from defectgen.representation.conditions import CONDITIONS, Conditions
+from defectgen.representation.template import Edges, Template
 from defectgen.train import device_of
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from augment.errors import DataError
 from defectgen.corpus.cases import Case, Label, check_split
 from defectgen.model.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh
-from defectgen.representation import CONDITIONS, Conditions
+from defectgen.representation.conditions import CONDITIONS, Conditions
 from defectgen.train import device_of
 
 SUBGROUP_CONFIG = NetworkConfig(width=48, layers=2)

@@ -14,7 +14,7 @@ from augment.groups.distortion import State, project, residual
 from augment.groups.subgroups import generated
 from defectgen.corpus.cases import Case, Label, read_cases, write_cases
 from defectgen.model.network import NetworkConfig
-from defectgen.representation import Template
+from defectgen.representation.template import Template
 from defectgen.tasks.displacements import (
     DisplacementSettings,
     DisplacementTask,

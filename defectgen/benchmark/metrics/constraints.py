@@ -7,7 +7,7 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.groups.symmetry import BoolArray
 from defectgen.benchmark.metrics.pairs import pairs_within
-from defectgen.elements import covalent_radii
+from defectgen.representation.elements import covalent_radii
 
 OVERLAP = 0.6
 """Of the sum of covalent radii; atoms closer than this are no structure that a potential can relax."""

@@ -11,9 +11,8 @@ from augment import Defect, EditSpace, Recipe
 from augment.cell import FloatArray
 from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus.arrangements import pristine_template
-from defectgen.generate.complexes import draw_arrangements
 from defectgen.model.network.keys import KeyNetwork, edit_tokens
-from defectgen.occupation import Arranging, OrbitSpace
+from defectgen.representation.arrangements import Arranging, OrbitSpace, draw_arrangements
 
 
 class KeyScorer:

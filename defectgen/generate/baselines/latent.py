@@ -19,7 +19,8 @@ from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import Item, collate, node_freedom
 from defectgen.model.network.latent import LATENT, LatentNetwork
-from defectgen.representation import Conditions, Template
+from defectgen.representation.conditions import Conditions
+from defectgen.representation.template import Template
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from augment.cell import FloatArray, IntArray
 from defectgen.energy_surface.quasi_newton import POINTS, suggested
-from defectgen.representation import Conditions, Edges, Template
+from defectgen.representation.conditions import Conditions
+from defectgen.representation.template import Edges, Template
 
 PUSHES = POINTS + 2
 """Vectors that a network may be told of each node: forces of a descent, its last point and where it leads."""

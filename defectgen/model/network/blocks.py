@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from augment.errors import SettingsError
-from defectgen.elements import DESCRIPTORS, MAX_NUMBER, covalent_radii
 from defectgen.model.network.batch import NODE_SCALARS, PUSHES, Batch
-from defectgen.representation import WYCKOFF_LETTERS, Marker
+from defectgen.representation.elements import DESCRIPTORS, MAX_NUMBER, covalent_radii
+from defectgen.representation.template import WYCKOFF_LETTERS, Marker
 
 EDGE_BLOCK = 512
 """Edges whose messages, a few hundred numbers each, stay in the second-level cache of a core."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from augment.cell import FloatArray, IntArray
-from defectgen.elements import DESCRIPTORS, descriptor_table
-from defectgen.representation import WYCKOFF_LETTERS, Template
+from defectgen.representation.elements import DESCRIPTORS, descriptor_table
+from defectgen.representation.template import WYCKOFF_LETTERS, Template
 
 TOKEN = 2 * DESCRIPTORS + len(WYCKOFF_LETTERS) + 1 + 12
 """Features of an edit: species before and after, Wyckoff letter, void or not, harmonics of its fractional position."""

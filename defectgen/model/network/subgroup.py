@@ -20,7 +20,7 @@ from augment.groups.subgroups import SubgroupClasses
 from defectgen.model.network.batch import Batch
 from defectgen.model.network.blocks import NetworkConfig, mlp
 from defectgen.model.network.trunk import Features, Trunk
-from defectgen.representation import Template
+from defectgen.representation.template import Template
 
 CLASS_SCALARS = 8
 

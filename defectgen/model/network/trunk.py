@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from augment.errors import DataError
-from defectgen.elements import descriptor_table
 from defectgen.model.network.batch import PUSHES, Batch
 from defectgen.model.network.blocks import EdgeBasis, Interaction, NetworkConfig, NodeEmbedding, bounded, mlp
-from defectgen.representation import Conditions
+from defectgen.representation.conditions import Conditions
+from defectgen.representation.elements import descriptor_table
 
 DISPLACEMENT_SCALE = 0.1
 """Å; displacements are of order one in this unit inside the network."""

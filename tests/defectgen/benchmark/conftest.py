@@ -12,7 +12,7 @@ from augment.groups.distortion import State, project
 from defectgen.benchmark.tasks.build import build_tasks
 from defectgen.benchmark.tasks.task import read_tasks
 from defectgen.corpus import Case, Label, write_cases
-from defectgen.representation import Template
+from defectgen.representation.template import Template
 
 NOTHING = np.zeros((3, 3))
 

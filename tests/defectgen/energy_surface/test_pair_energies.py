@@ -70,7 +70,7 @@ def test_the_lowest_are_drawn_and_counts_hold(space):
 
 
 def test_what_one_edit_costs_does_not_decide_which_kind_comes_first(space):
-    from defectgen.occupation import Arranging, OrbitSpace
+    from defectgen.representation.arrangements import Arranging, OrbitSpace
 
     empty = Arranging(OrbitSpace(space), np.array([1, 1]))
     assert np.allclose(PairScorer(PairEnergies(space, pairwise(space)))([empty]), 0.0)

@@ -20,7 +20,7 @@ from defectgen.generate.geometries import generate
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.weights import Model
-from defectgen.representation import Template
+from defectgen.representation.template import Template
 from md.guards import Divergence
 from md.potentials import resolve_potential
 from md.relax import relax

@@ -21,8 +21,8 @@ from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.network.keys import KeyConfig
 from defectgen.model.weights import save_model
-from defectgen.occupation import counts_of
-from defectgen.representation import Template
+from defectgen.representation.arrangements import counts_of
+from defectgen.representation.template import Template
 from defectgen.siblings.keys import KeyTask
 from defectgen.siblings.latent import LatentTask
 from defectgen.tasks.displacements import DisplacementTask

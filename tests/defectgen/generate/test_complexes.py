@@ -12,12 +12,12 @@ from augment import Defect, EditSpace, Recipe, find_supercell, read_host
 from augment.errors import DataError, DefectError
 from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_template
 from defectgen.corpus.label_arrangements import members_of
-from defectgen.generate.complexes import draw_arrangements, propose_complexes
+from defectgen.generate.complexes import propose_complexes
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, OccupationNetwork, fresh, fresh_network
 from defectgen.model.occupied import next_edits
 from defectgen.model.weights import load_model, save_model
-from defectgen.occupation import OrbitSpace, counts_of, reachable
+from defectgen.representation.arrangements import OrbitSpace, counts_of, draw_arrangements, reachable
 from defectgen.tasks.occupation import OccupationTask
 from defectgen.train import Training, TrainSettings
 
@@ -180,7 +180,7 @@ def test_samples_show_only_what_is_known(supercell):
 def test_logits_are_alike_for_equivalent_edits(space, model):
     """Before anything is known the supercell has its whole symmetry, so edits of one orbit score alike."""
     from defectgen.generate.complexes import NetworkScorer, Wish
-    from defectgen.occupation import Arranging
+    from defectgen.representation.arrangements import Arranging
 
     scorer = NetworkScorer(model, space, Wish())
     with torch.inference_mode():
@@ -193,7 +193,7 @@ def test_logits_are_alike_for_equivalent_edits(space, model):
 
 def test_point_charges_are_those_of_the_pairs(supercell):
     from defectgen.model.occupied import Occupied, coulomb_of, field_of
-    from defectgen.representation import Conditions
+    from defectgen.representation.conditions import Conditions
 
     item = pairs(supercell)
     assert {int(q) for q in item.charge} == {2, -1}

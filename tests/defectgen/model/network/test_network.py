@@ -15,7 +15,8 @@ from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, SettingsError
 from defectgen.energy_surface.quasi_newton import POINTS, suggested
 from defectgen.model.network import Item, NetworkConfig, blocks, collate, fresh_network, network_from_state
-from defectgen.representation import Conditions, Marker, Template
+from defectgen.representation.conditions import Conditions
+from defectgen.representation.template import Marker, Template
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 CONDITIONS = Conditions(600.0, 5.0, 2, 4)

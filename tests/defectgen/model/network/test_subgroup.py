@@ -19,7 +19,8 @@ from defectgen.generate.subgroup_probability import subgroup_probabilities
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh, fresh_network
 from defectgen.model.weights import load_model, save_model
-from defectgen.representation import Conditions, Template
+from defectgen.representation.conditions import Conditions
+from defectgen.representation.template import Template
 from defectgen.tasks.subgroups import SubgroupTask, subgroup_sample
 from defectgen.train import Training, TrainSettings
 

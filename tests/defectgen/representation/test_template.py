@@ -9,7 +9,8 @@ import pytest
 
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import DataError
-from defectgen.representation import CONDITIONS, Conditions, Marker, Template
+from defectgen.representation.conditions import CONDITIONS, Conditions
+from defectgen.representation.template import Marker, Template
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,13 @@ hold exactly whatever the network says.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
 
+from augment import EditSpace, Recipe
 from augment.cell import FloatArray, IntArray
 from augment.defects.editspace import EditSpace
 from augment.defects.recipe import Recipe
@@ -251,3 +252,58 @@ def drawn_orbit(logits: FloatArray, allowed: BoolArray, rng: np.random.Generator
 def counts_of(space: EditSpace, members: Sequence[int] | IntArray) -> Mapping[str, int]:
     """Edits of each kind in an arrangement."""
     return Counter(space.names[int(k)] for k in space.label[np.asarray(members, dtype=np.int64)])
+
+
+MAX_NODES = 1024
+"""Nodes that are looked at in one pass; bounds the memory whatever the number of samples."""
+
+
+Scorer = Callable[[Sequence[Arranging]], FloatArray]
+"""Logits (a, o) of the orbits for each of some arrangements under way."""
+
+
+def uniform(arranged: Sequence[Arranging]) -> FloatArray:
+    """The scorer that knows nothing."""
+    return np.zeros((len(arranged), len(arranged[0].orbits)))
+
+
+def draw_arrangements(
+    orbits: OrbitSpace, recipe: Recipe, n: int, seed: int, scorer: Scorer = uniform
+) -> list[IntArray]:
+    """Edits of `n` arrangements, ascending, as places in the edit space.
+
+    Raises:
+        DefectError: see `propose_complexes`.
+    """
+    rng = np.random.default_rng(seed)
+    counts, chance = compositions(orbits, recipe)
+    found: list[IntArray] = []
+    restarts = 0
+    while len(found) < n:
+        missing = n - len(found)
+        step = max(1, min(missing, MAX_NODES // len(orbits.space.supercell.sites.numbers)))
+        under_way = [Arranging(orbits, counts[int(rng.choice(len(counts), p=chance))]) for _ in range(step)]
+        finished = _draw_all(under_way, scorer, rng)
+        found += finished
+        restarts += len(finished) < step
+        if restarts > MAX_RESTARTS + n:
+            raise DefectError(
+                f"no arrangement of these counts lies within {orbits.space.cutoff} Å in {restarts} draws; "
+                "widen the cutoff or ask for less symmetry"
+            )
+    return found
+
+
+def _draw_all(under_way: list[Arranging], scorer: Scorer, rng: np.random.Generator) -> list[IntArray]:
+    """Draw orbit after orbit of each arrangement; those that come to a dead end are left out."""
+    active = [a for a in under_way if not a.done]
+    while active:
+        logits = scorer(active)
+        going = []
+        for arranging, own in zip(active, logits, strict=True):
+            allowed = arranging.allowed()
+            if allowed.any():
+                arranging.draw(drawn_orbit(own, allowed, rng))
+                going.append(arranging)
+        active = [a for a in going if not a.done]
+    return [a.members for a in under_way if a.done]
