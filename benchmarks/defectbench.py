@@ -18,7 +18,7 @@ from defectgen.benchmark.tasks.build import build_tasks
 from defectgen.benchmark.tasks.ensembles import lengthen_ensembles
 from defectgen.cli.bench import bench_tables
 from defectgen.cli.options import show
-from defectgen.progress import progress
+from defectgen.run.progress import progress
 from md.potentials import resolve_potential
 from md.potentials.chgnet import DEFAULT
 

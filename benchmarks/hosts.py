@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from defectgen.config import Settings
 from defectgen.pipeline.run import run
-from defectgen.run_folder import RunFolder
+from defectgen.run.folder import RunFolder
+from defectgen.run.settings import Settings
 from md.record import read_records
 
 HOSTS = Path(__file__).parents[1] / "examples" / "hosts"

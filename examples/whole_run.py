@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from defectgen.config import read_settings
 from defectgen.pipeline.run import run
+from defectgen.run.settings import read_settings
 
 if __name__ == "__main__":  # the work is shared between processes, which import this file again
     settings = sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "settings" / "quick_look.yaml"

@@ -217,8 +217,8 @@ def test_a_whole_run_and_its_dataset(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((EXAMPLES / "settings").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_settings_file_can_be_run(path: Path) -> None:
-    from defectgen.config import read_settings
-    from defectgen.selection import build_defects
+    from defectgen.run.defects import build_defects
+    from defectgen.run.settings import read_settings
 
     settings = read_settings(path)
     assert settings.host.parent == Path("examples/hosts")

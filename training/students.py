@@ -163,7 +163,7 @@ FAMILIES = {
 
 def make(name: str, folder: Path, options: argparse.Namespace) -> Path:
     """Distil a family in a folder, or train on the shipped labels, and put the student into the package."""
-    from defectgen.progress import progress
+    from defectgen.run.progress import progress
     from md.distill.finish import finish
     from md.distill.run import distil, refined
     from md.distill.settings import DistilSettings
@@ -201,7 +201,7 @@ def make(name: str, folder: Path, options: argparse.Namespace) -> Path:
 
 def _labels(name: str, part: str, teacher: Potential, folder: Path, workers: int) -> list[Record]:
     """The shipped labels of a family; where another teacher made them, its cells with labels of this one."""
-    from defectgen.progress import progress
+    from defectgen.run.progress import progress
     from md.labels import label
     from md.record import read_records
 

@@ -24,7 +24,7 @@ from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings
 from defectgen.benchmark.tasks import dft
 from defectgen.benchmark.tasks.task import Task, TaskSet, read_tasks
-from defectgen.progress import progress
+from defectgen.run.progress import progress
 from md.potentials import Potential, resolve_potential
 
 RESULTS = "results.json"

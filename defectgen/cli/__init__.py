@@ -82,7 +82,7 @@ def init(
     host: Annotated[Path, typer.Option("--host", help="CIF to write into it")] = Path("host.cif"),
 ) -> None:
     """Write a commented YAML with every setting of `run`."""
-    from defectgen.config import Settings, to_yaml
+    from defectgen.run.settings import Settings, to_yaml
 
     if path.exists():
         raise ResumeError(f"{path}: exists already; name another file")
@@ -123,7 +123,7 @@ def export(
 ) -> None:
     """Export relaxed cells and trajectories as extended XYZ with MACE keys, split by host."""
     from defectgen.export import export_dataset
-    from defectgen.run_folder import RunFolder
+    from defectgen.run.folder import RunFolder
 
     for folder in folders:
         RunFolder.open(folder).require("relax")
@@ -137,7 +137,7 @@ def export(
 def report(folder: Folder) -> None:
     """Write the report of a run folder again."""
     from defectgen.report import write_report
-    from defectgen.run_folder import RunFolder
+    from defectgen.run.folder import RunFolder
 
     RunFolder.open(folder)
     say(f"report: {write_report(folder)}")

@@ -111,7 +111,7 @@ def _count(settings: Any, *, as_json: bool) -> None:
     """Orbits and complexes of each size, a line as soon as it is known."""
     from augment.defects.burnside import count_orbits
     from augment.defects.orderly import count_by_size
-    from defectgen.selection import build_supercell, complex_space
+    from defectgen.run.defects import build_supercell, complex_space
 
     space, recipe = complex_space(settings, build_supercell(settings))
     counted = (count_orbits if space.cutoff is None else count_by_size)(space, recipe)
@@ -126,7 +126,7 @@ def _count(settings: Any, *, as_json: bool) -> None:
 
 def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as_json: bool) -> None:
     """Each defect as soon as it is found, or a table of the first ones, and the files asked for."""
-    from defectgen.selection import build_supercell, each_defect
+    from defectgen.run.defects import build_supercell, each_defect
 
     supercell = build_supercell(settings)
     if plot is not None:

@@ -43,7 +43,7 @@ def distill(
 ) -> None:
     """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
     from augment import read_host
-    from defectgen.progress import progress
+    from defectgen.run.progress import progress
     from md.distill.finish import finish, student_name
     from md.distill.run import distil
     from md.distill.settings import DistilSettings

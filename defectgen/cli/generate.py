@@ -125,7 +125,7 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     """Start a run and propose for its defects, or go on with it."""
     from defectgen.pipeline.checks import check_conditions
     from defectgen.pipeline.stages import generate_stage, start_folder
-    from defectgen.progress import tell_stage
+    from defectgen.run.progress import tell_stage
 
     settings = settings_of(source, {**changes, "output": output})
     check_conditions(settings)

@@ -118,9 +118,10 @@ def _files(
     """Run the structures of files in a folder: a file a point, and the rows in summary.jsonl where all are done."""
     from ase.data import chemical_symbols
 
-    from defectgen.config import Settings
-    from defectgen.pipeline.md_grid import md_points, read_cells_of_files, run_points, write_rows
-    from defectgen.run_folder import IDENTITY
+    from defectgen.pipeline.md_grid import md_points, run_points
+    from defectgen.run.folder import IDENTITY
+    from defectgen.run.settings import Settings
+    from defectgen.run.structure_files import read_cells_of_files, write_rows
     from md.observables import curves, summary
     from md.potentials import resolve_potential
     from md.sweep import Shard

@@ -60,7 +60,7 @@ def defect_changes(
 
 def settings_of(what: Path, changes: dict[str, Any]) -> Any:
     """Settings of a YAML file or of a CIF with defaults, with the command line's changes."""
-    from defectgen.config import Settings, read_settings
+    from defectgen.run.settings import Settings, read_settings
 
     if what.suffix.lower() in {".yaml", ".yml"}:
         settings = read_settings(what)

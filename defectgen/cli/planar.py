@@ -65,8 +65,8 @@ def planar(
 ) -> None:
     """A free surface, a stacking fault or a grain boundary of a host, and every distinct defect in it by depth."""
     from augment.planar import find_layer_supercell
-    from defectgen.config import validated
-    from defectgen.crystal import planar_crystal
+    from defectgen.run.host import planar_crystal
+    from defectgen.run.settings import validated
 
     if fault is not None and scan is not None:
         _scan(host, _whole(fault, "--fault"), scan, cut, as_json=as_json)

@@ -14,8 +14,8 @@ def run_stage(
     """Run one stage in a run folder with some settings changed; the folder."""
     from defectgen.pipeline.checks import check_engines, check_environments
     from defectgen.pipeline.reference import host_of
-    from defectgen.progress import tell_stage
-    from defectgen.run_folder import RunFolder
+    from defectgen.run.folder import RunFolder
+    from defectgen.run.progress import tell_stage
 
     folder = RunFolder.open(path)
     # Before anything of the folder is replaced.

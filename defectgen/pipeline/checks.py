@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from augment.defect import Defect
 from augment.errors import ConditionError
 from augment.host import Host
-from defectgen.config import Settings
-from defectgen.selection import build_defects, find_potential
+from defectgen.run.defects import build_defects, find_potential
+from defectgen.run.settings import Settings
 
 if TYPE_CHECKING:
     from defectgen.generate.request import Request

@@ -12,10 +12,10 @@ from augment.defect import Defect
 from augment.errors import DataError
 from augment.host import Host
 from augment.storage.archive import read_cells
-from defectgen.config import Settings
-from defectgen.crystal import crystal_of
-from defectgen.run_folder import RunFolder
-from defectgen.selection import find_potential
+from defectgen.run.defects import find_potential
+from defectgen.run.folder import RunFolder
+from defectgen.run.host import crystal_of
+from defectgen.run.settings import Settings
 from md.record import Record, read_records, write_records
 from md.reference import onto_relaxed_host
 from md.relax import relax

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from defectgen.config import Settings
 from defectgen.pipeline.checks import check_conditions
 from defectgen.pipeline.stages import export_stage, generate_stage, md_stage, relax_stage, report_stage, start_folder
-from defectgen.progress import tell_stage
+from defectgen.run.progress import tell_stage
+from defectgen.run.settings import Settings
 
 LATER_STAGES = (
     ("generate", generate_stage),

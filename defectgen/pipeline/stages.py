@@ -11,14 +11,14 @@ from typing import Any
 from augment.cell import DefectCell
 from augment.defect import Defect
 from augment.storage.archive import read_cells, write_atomically, write_cells
-from defectgen.config import Settings
-from defectgen.crystal import planar_crystal
 from defectgen.export.proposals import write_proposals
 from defectgen.pipeline.checks import _chosen, requests_of
 from defectgen.pipeline.reference import IDEAL, INPUT, _host_and_cells, host_of, propose, relaxed_bulk
-from defectgen.progress import progress
-from defectgen.run_folder import RunFolder
-from defectgen.selection import build_defects, build_supercell, find_potential
+from defectgen.run.defects import build_defects, build_supercell, find_potential
+from defectgen.run.folder import RunFolder
+from defectgen.run.host import planar_crystal
+from defectgen.run.progress import progress
+from defectgen.run.settings import Settings
 from md.record import Record, read_records, write_records
 from md.reference import onto_relaxed_host
 from md.relax import Relaxation

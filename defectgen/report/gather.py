@@ -12,7 +12,7 @@ from typing import Any
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.storage.archive import read_cells
-from defectgen.run_folder import RunFolder
+from defectgen.run.folder import RunFolder
 from md.record import Record, read_records
 from md.reference import onto_relaxed_host
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from augment.cell import BULK
 from augment.storage.archive import write_atomically
-from defectgen.progress import duration
 from defectgen.report.blocks import (
     Block,
     Fact,
@@ -28,6 +27,7 @@ from defectgen.report.provenance import day_and_time, provenance_section, timing
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
 from defectgen.report.scenes import element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
+from defectgen.run.progress import duration
 
 REPORT = "report.html"
 

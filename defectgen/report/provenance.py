@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from defectgen.progress import duration
 from defectgen.report.blocks import Block, Code, Column, Section, Table, Text
 from defectgen.report.gather import RunData
-from defectgen.run_folder import SETTINGS, STAGES
+from defectgen.run.folder import SETTINGS, STAGES
+from defectgen.run.progress import duration
 
 _BOOKKEEPING = ("seconds", "finished")
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from augment import DefectCell
 from augment.storage.archive import read_cells, write_cells
-from defectgen.config import Settings
 from defectgen.pipeline.stages import defects_stage, host_stage
-from defectgen.run_folder import RunFolder
+from defectgen.run.folder import RunFolder
+from defectgen.run.settings import Settings
 from md.dynamics import MdPoint, Response, Series
 from md.environment import Environment
 from md.frames import Frames

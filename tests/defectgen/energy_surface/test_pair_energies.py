@@ -98,8 +98,8 @@ def test_an_edit_without_an_energy_is_refused(space):
 
 
 def test_settings_draw_complexes_by_the_pairs_of_their_potential_once(monkeypatch, tmp_path):
-    from defectgen.config import Settings
-    from defectgen.selection import build_defects
+    from defectgen.run.defects import build_defects
+    from defectgen.run.settings import Settings
 
     asked = {"names": ["v_Cu", "Al_Cu"], "size": 3, "min_size": 3, "sample": 8, "weight": "pairs"}
     settings = Settings.model_validate(

@@ -12,7 +12,8 @@ from ase.build import bulk
 from ase.io import write
 
 from augment.errors import ConditionError, PotentialError
-from defectgen.pipeline.md_grid import read_cells_of_files, run_points
+from defectgen.pipeline.md_grid import run_points
+from defectgen.run.structure_files import read_cells_of_files
 from md.dynamics import MdPoint
 from md.environment import Environment
 from md.jobs import md_all, on_cuda

@@ -18,10 +18,10 @@ from ase.io import read
 from augment import read_host
 from augment.exchange import read_cif_cell
 from augment.storage.archive import read_cells
-from defectgen.config import read_settings
 from defectgen.pipeline.run import run
 from defectgen.pipeline.stages import generate_stage, start_folder
-from defectgen.run_folder import STAGES, RunFolder
+from defectgen.run.folder import STAGES, RunFolder
+from defectgen.run.settings import read_settings
 from md.record import Record, write_records
 
 COPPER = Path(__file__).parents[2] / "examples" / "hosts" / "Cu.cif"

@@ -11,14 +11,14 @@ import pytest
 from augment import read_host
 from augment.errors import DefectgenError
 from augment.storage.archive import read_cells
-from defectgen.config import PlanarSettings, Settings, read_settings, validated
-from defectgen.crystal import crystal_of
 from defectgen.pipeline.reference import host_of, relaxed_bulk
 from defectgen.pipeline.run import run
 from defectgen.pipeline.stages import start_folder
 from defectgen.report.gather import read_run
 from defectgen.report.page import facts, render
-from defectgen.run_folder import RunFolder
+from defectgen.run.folder import RunFolder
+from defectgen.run.host import crystal_of
+from defectgen.run.settings import PlanarSettings, Settings, read_settings, validated
 from md.record import read_records
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"

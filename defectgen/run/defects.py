@@ -23,8 +23,8 @@ from augment.host import Host
 from augment.planar import find_layer_supercell
 from augment.supercell import Supercell, conventional_supercell
 from augment.supercells.search import find_supercell
-from defectgen.config import Settings
-from defectgen.crystal import crystal_of
+from defectgen.run.host import crystal_of
+from defectgen.run.settings import Settings
 from md.potentials import Potential, resolve_potential
 
 SETS = ("frenkel", "schottky", "dopant-vacancy", "split-vacancy", "split-interstitial")
@@ -88,7 +88,7 @@ def _by_pairs(settings: Settings) -> tuple[Defect, ...]:
     """Complexes of low energy by their pairs in the potential of the settings, found once in a process."""
     from defectgen.energy_surface.pair_energies import PairEnergies
     from defectgen.generate.complexes import BEST_OF, propose_complexes
-    from defectgen.progress import progress
+    from defectgen.run.progress import progress
 
     supercell = build_supercell(settings)
     space, recipe = complex_space(settings, supercell)

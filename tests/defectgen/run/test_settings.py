@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from augment.errors import SettingsError
-from defectgen.config import Settings, differences, read_settings, to_yaml, validated
+from defectgen.run.settings import Settings, differences, read_settings, to_yaml, validated
 
 BASE = {"host": "MgO.cif"}
 

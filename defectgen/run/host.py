@@ -14,7 +14,7 @@ from augment.errors import ConditionError
 from augment.host import Host, read_host
 from augment.planar import PlanarHost, grain_boundary, planar_host, stacking_fault, surfaces
 from augment.planar.layered import MIN_VACUUM
-from defectgen.config import PlanarSettings
+from defectgen.run.settings import PlanarSettings
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

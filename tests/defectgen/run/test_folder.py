@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from augment.errors import DataError, ResumeError
-from defectgen.config import Settings
-from defectgen.run_folder import RunFolder
+from defectgen.run.folder import RunFolder
+from defectgen.run.settings import Settings
 
 
 @pytest.fixture

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-import defectgen.progress
-from defectgen.progress import duration, progress
+import defectgen.run.progress
+from defectgen.run.progress import duration, progress
 
 
 def test_parts_of_one_have_a_rate_and_a_time_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(defectgen.progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(defectgen.run.progress.time, "monotonic", lambda: now[0])
     with progress("md", "points") as report:
         report(0.25, 1, "at once, so that one knows what is under way")
         now[0] += 360.0
@@ -35,7 +35,7 @@ def test_rates_are_told_in_the_unit_that_reads_well(
     done: float, seconds: float, rate: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(defectgen.progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(defectgen.run.progress.time, "monotonic", lambda: now[0])
     with progress("x", "points") as report:
         report(0, 1000, "")
         now[0] = seconds

@@ -15,7 +15,7 @@ from typing import Any
 from augment.errors import DataError, ResumeError, SettingsError
 from augment.storage.archive import write_atomically
 from augment.storage.lock import held
-from defectgen.config import Settings, differences, read_settings, to_yaml
+from defectgen.run.settings import Settings, differences, read_settings, to_yaml
 
 STAGES = ("host", "defects", "generate", "relax", "md", "export", "report")
 IDENTITY, SETTINGS, TIMES = "run.json", "settings.yaml", "stages.json"
