@@ -37,7 +37,7 @@ from defectgen.siblings.latent import LatentTask
 from defectgen.tasks.displacements import DisplacementTask
 from defectgen.tasks.occupation import OCCUPATION_CONFIG, OccupationTask
 from defectgen.tasks.subgroups import SUBGROUP_CONFIG, SubgroupTask
-from defectgen.train import Processes, Training, TrainSettings
+from defectgen.training.loop import Processes, Training, TrainSettings
 
 HERE = Path(__file__).parent
 CURVE_STEP = 100

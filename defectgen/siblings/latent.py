@@ -31,7 +31,7 @@ from defectgen.tasks.displacements import (
     node_weights,
     padded_displacements,
 )
-from defectgen.train import device_of
+from defectgen.training.loop import device_of
 
 
 @dataclass(frozen=True, eq=False)

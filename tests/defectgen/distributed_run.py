@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from defectgen.corpus import read_cases
 from defectgen.model.network import NetworkConfig
 from defectgen.tasks.displacements import DisplacementTask
-from defectgen.train import Processes, Training, TrainSettings
+from defectgen.training.loop import Processes, Training, TrainSettings
 
 SMALL = NetworkConfig(width=16, layers=1, cutoff=4.0, radial=6, embedding=4)
 

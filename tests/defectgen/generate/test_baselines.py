@@ -26,7 +26,7 @@ from defectgen.representation.template import Template
 from defectgen.siblings.keys import KeyTask
 from defectgen.siblings.latent import LatentTask
 from defectgen.tasks.displacements import DisplacementTask
-from defectgen.train import Training, TrainSettings
+from defectgen.training.loop import Training, TrainSettings
 from tests.defectgen.generate.test_complexes import pairs
 
 SMALL = NetworkConfig(width=16, layers=1, cutoff=4.0, radial=6, embedding=4)

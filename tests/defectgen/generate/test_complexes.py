@@ -19,7 +19,7 @@ from defectgen.model.occupied import next_edits
 from defectgen.model.weights import load_model, save_model
 from defectgen.representation.arrangements import OrbitSpace, counts_of, draw_arrangements, reachable
 from defectgen.tasks.occupation import OccupationTask
-from defectgen.train import Training, TrainSettings
+from defectgen.training.loop import Training, TrainSettings
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 

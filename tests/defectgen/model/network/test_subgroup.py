@@ -22,7 +22,7 @@ from defectgen.model.weights import load_model, save_model
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Template
 from defectgen.tasks.subgroups import SubgroupTask, subgroup_sample
-from defectgen.train import Training, TrainSettings
+from defectgen.training.loop import Training, TrainSettings
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 

@@ -22,7 +22,7 @@ from defectgen.tasks.displacements import (
     descent_for,
     node_weights,
 )
-from defectgen.train import Training, TrainSettings, learning_rate_factor
+from defectgen.training.loop import Training, TrainSettings, learning_rate_factor
 
 SMALL = NetworkConfig(width=24, layers=2, cutoff=4.0, radial=8, embedding=8)
 QUICK = TrainSettings(steps=12, batch=2, warmup=2, checkpoint=4, seed=3)
