@@ -33,7 +33,7 @@ from defectgen.benchmark.held_out import (
 from defectgen.corpus import read_arrangements
 from defectgen.corpus.cases import Case, Label, read_cases
 from defectgen.model.weights import Model, load_model, model_names
-from defectgen.tasks.subgroups import lowest_labels
+from defectgen.training.objectives.subgroups import lowest_labels
 
 CORPUS = Path(__file__).parents[1] / "training" / "corpus"
 """The corpus that the shipped weights were learnt from."""

@@ -22,8 +22,8 @@ from defectgen.model.occupied import Occupied, coulomb_of, occupied_batch
 from defectgen.model.predictor import predictor
 from defectgen.model.weights import Model
 from defectgen.representation.conditions import CONDITIONS, Conditions
-from defectgen.tasks.displacements import descent_for
-from defectgen.tasks.subgroups import lowest_labels, subgroup_sample
+from defectgen.training.objectives.displacements import descent_for
+from defectgen.training.objectives.subgroups import lowest_labels, subgroup_sample
 
 NEAR = 5.0
 """Å; errors are averaged over atoms within this distance of the defect, where something happens."""

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from defectgen.corpus import read_cases
 from defectgen.model.network import NetworkConfig
-from defectgen.tasks.displacements import DisplacementTask
 from defectgen.training.loop import Processes, Training, TrainSettings
+from defectgen.training.objectives.displacements import DisplacementTask
 
 SMALL = NetworkConfig(width=16, layers=1, cutoff=4.0, radial=6, embedding=4)
 

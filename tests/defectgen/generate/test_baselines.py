@@ -23,10 +23,10 @@ from defectgen.model.network.keys import KeyConfig
 from defectgen.model.weights import save_model
 from defectgen.representation.arrangements import counts_of
 from defectgen.representation.template import Template
-from defectgen.siblings.keys import KeyTask
-from defectgen.siblings.latent import LatentTask
-from defectgen.tasks.displacements import DisplacementTask
 from defectgen.training.loop import Training, TrainSettings
+from defectgen.training.objectives.displacements import DisplacementTask
+from defectgen.training.objectives.keys import KeyTask
+from defectgen.training.objectives.latent import LatentTask
 from tests.defectgen.generate.test_complexes import pairs
 
 SMALL = NetworkConfig(width=16, layers=1, cutoff=4.0, radial=6, embedding=4)

@@ -18,8 +18,8 @@ from defectgen.model.network import NetworkConfig, OccupationNetwork, fresh, fre
 from defectgen.model.occupied import next_edits
 from defectgen.model.weights import load_model, save_model
 from defectgen.representation.arrangements import OrbitSpace, counts_of, draw_arrangements, reachable
-from defectgen.tasks.occupation import OccupationTask
 from defectgen.training.loop import Training, TrainSettings
+from defectgen.training.objectives.occupation import OccupationTask
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 

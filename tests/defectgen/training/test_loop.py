@@ -15,14 +15,14 @@ from augment.groups.subgroups import generated
 from defectgen.corpus.cases import Case, Label, read_cases, write_cases
 from defectgen.model.network import NetworkConfig
 from defectgen.representation.template import Template
-from defectgen.tasks.displacements import (
+from defectgen.training.loop import Training, TrainSettings, learning_rate_factor
+from defectgen.training.objectives.displacements import (
     DisplacementSettings,
     DisplacementTask,
     choose_subgroup,
     descent_for,
     node_weights,
 )
-from defectgen.training.loop import Training, TrainSettings, learning_rate_factor
 
 SMALL = NetworkConfig(width=24, layers=2, cutoff=4.0, radial=8, embedding=8)
 QUICK = TrainSettings(steps=12, batch=2, warmup=2, checkpoint=4, seed=3)

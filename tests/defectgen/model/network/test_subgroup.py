@@ -21,8 +21,8 @@ from defectgen.model.network import ClassFeatures, Item, NetworkConfig, Subgroup
 from defectgen.model.weights import load_model, save_model
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Template
-from defectgen.tasks.subgroups import SubgroupTask, subgroup_sample
 from defectgen.training.loop import Training, TrainSettings
+from defectgen.training.objectives.subgroups import SubgroupTask, subgroup_sample
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 
