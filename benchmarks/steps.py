@@ -26,9 +26,9 @@ from ase import Atoms
 from ase.build import bulk
 
 from augment.cell import DefectCell
+from md.campaigns.relax_and_md import grid, md_all
 from md.dynamics import Engine, MdPoint, run_point
 from md.environment import Environment
-from md.jobs import grid, md_all
 from md.observables import energy_drift
 from md.potentials import Potential, resolve_potential
 

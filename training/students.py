@@ -202,7 +202,7 @@ def make(name: str, folder: Path, options: argparse.Namespace) -> Path:
 def _labels(name: str, part: str, teacher: Potential, folder: Path, workers: int) -> list[Record]:
     """The shipped labels of a family; where another teacher made them, its cells with labels of this one."""
     from defectgen.run.progress import progress
-    from md.labels import label
+    from md.campaigns.labelling import label
     from md.record import read_records
 
     records = read_records(LABELS / name / f"{part}.npz")

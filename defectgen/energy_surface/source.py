@@ -14,8 +14,8 @@ from augment import CellSymmetry, Defect, DefectCell
 from augment.cell import FloatArray
 from augment.errors import PotentialError
 from defectgen.energy_surface.surface import Surface
+from md.campaigns.labelling import cell_hash
 from md.guards import Divergence, Evaluator, volume_of
-from md.labels import cell_hash
 from md.potentials import Potential, resolve_potential
 from md.quiet import one_torch_thread
 

@@ -53,7 +53,7 @@ def check_engines(settings: Settings, host: Host) -> None:
         PotentialError: it does not cover an element, or is no MACE network where CUDA or batches are asked for.
         SettingsError: there is no such device.
     """
-    from md.jobs import on_cuda
+    from md.campaigns.relax_and_md import on_cuda
     from md.potentials.mace import through_torch
 
     potential = find_potential(settings, host)

@@ -53,7 +53,7 @@ def md_points(settings: Settings, cells: Sequence[DefectCell]) -> list[tuple[MdP
     Raises:
         ConditionError: a point is not possible in its cell.
     """
-    from md.jobs import grid
+    from md.campaigns.relax_and_md import grid
 
     return grid(cells, md_environments(settings), settings.md.engines, **_how(settings))
 
@@ -75,7 +75,7 @@ def run_points(
 ) -> list[Response]:
     """Run points with their progress shown; see `md_all`. Those that a GPU makes one come back as one."""
     from defectgen.run.progress import progress
-    from md.jobs import md_all
+    from md.campaigns.relax_and_md import md_all
 
     with progress("md", "points") as report:
         found = md_all(points, potential, folder, workers=workers, shard=shard, progress=report, device=device)

@@ -116,7 +116,7 @@ def generate_stage(folder: RunFolder) -> Counts:
 @_timed("relax")
 def relax_stage(folder: RunFolder) -> Counts:
     """Relax the proposals, and the ideal starts, in the cells they come in; keep the lowest of each defect."""
-    from md.jobs import relax_all
+    from md.campaigns.relax_and_md import relax_all
     from md.relax import RelaxSettings
 
     folder.require("generate")

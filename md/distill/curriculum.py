@@ -20,9 +20,9 @@ from augment.defects.sampling import sample_complexes
 from augment.distort import rattle, strained
 from augment.errors import ConditionError, DefectError
 from augment.supercell import Edit, Supercell
+from md.campaigns.labelling import CONFIG_TYPE
 from md.distill.crystal import Crystal
 from md.distill.graphs import ENERGY_WEIGHT
-from md.labels import CONFIG_TYPE
 
 __all__ = ["Amounts", "first_cells", "ideal_defects", "marked", "thermal_copy"]
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from augment.cell import DefectCell
 from augment.storage.archive import write_atomically
+from md.campaigns.labelling import label
 from md.distill.crystal import Crystal
 from md.distill.readme import readme
 from md.distill.run import Distillation, Stage, calculator_of
@@ -23,7 +24,6 @@ from md.distill.validate import (
     volume_runs,
     volumes,
 )
-from md.labels import label
 from md.potentials import Potential
 from md.record import Record, read_records, write_records
 from md.students import save_student

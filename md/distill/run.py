@@ -19,6 +19,7 @@ from augment.errors import ResumeError, SettingsError
 from augment.host import Host
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from augment.storage.lock import held
+from md.campaigns.labelling import label
 from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects
 from md.distill.explore import explored_cells
@@ -27,7 +28,6 @@ from md.distill.network import StudentShape, levelled, shape_of
 from md.distill.settings import FEWEST_STEPS, ROUNDS, DistilSettings, Plan
 from md.distill.trainer import VIOLENT, TrainSettings, step_seconds, train_student
 from md.guards import Evaluator
-from md.labels import label
 from md.potentials import Potential
 from md.record import Record, read_records, write_records
 from md.students.network import quiet_mace

@@ -12,11 +12,11 @@ import numpy as np
 from augment.cell import BULK, DefectCell
 from augment.distort import strained
 from augment.errors import DataError
+from md.campaigns.relax_and_md import relax_all
 from md.distill.crystal import Crystal
 from md.distill.curriculum import marked
 from md.distill.explore import hot_frames, pressure_run, relaxed_path
 from md.guards import Evaluator
-from md.jobs import relax_all
 from md.potentials import Potential
 from md.record import Record
 from md.relax import RelaxSettings

@@ -6,9 +6,9 @@ import numpy as np
 from ase.build import bulk
 from conftest import cell_of
 
+from md.campaigns.relax_and_md import md_all
 from md.dynamics import MdPoint
 from md.environment import Environment, Strain
-from md.jobs import md_all
 from md.potentials import resolve_potential
 from md.profile import constant, quench, ramp
 

@@ -13,6 +13,7 @@ from conftest import cell_of
 from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError, ResumeError, SettingsError
 from augment.groups.cell_symmetry import CellSymmetry
+from md.campaigns.relax_and_md import md_all, relax_all
 from md.checkpoint import Checkpoints
 from md.device import device_of
 from md.dynamics import MdPoint, Response, run_point
@@ -20,7 +21,6 @@ from md.dynamics.batched import run_batch
 from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
 from md.dynamics.batched_steps import Baths, Motion, first_half, kicked
 from md.environment import Environment, Strain
-from md.jobs import md_all, relax_all
 from md.potentials import Potential
 from md.potentials.mace import describe_student
 from md.profile import constant, quench, ramp

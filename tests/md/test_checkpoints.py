@@ -11,14 +11,14 @@ import pytest
 from killed import CHECKPOINT, points, work
 
 from augment.errors import DefectgenError, ResumeError
+from md.campaigns.relax_and_md import md_all
 from md.checkpoint import Checkpoints, State
 from md.dynamics import response_from_arrays, run_point
-from md.jobs import md_all
 from md.potentials import Potential
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["md.jobs", "md.dynamics.ase", "md.dynamics.lammps", "md.dynamics.mtk", "ase.build", "pytest"]
+    ["md.campaigns.relax_and_md", "md.dynamics.ase", "md.dynamics.lammps", "md.dynamics.mtk", "ase.build", "pytest"]
 )
 
 

@@ -10,8 +10,8 @@ from killed import points
 from test_checkpoints import SERVER, contents
 
 from augment.errors import DefectgenError
+from md.campaigns.relax_and_md import md_all
 from md.dynamics.lammps_library import lammps_version
-from md.jobs import md_all
 from md.potentials import resolve_potential
 
 

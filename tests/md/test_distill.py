@@ -17,6 +17,7 @@ from pymatgen.core import Lattice, Structure
 from augment import host_from_structure, read_host
 from augment.errors import ConditionError, PotentialError, ResumeError, SettingsError
 from augment.host import Host
+from md.campaigns.labelling import label
 from md.distill import finish
 from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects
@@ -28,7 +29,6 @@ from md.distill.run import Distillation, calculator_of, distil, refined
 from md.distill.settings import DistilSettings, Plan
 from md.distill.trainer import TrainSettings, train_student
 from md.distill.validate import errors, volume_runs
-from md.labels import label
 from md.potentials import Potential, resolve_potential
 from md.record import Record
 

@@ -9,9 +9,9 @@ import pytest
 
 from augment.cell import DefectCell
 from augment.errors import PotentialError
+from md.campaigns.labelling import label
 from md.distill.foreign import RemoteCalculator, foreign_potential
 from md.distill.teachers import resolve_teacher
-from md.labels import label
 from md.potentials import Potential
 
 PYTHON = Path(sys.executable)

@@ -13,10 +13,10 @@ from killed import points, work
 from test_checkpoints import SERVER, contents
 
 from augment.errors import DataError, ResumeError
+from md.campaigns.relax_and_md import md_all
 from md.checkpoint import Checkpoints, State
 from md.dynamics import run_point
 from md.dynamics.recorder import Recorder
-from md.jobs import md_all
 from md.potentials import Potential
 
 

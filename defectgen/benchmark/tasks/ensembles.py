@@ -14,9 +14,9 @@ from augment.groups.distortion import State, apply_state
 from defectgen.benchmark.tasks.task import Reference, Task, read_tasks, rewrite_tasks
 from defectgen.corpus.cases import file_hash
 from defectgen.corpus.thermal import frames_of_run
+from md.campaigns.relax_and_md import md_all
 from md.dynamics import MdPoint
 from md.environment import Environment
-from md.jobs import md_all
 from md.potentials import Potential
 
 Progress = Callable[[float, int, str], None]

@@ -14,7 +14,7 @@ import pytest
 from augment.cell import DefectCell
 from augment.distort import rattle
 from augment.errors import PotentialError
-from md.labels import BATCH_ATOMS, cell_hash, label
+from md.campaigns.labelling import BATCH_ATOMS, cell_hash, label
 from md.potentials import Potential
 from md.record import Record, write_records
 

@@ -1,0 +1,1 @@
+"""Relaxations, dynamics and labels of many cells in a folder."""
