@@ -17,10 +17,10 @@ import torch
 from ase.build import bulk
 
 from augment.cell import DefectCell
+from md.conditions.environment import Environment
 from md.device import device_of
 from md.dynamics import MdPoint
 from md.dynamics.batched import run_batch
-from md.environment import Environment
 from md.potentials import Potential
 from md.potentials.mace import describe_student
 

@@ -34,8 +34,8 @@ from ase import units
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from md.campaigns.relax_and_md import md_all
+from md.conditions.environment import Ensemble, Environment
 from md.dynamics import Engine, MdPoint, Response
-from md.environment import Ensemble, Environment
 from md.observables.equilibration import statistical_inefficiency
 from md.potentials import resolve_potential
 

@@ -38,6 +38,7 @@ import numpy as np
 
 from augment import Defect, Supercell, conventional_supercell, read_host
 from augment.cell import DefectCell
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.energetics import (
     DefectEnergies,
@@ -52,7 +53,6 @@ from md.energetics import (
     symmetric_saddle,
 )
 from md.energetics.barrier import Barrier
-from md.environment import Environment
 from md.observables import Mean, bulk_modulus_from_fluctuations, equilibration, heat_capacity, thermal_expansion
 from md.observables.equilibration import equilibrated_mean
 from md.potentials import Potential, resolve_potential

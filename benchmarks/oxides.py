@@ -33,10 +33,10 @@ from ase import units
 from augment import Defect, Supercell, conventional_supercell, read_host
 from augment.cell import FloatArray
 from augment.errors import DataError
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.energetics import Modes, in_host, normal_modes, relaxed_host
 from md.energetics.elastic import strained
-from md.environment import Environment
 from md.guards import Evaluator
 from md.observables import Mean, equilibrated_mean
 from md.potentials import Potential, resolve_potential

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.environment import Environment
 from md.potentials import Potential, resolve_potential
 from md.quiet import one_torch_thread, quiet_evaluation, quiet_loading
 from md.students.accuracy import milliseconds, timing_cell

@@ -27,8 +27,8 @@ from ase.build import bulk
 
 from augment.cell import DefectCell
 from md.campaigns.relax_and_md import grid, md_all
+from md.conditions.environment import Environment
 from md.dynamics import Engine, MdPoint, run_point
-from md.environment import Environment
 from md.observables import energy_drift
 from md.potentials import Potential, resolve_potential
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from augment.cell import DefectCell
 from md.campaigns.relax_and_md import grid, md_all
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.environment import Environment
 from md.potentials import Potential, resolve_potential
 
 os.environ["OMP_NUM_THREADS"] = "1"

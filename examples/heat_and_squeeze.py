@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from augment import find_supercell, read_host
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.environment import Environment
 from md.observables import summary
 from md.potentials import resolve_potential
 

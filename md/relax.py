@@ -20,7 +20,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
-from md.environment import check_pressure
+from md.conditions.environment import check_pressure
 from md.frames import Arrays, Frames, Snapshot, frames_from_arrays, stack_frames
 from md.guards import LARGEST_FORCE, Divergence, Evaluation, Evaluator, guarded_calculator
 from md.potentials import Potential

@@ -54,7 +54,7 @@ def md(
     overwrite: Overwrite = False,
 ) -> None:
     """Run cells at a grid of temperatures and pressures; an interrupted run goes on where it stopped."""
-    from md.schedules import split_list
+    from md.conditions.schedule_text import split_list
 
     written = _trajectory_writer(trajectory)
     changes = {

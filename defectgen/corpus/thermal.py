@@ -10,8 +10,8 @@ from defectgen.corpus.cases import Label
 from defectgen.corpus.relaxations import MAX_DISPLACEMENT
 from defectgen.corpus.relaxed_host import RelaxedHost, stretch
 from defectgen.corpus.settings import LabelSettings
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, run_point
-from md.environment import Environment
 from md.potentials import Potential
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from augment.cell import DefectCell
 from augment.errors import ConditionError
 from defectgen.run.settings import Settings
+from md.conditions.environment import Environment
 from md.device import Device
-from md.environment import Environment
 
 if TYPE_CHECKING:
     from md.dynamics import MdPoint, Response
@@ -25,7 +25,7 @@ def md_environments(settings: Settings) -> list[Environment]:
     Raises:
         ConditionError: one is not possible, or a text is no schedule.
     """
-    from md.schedules import environments
+    from md.conditions.schedule_text import environments
 
     asked = settings.md
     return environments(asked.temperatures, asked.pressures, asked.ensemble, asked.strain, asked.timestep)

@@ -6,7 +6,7 @@ from slurm import executor
 
 from augment import find_supercell, read_host
 from md.campaigns.relax_and_md import grid, md_all
-from md.environment import Environment
+from md.conditions.environment import Environment
 from md.potentials import resolve_potential
 
 cell = find_supercell(read_host(Path(__file__).parents[1] / "hosts" / "MgO.cif"), min_image_distance=10.0).bulk_cell()

@@ -20,9 +20,9 @@ from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.batches import Sized, do_in_batches
 from md.checkpoint import Checkpoints
+from md.conditions.environment import Environment
 from md.device import Device, device_of
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
-from md.environment import Environment
 from md.frames import Arrays
 from md.potentials import Potential
 from md.potentials.mace import NETWORKS, through_torch

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from augment.errors import SettingsError
-from md.environment import Environment
+from md.conditions.environment import Environment
 
 __all__ = ["DistilSettings", "Plan"]
 

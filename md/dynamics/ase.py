@@ -9,9 +9,9 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from md.checkpoint import State
-from md.dynamics.point import MdPoint
+from md.conditions.point import MdPoint
+from md.conditions.targets import THERMOSTAT_TIME, Targets
 from md.dynamics.run import Observe
-from md.dynamics.targets import THERMOSTAT_TIME, Targets
 from md.guards import Evaluator, guarded_calculator
 from md.potentials import Potential
 

@@ -21,15 +21,15 @@ from ase.data import atomic_masses, chemical_symbols
 from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError
 from md.checkpoint import Arrays, Checkpoints, State
+from md.conditions.point import MdPoint
+from md.conditions.targets import Targets
 from md.device import Device, device_of
 from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
 from md.dynamics.batched_guards import Tripped, tripped_geometries, tripped_labels, tripped_temperatures
 from md.dynamics.batched_recorder import BatchRecorder
 from md.dynamics.batched_steps import Motion, baths, first_half, kicked, noise
-from md.dynamics.point import MdPoint
 from md.dynamics.response import Response
 from md.dynamics.run import start_velocities
-from md.dynamics.targets import Targets
 from md.potentials import Potential
 from md.potentials.mace import through_torch
 from md.quiet import one_torch_thread

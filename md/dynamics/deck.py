@@ -11,6 +11,8 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray
 from augment.errors import PotentialError
 from augment.storage.archive import write_atomically
+from md.conditions.point import MdPoint
+from md.conditions.targets import Targets
 from md.dynamics.lammps_commands import (
     FS_PER_PS,
     NEIGHBOURS,
@@ -20,9 +22,7 @@ from md.dynamics.lammps_commands import (
     mass_commands,
     triangular_frame,
 )
-from md.dynamics.point import MdPoint
 from md.dynamics.run import start_velocities
-from md.dynamics.targets import Targets
 from md.potentials import Potential
 
 INPUT, DATA = "in.lammps", "data.lammps"

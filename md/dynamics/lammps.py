@@ -6,10 +6,10 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from md.checkpoint import State
+from md.conditions.point import MdPoint
+from md.conditions.targets import Targets
 from md.dynamics.lammps_session import LammpsSession
-from md.dynamics.point import MdPoint
 from md.dynamics.run import Observe
-from md.dynamics.targets import Targets
 from md.guards import Evaluator, check_geometry
 from md.potentials import Potential
 

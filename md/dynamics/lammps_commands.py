@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from md.dynamics.point import MdPoint
-from md.dynamics.targets import BAROSTAT_TIME, THERMOSTAT_TIME, Targets
+from md.conditions.point import MdPoint
+from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME, Targets
 
 FS_PER_PS = 1000.0
 BAR_PER_GPA = 10_000.0

@@ -17,6 +17,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError, PotentialError, ResumeError
 from md.checkpoint import State
+from md.conditions.point import MdPoint
 from md.dynamics.lammps_commands import (
     FS_PER_PS,
     NEIGHBOURS,
@@ -27,7 +28,6 @@ from md.dynamics.lammps_commands import (
     triangular_frame,
 )
 from md.dynamics.lammps_library import open_lammps
-from md.dynamics.point import MdPoint
 from md.guards import Divergence, Evaluation, Evaluator, check_labels, volume_of
 
 LAMMPS_BAR = 1.6021765e6

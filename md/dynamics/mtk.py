@@ -13,8 +13,8 @@ from ase import units
 from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, MaskedMTKNPT
 
 from augment.cell import FloatArray
-from md.dynamics.point import MdPoint
-from md.dynamics.targets import BAROSTAT_TIME, THERMOSTAT_TIME
+from md.conditions.point import MdPoint
+from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
 
 _STRAINS = 6
 """Independent components of a strain."""

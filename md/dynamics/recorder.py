@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
-from md.dynamics.point import MdPoint
+from md.conditions.point import MdPoint
+from md.conditions.thermal_motion import degrees_of_freedom
 from md.dynamics.response import Series
 from md.frames import Arrays, Frames, stack_frames
 from md.guards import Evaluation, check_temperature, volume_of
@@ -105,27 +106,3 @@ class Recorder:
         snapshots = [(positions, cell, evaluation) for _, positions, cell, evaluation in self._frames]
         steps = np.array([step for step, *_ in self._frames], dtype=np.int64)
         return replace(stack_frames(self._cell, snapshots), momenta=self._stacked_momenta()), steps
-
-
-def degrees_of_freedom(atoms: int) -> int:
-    """Degrees of freedom of n atoms whose centre of mass rests, 3n - 3; at least 1."""
-    return max(3 * atoms - 3, 1)
-
-
-def thermal_velocities(masses: FloatArray, temperature: float, rng: np.random.Generator) -> FloatArray:
-    """Maxwell-Boltzmann velocities (n, 3) in ASE units with no total momentum and exactly this temperature.
-
-    Args:
-        masses: (n,) amu.
-        temperature: K.
-        rng: source of the random numbers.
-    """
-    from ase import units
-
-    velocities = rng.standard_normal((len(masses), 3)) / np.sqrt(masses)[:, None]
-    velocities -= (masses[:, None] * velocities).sum(axis=0) / masses.sum()
-    kinetic = 0.5 * float((masses[:, None] * velocities**2).sum())
-    if kinetic == 0.0:
-        return velocities
-    target = 0.5 * degrees_of_freedom(len(masses)) * units.kB * temperature
-    return np.asarray(velocities * np.sqrt(target / kinetic), dtype=float)

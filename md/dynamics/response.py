@@ -11,7 +11,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import DataError
-from md.dynamics.point import MdPoint
+from md.conditions.point import MdPoint
 from md.frames import Arrays, Frames, frames_from_arrays
 from md.potentials import Potential
 from md.record import Record

@@ -14,8 +14,9 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from md.checkpoint import Checkpoints, State
-from md.dynamics.point import MdPoint
-from md.dynamics.recorder import Recorder, thermal_velocities
+from md.conditions.point import MdPoint
+from md.conditions.thermal_motion import thermal_velocities
+from md.dynamics.recorder import Recorder
 from md.dynamics.response import MdStatus, Response
 from md.guards import Divergence, Evaluation
 from md.potentials import Potential

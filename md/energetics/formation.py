@@ -13,8 +13,8 @@ from augment.defect import Defect
 from augment.errors import ConditionError, DataError
 from augment.host import Host
 from augment.supercell import Supercell
+from md.conditions.environment import check_pressure, check_temperature
 from md.energetics.minimum import minimum
-from md.environment import check_pressure, check_temperature
 from md.potentials import Potential
 from md.record import Record
 

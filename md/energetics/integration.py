@@ -8,8 +8,8 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError, DataError
-from md.dynamics.recorder import thermal_velocities
-from md.environment import check_temperature
+from md.conditions.environment import check_temperature
+from md.conditions.thermal_motion import thermal_velocities
 from md.guards import Divergence, Evaluator
 from md.observables.equilibration import equilibrated_mean
 from md.observables.statistics import Mean

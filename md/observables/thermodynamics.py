@@ -9,8 +9,8 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError
 from augment.supercell import Supercell
+from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
 from md.dynamics.response import Response
-from md.dynamics.targets import BAROSTAT_TIME, THERMOSTAT_TIME
 from md.observables.equilibration import variance
 from md.observables.fits import fit
 from md.observables.statistics import Mean, block_average

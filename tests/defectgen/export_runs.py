@@ -9,8 +9,8 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.storage.archive import write_arrays
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
-from md.environment import Environment
 from md.frames import Frames
 from md.observables import summary
 from md.potentials import Potential

@@ -12,8 +12,8 @@ from augment.storage.archive import read_cells, write_cells
 from defectgen.pipeline.stages import defects_stage, host_stage
 from defectgen.run.folder import RunFolder
 from defectgen.run.settings import Settings
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
-from md.environment import Environment
 from md.frames import Frames
 from md.observables import curves
 from md.potentials import Potential

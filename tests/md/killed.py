@@ -7,10 +7,10 @@ from ase.build import bulk
 from conftest import cell_of
 
 from md.campaigns.relax_and_md import md_all
+from md.conditions.environment import Environment, Strain
+from md.conditions.schedule import constant, quench, ramp
 from md.dynamics import MdPoint
-from md.environment import Environment, Strain
 from md.potentials import resolve_potential
-from md.profile import constant, quench, ramp
 
 CHECKPOINT = 7
 

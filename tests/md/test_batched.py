@@ -15,15 +15,15 @@ from augment.errors import ConditionError, PotentialError, ResumeError, Settings
 from augment.groups.cell_symmetry import CellSymmetry
 from md.campaigns.relax_and_md import md_all, relax_all
 from md.checkpoint import Checkpoints
+from md.conditions.environment import Environment, Strain
+from md.conditions.schedule import constant, quench, ramp
 from md.device import device_of
 from md.dynamics import MdPoint, Response, run_point
 from md.dynamics.batched import run_batch
 from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
 from md.dynamics.batched_steps import Baths, Motion, first_half, kicked
-from md.environment import Environment, Strain
 from md.potentials import Potential
 from md.potentials.mace import describe_student
-from md.profile import constant, quench, ramp
 from md.relax import RelaxSettings, relax
 from md.relax_batched import relax_batched
 

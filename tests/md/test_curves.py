@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from augment.cell import DefectCell
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
-from md.environment import Environment
 from md.frames import Frames
 from md.observables import curves
 from md.observables.curves import MOST_POINTS, block_means

@@ -10,11 +10,11 @@ from conftest import cell_of
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError
+from md.conditions.environment import Environment, Strain
+from md.conditions.schedule import constant, quench, ramp
 from md.dynamics import MdPoint, run_deck, run_point, write_deck
 from md.dynamics.lammps_library import open_lammps
-from md.environment import Environment, Strain
 from md.potentials import Potential, resolve_potential
-from md.profile import constant, quench, ramp
 
 
 def last_frame(folder: Path, n: int) -> np.ndarray:

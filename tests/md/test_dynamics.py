@@ -12,10 +12,10 @@ from conftest import FailingCalculator, cell_of
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError
+from md.conditions.environment import Ensemble, Environment
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
 from md.dynamics.lammps_commands import triangular_frame
 from md.dynamics.lammps_session import LammpsSession
-from md.environment import Ensemble, Environment
 from md.guards import Evaluator
 from md.observables import energy_drift, summary
 from md.potentials import Potential, resolve_potential

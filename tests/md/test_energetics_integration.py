@@ -8,9 +8,9 @@ from ase import units
 
 from augment import Defect, conventional_supercell, read_host
 from augment.errors import ConditionError, DataError
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.energetics import anharmonic_free_energy, hessian, in_host, normal_modes, relaxed_host
-from md.environment import Environment
 from md.observables import displacements, phonon_spectrum
 from md.potentials import Potential
 

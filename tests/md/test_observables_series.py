@@ -7,8 +7,8 @@ from ase.build import bulk
 from conftest import cell_of
 
 from augment.errors import ConditionError, DataError
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
-from md.environment import Environment
 from md.frames import Frames
 from md.observables import (
     Mean,

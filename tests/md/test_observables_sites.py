@@ -10,8 +10,8 @@ import pytest
 from augment import Defect, Edit, conventional_supercell, read_host
 from augment.defects.kinds import kinds
 from augment.errors import DataError, DefectError
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.environment import Environment
 from md.frames import Frames
 from md.observables import (
     coordination,

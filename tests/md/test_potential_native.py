@@ -11,8 +11,8 @@ import pytest
 from ase import Atoms
 
 from augment.errors import PotentialError
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.environment import Environment
 from md.guards import Evaluator
 from md.potentials import Potential, native, resolve_potential
 from md.potentials.mace import torch_calculator

@@ -13,7 +13,7 @@ import md.sweep
 from augment.cell import DefectCell
 from md.campaigns.relax_and_md import grid, md_all
 from md.checkpoint import Checkpoints
-from md.environment import Environment
+from md.conditions.environment import Environment
 from md.potentials import Potential
 from md.pulse import Pulse, share_done
 from md.sweep import Arrays, Task, scratch_folder, sweep

@@ -21,7 +21,7 @@ from conftest import cell_of
 from augment.cell import DefectCell
 from augment.errors import ConditionError, DataError, DefectgenError, PotentialError, ResumeError, SettingsError
 from md.campaigns.relax_and_md import grid, md_all, relax_all
-from md.environment import Environment
+from md.conditions.environment import Environment
 from md.observables import summary
 from md.potentials import Potential, resolve_potential
 from md.relax import RelaxSettings

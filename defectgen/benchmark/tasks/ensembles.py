@@ -15,8 +15,8 @@ from defectgen.benchmark.tasks.task import Reference, Task, read_tasks, rewrite_
 from defectgen.corpus.cases import file_hash
 from defectgen.corpus.thermal import frames_of_run
 from md.campaigns.relax_and_md import md_all
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint
-from md.environment import Environment
 from md.potentials import Potential
 
 Progress = Callable[[float, int, str], None]

@@ -9,8 +9,8 @@ from ase.build import bulk
 from ase.io import write
 
 from augment.errors import ConditionError
-from md.profile import constant, cycle, quench, ramp, step
-from md.schedules import parse_profile, parse_strain, split_list
+from md.conditions.schedule import constant, cycle, quench, ramp, step
+from md.conditions.schedule_text import parse_profile, parse_strain, split_list
 
 Call = Callable[..., tuple[int, str, str]]
 

@@ -37,8 +37,8 @@ from defectgen.corpus.thermal import frames_of_run
 from defectgen.energy_surface.quasi_newton import POINTS
 from defectgen.energy_surface.surface import OFFSET
 from defectgen.representation.template import Marker, Template
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.environment import Environment
 from md.potentials import resolve_potential
 
 TRAINING = Path("training")

@@ -19,9 +19,9 @@ from defectgen.generate.subgroup_choice import find_subgroup
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.weights import Model
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.energetics.harmonic import difference_evaluations
-from md.environment import Environment
 from md.guards import Divergence
 from md.potentials import resolve_potential
 from md.relax import relax

@@ -16,9 +16,9 @@ from augment.errors import ConditionError, DataError
 from augment.storage.archive import write_arrays
 from defectgen.export import Trajectory, read_trajectory, write_trajectories, write_trajectory
 from defectgen.export.trajectory import check_format
+from md.conditions.environment import Environment
+from md.conditions.point import Engine
 from md.dynamics import MdPoint, Response, Series, run_point
-from md.dynamics.point import Engine
-from md.environment import Environment
 from md.frames import Frames
 from md.potentials import Potential, resolve_potential
 

@@ -15,8 +15,8 @@ from augment.errors import ConditionError, PotentialError
 from defectgen.pipeline.md_grid import run_points
 from defectgen.run.structure_files import read_cells_of_files
 from md.campaigns.relax_and_md import md_all, on_cuda
+from md.conditions.environment import Environment
 from md.dynamics import MdPoint
-from md.environment import Environment
 from md.potentials import Potential, resolve_potential
 from md.potentials.mace import describe_student
 

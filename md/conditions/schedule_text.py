@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable
 
 from augment.errors import ConditionError
-from md.environment import Ensemble, Environment, Strain
-from md.profile import TENSOR, Profile, Value, constant, cycle, quench, ramp, step
+from md.conditions.environment import Ensemble, Environment, Strain
+from md.conditions.schedule import TENSOR, Profile, Value, constant, cycle, quench, ramp, step
 
 _PIECE = re.compile(r"(?:(?P<name>[a-z]+)\((?P<arguments>[^()]*)\)|(?P<value>[^()]+))")
 _FS = {"fs": 1.0, "ps": 1e3, "ns": 1e6}

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError
+from md.conditions.environment import Environment, Strain
+from md.conditions.schedule import Profile, as_profile, constant, cycle, quench, ramp, step
+from md.conditions.targets import Targets, temperature_of
 from md.dynamics import Engine, MdPoint, Response, run_point
-from md.dynamics.targets import Targets, temperature_of
-from md.environment import Environment, Strain
 from md.potentials import Potential
-from md.profile import Profile, as_profile, constant, cycle, quench, ramp, step
 
 ENGINES: tuple[Engine, ...] = ("ase", "lammps")
 values = st.floats(1.0, 2000.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from augment.cell import FloatArray
-from md.dynamics.point import MdPoint
-from md.dynamics.recorder import degrees_of_freedom
-from md.profile import TENSOR
+from md.conditions.point import MdPoint
+from md.conditions.schedule import TENSOR
+from md.conditions.thermal_motion import degrees_of_freedom
 
 THERMOSTAT_TIME = 100.0
 """fs; relaxation time of the thermostat: about one period of an acoustic phonon at the zone edge."""

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, Literal, get_args
 
 from augment.errors import ConditionError
-from md.profile import TENSOR, Profile, Value, as_profile
+from md.conditions.schedule import TENSOR, Profile, Value, as_profile
 
 Ensemble = Literal["nve", "nvt", "npt", "npt-aniso", "npt-full"]
 """What is fixed: energy and cell; temperature and cell; temperature and pressure, where the cell breathes

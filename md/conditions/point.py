@@ -13,7 +13,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError
-from md.environment import Ensemble, Environment
+from md.conditions.environment import Ensemble, Environment
 
 Engine = Literal["ase", "lammps", "batched"]
 

@@ -1,0 +1,1 @@
+"""Temperature, pressure and strain in time, and the points of a sweep."""
