@@ -28,8 +28,8 @@ from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
 from md.dynamics.batched_guards import Tripped, tripped_geometries, tripped_labels, tripped_temperatures
 from md.dynamics.batched_recorder import BatchRecorder
 from md.dynamics.batched_steps import Motion, baths, first_half, kicked, noise
+from md.dynamics.engines.protocol import start_velocities
 from md.dynamics.response import Response
-from md.dynamics.run import start_velocities
 from md.potentials import Potential
 from md.potentials.mace import through_torch
 from md.quiet import one_torch_thread

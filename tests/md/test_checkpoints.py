@@ -18,7 +18,14 @@ from md.potentials import Potential
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["md.campaigns.relax_and_md", "md.dynamics.ase", "md.dynamics.lammps", "md.dynamics.mtk", "ase.build", "pytest"]
+    [
+        "md.campaigns.relax_and_md",
+        "md.dynamics.engines.ase",
+        "md.dynamics.engines.lammps",
+        "md.dynamics.engines.mtk",
+        "ase.build",
+        "pytest",
+    ]
 )
 
 

@@ -11,8 +11,8 @@ from conftest import cell_of
 from augment.cell import DefectCell, FloatArray
 from md.conditions.environment import Ensemble, Environment
 from md.dynamics import MdPoint, run_point
+from md.dynamics.engines.protocol import start_velocities
 from md.dynamics.lammps_library import open_lammps
-from md.dynamics.run import start_velocities
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import style_commands
 

@@ -13,6 +13,7 @@ from augment.errors import PotentialError
 from augment.storage.archive import write_atomically
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
+from md.dynamics.engines.protocol import start_velocities
 from md.dynamics.lammps_commands import (
     FS_PER_PS,
     NEIGHBOURS,
@@ -22,7 +23,6 @@ from md.dynamics.lammps_commands import (
     mass_commands,
     triangular_frame,
 )
-from md.dynamics.run import start_velocities
 from md.potentials import Potential
 
 INPUT, DATA = "in.lammps", "data.lammps"

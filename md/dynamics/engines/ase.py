@@ -11,7 +11,7 @@ from augment.cell import DefectCell, FloatArray
 from md.checkpoint import State
 from md.conditions.point import MdPoint
 from md.conditions.targets import THERMOSTAT_TIME, Targets
-from md.dynamics.run import Observe
+from md.dynamics.engines.protocol import Observe
 from md.guards import Evaluator, guarded_calculator
 from md.potentials import Potential
 
@@ -86,7 +86,7 @@ class AseIntegrator:
         kelvin, pressure = self._targets.temperature(state.step), self._targets.pressure(state.step)
         if not self._point.environment.has_barostat:
             return FixedCell(atoms, self._point, kelvin, rng)
-        from md.dynamics.mtk import MtkDynamics
+        from md.dynamics.engines.mtk import MtkDynamics
 
         variables = {k.removeprefix(_VARIABLE): v for k, v in state.arrays.items() if k.startswith(_VARIABLE)}
         return MtkDynamics(atoms, self._point, kelvin, pressure, variables)
@@ -111,7 +111,7 @@ class FixedCell:
         """One step; the strained axis grows before it, and the forces of the step before go on, as in LAMMPS."""
         forces = self._atoms.get_forces(md=True)
         if self._strain is not None:
-            from md.dynamics.mtk import stretching
+            from md.dynamics.engines.mtk import stretching
 
             gradient = stretching(self._atoms.cell.array, self._strain.index, stretch)
             positions = self._atoms.get_positions() @ gradient

@@ -8,8 +8,8 @@ from augment.cell import DefectCell, FloatArray
 from md.checkpoint import State
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
+from md.dynamics.engines.protocol import Observe
 from md.dynamics.lammps_session import LammpsSession
-from md.dynamics.run import Observe
 from md.guards import Evaluator, check_geometry
 from md.potentials import Potential
 

@@ -1,0 +1,1 @@
+"""The engines of dynamics: ASE, LAMMPS, and batches of a MACE network."""
