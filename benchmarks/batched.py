@@ -20,7 +20,7 @@ from augment.cell import DefectCell
 from md.conditions.environment import Environment
 from md.device import device_of
 from md.dynamics import MdPoint
-from md.dynamics.batched import run_batch
+from md.dynamics.engines.batched.engine import run_batch
 from md.potentials import Potential
 from md.potentials.mace import describe_student
 

@@ -20,8 +20,8 @@ from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.device import Device, device_of
-from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
-from md.dynamics.batched_guards import Tripped, evaluation, tripped_geometries, tripped_labels
+from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
+from md.dynamics.engines.batched.guards import Tripped, evaluation, tripped_geometries, tripped_labels
 from md.frames import Snapshot, stack_frames
 from md.guards import LARGEST_FORCE
 from md.potentials import Potential

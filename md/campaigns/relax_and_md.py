@@ -215,7 +215,7 @@ def _md_item(job: _Running) -> Arrays:
 
 
 def _md_many(jobs: Sequence[_Running], scratch: Path, identity: str, *, device: Device) -> list[Arrays]:
-    from md.dynamics.batched import run_batch
+    from md.dynamics.engines.batched.engine import run_batch
 
     points, checkpoints = [(job.point, job.cell) for job in jobs], Checkpoints(scratch, identity, jobs[0].point.steps)
     found = run_batch(points, jobs[0].potential, device=device, checkpoints=checkpoints)

@@ -35,7 +35,7 @@ def run_point(
     from ase.data import atomic_masses, chemical_symbols
 
     if point.engine == "batched":
-        from md.dynamics.batched import run_batch
+        from md.dynamics.engines.batched.engine import run_batch
 
         return run_batch([(point, cell)], potential, checkpoints=checkpoints)[0]
     point.check(cell)

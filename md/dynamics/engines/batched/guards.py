@@ -10,7 +10,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
 from augment.cell import FloatArray
-from md.dynamics.batched_forces import BatchLabels, Flat
+from md.dynamics.engines.batched.forces import BatchLabels, Flat
 from md.guards import (
     HOTTEST_MULTIPLE,
     HOTTEST_OFFSET,

@@ -11,8 +11,8 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.thermal_motion import degrees_of_freedom
-from md.dynamics.batched_forces import BatchLabels
-from md.dynamics.batched_steps import Motion
+from md.dynamics.engines.batched.forces import BatchLabels
+from md.dynamics.engines.batched.steps import Motion
 from md.dynamics.response import Series
 from md.frames import Arrays, Frames, stack_frames
 from md.guards import Evaluation

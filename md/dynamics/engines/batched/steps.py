@@ -29,7 +29,7 @@ from torch import Tensor
 from augment.cell import FloatArray, IntArray
 from md.conditions.point import MdPoint
 from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME, Targets
-from md.dynamics.batched_forces import BatchLabels, Flat
+from md.dynamics.engines.batched.forces import BatchLabels, Flat
 
 COMPRESSIBILITY = 0.01
 """1/GPa; of a stiff oxide. It sets how fast the volume relaxes and nothing of what it relaxes to: a crystal with this

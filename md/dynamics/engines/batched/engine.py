@@ -24,10 +24,10 @@ from md.checkpoint import Arrays, Checkpoints, State
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.device import Device, device_of
-from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
-from md.dynamics.batched_guards import Tripped, tripped_geometries, tripped_labels, tripped_temperatures
-from md.dynamics.batched_recorder import BatchRecorder
-from md.dynamics.batched_steps import Motion, baths, first_half, kicked, noise
+from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
+from md.dynamics.engines.batched.guards import Tripped, tripped_geometries, tripped_labels, tripped_temperatures
+from md.dynamics.engines.batched.recorder import BatchRecorder
+from md.dynamics.engines.batched.steps import Motion, baths, first_half, kicked, noise
 from md.dynamics.engines.protocol import start_velocities
 from md.dynamics.response import Response
 from md.potentials import Potential

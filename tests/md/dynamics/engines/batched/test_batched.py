@@ -19,9 +19,9 @@ from md.conditions.environment import Environment, Strain
 from md.conditions.schedule import constant, quench, ramp
 from md.device import device_of
 from md.dynamics import MdPoint, Response, run_point
-from md.dynamics.batched import run_batch
-from md.dynamics.batched_forces import BatchForces, BatchLabels, Flat
-from md.dynamics.batched_steps import Baths, Motion, first_half, kicked
+from md.dynamics.engines.batched.engine import run_batch
+from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
+from md.dynamics.engines.batched.steps import Baths, Motion, first_half, kicked
 from md.potentials import Potential
 from md.potentials.mace import describe_student
 from md.relax import RelaxSettings, relax
@@ -232,7 +232,7 @@ def test_a_sweep_in_batches_leaves_a_file_for_each_point(
     assert not list((tmp_path / "batches").glob("*.npz"))
     assert found[0].potential.evaluator == "mace-torch"
     assert found[0].seconds > 0
-    monkeypatch.setattr("md.dynamics.batched.run_batch", None)
+    monkeypatch.setattr("md.dynamics.engines.batched.engine.run_batch", None)
     again = md_all(points, student, tmp_path, workers=1, device="cpu")
     assert bytes_of(again) == bytes_of(found)
     relaxed = relax_all(cells, student, tmp_path / "relaxed", RelaxSettings(max_steps=2), device="cpu", batched=True)

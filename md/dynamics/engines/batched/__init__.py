@@ -1,0 +1,1 @@
+"""Many points of a MACE model in one forward pass."""
