@@ -122,9 +122,9 @@ def _files(
     from defectgen.run.folder import IDENTITY
     from defectgen.run.settings import Settings
     from defectgen.run.structure_files import read_cells_of_files, write_rows
+    from md.jobs.sweep import Shard
     from md.observables import curves, summary
     from md.potentials import resolve_potential
-    from md.sweep import Shard
 
     if output is None:
         raise ConditionError("structure files need a folder to write to; give it with -o")

@@ -24,9 +24,9 @@ from defectgen.corpus.arrangements import Arrangements, arrangements_from_arrays
 from defectgen.corpus.cases import Case, Label, cases_from_arrays, cases_to_arrays, check_split, file_hash
 from defectgen.corpus.label import label_host
 from defectgen.corpus.settings import LabelSettings
+from md.jobs.sweep import Item, Task, sweep
 from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet import DEFAULT as TEACHER
-from md.sweep import Item, Task, sweep
 
 Progress = Callable[[int, int, str], None]
 """Called with hosts done, hosts in all, and the formula of the last one."""

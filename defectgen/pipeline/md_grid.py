@@ -15,8 +15,8 @@ from md.device import Device
 
 if TYPE_CHECKING:
     from md.dynamics import MdPoint, Response
+    from md.jobs.sweep import Shard
     from md.potentials import Potential
-    from md.sweep import Shard
 
 
 def md_environments(settings: Settings) -> list[Environment]:

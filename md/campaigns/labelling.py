@@ -18,10 +18,10 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError
 from md.guards import Evaluation
+from md.jobs.sweep import Progress, Task, sweep
 from md.potentials import Potential
 from md.quiet import one_torch_thread
 from md.record import Record
-from md.sweep import Progress, Task, sweep
 
 __all__ = ["cell_hash", "label"]
 

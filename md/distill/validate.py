@@ -17,10 +17,10 @@ from md.distill.crystal import Crystal
 from md.distill.curriculum import marked
 from md.distill.explore import hot_frames, pressure_run, relaxed_path
 from md.guards import Evaluator
+from md.jobs.sweep import Progress
 from md.potentials import Potential
 from md.record import Record
 from md.relax import RelaxSettings
-from md.sweep import Progress
 
 __all__ = [
     "DefectEnergy",

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 
 from augment.cell import DefectCell
-from md.checkpoint import Checkpoints, State
 from md.conditions.point import MdPoint
 from md.dynamics.engines.protocol import Integrator, start_velocities
 from md.dynamics.recorder import Recorder
 from md.dynamics.response import MdStatus, Response
 from md.guards import Divergence
+from md.jobs.checkpoint import Checkpoints, State
 from md.potentials import Potential
 from md.quiet import one_torch_thread
 

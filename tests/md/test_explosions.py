@@ -14,9 +14,9 @@ from test_checkpoints import SERVER, contents
 
 from augment.errors import DataError, ResumeError
 from md.campaigns.relax_and_md import md_all
-from md.checkpoint import Checkpoints, State
 from md.dynamics import run_point
 from md.dynamics.recorder import Recorder
+from md.jobs.checkpoint import Checkpoints, State
 from md.potentials import Potential
 
 

@@ -12,11 +12,11 @@ from conftest import cell_of
 
 from augment.cell import DefectCell
 from augment.errors import PotentialError
-from md.checkpoint import Checkpoints
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.dynamics.lammps_calculator import LammpsCalculator
 from md.guards import Divergence
+from md.jobs.checkpoint import Checkpoints
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import load_style, shipped_folder, style_commands
 from md.relax import relax

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
-from md.checkpoint import State
 from md.conditions.point import MdPoint
 from md.conditions.targets import THERMOSTAT_TIME, Targets
 from md.dynamics.engines.protocol import Observe
 from md.guards import Evaluator, guarded_calculator
+from md.jobs.checkpoint import State
 from md.potentials import Potential
 
 _VARIABLE = "variable_"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
-from md.checkpoint import State
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.dynamics.engines.protocol import Observe
 from md.dynamics.lammps_session import LammpsSession
 from md.guards import Evaluator, check_geometry
+from md.jobs.checkpoint import State
 from md.potentials import Potential
 
 

@@ -20,7 +20,6 @@ from ase.data import atomic_masses, chemical_symbols
 
 from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError
-from md.checkpoint import Arrays, Checkpoints, State
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.device import Device, device_of
@@ -30,6 +29,7 @@ from md.dynamics.engines.batched.recorder import BatchRecorder
 from md.dynamics.engines.batched.steps import Motion, baths, first_half, kicked, noise
 from md.dynamics.engines.protocol import start_velocities
 from md.dynamics.response import Response
+from md.jobs.checkpoint import Arrays, Checkpoints, State
 from md.potentials import Potential
 from md.potentials.mace import through_torch
 from md.quiet import one_torch_thread

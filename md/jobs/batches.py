@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from augment.storage.archive import read_arrays
-from md.sweep import Arrays, Item, Progress, Shard, Task, is_finished, scratch_folder, store_item, sweep
+from md.jobs.sweep import Arrays, Item, Progress, Shard, Task, is_finished, scratch_folder, store_item, sweep
 
 MOST_ATOMS = 8192
 """Of one batch. A guess: no GPU was at hand to measure where one is full."""

@@ -22,10 +22,10 @@ from augment.cell import DefectCell
 from augment.errors import ConditionError, DataError, DefectgenError, PotentialError, ResumeError, SettingsError
 from md.campaigns.relax_and_md import grid, md_all, relax_all
 from md.conditions.environment import Environment
+from md.jobs.sweep import Shard, Task, sweep
 from md.observables import summary
 from md.potentials import Potential, resolve_potential
 from md.relax import RelaxSettings
-from md.sweep import Shard, Task, sweep
 
 
 def square(payload: int) -> dict[str, np.ndarray]:

@@ -8,26 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import md.pulse
-import md.sweep
+import md.jobs.heartbeat
+import md.jobs.sweep
 from augment.cell import DefectCell
 from md.campaigns.relax_and_md import grid, md_all
-from md.checkpoint import Checkpoints
 from md.conditions.environment import Environment
+from md.jobs.checkpoint import Checkpoints
+from md.jobs.heartbeat import Pulse, share_done
+from md.jobs.sweep import Arrays, Task, scratch_folder, sweep
 from md.potentials import Potential
-from md.pulse import Pulse, share_done
-from md.sweep import Arrays, Task, scratch_folder, sweep
 
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Word every few milliseconds instead of every second."""
-    monkeypatch.setattr(md.pulse, "INTERVAL", 0.005)
-    monkeypatch.setattr(md.sweep, "INTERVAL", 0.005)
+    monkeypatch.setattr(md.jobs.heartbeat, "INTERVAL", 0.005)
+    monkeypatch.setattr(md.jobs.sweep, "INTERVAL", 0.005)
 
 
 def beating(folder: Path) -> Arrays:
-    """An item of ten steps that tells of each; `md.pulse` lets one pass every few milliseconds."""
+    """An item of ten steps that tells of each; `md.jobs.heartbeat` lets one pass every few milliseconds."""
     pulse = Pulse(folder, 10)
     for step in range(10):
         time.sleep(0.03)

@@ -28,8 +28,8 @@ import numpy as np
 from augment.errors import DataError, ResumeError, SettingsError
 from augment.storage.archive import read_arrays, write_arrays, write_atomically
 from augment.storage.lock import held
-from md.pulse import INTERVAL, share_done
-from md.worker import Failure, call_all, call_through
+from md.jobs.heartbeat import INTERVAL, share_done
+from md.jobs.workers import Failure, call_all, call_through
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 Progress = Callable[[float, int, str], None]
@@ -143,7 +143,7 @@ def sweep(
         executor: does the work instead of them (a pool, Parsl's, Dask's, ...); it must see the folder.
         shard: do and return only this share of the tasks; shards may work in one folder at the same time.
         progress: called after every item, once at the start with what was there already, and about every second
-            with the shares of the items under way that tell theirs (`md.pulse`), from a thread of its own.
+            with the shares of the items under way that tell theirs (`md.jobs.heartbeat`), from a thread of its own.
 
     Raises:
         ResumeError: another process works in the folder, or on an item.

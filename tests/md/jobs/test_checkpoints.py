@@ -12,8 +12,8 @@ from killed import CHECKPOINT, points, work
 
 from augment.errors import DefectgenError, ResumeError
 from md.campaigns.relax_and_md import md_all
-from md.checkpoint import Checkpoints, State
 from md.dynamics import response_from_arrays, run_point
+from md.jobs.checkpoint import Checkpoints, State
 from md.potentials import Potential
 
 SERVER = multiprocessing.get_context("forkserver")

@@ -18,7 +18,7 @@ import numpy as np
 
 from augment.errors import DataError, ResumeError
 from augment.storage.archive import read_arrays, write_atomically
-from md.pulse import Pulse
+from md.jobs.heartbeat import Pulse
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -46,7 +46,7 @@ class Checkpoints:
     Args:
         folder: where they are; made with the first.
         identity: what the run is, so that another one's are not taken over.
-        steps: that the run takes, for word of how far it is between checkpoints (`md.pulse`); none without it.
+        steps: that the run takes, for word of how far it is between checkpoints (`md.jobs.heartbeat`); none without it.
     """
 
     def __init__(self, folder: Path, identity: str, steps: int = 0) -> None:

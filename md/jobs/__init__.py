@@ -1,0 +1,1 @@
+"""Work in a folder: swept, batched, shared, checkpointed and resumed; no physics here."""
