@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from md.labels.record import read_records
 from md.potentials.domain import domain_of, fit_domain
-from md.record import read_records
 
 LABELS = Path(__file__).resolve().parent.parent / "training" / "labels" / "mgo"
 A = 4.20

@@ -18,7 +18,7 @@ from augment.cell import DefectCell, FloatArray
 from md.conditions.environment import Environment
 from md.dynamics import Engine, MdPoint, Response, run_point
 from md.dynamics.engines.lammps import LammpsSession
-from md.guards import Evaluation, Evaluator
+from md.labels.evaluator import Evaluation, Evaluator
 from md.observables import energy_drift
 from md.potentials import Potential, resolve_potential
 

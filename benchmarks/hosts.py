@@ -17,7 +17,7 @@ import numpy as np
 from defectgen.pipeline.run import run
 from defectgen.run.folder import RunFolder
 from defectgen.run.settings import Settings
-from md.record import read_records
+from md.labels.record import read_records
 
 HOSTS = Path(__file__).parents[1] / "examples" / "hosts"
 QUICK = {

@@ -37,7 +37,7 @@ from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.energetics import Modes, in_host, normal_modes, relaxed_host
 from md.energetics.elastic import strained
-from md.guards import Evaluator
+from md.labels.evaluator import Evaluator
 from md.observables import Mean, equilibrated_mean
 from md.potentials import Potential, resolve_potential
 

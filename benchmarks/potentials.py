@@ -25,8 +25,8 @@ import numpy as np
 from augment.cell import DefectCell
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
+from md.labels.third_party import one_torch_thread, quiet_evaluation, quiet_loading
 from md.potentials import Potential, resolve_potential
-from md.quiet import one_torch_thread, quiet_evaluation, quiet_loading
 from md.students.accuracy import milliseconds, timing_cell
 
 SIZES = (64, 216, 512)

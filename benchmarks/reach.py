@@ -19,7 +19,7 @@ import numpy as np
 
 from md.distill.foreign import ALIASES
 from md.distill.teachers import resolve_teacher
-from md.quiet import one_torch_thread
+from md.labels.third_party import one_torch_thread
 
 SHELLS = np.arange(1.5, 11.5, 2.0)
 """Edges of the shells around the vacancy, Å."""

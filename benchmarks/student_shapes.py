@@ -17,7 +17,7 @@ from md.distill.network import StudentShape
 from md.distill.run import calculator_of
 from md.distill.trainer import TrainSettings, train_student
 from md.distill.validate import errors
-from md.record import read_records
+from md.labels.record import read_records
 
 LABELS = Path(__file__).resolve().parent.parent / "training" / "labels"
 

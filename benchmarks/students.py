@@ -19,9 +19,9 @@ from teachers import SOLIDS, crystal
 
 from augment.errors import PotentialError
 from md.distill.validate import errors
+from md.labels.record import Record, read_records
+from md.labels.third_party import one_torch_thread
 from md.potentials import resolve_potential
-from md.quiet import one_torch_thread
-from md.record import Record, read_records
 from md.students import student_card, student_folders
 
 LABELS = Path(__file__).resolve().parent.parent / "training" / "labels"

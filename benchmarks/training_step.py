@@ -15,8 +15,8 @@ from typing import Any
 from md.distill.dense import DenseMace
 from md.distill.graphs import collate, labelled_graphs
 from md.distill.network import StudentShape, initial_network
-from md.quiet import one_torch_thread, quiet_evaluation
-from md.record import Record, read_records
+from md.labels.record import Record, read_records
+from md.labels.third_party import one_torch_thread, quiet_evaluation
 from md.students.network import quiet_mace
 
 LABELS = Path(__file__).resolve().parent.parent / "training" / "labels" / "mgo" / "train.npz"

@@ -21,11 +21,11 @@ from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.conditions.environment import check_pressure
-from md.frames import Arrays, Frames, Snapshot, frames_from_arrays, stack_frames
-from md.guards import LARGEST_FORCE, Divergence, Evaluation, Evaluator, guarded_calculator
+from md.labels.evaluator import LARGEST_FORCE, Divergence, Evaluation, Evaluator, guarded_calculator
+from md.labels.frames import Arrays, Frames, Snapshot, frames_from_arrays, stack_frames
+from md.labels.record import Record
+from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
-from md.quiet import one_torch_thread
-from md.record import Record
 
 RelaxStatus = Literal["converged", "not_converged", "diverged"]
 

@@ -22,11 +22,11 @@ from augment.groups.cell_symmetry import CellSymmetry
 from md.device import Device, device_of
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.guards import Tripped, evaluation, tripped_geometries, tripped_labels
-from md.frames import Snapshot, stack_frames
-from md.guards import LARGEST_FORCE
+from md.labels.evaluator import LARGEST_FORCE
+from md.labels.frames import Snapshot, stack_frames
+from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.mace import through_torch
-from md.quiet import one_torch_thread
 from md.relax import LONGEST_STEP, PATIENCE, Relaxation, RelaxSettings, RelaxStatus, project_labels
 
 FIRST_STEP, LONGEST_TIME = 0.1, 1.0

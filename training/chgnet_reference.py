@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from augment.storage.archive import write_atomically
+from md.labels.third_party import quiet_evaluation, quiet_loading
 from md.potentials.chgnet import WEIGHT_SETS
 from md.potentials.reference import labelled_by
-from md.quiet import quiet_evaluation, quiet_loading
 
 OUTPUT = Path(__file__).resolve().parent.parent / "md" / "potentials" / "chgnet_reference.json"
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from md.distill.network import StudentShape
     from md.distill.run import Distillation
     from md.distill.settings import DistilSettings
+    from md.labels.record import Record
     from md.potentials import Potential
-    from md.record import Record
 
 ROOT = Path(__file__).parents[1]
 STUDENTS = ROOT / "md" / "students"
@@ -168,7 +168,7 @@ def make(name: str, folder: Path, options: argparse.Namespace) -> Path:
     from md.distill.run import distil, refined
     from md.distill.settings import DistilSettings
     from md.distill.teachers import resolve_teacher
-    from md.record import read_records, write_records
+    from md.labels.record import read_records, write_records
     from md.students import student_card
 
     began, family, workers, earlier = time.monotonic(), FAMILIES[name], options.workers, 0.0
@@ -203,7 +203,7 @@ def _labels(name: str, part: str, teacher: Potential, folder: Path, workers: int
     """The shipped labels of a family; where another teacher made them, its cells with labels of this one."""
     from defectgen.run.progress import progress
     from md.campaigns.labelling import label
-    from md.record import read_records
+    from md.labels.record import read_records
 
     records = read_records(LABELS / name / f"{part}.npz")
     if all(record.cell.info["potential_sha256"] == teacher.sha256 for record in records):

@@ -55,7 +55,7 @@ def _timings(potential: Any) -> dict[str, float]:
     """`ms_64` and `ms_216`, on one thread."""
     from ase.data import atomic_numbers
 
-    from md.quiet import one_torch_thread
+    from md.labels.third_party import one_torch_thread
     from md.students.accuracy import milliseconds, timing_cell
 
     known, calculator = [atomic_numbers[symbol] for symbol in potential.elements], potential.calculator()

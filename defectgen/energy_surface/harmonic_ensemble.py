@@ -19,7 +19,7 @@ from augment.cell import FloatArray
 from augment.groups.distortion import Projector, State
 from defectgen.energy_surface.surface import Surface
 from md.energetics.harmonic import difference_evaluations, hessian_of
-from md.guards import Divergence
+from md.labels.evaluator import Divergence
 
 SOFTEST = 0.5
 """eV/Å². Of 0.2 to 2 it gives the median mean-square displacement of dynamics on hosts held out for validation."""

@@ -15,9 +15,9 @@ from augment.cell import FloatArray
 from augment.errors import PotentialError
 from defectgen.energy_surface.surface import Surface
 from md.campaigns.labelling import cell_hash
-from md.guards import Divergence, Evaluator, volume_of
+from md.labels.evaluator import Divergence, Evaluator, volume_of
+from md.labels.third_party import one_torch_thread
 from md.potentials import Potential, resolve_potential
-from md.quiet import one_torch_thread
 
 TEACHER, NONE = "teacher", "none"
 """Names that ask for the potential whose labels a model has learnt, and for none."""

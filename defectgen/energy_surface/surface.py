@@ -21,7 +21,7 @@ from augment.groups.distortion import State, apply_state, project
 from augment.groups.subgroups import SubgroupClasses
 from defectgen.energy_surface.curvature import Krylov
 from defectgen.energy_surface.quasi_newton import POINTS, quasi_newton, suggested
-from md.guards import Divergence
+from md.labels.evaluator import Divergence
 
 OFFSET = 0.3
 """Å; displacement of the atom that moves most from the symmetric geometry towards a lower symmetry."""

@@ -13,8 +13,8 @@ import numpy as np
 from augment.errors import DataError
 from augment.storage.archive import read_arrays
 from md.dynamics import MdPoint
-from md.frames import frames_from_arrays
-from md.record import Record, read_records
+from md.labels.frames import frames_from_arrays
+from md.labels.record import Record, read_records
 
 PRISTINE = Path("generate/bulk.npz")
 RELAXED = Path("relax/records.npz")

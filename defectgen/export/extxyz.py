@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from augment.cell import FloatArray
-from md.record import Record
+from md.labels.record import Record
 
 COLUMNS = "species:S:1:pos:R:3:REF_forces:R:3"
 """Per-atom columns: symbol, position (Å), force (eV/Å)."""

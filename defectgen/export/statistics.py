@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from md.record import Record
+from md.labels.record import Record
 
 EV_PER_CUBIC_ANGSTROM_IN_GPA = 160.21766208
 

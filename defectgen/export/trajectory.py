@@ -17,7 +17,7 @@ from augment.errors import ConditionError, DataError
 from augment.storage.archive import read_arrays, write_atomically
 from defectgen.export.extxyz import ExtxyzFile, frame_text
 from md.dynamics import MdPoint
-from md.frames import Frames, frames_from_arrays
+from md.labels.frames import Frames, frames_from_arrays
 
 Format = Literal["extxyz", "traj", "dump"]
 

@@ -208,7 +208,7 @@ class NetworkScorer:
         import torch
 
         from defectgen.model.occupied import field_of, occupied_batch
-        from md.quiet import one_torch_thread
+        from md.labels.third_party import one_torch_thread
 
         seen = []
         for arranging, told in zip(arranged, conditions, strict=True):

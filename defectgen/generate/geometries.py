@@ -157,7 +157,7 @@ def _samples(
     request: Request,
 ) -> Iterator[DefectCell]:
     """Structures of one defect with one H, in batches."""
-    from md.quiet import one_torch_thread
+    from md.labels.third_party import one_torch_thread
 
     ideal, template, surface, model = what
     known = symmetry.order == defect.stabilizer.order or (

@@ -39,7 +39,7 @@ def subgroup_probabilities(
     import torch
 
     from defectgen.model.network import ClassFeatures, Item, collate
-    from md.quiet import one_torch_thread
+    from md.labels.third_party import one_torch_thread
 
     network = model.subgroups
     ideal, action = defect.cell(), defect.symmetry()

@@ -16,8 +16,8 @@ from defectgen.run.defects import find_potential
 from defectgen.run.folder import RunFolder
 from defectgen.run.host import crystal_of
 from defectgen.run.settings import Settings
-from md.record import Record, read_records, write_records
-from md.reference import onto_relaxed_host
+from md.labels.record import Record, read_records, write_records
+from md.labels.reference import onto_relaxed_host
 from md.relax import relax
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from defectgen.run.folder import RunFolder
 from defectgen.run.host import planar_crystal
 from defectgen.run.progress import progress
 from defectgen.run.settings import Settings
-from md.record import Record, read_records, write_records
-from md.reference import onto_relaxed_host
+from md.labels.record import Record, read_records, write_records
+from md.labels.reference import onto_relaxed_host
 from md.relax import Relaxation
 
 Counts = dict[str, Any]

@@ -9,7 +9,7 @@ from functools import reduce
 from math import gcd
 
 from augment.cell import BULK
-from md.record import Record
+from md.labels.record import Record
 
 Composition = Counter[int]
 

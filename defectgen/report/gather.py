@@ -13,8 +13,8 @@ from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.storage.archive import read_cells
 from defectgen.run.folder import RunFolder
-from md.record import Record, read_records
-from md.reference import onto_relaxed_host
+from md.labels.record import Record, read_records
+from md.labels.reference import onto_relaxed_host
 
 Row = dict[str, Any]
 

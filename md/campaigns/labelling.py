@@ -17,11 +17,11 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError
-from md.guards import Evaluation
 from md.jobs.sweep import Progress, Task, sweep
+from md.labels.evaluator import Evaluation
+from md.labels.record import Record
+from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
-from md.quiet import one_torch_thread
-from md.record import Record
 
 __all__ = ["cell_hash", "label"]
 
@@ -133,7 +133,7 @@ def _record(cell: DefectCell, found: Evaluation, made_by: Mapping[str, str]) -> 
 
 
 def _evaluate(cell: DefectCell, calculator: Any) -> Evaluation:
-    from md.guards import Evaluator
+    from md.labels.evaluator import Evaluator
 
     # Some calculators keep neighbour lists from cell to cell, and sums come out in another order.
     calculator.reset()

@@ -19,7 +19,7 @@ from augment.errors import DefectgenError
 from md.distill.crystal import Crystal
 from md.distill.curriculum import SMALL_CELL_WEIGHT, ideal_defects, marked
 from md.distill.graphs import ENERGY_WEIGHT
-from md.guards import Divergence, Evaluator
+from md.labels.evaluator import Divergence, Evaluator
 
 __all__ = ["disagreement", "explored_cells", "hot_frames", "pressure_run", "query", "relaxed_path"]
 

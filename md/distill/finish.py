@@ -24,8 +24,8 @@ from md.distill.validate import (
     volume_runs,
     volumes,
 )
+from md.labels.record import Record, read_records, write_records
 from md.potentials import Potential
-from md.record import Record, read_records, write_records
 from md.students import save_student
 from md.students.accuracy import milliseconds
 from md.students.folders import PREFIX

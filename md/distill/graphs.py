@@ -11,7 +11,7 @@ import torch
 
 from augment.cell import FloatArray, IntArray
 from md.distill.dense import DenseGraphs, Labels
-from md.record import Record
+from md.labels.record import Record
 
 __all__ = ["ENERGY_WEIGHT", "LabelledGraph", "collate", "energy_weight", "labelled_graphs"]
 

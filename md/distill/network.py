@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from augment.cell import FloatArray
-from md.quiet import quiet_evaluation
-from md.record import Record
+from md.labels.record import Record
+from md.labels.third_party import quiet_evaluation
 from md.students.network import double_precision, quiet_mace
 
 __all__ = ["StudentShape", "atomic_energies", "initial_network", "levelled", "shape_of"]

@@ -27,9 +27,9 @@ from md.distill.graphs import energy_weight
 from md.distill.network import StudentShape, levelled, shape_of
 from md.distill.settings import FEWEST_STEPS, ROUNDS, DistilSettings, Plan
 from md.distill.trainer import VIOLENT, TrainSettings, step_seconds, train_student
-from md.guards import Evaluator
+from md.labels.evaluator import Evaluator
+from md.labels.record import Record, read_records, write_records
 from md.potentials import Potential
-from md.record import Record, read_records, write_records
 from md.students.network import quiet_mace
 
 __all__ = ["Distillation", "Stage", "distil", "refined"]

@@ -23,8 +23,8 @@ from augment.storage.archive import write_atomically
 from md.distill.dense import DenseGraphs, DenseMace, Labels
 from md.distill.graphs import LabelledGraph, collate, energy_weight, labelled_graphs
 from md.distill.network import StudentShape, initial_network
-from md.quiet import one_torch_thread, quiet_evaluation
-from md.record import Record
+from md.labels.record import Record
+from md.labels.third_party import one_torch_thread, quiet_evaluation
 from md.students.network import doubled
 
 __all__ = ["TrainSettings", "step_seconds", "train_student"]

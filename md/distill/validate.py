@@ -16,10 +16,10 @@ from md.campaigns.relax_and_md import relax_all
 from md.distill.crystal import Crystal
 from md.distill.curriculum import marked
 from md.distill.explore import hot_frames, pressure_run, relaxed_path
-from md.guards import Evaluator
 from md.jobs.sweep import Progress
+from md.labels.evaluator import Evaluator
+from md.labels.record import Record
 from md.potentials import Potential
-from md.record import Record
 from md.relax import RelaxSettings
 
 __all__ = [

@@ -27,8 +27,8 @@ from md.dynamics.lammps_commands import (
     triangular_frame,
 )
 from md.dynamics.lammps_library import open_lammps
-from md.guards import Divergence, Evaluation, Evaluator, check_labels, volume_of
 from md.jobs.checkpoint import State
+from md.labels.evaluator import Divergence, Evaluation, Evaluator, check_labels, volume_of
 
 LAMMPS_BAR = 1.6021765e6
 """bar per eV/Å³ in the metal units of LAMMPS; today's value, 1.602176634e6, differs in the eighth digit."""

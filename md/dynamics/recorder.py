@@ -11,8 +11,8 @@ from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.point import MdPoint
 from md.conditions.thermal_motion import degrees_of_freedom
 from md.dynamics.response import Series
-from md.frames import Arrays, Frames, stack_frames
-from md.guards import Evaluation, check_temperature, volume_of
+from md.labels.evaluator import Evaluation, check_temperature, volume_of
+from md.labels.frames import Arrays, Frames, stack_frames
 
 _COLUMNS = ("scalars", "cells", "frame_steps", "positions", "frame_cells", "energies", "forces", "stresses", "momenta")
 

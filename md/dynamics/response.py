@@ -12,9 +12,9 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.errors import DataError
 from md.conditions.point import MdPoint
-from md.frames import Arrays, Frames, frames_from_arrays
+from md.labels.frames import Arrays, Frames, frames_from_arrays
+from md.labels.record import Record
 from md.potentials import Potential
-from md.record import Record
 
 MdStatus = Literal["finished", "diverged"]
 

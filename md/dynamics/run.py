@@ -13,10 +13,10 @@ from md.conditions.point import MdPoint
 from md.dynamics.engines.protocol import Integrator, start_velocities
 from md.dynamics.recorder import Recorder
 from md.dynamics.response import MdStatus, Response
-from md.guards import Divergence
 from md.jobs.checkpoint import Checkpoints, State
+from md.labels.evaluator import Divergence
+from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
-from md.quiet import one_torch_thread
 
 
 def run_point(

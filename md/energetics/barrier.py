@@ -13,10 +13,10 @@ from augment.errors import ConditionError, DataError
 from md.energetics.elastic import from_voigt, to_voigt
 from md.energetics.jumps import Jump
 from md.energetics.minimum import minimum
-from md.guards import Divergence, Evaluator, guarded_calculator
+from md.labels.evaluator import Divergence, Evaluator, guarded_calculator
+from md.labels.record import Record
+from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
-from md.quiet import one_torch_thread
-from md.record import Record
 
 SPRING = 1.0
 """eV/Å²; between images. With the improved tangent the result does not depend on it."""

@@ -11,8 +11,8 @@ from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.energetics.elastic import TIGHT_FORCE, VOIGT, ElasticConstants, from_voigt, strained, to_voigt
 from md.energetics.minimum import minimum
+from md.labels.record import Record
 from md.potentials import Potential
-from md.record import Record
 
 SAME_CELL = 1e-6
 """Å; cells of a defect and its bulk that differ by less are one."""

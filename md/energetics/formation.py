@@ -15,8 +15,8 @@ from augment.host import Host
 from augment.supercell import Supercell
 from md.conditions.environment import check_pressure, check_temperature
 from md.energetics.minimum import minimum
+from md.labels.record import Record
 from md.potentials import Potential
-from md.record import Record
 
 REFERENCE_FORCE = 1e-3
 """eV/Å left on the atoms of a reference crystal."""

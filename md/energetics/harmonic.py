@@ -12,9 +12,9 @@ from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.symmetry import orbits
 from md.energetics.formation import added_atoms
-from md.guards import Evaluator
+from md.labels.evaluator import Evaluator
+from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
-from md.quiet import one_torch_thread
 
 DISPLACEMENT = 0.01
 """Å; cubic anharmonicity cancels between plus and minus, quartic leaves about 1e-4 of a frequency."""

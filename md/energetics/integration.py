@@ -10,11 +10,11 @@ from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError, DataError
 from md.conditions.environment import check_temperature
 from md.conditions.thermal_motion import thermal_velocities
-from md.guards import Divergence, Evaluator
+from md.labels.evaluator import Divergence, Evaluator
+from md.labels.third_party import one_torch_thread
 from md.observables.equilibration import equilibrated_mean
 from md.observables.statistics import Mean
 from md.potentials import Potential
-from md.quiet import one_torch_thread
 
 TIMESTEP = 2.0
 """fs; of BAOAB, whose configurations are right to fourth order in it for a harmonic crystal."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
+from md.labels.record import Record
 from md.potentials import Potential
-from md.record import Record
 from md.relax import relax
 
 MOST_STEPS = 1000

@@ -16,8 +16,8 @@ from md.energetics.elastic import ElasticConstants, elastic_constants
 from md.energetics.formation import FormationEnergy, added_atoms, formation_energy
 from md.energetics.jumps import jumps
 from md.energetics.minimum import minimum
+from md.labels.record import Record
 from md.potentials import Potential
-from md.record import Record
 
 HOST_FORCE = 1e-4
 """eV/Å left on the atoms of the host: its lattice is the reference of everything else."""

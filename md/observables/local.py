@@ -9,7 +9,7 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.defect import Defect
 from augment.errors import DataError
-from md.frames import Frames
+from md.labels.frames import Frames
 from md.observables.sites import centre_fraction, check_cell
 from md.observables.structure import BIN_WIDTH, LONGEST_DISTANCE, radial_distribution, shortest_translation
 

@@ -10,7 +10,7 @@ from augment.cell import FloatArray, IntArray
 from augment.defect import Defect
 from augment.errors import DataError
 from augment.groups.symmetry import FiniteGroup, orbits, schoenflies
-from md.frames import Frames
+from md.labels.frames import Frames
 from md.observables.sites import centre_fraction, check_cell, site_displacements
 from md.observables.statistics import Mean, block_average
 

@@ -9,7 +9,7 @@ from augment.defect import Defect
 from augment.errors import DataError
 from augment.host import Host
 from augment.supercell import Supercell
-from md.frames import Frames
+from md.labels.frames import Frames
 from md.observables.structure import strains
 
 LARGEST_STRAIN = 0.3

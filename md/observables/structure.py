@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from augment.cell import FloatArray
-from md.frames import Frames
+from md.labels.frames import Frames
 
 LONGEST_DISTANCE = 6.0
 """Å; how far a radial distribution reaches where the cell is large enough."""

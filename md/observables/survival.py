@@ -13,7 +13,7 @@ from augment.cell import FloatArray, IntArray
 from augment.defect import Defect
 from augment.errors import DataError
 from augment.supercell import Edit
-from md.frames import Frames
+from md.labels.frames import Frames
 from md.observables.sites import check_cell
 from md.observables.statistics import Mean
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import PotentialError
+from md.labels.third_party import quiet_loading
 from md.potentials.potential import Potential
 from md.potentials.reference import Tolerance, check_cells, read_cells
-from md.quiet import quiet_loading
 
 
 @dataclass(frozen=True)

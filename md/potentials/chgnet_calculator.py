@@ -14,9 +14,9 @@ from chgnet.model.model import BatchedGraph
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from augment.errors import PotentialError
-from md.guards import Divergence
+from md.labels.evaluator import Divergence
+from md.labels.third_party import quiet_evaluation
 from md.potentials.memory import available_memory
-from md.quiet import quiet_evaluation
 
 BYTES_PER_BOND = 60_000
 """Memory of one evaluation for each directed bond within 6 Å: 35 to 50 kB were measured on MgO (64 to 512 atoms),

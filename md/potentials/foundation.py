@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from augment.errors import PotentialError
-from md.quiet import quiet_loading
+from md.labels.third_party import quiet_loading
 
 MACE_EXAMPLES = "small, medium, large, medium-mpa-0"
 

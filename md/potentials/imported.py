@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import PotentialError
+from md.labels.third_party import quiet_loading
 from md.potentials.potential import Potential
-from md.quiet import quiet_loading
 
 NEEDED = ("energy", "forces", "stress")
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import PotentialError
+from md.labels.third_party import quiet_loading
 from md.potentials.native import NotNativeError, native_calculator
 from md.potentials.potential import Evaluator, Potential
-from md.quiet import quiet_loading
 
 NETWORKS = frozenset({"student", "mace"})
 """Kinds of potential that are MACE networks."""

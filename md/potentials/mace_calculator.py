@@ -6,7 +6,7 @@ from typing import Any
 
 from mace.calculators import MACECalculator
 
-from md.quiet import quiet_evaluation
+from md.labels.third_party import quiet_evaluation
 
 
 class QuietMace(MACECalculator):  # type: ignore[misc]  # mace is untyped

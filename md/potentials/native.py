@@ -22,9 +22,9 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
 from augment.storage.archive import write_atomically
+from md.labels.third_party import quiet_loading
 from md.potentials.lift import lifted
 from md.potentials.reference import ReferenceCell, Tolerance, check_cells, labelled_by
-from md.quiet import quiet_loading
 
 TOLERANCE = Tolerance(energy=1e-6, forces=1e-5, stress=1e-6)
 """Of native against mace-torch, both in float64; of labels above 1 relative. They differ by the splines of the radial

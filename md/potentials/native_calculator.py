@@ -7,7 +7,7 @@ from typing import Any
 
 from symmetrix import Symmetrix
 
-from md.quiet import quiet_evaluation
+from md.labels.third_party import quiet_evaluation
 
 
 class NativeMace(Symmetrix):  # type: ignore[misc]  # symmetrix is untyped

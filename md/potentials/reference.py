@@ -16,7 +16,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
-from md.quiet import quiet_evaluation
+from md.labels.third_party import quiet_evaluation
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from augment.errors import PotentialError
-from md.quiet import quiet_loading
+from md.labels.third_party import quiet_loading
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -11,10 +11,10 @@ from augment.cell import DefectCell
 from augment.storage.archive import write_arrays
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
-from md.frames import Frames
+from md.labels.frames import Frames
+from md.labels.record import Record, write_records
 from md.observables import summary
 from md.potentials import Potential
-from md.record import Record, write_records
 
 WEIGHTS = "ab" * 32
 

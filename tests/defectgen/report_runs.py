@@ -14,11 +14,11 @@ from defectgen.run.folder import RunFolder
 from defectgen.run.settings import Settings
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
-from md.frames import Frames
+from md.labels.frames import Frames
+from md.labels.record import Record, write_records
+from md.labels.reference import onto_relaxed_host
 from md.observables import curves
 from md.potentials import Potential
-from md.record import Record, write_records
-from md.reference import onto_relaxed_host
 
 MGO = Path(__file__).parents[2] / "examples/hosts/MgO.cif"
 LABELS = {"potential": "morse-test", "potential_sha256": "ab" * 32}

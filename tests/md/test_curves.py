@@ -10,7 +10,7 @@ import pytest
 from augment.cell import DefectCell
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
-from md.frames import Frames
+from md.labels.frames import Frames
 from md.observables import curves
 from md.observables.curves import MOST_POINTS, block_means
 from md.potentials import Potential

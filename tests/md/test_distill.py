@@ -29,8 +29,8 @@ from md.distill.run import Distillation, calculator_of, distil, refined
 from md.distill.settings import DistilSettings, Plan
 from md.distill.trainer import TrainSettings, train_student
 from md.distill.validate import errors, volume_runs
+from md.labels.record import Record
 from md.potentials import Potential, resolve_potential
-from md.record import Record
 
 HOSTS = Path(__file__).resolve().parents[2] / "examples" / "hosts"
 TINY = DistilSettings(max_temperature=300.0, max_pressure=5.0, effort=0.02, steps=40, max_atoms=16, channels=4)

@@ -30,8 +30,8 @@ from md.energetics import (
     relaxation_volume,
 )
 from md.energetics.elastic import from_voigt, invariant_stiffnesses, strained
+from md.labels.record import Record
 from md.potentials import Potential, resolve_potential
-from md.record import Record
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 

@@ -15,8 +15,8 @@ from augment.errors import PotentialError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.dynamics.lammps_calculator import LammpsCalculator
-from md.guards import Divergence
 from md.jobs.checkpoint import Checkpoints
+from md.labels.evaluator import Divergence
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import load_style, shipped_folder, style_commands
 from md.relax import relax

@@ -7,8 +7,8 @@ import pytest
 from ase.build import bulk
 from conftest import cell_of
 
-from md.frames import Frames
-from md.guards import Clearance, Divergence, check_geometry, shortest_distance
+from md.labels.evaluator import Clearance, Divergence, check_geometry, shortest_distance
+from md.labels.frames import Frames
 from md.observables import block_average, mean_square_displacement, mean_strain, radial_distribution, strains
 
 
@@ -115,7 +115,7 @@ def test_pairs_are_looked_for_again_before_two_atoms_overlap(
     """However two atoms and their cell move, it is at the very step at which looking finds them too close."""
     rng, clearance, looked, walked = np.random.default_rng(0), Clearance(), [], 0
     cell, positions = 5.0 * np.eye(3), np.array([[0.0, 0, 0], [apart, 0, 0]])
-    monkeypatch.setattr("md.guards.shortest_distance", lambda *a: looked.append(1) or shortest_distance(*a))
+    monkeypatch.setattr("md.labels.evaluator.shortest_distance", lambda *a: looked.append(1) or shortest_distance(*a))
     while shortest_distance(positions, cell, 0.5) >= 0.5:
         clearance.check(positions, cell)
         gradient, moves = move(rng)

@@ -9,7 +9,7 @@ from conftest import cell_of
 from augment.errors import ConditionError, DataError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
-from md.frames import Frames
+from md.labels.frames import Frames
 from md.observables import (
     Mean,
     arrhenius,

@@ -12,7 +12,7 @@ from augment.defects.kinds import kinds
 from augment.errors import DataError, DefectError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.frames import Frames
+from md.labels.frames import Frames
 from md.observables import (
     coordination,
     defect_measures,

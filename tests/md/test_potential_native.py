@@ -13,7 +13,7 @@ from ase import Atoms
 from augment.errors import PotentialError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.guards import Evaluator
+from md.labels.evaluator import Evaluator
 from md.potentials import Potential, native, resolve_potential
 from md.potentials.mace import torch_calculator
 from md.potentials.native import NotNativeError, cache_folder, native_calculator
@@ -50,7 +50,7 @@ def network():
 def model(cache: Path, network, tmp_path_factory) -> Potential:
     import torch
 
-    from md.quiet import quiet_loading
+    from md.labels.third_party import quiet_loading
 
     assert not cache.exists()
     path = tmp_path_factory.mktemp("model") / "untrained.model"

@@ -13,7 +13,7 @@ import pytest
 from ase.build import bulk
 
 from augment.errors import PotentialError
-from md.guards import Divergence
+from md.labels.evaluator import Divergence
 from md.potentials import chgnet, chgnet_calculator, foundation, resolve_potential
 from md.potentials.chgnet import WEIGHT_SETS
 from md.potentials.memory import available_memory

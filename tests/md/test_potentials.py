@@ -12,8 +12,8 @@ from ase.build import bulk
 from ase.data import atomic_numbers, covalent_radii
 
 from augment.errors import PotentialError
+from md.labels.third_party import quiet_loading
 from md.potentials import list_potentials, resolve_potential
-from md.quiet import quiet_loading
 from md.students import load_student, student_names
 
 

@@ -11,8 +11,8 @@ from augment.cell import DefectCell, FloatArray
 from md.conditions.point import MdPoint
 from md.conditions.targets import THERMOSTAT_TIME, Targets
 from md.dynamics.engines.protocol import Observe
-from md.guards import Evaluator, guarded_calculator
 from md.jobs.checkpoint import State
+from md.labels.evaluator import Evaluator, guarded_calculator
 from md.potentials import Potential
 
 _VARIABLE = "variable_"

@@ -10,8 +10,8 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray
 from md.conditions.point import MdPoint
 from md.conditions.thermal_motion import thermal_velocities
-from md.guards import Evaluation
 from md.jobs.checkpoint import State
+from md.labels.evaluator import Evaluation
 
 EQUIPARTITION = 2.0
 """A thermostatted run starts from a relaxed cell at twice its temperature: half of it becomes potential energy within

@@ -22,7 +22,7 @@ from defectgen.model.weights import Model
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.energetics.harmonic import difference_evaluations
-from md.guards import Divergence
+from md.labels.evaluator import Divergence
 from md.potentials import resolve_potential
 from md.relax import relax
 

@@ -21,7 +21,7 @@ from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.weights import Model
 from defectgen.representation.template import Template
-from md.guards import Divergence
+from md.labels.evaluator import Divergence
 from md.potentials import resolve_potential
 from md.relax import relax
 

@@ -19,7 +19,7 @@ from defectgen.export.trajectory import check_format
 from md.conditions.environment import Environment
 from md.conditions.point import Engine
 from md.dynamics import MdPoint, Response, Series, run_point
-from md.frames import Frames
+from md.labels.frames import Frames
 from md.potentials import Potential, resolve_potential
 
 FRAMES, ATOMS = 4, 7

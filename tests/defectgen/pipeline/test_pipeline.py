@@ -22,7 +22,7 @@ from defectgen.pipeline.run import run
 from defectgen.pipeline.stages import generate_stage, start_folder
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.settings import read_settings
-from md.record import Record, write_records
+from md.labels.record import Record, write_records
 
 COPPER = Path(__file__).parents[2] / "examples" / "hosts" / "Cu.cif"
 SETTINGS = f"""

@@ -19,7 +19,7 @@ from defectgen.report.page import facts, render
 from defectgen.run.folder import RunFolder
 from defectgen.run.host import crystal_of
 from defectgen.run.settings import PlanarSettings, Settings, read_settings, validated
-from md.record import read_records
+from md.labels.record import read_records
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 COPPER = HOSTS / "Cu.cif"

@@ -15,8 +15,8 @@ from augment.cell import DefectCell
 from augment.distort import rattle
 from augment.errors import PotentialError
 from md.campaigns.labelling import BATCH_ATOMS, cell_hash, label
+from md.labels.record import Record, write_records
 from md.potentials import Potential
-from md.record import Record, write_records
 
 
 def rattled(cell: DefectCell, count: int) -> list[DefectCell]:

@@ -30,9 +30,9 @@ from md.dynamics.engines.batched.steps import Motion, baths, first_half, kicked,
 from md.dynamics.engines.protocol import start_velocities
 from md.dynamics.response import Response
 from md.jobs.checkpoint import Arrays, Checkpoints, State
+from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.mace import through_torch
-from md.quiet import one_torch_thread
 
 
 def run_batch(

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from augment.cell import DefectCell, IntArray
 from augment.errors import PotentialError
+from md.labels.third_party import quiet_evaluation
 from md.potentials import Potential
 from md.potentials.mace import through_torch
-from md.quiet import quiet_evaluation
 
 SKIN = 0.6
 """Å; margin of the neighbour lists. An atom of a hot oxide moves half of it in some 30 fs."""

@@ -1,4 +1,4 @@
-"""The guards of `md.guards` over a batch: all cells are looked at together, and those that may trip one by one."""
+"""The guards of `md.labels.evaluator` over a batch: all cells are looked at together, and those that may trip one by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from augment.cell import FloatArray
 from md.dynamics.engines.batched.forces import BatchLabels, Flat
-from md.guards import (
+from md.labels.evaluator import (
     HOTTEST_MULTIPLE,
     HOTTEST_OFFSET,
     LARGEST_FORCE,

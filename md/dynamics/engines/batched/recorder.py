@@ -14,8 +14,8 @@ from md.conditions.thermal_motion import degrees_of_freedom
 from md.dynamics.engines.batched.forces import BatchLabels
 from md.dynamics.engines.batched.steps import Motion
 from md.dynamics.response import Series
-from md.frames import Arrays, Frames, stack_frames
-from md.guards import Evaluation
+from md.labels.evaluator import Evaluation
+from md.labels.frames import Arrays, Frames, stack_frames
 
 _SCALARS = ("energy", "kinetic", "temperature", "pressure")
 _STEP_COLUMNS = ("scalars", "cells")

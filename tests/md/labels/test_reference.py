@@ -5,7 +5,7 @@ import pytest
 
 from augment import find_supercell, host_from_structure, point_defects
 from augment.errors import DataError
-from md.reference import onto_relaxed_host
+from md.labels.reference import onto_relaxed_host
 
 
 @pytest.fixture(scope="module")

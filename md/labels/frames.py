@@ -11,8 +11,8 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError
 from augment.storage.archive import cells_from_arrays, cells_to_arrays
-from md.guards import Evaluation
-from md.record import Record
+from md.labels.evaluator import Evaluation
+from md.labels.record import Record
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
