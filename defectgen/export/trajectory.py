@@ -169,7 +169,7 @@ def _dump(trajectory: Trajectory) -> Iterator[str]:
     from ase import units
     from ase.data import atomic_masses, chemical_symbols
 
-    from md.dynamics.lammps_commands import FS_PER_PS, triangular_frame
+    from md.lammps.commands import FS_PER_PS, triangular_frame
 
     frames = trajectory.frames
     numbers = frames.start.numbers

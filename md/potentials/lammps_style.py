@@ -120,7 +120,7 @@ def style_commands(potential: Potential, numbers: Iterable[int]) -> tuple[str, .
 
 def load_style(potential: Potential) -> Any:
     """A fresh ASE calculator that calls LAMMPS."""
-    from md.dynamics.lammps_calculator import LammpsCalculator
+    from md.lammps.calculator import LammpsCalculator
 
     return LammpsCalculator(lambda numbers: style_commands(potential, numbers))
 

@@ -14,9 +14,9 @@ from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError
 from md.conditions.environment import Ensemble, Environment
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
-from md.dynamics.lammps_commands import triangular_frame
-from md.dynamics.lammps_session import LammpsSession
 from md.labels.evaluator import Evaluator
+from md.lammps.commands import triangular_frame
+from md.lammps.session import LammpsSession
 from md.observables import energy_drift, summary
 from md.potentials import Potential, resolve_potential
 from md.relax import relax

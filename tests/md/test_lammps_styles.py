@@ -14,9 +14,9 @@ from augment.cell import DefectCell
 from augment.errors import PotentialError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.dynamics.lammps_calculator import LammpsCalculator
 from md.jobs.checkpoint import Checkpoints
 from md.labels.evaluator import Divergence
+from md.lammps.calculator import LammpsCalculator
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import load_style, shipped_folder, style_commands
 from md.relax import relax

@@ -8,9 +8,9 @@ from augment.cell import DefectCell, FloatArray
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.dynamics.engines.protocol import Observe
-from md.dynamics.lammps_session import LammpsSession
 from md.jobs.checkpoint import State
 from md.labels.evaluator import Evaluator, check_geometry
+from md.lammps.session import LammpsSession
 from md.potentials import Potential
 
 

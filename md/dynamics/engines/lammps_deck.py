@@ -14,7 +14,7 @@ from augment.storage.archive import write_atomically
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.dynamics.engines.protocol import start_velocities
-from md.dynamics.lammps_commands import (
+from md.lammps.commands import (
     FS_PER_PS,
     NEIGHBOURS,
     PRELUDE,

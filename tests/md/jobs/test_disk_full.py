@@ -11,7 +11,7 @@ from test_checkpoints import SERVER, contents
 
 from augment.errors import DefectgenError
 from md.campaigns.relax_and_md import md_all
-from md.dynamics.lammps_library import lammps_version
+from md.lammps.library import lammps_version
 from md.potentials import resolve_potential
 
 

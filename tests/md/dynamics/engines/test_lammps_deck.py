@@ -13,7 +13,7 @@ from augment.errors import ConditionError, PotentialError
 from md.conditions.environment import Environment, Strain
 from md.conditions.schedule import constant, quench, ramp
 from md.dynamics import MdPoint, run_deck, run_point, write_deck
-from md.dynamics.lammps_library import open_lammps
+from md.lammps.library import open_lammps
 from md.potentials import Potential, resolve_potential
 
 

@@ -12,7 +12,7 @@ from augment.cell import DefectCell, FloatArray
 from md.conditions.environment import Ensemble, Environment
 from md.dynamics import MdPoint, run_point
 from md.dynamics.engines.protocol import start_velocities
-from md.dynamics.lammps_library import open_lammps
+from md.lammps.library import open_lammps
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import style_commands
 

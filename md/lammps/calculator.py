@@ -9,7 +9,7 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
 from augment.cell import DefectCell, FloatArray, IntArray
-from md.dynamics.lammps_session import LammpsSession
+from md.lammps.session import LammpsSession
 
 
 class LammpsCalculator(Calculator):  # type: ignore[misc]  # ase is untyped here

@@ -17,7 +17,9 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError, PotentialError, ResumeError
 from md.conditions.point import MdPoint
-from md.dynamics.lammps_commands import (
+from md.jobs.checkpoint import State
+from md.labels.evaluator import Divergence, Evaluation, Evaluator, check_labels, volume_of
+from md.lammps.commands import (
     FS_PER_PS,
     NEIGHBOURS,
     PRELUDE,
@@ -26,9 +28,7 @@ from md.dynamics.lammps_commands import (
     mass_commands,
     triangular_frame,
 )
-from md.dynamics.lammps_library import open_lammps
-from md.jobs.checkpoint import State
-from md.labels.evaluator import Divergence, Evaluation, Evaluator, check_labels, volume_of
+from md.lammps.library import open_lammps
 
 LAMMPS_BAR = 1.6021765e6
 """bar per eV/Å³ in the metal units of LAMMPS; today's value, 1.602176634e6, differs in the eighth digit."""

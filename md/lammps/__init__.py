@@ -1,0 +1,1 @@
+"""LAMMPS as a library: its session, its commands, its calculator."""
