@@ -18,10 +18,10 @@ from ase.build import bulk
 
 from augment.cell import DefectCell
 from md.conditions.environment import Environment
-from md.device import device_of
 from md.dynamics import MdPoint
 from md.dynamics.engines.batched.engine import run_batch
 from md.potentials import Potential
+from md.potentials.device import device_of
 from md.potentials.mace import describe_student
 
 TARGET = 10.0

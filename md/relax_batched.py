@@ -19,13 +19,13 @@ from torch import Tensor
 from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
-from md.device import Device, device_of
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.guards import Tripped, evaluation, tripped_geometries, tripped_labels
 from md.labels.evaluator import LARGEST_FORCE
 from md.labels.frames import Snapshot, stack_frames
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
+from md.potentials.device import Device, device_of
 from md.potentials.mace import through_torch
 from md.relax import LONGEST_STEP, PATIENCE, Relaxation, RelaxSettings, RelaxStatus, project_labels
 

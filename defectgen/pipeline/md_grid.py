@@ -11,7 +11,7 @@ from augment.cell import DefectCell
 from augment.errors import ConditionError
 from defectgen.run.settings import Settings
 from md.conditions.environment import Environment
-from md.device import Device
+from md.potentials.device import Device
 
 if TYPE_CHECKING:
     from md.dynamics import MdPoint, Response

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
-from md.device import Device
+from md.potentials.device import Device
 
 NumberFirst = Annotated[float | str, Field(union_mode="left_to_right")]
 """A number wherever a text reads as one, so that 300 means the same in a file and on the command line."""

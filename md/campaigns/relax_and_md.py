@@ -19,13 +19,13 @@ from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.conditions.environment import Environment
-from md.device import Device, device_of
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
 from md.jobs.batches import Sized, do_in_batches
 from md.jobs.checkpoint import Checkpoints
 from md.jobs.sweep import Progress, Shard, Task, scratch_folder, sweep
 from md.labels.frames import Arrays
 from md.potentials import Potential
+from md.potentials.device import Device, device_of
 from md.potentials.mace import NETWORKS, through_torch
 from md.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from augment.errors import PotentialError
 from md.labels.third_party import quiet_loading
+from md.potentials.mace_torch import torch_calculator
 from md.potentials.native import NotNativeError, native_calculator
 from md.potentials.potential import Evaluator, Potential
 
@@ -110,14 +111,6 @@ def through_torch(potential: Potential) -> Potential:
             "use engine ase or lammps on the CPU, or a MACE model"
         )
     return replace(potential, evaluator="mace-torch")
-
-
-def torch_calculator(network: Any) -> Any:
-    """ASE calculator of a MACE network through mace-torch."""
-    with quiet_loading():
-        from md.potentials.mace_calculator import QuietMace
-
-        return QuietMace(network)
 
 
 def _calculator(sha256: str, evaluator: Evaluator, load: Callable[[], Any]) -> Any:

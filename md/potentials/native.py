@@ -126,7 +126,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _convert(path: Path, load: Callable[[], Any]) -> dict[str, Any]:
     """Convert a network and write it, or why it cannot be converted, to the cache."""
-    from md.potentials.mace import torch_calculator
+    from md.potentials.mace_torch import torch_calculator
 
     network = load()
     reference = torch_calculator(network)

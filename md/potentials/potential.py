@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Literal, assert_never
+from typing import Any, Literal
 
 from augment.cell import DefectCell
 from augment.errors import PotentialError
 from md.potentials.domain import Domain, domain_of
+from md.potentials.loading import _load_calculator
 
 Kind = Literal["chgnet", "student", "mace", "ase", "emt", "lammps"]
 
@@ -118,34 +118,3 @@ def _load_domain(name: str) -> Domain | None:
     from md.students import student_card
 
     return domain_of(student_card(name))
-
-
-@lru_cache(maxsize=8)
-def _load_calculator(potential: Potential) -> Any:
-    match potential.kind:
-        case "emt":
-            from md.potentials.emt import load_emt
-
-            return load_emt()
-        case "chgnet":
-            from md.potentials.chgnet import load_chgnet
-
-            return load_chgnet(potential.name, potential.sha256)
-        case "ase":
-            from md.potentials.imported import load_imported
-
-            return load_imported(potential.source, potential.sha256)
-        case "lammps":
-            from md.potentials.lammps_style import load_style
-
-            return load_style(potential)
-        case "student":
-            from md.potentials.mace import student_calculator
-
-            return student_calculator(potential.name, potential.sha256, potential.evaluator)
-        case "mace":
-            from md.potentials.mace import model_calculator
-
-            return model_calculator(Path(potential.source), potential.sha256, potential.evaluator)
-        case _ as unreachable:
-            assert_never(unreachable)

@@ -25,7 +25,7 @@ def test_every_potential_is_one_json_object(call):
 
 def test_a_table_for_80_columns_says_what_cannot_be_used(call, monkeypatch):
     from md.potentials import chgnet
-    from md.potentials.potential import _load_calculator
+    from md.potentials.loading import _load_calculator
 
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(chgnet, "find_spec", lambda _: None)

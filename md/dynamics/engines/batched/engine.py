@@ -22,7 +22,6 @@ from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
-from md.device import Device, device_of
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.guards import Tripped, tripped_geometries, tripped_labels, tripped_temperatures
 from md.dynamics.engines.batched.recorder import BatchRecorder
@@ -32,6 +31,7 @@ from md.dynamics.response import Response
 from md.jobs.checkpoint import Arrays, Checkpoints, State
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
+from md.potentials.device import Device, device_of
 from md.potentials.mace import through_torch
 
 

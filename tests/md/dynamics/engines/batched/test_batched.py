@@ -16,13 +16,13 @@ from augment.groups.cell_symmetry import CellSymmetry
 from md.campaigns.relax_and_md import md_all, relax_all
 from md.conditions.environment import Environment, Strain
 from md.conditions.schedule import constant, quench, ramp
-from md.device import device_of
 from md.dynamics import MdPoint, Response, run_point
 from md.dynamics.engines.batched.engine import run_batch
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.steps import Baths, Motion, first_half, kicked
 from md.jobs.checkpoint import Checkpoints
 from md.potentials import Potential
+from md.potentials.device import device_of
 from md.potentials.mace import describe_student
 from md.relax import RelaxSettings, relax
 from md.relax_batched import relax_batched
