@@ -16,7 +16,7 @@ from augment import conventional_supercell, read_host
 from augment.cell import DefectCell
 from md.energetics import elastic_constants
 from md.potentials import resolve_potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 HOST = Path(__file__).parents[1] / "examples" / "hosts" / "Si.cif"
 

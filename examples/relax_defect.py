@@ -4,7 +4,7 @@ from pathlib import Path
 
 from augment import find_supercell, point_defects, read_host
 from md.potentials import resolve_potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 supercell = find_supercell(read_host(Path(__file__).parent / "hosts" / "Cu.cif"), min_image_distance=7.0)
 vacancy = point_defects(supercell, kinds=["vacancy"])[0]

@@ -1,6 +1,6 @@
 """What is left to do after a generator: relaxations of its structures with one fixed protocol, against the ideal start.
 
-Every start is relaxed in the fixed cell, without imposed symmetry, by `md.relax` (L-BFGS) to 0.05 eV/Å. The ideal cell
+Every start is relaxed in the fixed cell, without imposed symmetry, by `md.relaxation.relax` (L-BFGS) to 0.05 eV/Å. The ideal cell
 is relaxed the same way; where symmetry holds it at a saddle point, a proposal that breaks the symmetry ends lower.
 """
 
@@ -18,7 +18,7 @@ from augment.storage.archive import write_atomically
 from defectgen.benchmark.metrics.catalogue import ENERGY
 from defectgen.benchmark.tasks.task import Task
 from md.potentials import Potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 FMAX = 0.05
 """eV/Å; largest force left."""

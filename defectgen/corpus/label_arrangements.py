@@ -13,7 +13,7 @@ from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_t
 from defectgen.corpus.choose import similar_dopants
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 _DRAWS = 3
 """Random arrangements for each distinct one that is wanted; in small cells they come again."""

@@ -21,7 +21,7 @@ from defectgen.corpus.cases import Label
 from defectgen.corpus.relaxed_host import RelaxedHost
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
-from md.relax import Relaxation, relax
+from md.relaxation.relax import Relaxation, relax
 
 MAX_DISPLACEMENT = 2.5
 """Å; an atom that moves further has left its site, which a displacement field on a fixed graph cannot say."""

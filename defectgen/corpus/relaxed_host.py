@@ -11,7 +11,7 @@ from augment.cell import FloatArray
 from augment.errors import DataError, SupercellError
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 MAX_HOST_STRAIN = 0.2
 """A host whose lattice the potential changes more than this is not the crystal of its CIF any more."""

@@ -23,7 +23,7 @@ from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
 from defectgen.representation.arrangements import Arranging
 from md.potentials import Potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 STEPS = 8
 """Of the relaxation of each pair at most; as many as of the arrangements in the corpus."""

@@ -18,7 +18,7 @@ from defectgen.run.host import crystal_of
 from defectgen.run.settings import Settings
 from md.labels.record import Record, read_records, write_records
 from md.labels.reference import onto_relaxed_host
-from md.relax import relax
+from md.relaxation.relax import relax
 
 if TYPE_CHECKING:
     from defectgen.generate.request import Request

@@ -21,7 +21,7 @@ from defectgen.run.progress import progress
 from defectgen.run.settings import Settings
 from md.labels.record import Record, read_records, write_records
 from md.labels.reference import onto_relaxed_host
-from md.relax import Relaxation
+from md.relaxation.relax import Relaxation
 
 Counts = dict[str, Any]
 
@@ -117,7 +117,7 @@ def generate_stage(folder: RunFolder) -> Counts:
 def relax_stage(folder: RunFolder) -> Counts:
     """Relax the proposals, and the ideal starts, in the cells they come in; keep the lowest of each defect."""
     from md.campaigns.relax_and_md import relax_all
-    from md.relax import RelaxSettings
+    from md.relaxation.relax import RelaxSettings
 
     folder.require("generate")
     settings = folder.settings

@@ -27,7 +27,7 @@ from md.labels.frames import Arrays
 from md.potentials import Potential
 from md.potentials.device import Device, device_of
 from md.potentials.mace import NETWORKS, through_torch
-from md.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
+from md.relaxation.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
 
 FS_PER_NS = 1e6
 SECONDS_PER_DAY = 86_400
@@ -63,7 +63,7 @@ def relax_all(
         shard: do and return only this share of the cells.
         progress: called after every cell with (done, total, label).
         device: for `batched`: `auto` (CUDA where there is one), `cpu` or `cuda`.
-        batched: relax many cells in one forward pass, by `md.relax_batched`; without it where the device is CUDA, the
+        batched: relax many cells in one forward pass, by `md.relaxation.batched`; without it where the device is CUDA, the
             potential a MACE network, and the cell fixed.
 
     Raises:
@@ -104,7 +104,7 @@ def _relax_item(job: _Relaxing) -> Arrays:
 
 
 def _relax_many(jobs: Sequence[_Relaxing], _scratch: Path, _identity: str, *, device: Device) -> list[Arrays]:
-    from md.relax_batched import relax_batched
+    from md.relaxation.batched import relax_batched
 
     first, groups = jobs[0], [job.symmetry for job in jobs]
     cells = [job.cell for job in jobs]

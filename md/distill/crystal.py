@@ -15,7 +15,7 @@ from augment.host import Host, host_from_structure
 from augment.supercell import Supercell
 from augment.supercells.search import widest_supercell
 from md.potentials import Potential
-from md.relax import RelaxSettings, relax_with
+from md.relaxation.relax import RelaxSettings, relax_with
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

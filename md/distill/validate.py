@@ -20,7 +20,7 @@ from md.jobs.sweep import Progress
 from md.labels.evaluator import Evaluator
 from md.labels.record import Record
 from md.potentials import Potential
-from md.relax import RelaxSettings
+from md.relaxation.relax import RelaxSettings
 
 __all__ = [
     "DefectEnergy",

@@ -7,7 +7,7 @@ from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.labels.record import Record
 from md.potentials import Potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 MOST_STEPS = 1000
 """Steps; a defect that is not at rest by then has fallen apart or sits on a ridge."""

@@ -19,7 +19,7 @@ from md.lammps.commands import triangular_frame
 from md.lammps.session import LammpsSession
 from md.observables import energy_drift, summary
 from md.potentials import Potential, resolve_potential
-from md.relax import relax
+from md.relaxation.relax import relax
 from md.students import student_names
 
 ENGINES: tuple[Engine, ...] = ("ase", "lammps")

@@ -8,7 +8,7 @@ from ase.build import bulk
 from augment.cell import DefectCell
 from md.energetics import elastic_constants
 from md.potentials import resolve_potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 
 def crystal(element: str, structure: str, a: float) -> DefectCell:

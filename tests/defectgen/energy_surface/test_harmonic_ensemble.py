@@ -24,7 +24,7 @@ from md.dynamics import MdPoint, run_point
 from md.energetics.harmonic import difference_evaluations
 from md.labels.evaluator import Divergence
 from md.potentials import resolve_potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 STILL = np.zeros((3, 3))
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4, forces=True)

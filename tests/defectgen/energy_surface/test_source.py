@@ -23,7 +23,7 @@ from defectgen.model.weights import Model
 from defectgen.representation.template import Template
 from md.labels.evaluator import Divergence
 from md.potentials import resolve_potential
-from md.relax import relax
+from md.relaxation.relax import relax
 
 STILL = np.zeros((3, 3))
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4, forces=True)

@@ -25,7 +25,7 @@ from md.conditions.environment import Environment
 from md.jobs.sweep import Shard, Task, sweep
 from md.observables import summary
 from md.potentials import Potential, resolve_potential
-from md.relax import RelaxSettings
+from md.relaxation.relax import RelaxSettings
 
 
 def square(payload: int) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from md.labels.evaluator import Divergence
 from md.lammps.calculator import LammpsCalculator
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import load_style, shipped_folder, style_commands
-from md.relax import relax
+from md.relaxation.relax import relax
 
 EAM = "lammps:eam/alloy Cu_mishin1.eam.alloy"
 

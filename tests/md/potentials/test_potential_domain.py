@@ -17,7 +17,7 @@ from md.labels.record import read_records
 from md.potentials import resolve_potential
 from md.potentials.domain import domain_of, fit_domain, shortest_distances
 from md.potentials.environments import environment_length, environments
-from md.relax import relax
+from md.relaxation.relax import relax
 
 LABELS = Path(__file__).resolve().parents[2] / "training" / "labels" / "mgo"
 

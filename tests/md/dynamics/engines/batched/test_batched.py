@@ -24,8 +24,8 @@ from md.jobs.checkpoint import Checkpoints
 from md.potentials import Potential
 from md.potentials.device import device_of
 from md.potentials.mace import describe_student
-from md.relax import RelaxSettings, relax
-from md.relax_batched import relax_batched
+from md.relaxation.batched import relax_batched
+from md.relaxation.relax import RelaxSettings, relax
 
 EXACT = 1e-10
 """Relative to nothing: eV, eV/Å and eV/Å³ of a few dozen atoms in float64."""

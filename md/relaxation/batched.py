@@ -1,7 +1,7 @@
 """Relaxation of many cells in one forward pass, each at its own pace, at fixed cell.
 
 FIRE (Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006)) with a time step, a mixing and a patience for each cell, and
-nothing that one cell does has to do with another. It needs two to four times the steps of the L-BFGS of `md.relax`, all
+nothing that one cell does has to do with another. It needs two to four times the steps of the L-BFGS of `md.relaxation.relax`, all
 cells sharing one evaluation a step; a cell that is done leaves the batch.
 """
 
@@ -27,7 +27,7 @@ from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.device import Device, device_of
 from md.potentials.mace import through_torch
-from md.relax import LONGEST_STEP, PATIENCE, Relaxation, RelaxSettings, RelaxStatus, project_labels
+from md.relaxation.relax import LONGEST_STEP, PATIENCE, Relaxation, RelaxSettings, RelaxStatus, project_labels
 
 FIRST_STEP, LONGEST_TIME = 0.1, 1.0
 """Å sqrt(amu/eV), all masses being 1 amu: time step at the start, and at most."""
@@ -46,7 +46,7 @@ def relax_batched(
     symmetries: Sequence[CellSymmetry | None] | None = None,
     device: Device = "auto",
 ) -> list[Relaxation]:
-    """Relax the atoms of many cells at once, to the same stopping rule as `md.relax`.
+    """Relax the atoms of many cells at once, to the same stopping rule as `md.relaxation.relax`.
 
     Args:
         cells: where to start.

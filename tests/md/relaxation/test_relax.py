@@ -9,7 +9,7 @@ from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.potentials import Potential
-from md.relax import relax, relaxation_from_arrays
+from md.relaxation.relax import relax, relaxation_from_arrays
 
 
 def test_copper_relaxes_to_the_lattice_constant_of_emt(emt: Potential) -> None:

@@ -1,0 +1,1 @@
+"""Relaxation of cells, one by one and in batches."""
