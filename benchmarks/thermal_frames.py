@@ -62,7 +62,7 @@ def compare(task: Task, potential: Potential) -> dict[str, Any]:
     for name, most in MOST.items():
         start = time.process_time()
         asked = {"temperature": task.temperature, "pressure": task.pressure, "snapshot": True}
-        with patch.object(thermal, "MOST_EVALUATIONS", most):
+        with patch.object(harmonic_ensemble, "MOST_EVALUATIONS", most):
             cells = generate([task.defect], n=ENSEMBLE, seed=0, **asked)
         row[f"{name} seconds"] = time.process_time() - start
         states = [state for state in map(scene.place, cells) if state is not None]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from augment import EditSpace, Recipe, find_supercell, read_host, sample_complexes
+from augment import EditSpace, Recipe, complexes, find_supercell, read_host, sample_complexes
 from augment.defects.burnside import count_orbits
 
 supercell = find_supercell(read_host(Path(__file__).parent / "hosts" / "MgO.cif"), min_image_distance=8)

@@ -13,9 +13,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's own
+from tests.support.places import EXAMPLES
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's own
 
 NEAREST = {  # published shortest distance between unlike atoms (like atoms in elements), Å
     "Cu": 2.556,

@@ -6,8 +6,8 @@ reader sees every committed row and nothing torn, whenever the writer is killed;
 committed row. Every dataset carries a checksum. HDF5 rather than Parquet or Zarr because one row is read 10 to 30 times
 faster at the same size (`benchmarks/distortions.py`).
 
-Use this store for many copies of few parents, more than fit in memory. `augment.storage.archive` keeps whole stages of a run,
-some hundred cells of any kind, in one archive.
+Use this store for many copies of few parents, more than fit in memory. `augment.storage.archive` keeps whole stages
+of a run, some hundred cells of any kind, in one archive.
 """
 
 from __future__ import annotations

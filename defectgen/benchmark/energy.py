@@ -1,7 +1,7 @@
 """What is left to do after a generator: relaxations of its structures with one fixed protocol, against the ideal start.
 
-Every start is relaxed in the fixed cell, without imposed symmetry, by `md.relaxation.relax` (L-BFGS) to 0.05 eV/Å. The ideal cell
-is relaxed the same way; where symmetry holds it at a saddle point, a proposal that breaks the symmetry ends lower.
+Every start is relaxed in the fixed cell, without imposed symmetry, by `md.relaxation.relax` (L-BFGS) to 0.05 eV/Å. The
+ideal cell is relaxed the same way; where symmetry holds it at a saddle point, a proposal that breaks it ends lower.
 """
 
 from __future__ import annotations

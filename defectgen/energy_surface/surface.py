@@ -4,7 +4,8 @@ The forces of a potential on the atoms of the ideal defect cell, less those on t
 on the perfect crystal before anything moves (Kanzaki, J. Phys. Chem. Solids 2, 24 (1957),
 doi:10.1016/0022-3697(57)90003-3). After a step along them a second evaluation says how stiff the crystal is, and after
 the next a third says what is left. Towards a lower symmetry H the third point lies off the symmetric ones, along the
-softest directions that H allows (see `defectgen.energy_surface.curvature`), where the forces say whether the atoms go on or come back.
+softest directions that H allows (see `defectgen.energy_surface.curvature`), where the forces say whether the atoms go
+on or come back.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Surface:
 
     @cached_property
     def descent(self) -> FloatArray | None:
-        """(n, POINTS, 2, 3) points from the ideal cell down with the whole stabilizer (see `defectgen.energy_surface.quasi_newton`).
+        """(n, POINTS, 2, 3) points from the ideal cell down with the whole stabilizer, by quasi-Newton steps.
 
         None where one of the cells is beyond what the potential can say.
         """

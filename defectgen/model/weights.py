@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from defectgen.model.bridge import Bridge
     from defectgen.model.network import DisplacementNetwork, OccupationNetwork, SubgroupNetwork
 
-FOLDER = Path(__file__).parent / "weights"
+FOLDER = Path(__file__).parents[1] / "weights"
 """Where the shipped weights are."""
 
 FORMAT = 2

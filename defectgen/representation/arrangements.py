@@ -16,7 +16,6 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from augment import EditSpace, Recipe
 from augment.cell import FloatArray, IntArray
 from augment.defects.editspace import EditSpace
 from augment.defects.recipe import Recipe

@@ -63,8 +63,8 @@ def relax_all(
         shard: do and return only this share of the cells.
         progress: called after every cell with (done, total, label).
         device: for `batched`: `auto` (CUDA where there is one), `cpu` or `cuda`.
-        batched: relax many cells in one forward pass, by `md.relaxation.batched`; without it where the device is CUDA, the
-            potential a MACE network, and the cell fixed.
+        batched: relax many cells in one forward pass, by `md.relaxation.batched`; without it where the device is CUDA,
+            the potential a MACE network, and the cell fixed.
 
     Raises:
         ResumeError: another process works in the folder.

@@ -68,7 +68,7 @@ class ForeignPotential(Potential):
             "potential_source": self.source,
         }
 
-    def calculator(self) -> Any:
+    def load(self) -> Any:
         """ASE calculator; one worker process for each process here.
 
         Raises:

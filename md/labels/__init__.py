@@ -1,1 +1,1 @@
-"""What a potential says of a cell: evaluations behind guards, frames, records with provenance, the reference of displacements."""
+"""What a potential says of a cell: evaluations behind guards, frames, and records with their provenance."""

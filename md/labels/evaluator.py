@@ -231,7 +231,7 @@ class Evaluator:
 
 def guarded_calculator(evaluate: Callable[[FloatArray, FloatArray], Evaluation]) -> Any:
     """ASE calculator that evaluates through `evaluate(positions, cell)`: guards see every geometry first."""
-    pass  # TODO
+    # TODO
 
     return GuardedCalculator(evaluate)
 

@@ -85,23 +85,27 @@ def describe_chgnet(name: str = DEFAULT) -> Potential:
     digest = hashlib.sha256(_weights_path(weights).read_bytes()).hexdigest()
     elements = frozenset(chemical_symbols[1 : _LAST_ATOMIC_NUMBER + 1]) - _NOT_IN_TRAINING
     source = f"chgnet {version('chgnet')}, weights {weights.version}"
-    return Potential(name, "chgnet", elements, "float32", digest, source, "chgnet")
+    return ChgnetPotential(name, "chgnet", elements, "float32", digest, source, "chgnet")
 
 
-def load_chgnet(name: str, sha256: str) -> Any:
-    """The calculator on the CPU, self-tested on three cells.
+@dataclass(frozen=True)
+class ChgnetPotential(Potential):
+    """One of CHGNet's sets of weights."""
 
-    Raises:
-        PotentialError: the weights are not the ones with this hash, or give other labels than they should.
-    """
-    weights = WEIGHT_SETS[name]
-    content = _weights_path(weights).read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise PotentialError("the weights of chgnet changed since the potential was chosen; start again")
-    calculator = _calculator(weights, content)
-    cells = read_cells(_REFERENCE, name)
-    check_cells(calculator, cells, _TOLERANCE, f"{name} (chgnet {version('chgnet')})")
-    return calculator
+    def load(self) -> Any:
+        """The calculator on the CPU, self-tested on three cells.
+
+        Raises:
+            PotentialError: the weights are not the ones with this hash, or give other labels than they should.
+        """
+        weights = WEIGHT_SETS[self.name]
+        content = _weights_path(weights).read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise PotentialError("the weights of chgnet changed since the potential was chosen; start again")
+        calculator = _calculator(weights, content)
+        cells = read_cells(_REFERENCE, self.name)
+        check_cells(calculator, cells, _TOLERANCE, f"{self.name} (chgnet {version('chgnet')})")
+        return calculator
 
 
 def _calculator(weights: WeightSet, content: bytes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,15 @@ def describe_emt() -> Potential:
     if spec is None or spec.origin is None:
         raise PotentialError("ase.calculators.emt is missing; install ase again")
     digest = hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
-    return Potential("emt", "emt", EMT_ELEMENTS, "float64", digest, "ase.calculators.emt", "ase")
+    return EmtPotential("emt", "emt", EMT_ELEMENTS, "float64", digest, "ase.calculators.emt", "ase")
 
 
-def load_emt() -> Any:
-    """A fresh EMT calculator."""
-    from ase.calculators.emt import EMT
+@dataclass(frozen=True)
+class EmtPotential(Potential):
+    """ASE's effective-medium theory."""
 
-    return EMT()
+    def load(self) -> Any:
+        """A fresh EMT calculator."""
+        from ase.calculators.emt import EMT
+
+        return EMT()

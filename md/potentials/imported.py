@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -35,18 +36,24 @@ def describe_imported(spec: str) -> Potential:
 
     _make(spec)
     name = spec.partition(":")[2].partition("{")[0]
-    return Potential(name, "ase", frozenset(chemical_symbols[1:]), "float64", _digest(spec), spec, "ase")
+    return ImportedPotential(name, "ase", frozenset(chemical_symbols[1:]), "float64", _digest(spec), spec, "ase")
 
 
-def load_imported(spec: str, sha256: str) -> Any:
-    """A fresh calculator.
+@dataclass(frozen=True)
+class ImportedPotential(Potential):
+    """An ASE calculator that a user names by `module:Name`; `source` is that name."""
 
-    Raises:
-        PotentialError: the source file is not the one with this hash any more, or as for `describe_imported`.
-    """
-    if _digest(spec) != sha256:
-        raise PotentialError(f"{spec}: its source file changed since it was chosen; start again with it as it is")
-    return _make(spec)
+    def load(self) -> Any:
+        """A fresh calculator.
+
+        Raises:
+            PotentialError: the source file is not the one with this hash any more, or as for `describe_imported`.
+        """
+        if _digest(self.source) != self.sha256:
+            raise PotentialError(
+                f"{self.source}: its source file changed since it was chosen; start again with it as it is"
+            )
+        return _make(self.source)
 
 
 def _make(spec: str) -> Any:

@@ -87,7 +87,7 @@ def describe_style(spec: str) -> Potential:
     """
     form = _read(spec.removeprefix(PREFIX), spec)
     name = " ".join([form.style, *(path.name for path in form.files)])
-    return Potential(name, "lammps", frozenset(form.labels), "float64", form.sha256, form.source, "lammps")
+    return StylePotential(name, "lammps", frozenset(form.labels), "float64", form.sha256, form.source, "lammps")
 
 
 def style_commands(potential: Potential, numbers: Iterable[int]) -> tuple[str, ...]:
@@ -118,11 +118,15 @@ def style_commands(potential: Potential, numbers: Iterable[int]) -> tuple[str, .
     )
 
 
-def load_style(potential: Potential) -> Any:
-    """A fresh ASE calculator that calls LAMMPS."""
-    from md.lammps.calculator import LammpsCalculator
+@dataclass(frozen=True)
+class StylePotential(Potential):
+    """A pair style of LAMMPS with its files."""
 
-    return LammpsCalculator(lambda numbers: style_commands(potential, numbers))
+    def load(self) -> Any:
+        """A fresh ASE calculator that calls LAMMPS."""
+        from md.lammps.calculator import LammpsCalculator
+
+        return LammpsCalculator(lambda numbers: style_commands(self, numbers))
 
 
 def shipped_folder() -> Path:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from augment.errors import PotentialError
 from md.labels.third_party import quiet_loading
+from md.potentials.domain import Domain, domain_of
 from md.potentials.mace_torch import torch_calculator
 from md.potentials.native import NotNativeError, native_calculator
 from md.potentials.potential import Evaluator, Potential
@@ -34,22 +36,40 @@ def describe_student(name: str) -> Potential:
     card = student_card(name)
     elements = frozenset(str(symbol) for symbol in card["elements"])
     digest, source = str(card["weights"]["sha256"]), f"defectgen student {name}"
-    return Potential(name, "student", elements, "float64", digest, source, "mace-torch")
+    return StudentPotential(name, "student", elements, "float64", digest, source, "mace-torch")
 
 
-def student_calculator(name: str, sha256: str, evaluator: Evaluator) -> Any:
-    """ASE calculator of a student, evaluated by `evaluator`.
+@dataclass(frozen=True)
+class StudentPotential(Potential):
+    """A student: a small MACE network distilled from a larger teacher."""
 
-    Raises:
-        PotentialError: its weights are damaged, fail their self-test or changed since the student was chosen.
-    """
-    from md.students import load_student, student_folders
-    from md.students.folders import WEIGHTS
+    @property
+    def domain(self) -> Domain | None:
+        """Where it may be believed, by its card."""
+        return _domain(self.name)
 
-    content = _read_model(student_folders()[name] / WEIGHTS)
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise PotentialError(f"the weights of {name} are not those of its card: altered, or chosen before a change")
-    return _calculator(sha256, evaluator, lambda: load_student(name)[0])
+    def load(self) -> Any:
+        """The calculator of the student, by its evaluator.
+
+        Raises:
+            PotentialError: its weights are damaged, fail their self-test or changed since the student was chosen.
+        """
+        from md.students import load_student, student_folders
+        from md.students.folders import WEIGHTS
+
+        content = _read_model(student_folders()[self.name] / WEIGHTS)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise PotentialError(
+                f"the weights of {self.name} are not those of its card: altered, or chosen before a change"
+            )
+        return _calculator(self.sha256, self.evaluator, lambda: load_student(self.name)[0])
+
+
+@lru_cache(maxsize=8)
+def _domain(name: str) -> Domain | None:
+    from md.students import student_card
+
+    return domain_of(student_card(name))
 
 
 def describe_model(path: Path) -> Potential:
@@ -66,19 +86,24 @@ def describe_model(path: Path) -> Potential:
     from ase.data import chemical_symbols
 
     elements = frozenset(chemical_symbols[int(z)] for z in module.atomic_numbers)
-    return Potential(path.name, "mace", elements, "float64", digest, str(path.resolve()), "mace-torch")
+    return ModelPotential(path.name, "mace", elements, "float64", digest, str(path.resolve()), "mace-torch")
 
 
-def model_calculator(path: Path, sha256: str, evaluator: Evaluator) -> Any:
-    """ASE calculator of a user's trusted MACE model, evaluated by `evaluator`.
+@dataclass(frozen=True)
+class ModelPotential(Potential):
+    """A user's trusted MACE model; `source` is its path."""
 
-    Raises:
-        PotentialError: the file is not the one with this hash any more, or is no MACE model.
-    """
-    content = _read_model(path)
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise PotentialError(f"{path}: the model changed since it was trusted; start again with the file as it is")
-    return _calculator(sha256, evaluator, lambda: _unpickle(content, path))
+    def load(self) -> Any:
+        """The calculator of the model, by its evaluator.
+
+        Raises:
+            PotentialError: the file is not the one with this hash any more, or is no MACE model.
+        """
+        path = Path(self.source)
+        content = _read_model(path)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise PotentialError(f"{path}: the model changed since it was trusted; start again with the file as it is")
+        return _calculator(self.sha256, self.evaluator, lambda: _unpickle(content, path))
 
 
 def fastest(potential: Potential) -> Potential:

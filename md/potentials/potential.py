@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from augment.cell import DefectCell
 from augment.errors import PotentialError
-from md.potentials.domain import Domain, domain_of
-from md.potentials.loading import _load_calculator
+from md.potentials.domain import Domain
 
 Kind = Literal["chgnet", "student", "mace", "ase", "emt", "lammps"]
 
@@ -97,7 +96,7 @@ class Potential:
     @property
     def domain(self) -> Domain | None:
         """Where it may be believed; None for a potential that says nothing but its elements."""
-        return _load_domain(self.name) if self.kind == "student" else None
+        return None
 
     def outside(self, cell: DefectCell) -> tuple[str, ...]:
         """Why a structure is outside what the potential learnt; empty where it is inside or nothing is known."""
@@ -110,11 +109,17 @@ class Potential:
         Raises:
             PotentialError: the weights are gone, cannot be loaded, or are not the ones that were resolved.
         """
-        return _load_calculator(self)
+        return _loaded(self)
+
+    def load(self) -> Any:
+        """A fresh ASE calculator; every kind of potential has its own way.
+
+        Raises:
+            PotentialError: see `calculator`.
+        """
+        raise PotentialError(f"{self.name}: a potential of kind {self.kind} that is only named cannot be evaluated")
 
 
 @lru_cache(maxsize=8)
-def _load_domain(name: str) -> Domain | None:
-    from md.students import student_card
-
-    return domain_of(student_card(name))
+def _loaded(potential: Potential) -> Any:
+    return potential.load()

@@ -1,8 +1,8 @@
 """Relaxation of many cells in one forward pass, each at its own pace, at fixed cell.
 
 FIRE (Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006)) with a time step, a mixing and a patience for each cell, and
-nothing that one cell does has to do with another. It needs two to four times the steps of the L-BFGS of `md.relaxation.relax`, all
-cells sharing one evaluation a step; a cell that is done leaves the batch.
+nothing that one cell does has to do with another. It needs two to four times the steps of `md.relaxation.relax`; all
+cells share one evaluation a step, and a cell that is done leaves the batch.
 """
 
 from __future__ import annotations

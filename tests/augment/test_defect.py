@@ -12,8 +12,8 @@ import pytest
 from augment import Defect, Edit, conventional_supercell, find_supercell, host_from_structure, point_defects
 from augment.defect import canonical_edits
 from augment.errors import DefectError
-from tests.augment.crystals import REFERENCE, disguised, host
-from tests.augment.test_supercell import NAMES, needs_reference, reference
+from tests.support.crystals import disguised, host
+from tests.support.reference import NAMES, REFERENCE, needs_reference, reference
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, in the oracles
 SMALL = ("MgO", "GaN", "TiO2_rutile", "Si", "LiCoO2", "ZrO2_monoclinic")

@@ -7,7 +7,8 @@ import pytest
 from augment import find_supercell, point_defects
 from augment.charges import MAX_CHARGE, likely_charges, oxidation_states
 from augment.naming import orbit_suffixes
-from tests.augment.crystals import HOSTS, host
+from tests.support.crystals import host
+from tests.support.places import HOSTS
 
 
 @pytest.mark.parametrize("path", sorted(HOSTS.glob("*.cif")), ids=lambda p: p.stem)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 
 import numpy as np
 import pytest
@@ -11,25 +10,9 @@ import pytest
 from augment import Supercell, conventional_supercell, find_supercell
 from augment.crystal.lattice import shortest_vectors
 from augment.errors import SupercellError
-from tests.augment.brute_lattice import hermite_normal_forms
-from tests.augment.crystals import REFERENCE, host
-
-NAMES = {
-    "Si": "Si",
-    "Fe_bcc": "Fe",
-    "MgO": "MgO",
-    "GaN": "GaN",
-    "SrTiO3": "SrTiO3",
-    "TiO2_rutile": "TiO2_rutile",
-    "Ga2O3_beta": "Ga2O3_beta",
-    "ZrO2_mono": "ZrO2_monoclinic",
-    "Li6PS5Cl": "Li6PS5Cl",
-}
-needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason=f"{REFERENCE.name} is not beside this checkout")
-
-
-def reference(name):
-    return json.loads(REFERENCE.read_text(encoding="utf-8"))[name]
+from tests.support.brute_lattice import hermite_normal_forms
+from tests.support.crystals import host
+from tests.support.reference import NAMES, needs_reference, reference
 
 
 def image_distance_by_brute_force(cell, reach=4) -> float:

@@ -1,20 +1,12 @@
 """Cells and potentials small enough for the tests of `md`."""
 
-from typing import Any
-
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.build import bulk
 
 from augment.cell import DefectCell
 from md.potentials import Potential, resolve_potential
-
-
-def cell_of(atoms: Atoms, name: str = "bulk", key: str = "test") -> DefectCell:
-    """A defect cell with the geometry of ASE atoms."""
-    n = len(atoms)
-    return DefectCell(name, key, atoms.cell.array, atoms.numbers.astype(np.int64), atoms.positions.copy(), np.arange(n))
+from tests.support.cells import cell_of
 
 
 @pytest.fixture(scope="session")
@@ -37,18 +29,3 @@ def alloy() -> DefectCell:
     atoms.set_cell(atoms.cell @ deformation, scale_atoms=True)
     atoms.rattle(0.08, seed=5)
     return cell_of(atoms, "alloy")
-
-
-class FailingCalculator:
-    """Wraps a calculator's `calculate` so that it misbehaves from the `after`-th evaluation on."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, calculator: Any, after: int, what: Any) -> None:
-        original, self.calls = calculator.calculate, 0
-
-        def calculate(*args: Any, **kwargs: Any) -> None:
-            self.calls += 1
-            original(*args, **kwargs)
-            if self.calls > after:
-                what(calculator.results)
-
-        monkeypatch.setattr(calculator, "calculate", calculate)

@@ -2,12 +2,13 @@
 
 import importlib.util
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.support.places import ROOT
 
 pytest.importorskip("physical_validation")
 FAR = 4.0
@@ -15,7 +16,7 @@ FAR = 4.0
 
 
 def load() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "ensemble_validation.py"
+    path = ROOT / "benchmarks" / "ensemble_validation.py"
     spec = importlib.util.spec_from_file_location("ensemble_validation", path)
     assert spec is not None
     assert spec.loader is not None

@@ -16,8 +16,8 @@ from augment.crystal.standard import standardise
 from augment.defects.editspace import EditSpace
 from augment.defects.orderly import complexes, count_by_size
 from augment.defects.recipe import Recipe
-from tests.augment.crystals import HOSTS as EXAMPLES
-from tests.augment.crystals import host
+from tests.support.crystals import host
+from tests.support.places import HOSTS as EXAMPLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the peers' warnings
 

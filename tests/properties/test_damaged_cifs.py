@@ -10,7 +10,7 @@ import pytest
 
 from augment.crystal.cif import read_structure
 from augment.errors import CifError
-from tests.augment.crystals import HOSTS
+from tests.support.places import HOSTS
 
 TEXTS = [path.read_bytes() for path in sorted(HOSTS.glob("*.cif"))]
 TOKENS = (

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from augment import DefectgenError, find_supercell, point_defects, read_host
+from tests.support.places import HOSTS, SHARED
 
-ROOT = Path(__file__).parents[2]
 FROZEN = Path(__file__).with_suffix(".json")
-EXAMPLES = sorted((ROOT / "examples" / "hosts").glob("*.cif"))
-CRYSTALS = ROOT.parent / "shared" / "data" / "mpts52_test.csv.gz"
+EXAMPLES = sorted(HOSTS.glob("*.cif"))
+CRYSTALS = SHARED / "data" / "mpts52_test.csv.gz"
 EVERY = 16
 """Of the 8,096 crystals, of which the first 500 of every sixteenth are taken."""
 

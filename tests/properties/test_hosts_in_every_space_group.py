@@ -7,7 +7,7 @@ import pytest
 
 from augment import find_supercell, host_from_structure, point_defects
 from augment.crystal.standard import standardise
-from tests.augment.crystals import disguised, mirrored, random_crystal
+from tests.support.crystals import disguised, mirrored, random_crystal
 
 FEW = range(1, 231, 7)
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, in the builders

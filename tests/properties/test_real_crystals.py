@@ -10,7 +10,7 @@ import pytest
 
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import CifError
-from tests.augment.crystals import REFERENCE
+from tests.support.reference import REFERENCE
 
 DATA = REFERENCE.parents[1] / "data" / "mpts52_test.csv.gz"
 pytestmark = pytest.mark.skipif(not DATA.exists(), reason=f"{DATA.name} is not beside this checkout")

@@ -13,7 +13,7 @@ from augment import host_from_structure, read_host
 from augment.crystal.cif import MAX_BYTES, check_overlap, read_structure
 from augment.crystal.operations import parse_operations
 from augment.errors import CifError
-from tests.augment.crystals import HOSTS
+from tests.support.places import HOSTS
 
 MGO = (HOSTS / "MgO.cif").read_text(encoding="ascii")
 CELL = "".join(f"_cell_length_{a} {{}}\n" for a in "abc") + "".join(

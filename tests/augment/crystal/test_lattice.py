@@ -18,7 +18,7 @@ from augment.crystal.lattice import (
     shortest_vectors,
 )
 from augment.crystal.spacegroup import standard_group
-from tests.augment.brute_lattice import hermite_normal_forms
+from tests.support.brute_lattice import hermite_normal_forms
 
 small_matrices = arrays(np.int64, (3, 3), elements=st.integers(-4, 4))
 

@@ -8,7 +8,7 @@ import pytest
 from augment.crystal.data.make_wyckoff import LETTERS, operations, wyckoff_rows
 from augment.crystal.spacegroup import _parse, standard_group
 from augment.errors import SymmetryError
-from tests.augment.crystals import point_on
+from tests.support.crystals import point_on
 
 
 @pytest.mark.parametrize("number", range(1, 231))

@@ -9,7 +9,8 @@ from pymatgen.core import Lattice, Structure
 from augment import host_from_structure
 from augment.crystal.standard import standardise
 from augment.errors import CifError
-from tests.augment.crystals import HOSTS, disguised, host, mirrored
+from tests.support.crystals import disguised, host, mirrored
+from tests.support.places import HOSTS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, in the oracles
 

@@ -9,8 +9,9 @@ from augment.defects.kinds import Kind
 from augment.defects.notation import charged_name, kroger_vink, parse_name
 from augment.errors import DefectError
 from augment.naming import orbit_suffixes
-from tests.augment.crystals import HOSTS, host
-from tests.augment.test_supercell import NAMES, needs_reference, reference
+from tests.support.crystals import host
+from tests.support.places import HOSTS
+from tests.support.reference import NAMES, needs_reference, reference
 
 
 def defects_of(name, **options):

@@ -16,7 +16,7 @@ from augment.defects.editspace import EditSpace
 from augment.defects.orderly import complexes, count_by_size, enumerate_orbits
 from augment.defects.recipe import Recipe
 from augment.errors import DefectError
-from tests.augment.crystals import host, random_crystal
+from tests.support.crystals import host, random_crystal
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, in the oracles
 

@@ -14,7 +14,7 @@ from augment.defects.orderly import complexes
 from augment.defects.recipe import Recipe
 from augment.defects.sampling import sample_complexes, stabilizer_orders
 from augment.errors import DefectError
-from tests.augment.crystals import host
+from tests.support.crystals import host
 
 DRAWS = 1500
 

@@ -11,7 +11,8 @@ from augment.defects.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_s
 from augment.defects.split_interstitials import split_interstitials
 from augment.dumbbell import with_dumbbells
 from augment.errors import DefectError
-from tests.augment.crystals import HOSTS, disguised, host
+from tests.support.crystals import disguised, host
+from tests.support.places import HOSTS
 
 
 def small(name: str):

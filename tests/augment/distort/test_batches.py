@@ -23,7 +23,7 @@ from augment.distort.bonds import bond_variants, neighbour_choices
 from augment.distort.copies import BLOCK
 from augment.distort.modes import modes
 from augment.errors import ConditionError, DataError
-from tests.augment.crystals import host
+from tests.support.crystals import host
 
 
 @cache

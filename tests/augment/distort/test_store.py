@@ -19,7 +19,8 @@ from augment import Defect, find_supercell, point_defects
 from augment.distort import bond_distorted, mode_distorted, rattled, strain_distorted
 from augment.distort.store import HEADER, ColumnStore, ColumnWriter
 from augment.errors import DataError
-from tests.augment.crystals import HOSTS, host
+from tests.support.crystals import host
+from tests.support.places import HOSTS
 
 
 @cache

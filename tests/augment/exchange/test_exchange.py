@@ -29,7 +29,7 @@ from augment.exchange import (
     write_extxyz,
     write_poscars,
 )
-from tests.augment.crystals import disguised, host
+from tests.support.crystals import disguised, host
 
 MATERIALS = ["MgO", "GaN", "Fe", "ZrO2_monoclinic"]
 

@@ -10,7 +10,7 @@ import pytest
 from augment import CellSymmetry, Defect, find_supercell, point_defects
 from augment.distort import rattle
 from augment.errors import SymmetryError
-from tests.augment.crystals import host
+from tests.support.crystals import host
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, in the oracles
 CASES = (("MgO", "v_O"), ("GaN", "v_N"), ("TiO2_rutile", "v_O"), ("SrTiO3", "v_O"), ("LiCoO2", "v_Li"))

@@ -19,7 +19,7 @@ from augment.groups.irreps import (
     subgroup_weights,
 )
 from augment.groups.symmetry import FiniteGroup
-from tests.augment.crystals import crystal_on, host, point_on, random_crystal
+from tests.support.crystals import crystal_on, host, point_on, random_crystal
 
 D6 = "A1 A2 B1 B2 E1 E2"
 KNOWN = {  # symmorphic space group with the point group at Wyckoff position a: irreps, and what (x, y, z) transform as

@@ -20,7 +20,7 @@ from augment.groups.symmetry import (
     wrap,
 )
 from augment.supercell import Edit
-from tests.augment.crystals import host
+from tests.support.crystals import host
 
 CLASSES_OF_SUBGROUPS = {  # published numbers of conjugacy classes of subgroups
     "m-3m": 33, "432": 11, "-43m": 11, "m-3": 12, "23": 5, "4/mmm": 27, "mmm": 16, "6/mmm": 32,

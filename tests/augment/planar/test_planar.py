@@ -24,7 +24,7 @@ from augment.planar import (
     surfaces,
 )
 from augment.planar.planes import Plane
-from tests.augment.crystals import disguised, host, mirrored, random_crystal
+from tests.support.crystals import disguised, host, mirrored, random_crystal
 
 INTRINSIC = (1 / 6, 1 / 6, -1 / 3)
 

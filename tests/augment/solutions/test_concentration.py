@@ -13,7 +13,7 @@ from augment.defect import Defect
 from augment.errors import DefectError, SupercellError
 from augment.solutions.concentration import Concentration, formal_charge, realise
 from augment.solutions.configurations import ensemble
-from tests.augment.crystals import disguised, host
+from tests.support.crystals import disguised, host
 
 
 def composition(defect: Defect) -> Counter[int]:

@@ -17,7 +17,7 @@ from augment.solutions.configurations import ensemble
 from augment.solutions.draws import draws
 from augment.solutions.exclusion import ExclusiveClusters
 from augment.solutions.partial_occupancy import read_disordered
-from tests.augment.crystals import HOSTS
+from tests.support.places import HOSTS
 
 COLUMNS = ["label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy"]
 

@@ -12,7 +12,7 @@ from augment.errors import DefectError
 from augment.solutions.concentration import Concentration, realise
 from augment.solutions.configurations import ensemble
 from augment.solutions.quasirandom import objective, quasirandom, warren_cowley
-from tests.augment.crystals import host
+from tests.support.crystals import host
 
 pytest.importorskip("sqsgenerator")
 

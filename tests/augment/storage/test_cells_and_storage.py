@@ -23,7 +23,7 @@ from augment.storage.archive import (
     write_atomically,
     write_cells,
 )
-from tests.augment.crystals import host
+from tests.support.crystals import host
 
 
 @pytest.fixture(scope="module")

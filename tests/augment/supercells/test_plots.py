@@ -9,7 +9,7 @@ import pytest
 from augment import find_supercell
 from augment.errors import DataError, SupercellError
 from augment.supercells.plots import MOST_VOIDS, plot_sites, plot_supercells
-from tests.augment.crystals import host
+from tests.support.crystals import host
 
 
 def texts_of(path, draw) -> str:

@@ -12,9 +12,9 @@ from augment import find_supercell, host_from_structure, supercell_table, widest
 from augment.crystal.lattice import invariant_forms, shortest_vectors, successive_minima
 from augment.errors import SupercellError
 from augment.supercells.sublattices import CompactLattices, InvariantForms, longest_possible
-from tests.augment.brute_lattice import hermite_normal_forms
-from tests.augment.crystals import host, random_crystal
-from tests.augment.test_supercell import NAMES, needs_reference, reference
+from tests.support.brute_lattice import hermite_normal_forms
+from tests.support.crystals import host, random_crystal
+from tests.support.reference import NAMES, needs_reference, reference
 
 SYSTEMS = ["MgO", "Fe", "Si", "GaN", "TiO2_rutile", "Ga2O3_beta", "Al2O3_corundum", "LiFePO4", "SiO2_quartz"]
 

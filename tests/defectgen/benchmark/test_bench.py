@@ -20,6 +20,7 @@ from defectgen.benchmark.run import run_benchmark
 from defectgen.benchmark.score import score_task
 from defectgen.benchmark.settings import BenchSettings
 from defectgen.benchmark.tasks.task import TaskSet, read_tasks
+from tests.support.places import EXAMPLES
 
 
 def pick(tasks, formula, *kinds):
@@ -305,9 +306,8 @@ def test_settings_and_names_are_checked():
 def test_the_example_measures_its_own_function(tmp_path):
     import subprocess
     import sys
-    from pathlib import Path
 
-    script = Path(__file__).parents[3] / "examples" / "benchmark_generator.py"
+    script = EXAMPLES / "benchmark_generator.py"
     run = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     assert [line.split()[0] for line in run.stdout.splitlines()] == ["unrelaxed", "benchmark_generator.mine"]

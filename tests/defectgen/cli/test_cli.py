@@ -2,11 +2,11 @@
 
 import json
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
-HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
+from tests.support.places import HOSTS
+
 MGO = HOSTS / "MgO.cif"
 FIELDS = {
     "name", "key", "type", "element", "wyckoff", "site_symmetry", "point_group", "multiplicity", "degeneracy",

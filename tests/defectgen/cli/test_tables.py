@@ -10,7 +10,7 @@ from rich.console import Console
 from augment import find_supercell, read_host
 from augment.planar import stacking_fault, surfaces
 from defectgen.cli.tables import fault_table, md_table, planar_table, relax_table
-from tests.augment.crystals import HOSTS
+from tests.support.places import HOSTS
 
 
 def shown(*renderables: object, width: int = 80) -> str:

@@ -73,8 +73,8 @@ def harmonic(hessian, pushed: np.ndarray | float = 0.0):
 
 
 def test_a_whole_krylov_space_gives_the_eigenvalues(classes, hessian, monkeypatch):
-    monkeypatch.setattr(softness, "EVALUATIONS", hessian.shape[0])
-    monkeypatch.setattr(softness, "_DEPENDENT", 1e-9)
+    monkeypatch.setattr(curvature, "EVALUATIONS", hessian.shape[0])
+    monkeypatch.setattr(curvature, "_DEPENDENT", 1e-9)
     true = exact(classes, hessian)
     assert true[1:].min() < 0
     assert np.allclose(curvatures(harmonic(hessian), classes), true, atol=1e-5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from augment import Defect, EditSpace, Recipe, find_supercell, read_host
+from augment import Defect, EditSpace, Recipe, complexes, find_supercell, read_host
 from augment.errors import PotentialError
 from defectgen.energy_surface.pair_energies import PairEnergies, PairScorer
 from defectgen.generate.complexes import propose_complexes

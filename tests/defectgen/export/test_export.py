@@ -19,7 +19,7 @@ from defectgen.export import DatasetManifest, check_split, export_dataset, split
 from defectgen.export.collect import provenance, trusted_records
 from defectgen.export.extxyz import frame_text
 from md.labels.record import write_records
-from tests.defectgen.export_runs import make_record, make_run, morse_labels, rock_salt
+from tests.support.export_runs import make_record, make_run, morse_labels, rock_salt
 
 MGO, CAO, NACL = ("a" * 12, "MgO", (12, 8)), ("b" * 12, "CaO", (20, 8)), ("c" * 12, "NaCl", (11, 17))
 

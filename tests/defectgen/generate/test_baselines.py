@@ -79,7 +79,7 @@ def test_latent_generators_resume_learn_and_keep_the_symmetry(defect, case, fami
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
     """An empty folder in the place of the shipped weights."""
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
     return tmp_path
 
 

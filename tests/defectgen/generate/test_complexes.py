@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from augment import Defect, EditSpace, Recipe, find_supercell, read_host
+from augment import Defect, EditSpace, Recipe, complexes, find_supercell, read_host
 from augment.errors import DataError, DefectError
 from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_template
 from defectgen.corpus.label_arrangements import members_of

@@ -19,8 +19,9 @@ from md.conditions.environment import Environment
 from md.dynamics import MdPoint
 from md.potentials import Potential, resolve_potential
 from md.potentials.mace import describe_student
+from tests.support.places import HOSTS
 
-MGO = Path(__file__).parents[2] / "examples" / "hosts" / "MgO.cif"
+MGO = HOSTS / "MgO.cif"
 STUDENT = "mace-zns-znse"
 SHORT = ("--temperature", "300", "--pressure", "0", "--steps", "6", "--sample", "3", "--workers", "1", "--json")
 

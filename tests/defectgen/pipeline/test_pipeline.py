@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,8 +22,9 @@ from defectgen.pipeline.stages import generate_stage, start_folder
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.settings import read_settings
 from md.labels.record import Record, write_records
+from tests.support.places import HOSTS
 
-COPPER = Path(__file__).parents[2] / "examples" / "hosts" / "Cu.cif"
+COPPER = HOSTS / "Cu.cif"
 SETTINGS = f"""
 host: {COPPER}
 seed: 3

@@ -20,8 +20,8 @@ from defectgen.run.folder import RunFolder
 from defectgen.run.host import crystal_of
 from defectgen.run.settings import PlanarSettings, Settings, read_settings, validated
 from md.labels.record import read_records
+from tests.support.places import HOSTS
 
-HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 COPPER = HOSTS / "Cu.cif"
 SURFACE = {"surface": [1, 1, 1], "thickness": 6, "vacuum": 9}
 FAULT = {"fault": [1, 1, 1], "vector": ["1/6", "1/6", "-1/3"], "separation": 10}

@@ -25,7 +25,7 @@ from defectgen.report.plots import grid, line
 from defectgen.report.response import bulk_moduli, thermal_expansions
 from defectgen.report.scenes import element_styles, scenes
 from md.labels.record import read_records
-from tests.defectgen.report_runs import labelled, md_run, relax_run, rewrite_row, start_run, whole_run
+from tests.support.report_runs import labelled, md_run, relax_run, rewrite_row, start_run, whole_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's own
 

@@ -17,6 +17,7 @@ from augment.errors import PotentialError
 from md.campaigns.labelling import BATCH_ATOMS, cell_hash, label
 from md.labels.record import Record, write_records
 from md.potentials import Potential
+from tests.support.places import ROOT
 
 
 def rattled(cell: DefectCell, count: int) -> list[DefectCell]:
@@ -103,8 +104,8 @@ def calculate(self, *arguments, **settings):
     time.sleep(0.004)
     slow(self, *arguments, **settings)
 EMT.calculate = calculate
-from test_labels import the_cells
-from md.labels import label
+from tests.md.campaigns.test_labelling import the_cells
+from md.campaigns.labelling import label
 from md.potentials import resolve_potential
 label(the_cells(), resolve_potential("emt"), Path(sys.argv[1]), workers=1)
 """
@@ -122,7 +123,7 @@ def the_cells() -> list[DefectCell]:
 def test_a_killed_factory_goes_on_to_the_same_bytes(emt: Potential, tmp_path: Path) -> None:
     label(the_cells(), emt, tmp_path / "whole", workers=1)
     script, folder = tmp_path / "script.py", tmp_path / "killed"
-    script.write_text(SCRIPT.format(folder=str(Path(__file__).parent)))
+    script.write_text(SCRIPT.format(folder=str(ROOT)))
     process = subprocess.Popen([sys.executable, script, folder], env=os.environ)
     while process.poll() is None and len(contents(folder)) < 3:
         time.sleep(0.005)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from ase import units
 from ase.build import bulk
-from conftest import cell_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from md.conditions.schedule import Profile, as_profile, constant, cycle, quench,
 from md.conditions.targets import Targets, temperature_of
 from md.dynamics import Engine, MdPoint, Response, run_point
 from md.potentials import Potential
+from tests.support.cells import cell_of
 
 ENGINES: tuple[Engine, ...] = ("ase", "lammps")
 values = st.floats(1.0, 2000.0)

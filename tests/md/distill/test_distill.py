@@ -31,8 +31,8 @@ from md.distill.trainer import TrainSettings, train_student
 from md.distill.validate import errors, volume_runs
 from md.labels.record import Record
 from md.potentials import Potential, resolve_potential
+from tests.support.places import HOSTS
 
-HOSTS = Path(__file__).resolve().parents[2] / "examples" / "hosts"
 TINY = DistilSettings(max_temperature=300.0, max_pressure=5.0, effort=0.02, steps=40, max_atoms=16, channels=4)
 
 

@@ -8,7 +8,6 @@ import pytest
 from ase import units
 from ase.build import bulk
 from ase.data import atomic_numbers, covalent_radii
-from conftest import FailingCalculator, cell_of
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError
@@ -21,6 +20,7 @@ from md.observables import energy_drift, summary
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relax import relax
 from md.students import student_names
+from tests.support.cells import FailingCalculator, cell_of
 
 ENGINES: tuple[Engine, ...] = ("ase", "lammps")
 

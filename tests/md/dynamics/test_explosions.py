@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FailingCalculator
-from killed import points, work
 from test_checkpoints import SERVER, contents
 
 from augment.errors import DataError, ResumeError
@@ -18,6 +16,8 @@ from md.dynamics import run_point
 from md.dynamics.recorder import Recorder
 from md.jobs.checkpoint import Checkpoints, State
 from md.potentials import Potential
+from tests.support.cells import FailingCalculator
+from tests.support.killed import points, work
 
 
 def kick(results: dict[str, Any]) -> None:

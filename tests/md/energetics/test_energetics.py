@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,8 +31,7 @@ from md.energetics import (
 from md.energetics.elastic import from_voigt, invariant_stiffnesses, strained
 from md.labels.record import Record
 from md.potentials import Potential, resolve_potential
-
-HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
+from tests.support.places import HOSTS
 
 
 @lru_cache

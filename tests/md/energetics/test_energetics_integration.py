@@ -1,7 +1,5 @@
 """Thermodynamic integration between known crystals, and the spectrum of dynamics against normal modes."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from ase import units
@@ -13,8 +11,7 @@ from md.dynamics import MdPoint, run_point
 from md.energetics import anharmonic_free_energy, hessian, in_host, normal_modes, relaxed_host
 from md.observables import displacements, phonon_spectrum
 from md.potentials import Potential
-
-HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
+from tests.support.places import HOSTS
 
 
 def copper() -> Defect:

@@ -2,7 +2,6 @@
 
 import runpy
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,7 @@ from augment.errors import ConditionError, DataError, SupercellError
 from md.energetics import attempt_frequency, jumps, migration_barrier, normal_modes, path_ends, symmetric_saddle
 from md.energetics.barrier import Barrier
 from md.potentials import Potential
-
-HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
+from tests.support.places import HOSTS
 
 
 def point_defect(supercell: Supercell, name: str) -> Defect:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from killed import CHECKPOINT, points, work
 
 from augment.errors import DefectgenError, ResumeError
 from md.campaigns.relax_and_md import md_all
 from md.dynamics import response_from_arrays, run_point
 from md.jobs.checkpoint import Checkpoints, State
 from md.potentials import Potential
+from tests.support.killed import CHECKPOINT, points, work
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 from ase.build import bulk
-from conftest import cell_of
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, DataError, DefectgenError, PotentialError, ResumeError, SettingsError
@@ -26,6 +25,8 @@ from md.jobs.sweep import Shard, Task, sweep
 from md.observables import summary
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relax import RelaxSettings
+from tests.support.cells import cell_of
+from tests.support.places import EXAMPLES, ROOT
 
 
 def square(payload: int) -> dict[str, np.ndarray]:
@@ -166,7 +167,7 @@ def test_any_executor_gives_the_same_bytes_and_names_what_fails(
 
 @pytest.mark.filterwarnings("default")
 def test_the_example_of_a_slurm_cluster_is_one_that_parsl_takes() -> None:
-    path = Path(__file__).parents[2] / "examples" / "cluster" / "slurm.py"
+    path = EXAMPLES / "cluster" / "slurm.py"
     spec = importlib.util.spec_from_file_location("slurm", path)
     assert spec is not None
     assert spec.loader is not None
@@ -231,8 +232,9 @@ SCRIPT = """
 import sys
 sys.path[:0] = [{folder!r}]
 from pathlib import Path
-from test_sweep import slow_square, tasks
-from md.sweep import sweep
+from tests.md.jobs.test_sweep import slow_square, tasks
+from md.jobs.sweep import sweep
+from tests.support.places import EXAMPLES
 sweep(tasks(16), slow_square, Path(sys.argv[1]), workers=2)
 """  # no main guard: a script of a user may have none
 
@@ -240,7 +242,7 @@ sweep(tasks(16), slow_square, Path(sys.argv[1]), workers=2)
 def test_a_sweep_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     sweep(tasks(16), square, tmp_path / "whole", workers=1)
     script, folder = tmp_path / "script.py", tmp_path / "killed"
-    script.write_text(SCRIPT.format(folder=str(Path(__file__).parent)))
+    script.write_text(SCRIPT.format(folder=str(ROOT)))
     kills = 0
     for delay in (0.2, 0.33, 0.5):
         already = len(contents(folder))

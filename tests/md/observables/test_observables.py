@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from ase.build import bulk
-from conftest import cell_of
 
 from md.labels.evaluator import Clearance, Divergence, check_geometry, shortest_distance
 from md.labels.frames import Frames
 from md.observables import block_average, mean_square_displacement, mean_strain, radial_distribution, strains
+from tests.support.cells import cell_of
 
 
 def frames_of(positions: np.ndarray, cells: np.ndarray, numbers: np.ndarray) -> Frames:

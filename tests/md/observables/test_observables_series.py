@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from ase import units
 from ase.build import bulk
-from conftest import cell_of
 
 from augment.errors import ConditionError, DataError
 from md.conditions.environment import Environment
@@ -30,6 +29,7 @@ from md.observables import (
 )
 from md.observables.spectra import midpoint_velocities
 from md.potentials import Potential
+from tests.support.cells import cell_of
 
 
 def autoregressive(memory: float, length: int, rng: np.random.Generator) -> np.ndarray:

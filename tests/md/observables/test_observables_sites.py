@@ -2,7 +2,6 @@
 
 import json
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,8 +25,7 @@ from md.observables import (
 )
 from md.observables.local import first_minimum
 from md.potentials import Potential
-
-HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
+from tests.support.places import HOSTS
 
 
 @lru_cache

@@ -8,7 +8,6 @@ import pytest
 from ase import units
 from ase.build import bulk
 from ase.calculators.fd import calculate_numerical_stress
-from conftest import cell_of
 
 from augment.cell import DefectCell
 from augment.errors import PotentialError
@@ -18,8 +17,9 @@ from md.jobs.checkpoint import Checkpoints
 from md.labels.evaluator import Divergence
 from md.lammps.calculator import LammpsCalculator
 from md.potentials import Potential, resolve_potential
-from md.potentials.lammps_style import load_style, shipped_folder, style_commands
+from md.potentials.lammps_style import shipped_folder, style_commands
 from md.relaxation.relax import relax
+from tests.support.cells import cell_of
 
 EAM = "lammps:eam/alloy Cu_mishin1.eam.alloy"
 
@@ -110,8 +110,8 @@ def test_the_labels_do_not_depend_on_what_was_evaluated_before(mishin: Potential
         found = calculator.results
         return found["energy"], found["forces"].tobytes(), found["stress"].tobytes()
 
-    fresh = [labels(load_style(mishin), i) for i in range(4)]
-    calculator = load_style(mishin)
+    fresh = [labels(mishin.load(), i) for i in range(4)]
+    calculator = mishin.load()
     assert [labels(calculator, i) for i in (2, 1, 2, 3, 0, 0)] == [fresh[i] for i in (2, 1, 2, 3, 0, 0)]
     broken = cells[1].copy()
     broken.positions[0] = broken.positions[1]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from conftest import cell_of
 
 from augment.cell import DefectCell
 from augment.errors import DataError
@@ -18,8 +16,10 @@ from md.potentials import resolve_potential
 from md.potentials.domain import domain_of, fit_domain, shortest_distances
 from md.potentials.environments import environment_length, environments
 from md.relaxation.relax import relax
+from tests.support.cells import cell_of
+from tests.support.places import ROOT
 
-LABELS = Path(__file__).resolve().parents[2] / "training" / "labels" / "mgo"
+LABELS = ROOT / "training" / "labels" / "mgo"
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,7 @@ def test_lists_are_reused_where_atoms_move_little(model):
 
 
 def test_both_engines_run_it(model):
-    from conftest import cell_of
+    from tests.support.cells import cell_of
 
     cell = cell_of(random_cell(7).repeat((2, 1, 1)))
     runs = [

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from ase.build import bulk
-from conftest import FailingCalculator, cell_of
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.potentials import Potential
 from md.relaxation.relax import relax, relaxation_from_arrays
+from tests.support.cells import FailingCalculator, cell_of
 
 
 def test_copper_relaxes_to_the_lattice_constant_of_emt(emt: Potential) -> None:

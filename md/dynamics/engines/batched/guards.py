@@ -1,4 +1,4 @@
-"""The guards of `md.labels.evaluator` over a batch: all cells are looked at together, and those that may trip one by one."""
+"""The guards of `md.labels.evaluator` over a batch: all cells together, those that may trip one by one."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
-from conftest import cell_of
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError
@@ -15,6 +14,7 @@ from md.conditions.schedule import constant, quench, ramp
 from md.dynamics import MdPoint, run_deck, run_point, write_deck
 from md.lammps.library import open_lammps
 from md.potentials import Potential, resolve_potential
+from tests.support.cells import cell_of
 
 
 def last_frame(folder: Path, n: int) -> np.ndarray:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from ase import units
 from ase.build import bulk
-from conftest import cell_of
 
 from augment.cell import DefectCell, FloatArray
 from md.conditions.environment import Ensemble, Environment
@@ -15,6 +14,7 @@ from md.dynamics.engines.protocol import start_velocities
 from md.lammps.library import open_lammps
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import style_commands
+from tests.support.cells import cell_of
 
 STEPS, LEG = 400, 100
 """Of 3 fs. Rounding grows by a factor of about 100 in them, to 1e-12."""

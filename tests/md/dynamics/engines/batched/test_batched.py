@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from ase.build import bulk
-from conftest import cell_of
 
 from augment.cell import DefectCell
 from augment.errors import ConditionError, PotentialError, ResumeError, SettingsError
@@ -26,6 +25,7 @@ from md.potentials.device import device_of
 from md.potentials.mace import describe_student
 from md.relaxation.batched import relax_batched
 from md.relaxation.relax import RelaxSettings, relax
+from tests.support.cells import cell_of
 
 EXACT = 1e-10
 """Relative to nothing: eV, eV/Å and eV/Å³ of a few dozen atoms in float64."""

@@ -19,8 +19,9 @@ from md.labels.record import Record, write_records
 from md.labels.reference import onto_relaxed_host
 from md.observables import curves
 from md.potentials import Potential
+from tests.support.places import HOSTS
 
-MGO = Path(__file__).parents[2] / "examples/hosts/MgO.cif"
+MGO = HOSTS / "MgO.cif"
 LABELS = {"potential": "morse-test", "potential_sha256": "ab" * 32}
 
 

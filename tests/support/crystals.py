@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from pymatgen.core import Lattice, Structure
@@ -12,9 +11,7 @@ from augment import Host, read_host
 from augment.crystal.data.make_wyckoff import general_lattice, operations
 from augment.crystal.spacegroup import _parse, _table
 from augment.groups.symmetry import wrap
-
-HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
-REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "point_defects.json"
+from tests.support.places import HOSTS
 
 
 @cache

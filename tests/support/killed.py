@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 from ase.build import bulk
-from conftest import cell_of
 
 from md.campaigns.relax_and_md import md_all
 from md.conditions.environment import Environment, Strain
 from md.conditions.schedule import constant, quench, ramp
 from md.dynamics import MdPoint
 from md.potentials import resolve_potential
+from tests.support.cells import cell_of
 
 CHECKPOINT = 7
 
