@@ -1,5 +1,6 @@
 """Runs that a test kills: importable by name, so that a process made afresh can find them."""
 
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,22 @@ from md.potentials import resolve_potential
 from tests.support.cells import cell_of
 
 CHECKPOINT = 7
+
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    [
+        "md.campaigns.relax_and_md",
+        "md.dynamics.engines.ase",
+        "md.dynamics.engines.lammps",
+        "md.dynamics.engines.mtk",
+        "ase.build",
+        "pytest",
+    ]
+)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.npz"))}
 
 
 def points(steps: int = 60) -> list[tuple[MdPoint, object]]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_checkpoints import SERVER, contents
 
 from augment.errors import DataError, ResumeError
 from md.campaigns.relax_and_md import md_all
@@ -17,7 +16,7 @@ from md.dynamics.recorder import Recorder
 from md.jobs.checkpoint import Checkpoints, State
 from md.potentials import Potential
 from tests.support.cells import FailingCalculator
-from tests.support.killed import points, work
+from tests.support.killed import SERVER, contents, points, work
 
 
 def kick(results: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Checkpoints: a run killed at any moment goes on to the same bytes, and a damaged checkpoint is never gone on from."""
 
-import multiprocessing
 import random
 import time
 from pathlib import Path
@@ -14,27 +13,11 @@ from md.campaigns.relax_and_md import md_all
 from md.dynamics import response_from_arrays, run_point
 from md.jobs.checkpoint import Checkpoints, State
 from md.potentials import Potential
-from tests.support.killed import CHECKPOINT, points, work
-
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    [
-        "md.campaigns.relax_and_md",
-        "md.dynamics.engines.ase",
-        "md.dynamics.engines.lammps",
-        "md.dynamics.engines.mtk",
-        "ase.build",
-        "pytest",
-    ]
-)
+from tests.support.killed import CHECKPOINT, SERVER, contents, points, work
 
 
 class Stop(BaseException):
     """What a test interrupts a run with."""
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.npz"))}
 
 
 def progress_of(folder: Path) -> int:

@@ -6,13 +6,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from test_checkpoints import SERVER, contents
 
 from augment.errors import DefectgenError
 from md.campaigns.relax_and_md import md_all
 from md.lammps.library import lammps_version
 from md.potentials import resolve_potential
-from tests.support.killed import points
+from tests.support.killed import SERVER, contents, points
 
 
 def some_work(folder: Path) -> None:

@@ -234,7 +234,6 @@ sys.path[:0] = [{folder!r}]
 from pathlib import Path
 from tests.md.jobs.test_sweep import slow_square, tasks
 from md.jobs.sweep import sweep
-from tests.support.places import EXAMPLES
 sweep(tasks(16), slow_square, Path(sys.argv[1]), workers=2)
 """  # no main guard: a script of a user may have none
 
