@@ -19,7 +19,7 @@ from augment import CellSymmetry, DefectCell
 from augment.distort import bond_distorted, rattle
 from augment.errors import ConditionError
 from defectgen.benchmark.folder import read_structures
-from defectgen.benchmark.protocol import NONE, Ask, Generator, trivial
+from defectgen.benchmark.protocol import NONE, Ask, Generator
 
 if TYPE_CHECKING:
     from defectgen.model.weights import Model
@@ -77,7 +77,7 @@ def symmetric_rattle(ask: Ask) -> Iterable[DefectCell]:
 
 def random_rattle(ask: Ask) -> Iterable[DefectCell]:
     """Gaussian displacements of `RATTLE` without any symmetry."""
-    return [_rattled(ask, "rattle", index, trivial(len(ask.ideal))) for index in range(ask.n)]
+    return [_rattled(ask, "rattle", index, CellSymmetry.trivial(len(ask.ideal))) for index in range(ask.n)]
 
 
 def subgroup_enumeration(ask: Ask) -> Iterable[DefectCell]:

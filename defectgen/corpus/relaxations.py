@@ -16,7 +16,7 @@ from augment.distort.modes import modes
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, apply_state, project, state_of
-from augment.groups.subgroups import SubgroupClasses, part_of, transformed
+from augment.groups.subgroups import SubgroupClasses, transformed
 from defectgen.corpus.cases import Label
 from defectgen.corpus.relaxed_host import RelaxedHost
 from defectgen.corpus.settings import LabelSettings
@@ -49,7 +49,7 @@ class Relaxer:
     @cached_property
     def classes(self) -> SubgroupClasses:
         """Subgroups of the stabilizer."""
-        return SubgroupClasses(self.defect.symmetry(), self.ideal.cell)
+        return SubgroupClasses(self.defect.symmetry())
 
     def labels(self, seed: int) -> list[Label]:
         """Geometries at 0 GPa: with the full stabilizer, then each distinct broken one, the lowest last."""
@@ -70,7 +70,7 @@ class Relaxer:
         """The lowest geometry relaxed again in the cell that the host has under pressure, keeping its symmetry."""
         start = apply_state(self.ideal, State(lowest.state.displacements, relaxed.strain))
         kept = tuple(range(self.classes.symmetry.order)) if lowest.kept is None else lowest.kept
-        symmetry = part_of(self.defect.symmetry(), kept)
+        symmetry = self.defect.symmetry().subset(kept)
         found = self._label(self._relaxed(start, symmetry), symmetry, relaxed)
         return [replace(label, kept=kept, broken=lowest.broken) for label in found]
 
@@ -95,7 +95,7 @@ class Relaxer:
             index, operation, state = self.classes.surviving(free)
             kept = tuple(self.classes.members[index].tolist())
         else:
-            operation, state = self.classes.identity, project(free, symmetry)
+            operation, state = self.classes.symmetry.group.identity, project(free, symmetry)
             kept = tuple(range(self.classes.symmetry.order))
         path, energies = self._path(result, strain, operation)
         broken = len(kept) < self.classes.symmetry.order

@@ -47,7 +47,9 @@ def inversion_through(start: DefectCell) -> CellSymmetry:
     difference -= np.rint(difference)
     permutation = np.argmin((difference**2).sum(axis=2), axis=1)
     identity = np.arange(len(start))
-    return CellSymmetry("-1", np.array([np.eye(3), -np.eye(3)]), np.array([identity, permutation]))
+    return CellSymmetry.from_cartesian(
+        "-1", np.array([np.eye(3), -np.eye(3)]), np.array([identity, permutation]), np.eye(3)
+    )
 
 
 @pytest.mark.parametrize("relax_cell", [False, True])
