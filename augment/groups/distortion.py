@@ -56,6 +56,14 @@ def state_of(positions: FloatArray, ideal: DefectCell, strain: FloatArray) -> St
     return State(u - u.mean(axis=0), strain)
 
 
+def stretch(before: FloatArray, after: FloatArray) -> FloatArray:
+    """Symmetric strain (3, 3) that takes one cell (rows, Å) to another up to a rotation, in the first one's axes."""
+    gradient = np.linalg.solve(before, after)
+    values, axes = np.linalg.eigh(gradient @ gradient.T)
+    root: FloatArray = (axes * np.sqrt(values)) @ axes.T
+    return root - np.eye(3)
+
+
 def residual(state: State, symmetry: CellSymmetry) -> float:
     """Largest component by which a state leaves the H-invariant space."""
     off = state - project(state, symmetry)

@@ -18,7 +18,7 @@ from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, apply_state, project, state_of
 from augment.groups.subgroups import SubgroupClasses, transformed
 from defectgen.corpus.cases import Label
-from defectgen.corpus.relaxed_host import RelaxedHost
+from defectgen.corpus.compressed_host import CompressedHost
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
 from md.relaxation.relax import Relaxation, relax
@@ -66,7 +66,7 @@ class Relaxer:
                     broken.append(label)
         return [*symmetric, *sorted(broken, key=lambda x: -x.energy)]
 
-    def pressed(self, lowest: Label, relaxed: RelaxedHost) -> list[Label]:
+    def pressed(self, lowest: Label, relaxed: CompressedHost) -> list[Label]:
         """The lowest geometry relaxed again in the cell that the host has under pressure, keeping its symmetry."""
         start = apply_state(self.ideal, State(lowest.state.displacements, relaxed.strain))
         kept = tuple(range(self.classes.symmetry.order)) if lowest.kept is None else lowest.kept
@@ -79,7 +79,7 @@ class Relaxer:
         return relax(start, self.potential, symmetry=symmetry, keep_path=True, **asked)  # type: ignore[arg-type]
 
     def _label(
-        self, result: Relaxation, symmetry: CellSymmetry | None, pressed: RelaxedHost | None = None
+        self, result: Relaxation, symmetry: CellSymmetry | None, pressed: CompressedHost | None = None
     ) -> list[Label]:
         """One label, or none where the relaxation failed or an atom left its site.
 

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError
-from augment.groups.distortion import State, project, residual, state_of
+from augment.groups.distortion import State, project, residual, state_of, stretch
 from augment.groups.subgroups import SubgroupClasses, transformed
 from defectgen.corpus import (
     CorpusPlan,
@@ -32,7 +32,6 @@ from defectgen.corpus.choose import choose_defects, similar_dopants
 from defectgen.corpus.directions import with_directions
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import broken_starts
-from defectgen.corpus.relaxed_host import stretch
 from defectgen.corpus.thermal import frames_of_run
 from defectgen.energy_surface.quasi_newton import POINTS
 from defectgen.energy_surface.surface import OFFSET
