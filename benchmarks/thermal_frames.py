@@ -68,7 +68,7 @@ def compare(task: Task, potential: Potential) -> dict[str, Any]:
         states = [state for state in map(scene.place, cells) if state is not None]
         row[name] = squares(np.array([s.displacements for s in states])).mean() / row["md"]
         row[f"{name} volume"] = volume_error(np.array([s.strain for s in states]), strains)
-        row[f"{name} is"] = cells[0].info["fluctuations"]
+        row[f"{name} is"] = cells[0].provenance["fluctuations"]
     row["cost"] = row["harmonic seconds"] / (Dynamics().steps * seconds_of_evaluation(task.defect.cell(), potential))
     return row
 

@@ -12,4 +12,5 @@ vacancies = point_defects(find_supercell(host, min_image_distance=6.0), kinds=["
 for vacancy in vacancies:
     frames = generate([vacancy], temperature=600.0, snapshot=True, n=16, seed=1)
     spread = np.var([frame.positions for frame in frames], axis=0).sum(axis=1)
-    print(f"{vacancy.name}: {frames[0].info['fluctuations']}, <u^2> from {spread.min():.3f} to {spread.max():.3f} Å²")
+    fluctuations = frames[0].provenance["fluctuations"]
+    print(f"{vacancy.name}: {fluctuations}, <u^2> from {spread.min():.3f} to {spread.max():.3f} Å²")

@@ -45,7 +45,7 @@ def export_dataset(
         files = {split: stack.enter_context(ExtxyzFile(out / f"{split}.extxyz")) for split in names}
         for run in folders:
             for record in trusted_records(run):
-                host = str(record.cell.info["host"])
+                host = str(record.cell.provenance["host"])
                 split = split_of_host[host]
                 files[split].write(frame_text(record, provenance(record)))
                 written.setdefault(split, set()).add(host)
@@ -76,7 +76,7 @@ def _hosts(runs: Sequence[Path]) -> set[str]:
     for run in runs:
         for record in trusted_records(run):
             provenance(record)
-            hosts.add(str(record.cell.info["host"]))
+            hosts.add(str(record.cell.provenance["host"]))
     if not hosts:
         raise DataError("the run folders hold no trusted records: every relaxation and MD point diverged")
     return hosts

@@ -93,4 +93,4 @@ def test_proposals_for_hosts_of_many_symmetries_are_usable(name):
         found = get_symmetry_dataset((cell.cell, scaled, cell.numbers), symprec=1e-5)
         assert len(found.rotations) % defect.stabilizer.order == 0
         assert 0.8 < cell.volume / defect.cell().volume < 1.0
-        assert "shrunk" not in cell.info
+        assert "shrunk" not in cell.provenance
