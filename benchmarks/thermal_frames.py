@@ -23,7 +23,7 @@ from defectgen.benchmark.score import Scene
 from defectgen.benchmark.tasks.ensembles import Dynamics
 from defectgen.benchmark.tasks.task import ENSEMBLE, Task, read_tasks
 from defectgen.energy_surface import harmonic_ensemble
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet import DEFAULT
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from augment import find_supercell, point_defects, read_host
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 
 host = read_host(Path(__file__).parent / "hosts" / "SrTiO3.cif")
 vacancies = point_defects(find_supercell(host), kinds=["vacancy"])

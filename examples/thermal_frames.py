@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from augment import find_supercell, point_defects, read_host
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 
 host = read_host(Path(__file__).parent / "hosts" / "MgO.cif")
 vacancies = point_defects(find_supercell(host, min_image_distance=6.0), kinds=["vacancy"])

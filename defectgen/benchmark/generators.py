@@ -108,7 +108,7 @@ def descent(ask: Ask) -> Iterable[DefectCell]:
     from augment.groups.distortion import State, apply_state
     from defectgen.energy_surface.quasi_newton import suggested
     from defectgen.energy_surface.source import forces_by
-    from defectgen.generate.geometries import DIRECTIONS
+    from defectgen.generation.geometries import DIRECTIONS
     from md.potentials.chgnet import DEFAULT
 
     surface, symmetry = forces_by(DEFAULT)(ask.defect), ask.symmetry
@@ -194,7 +194,7 @@ def _trained(spec: str) -> NamedGenerator:
     if card["part"] not in LATENT:
         return _model(load_model(spec), name)
     from defectgen.energy_surface.source import TEACHER, find_forces
-    from defectgen.generate.baselines.latent import LatentGenerator
+    from defectgen.generation.baselines.latent import LatentGenerator
 
     forces = find_forces(TEACHER, card) if network.config.forces else None
     call = LatentGenerator(network, Bridge(**card["bridge"]), forces)
@@ -219,7 +219,7 @@ def _model(model: Model, name: str, **settings: Any) -> NamedGenerator:
 
 def _propose(model: Model, settings: Mapping[str, Any], ask: Ask) -> Iterable[DefectCell]:
     """Structures of a model; where it is to find the symmetry, the likeliest comes first and then draws from p(H)."""
-    from defectgen.generate.geometries import generate
+    from defectgen.generation.geometries import generate
 
     def propose(subgroup: str | None, n: int) -> list[DefectCell]:
         conditions: dict[str, Any] = {

@@ -14,7 +14,7 @@ from augment.groups.distortion import State, project
 from defectgen.corpus.arrangements import Arrangements
 from defectgen.corpus.cases import Case, Label
 from defectgen.energy_surface.quasi_newton import suggested
-from defectgen.generate.validity import sample_seed
+from defectgen.generation.validity import sample_seed
 from defectgen.model.bridge import STEPS, Predictor
 from defectgen.model.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.model.occupied import Occupied, coulomb_of, occupied_batch

@@ -57,7 +57,7 @@ def _check_subgroups(prepared: PreparedRun) -> None:
     Raises:
         ConditionError: one has not; the message lists those that it has.
     """
-    from defectgen.generate.subgroup_choice import find_subgroup
+    from defectgen.generation.subgroup_choice import find_subgroup
 
     for request in prepared.requests:
         for defect in prepared.chosen if request.subgroup not in ("full", "1") else ():

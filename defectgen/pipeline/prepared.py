@@ -26,7 +26,7 @@ from md.relaxation.relax import relaxation_from_arrays
 from md.relaxation.relaxed_host import RelaxedHost
 
 if TYPE_CHECKING:
-    from defectgen.generate.request import Request
+    from defectgen.generation.request import Request
 
 INPUT = ("host", "input.cif")
 """The CIF as the user gave it, so that a run folder stands on its own."""
@@ -132,7 +132,7 @@ class PreparedRun:
         Raises:
             ConditionError: a snapshot is asked for without a temperature.
         """
-        from defectgen.generate.request import Request
+        from defectgen.generation.request import Request
 
         asked = self.settings.generate
         return tuple(

@@ -11,7 +11,7 @@ from augment.cell import BULK, DefectCell
 from augment.defect import Defect
 from augment.errors import DataError
 from augment.storage.archive import read_cells, write_atomically, write_cells
-from defectgen.export.proposals import write_proposals
+from defectgen.dataset.proposals import write_proposals
 from defectgen.pipeline.prepared import INPUT, PreparedRun
 from defectgen.run.folder import RunFolder
 from defectgen.run.progress import progress
@@ -133,9 +133,9 @@ def propose(defect: Defect, prepared: PreparedRun, reference: RelaxedHost) -> li
     Raises:
         ConditionError: a subgroup is none of this defect's.
     """
-    from defectgen.generate.geometries import stream
-    from defectgen.generate.request import BEST, SAMPLED
-    from defectgen.generate.subgroup_choice import find_subgroup
+    from defectgen.generation.geometries import stream
+    from defectgen.generation.request import BEST, SAMPLED
+    from defectgen.generation.subgroup_choice import find_subgroup
     from defectgen.model.weights import load_model
 
     model = load_model(prepared.settings.generate.model)
@@ -254,7 +254,7 @@ def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
 @_timed("export")
 def export_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     """Write the dataset of this run."""
-    from defectgen.export import export_dataset
+    from defectgen.dataset import export_dataset
 
     folder.require("relax")
     manifest = export_dataset([folder.path], folder.file("export"), seed=prepared.settings.seed)

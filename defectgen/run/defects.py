@@ -62,7 +62,7 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
         if settings.complexes.sample is None:
             yield from complexes(space, recipe)
         elif settings.complexes.weight == "model":
-            from defectgen.generate.complexes import propose_complexes
+            from defectgen.generation.complexes import propose_complexes
 
             count, name = settings.complexes.sample, settings.generate.model
             drawn = propose_complexes(space, recipe, count, settings.seed, model=name)
@@ -77,7 +77,7 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
 def _by_pairs(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
     """Complexes of low energy by their pairs in the potential of the settings."""
     from defectgen.energy_surface.pair_energies import PairEnergies
-    from defectgen.generate.complexes import BEST_OF, propose_complexes
+    from defectgen.generation.complexes import BEST_OF, propose_complexes
     from defectgen.run.progress import progress
 
     space, recipe = complex_space(settings, supercell)

@@ -13,9 +13,9 @@ from augment.groups.distortion import State, residual, state_of
 from defectgen.energy_surface.harmonic_ensemble import MOST_EVALUATIONS, SOFTEST, Ensemble, affordable
 from defectgen.energy_surface.source import DefectForces
 from defectgen.energy_surface.surface import Surface
-from defectgen.generate.geometries import generate
-from defectgen.generate.request import Request
-from defectgen.generate.subgroup_choice import find_subgroup
+from defectgen.generation.geometries import generate
+from defectgen.generation.request import Request
+from defectgen.generation.subgroup_choice import find_subgroup
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.weights import Model

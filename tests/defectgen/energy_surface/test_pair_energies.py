@@ -8,7 +8,7 @@ import pytest
 from augment import Defect, EditSpace, Recipe, complexes, find_supercell, read_host
 from augment.errors import PotentialError
 from defectgen.energy_surface.pair_energies import PairEnergies, PairScorer
-from defectgen.generate.complexes import propose_complexes
+from defectgen.generation.complexes import propose_complexes
 from md.potentials import resolve_potential
 
 

@@ -16,7 +16,7 @@ from defectgen.energy_surface.curvature import EVALUATIONS
 from defectgen.energy_surface.quasi_newton import LONGEST, POINTS, quasi_newton, suggested, trial_step
 from defectgen.energy_surface.source import DefectForces, find_forces
 from defectgen.energy_surface.surface import OFFSET
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.weights import Model

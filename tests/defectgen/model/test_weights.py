@@ -12,7 +12,7 @@ from augment import find_supercell, point_defects, read_host
 from defectgen.benchmark.held_out import diffusion, label_symmetry, labels_of_kind, mean_scores, score, unrelaxed
 from defectgen.corpus import read_cases
 from defectgen.corpus.build import corpus_hash
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 from defectgen.model.weights import FOLDER, load_model, model_names
 
 CORPUS = Path("training/corpus")

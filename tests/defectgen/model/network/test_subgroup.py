@@ -16,7 +16,7 @@ from augment.groups.distortion import State, project
 from augment.groups.subgroups import SubgroupClasses
 from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus import Case, Label
-from defectgen.generate.subgroup_probability import subgroup_probabilities
+from defectgen.generation.subgroup_probability import subgroup_probabilities
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh, fresh_network
 from defectgen.model.weights import load_model, save_model

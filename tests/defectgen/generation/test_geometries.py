@@ -12,11 +12,11 @@ import torch
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError, DefectgenError, SettingsError
 from augment.groups.distortion import State, apply_state, residual
-from defectgen.generate.geometries import generate
-from defectgen.generate.request import Request
-from defectgen.generate.subgroup_choice import find_subgroup, plan_subgroups
-from defectgen.generate.subgroup_probability import subgroup_probabilities
-from defectgen.generate.validity import without_overlap
+from defectgen.generation.geometries import generate
+from defectgen.generation.request import Request
+from defectgen.generation.subgroup_choice import find_subgroup, plan_subgroups
+from defectgen.generation.subgroup_probability import subgroup_probabilities
+from defectgen.generation.validity import without_overlap
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, SubgroupNetwork, fresh, fresh_network
 from defectgen.model.weights import load_model, save_model
@@ -303,7 +303,7 @@ def test_samples_of_a_lower_symmetry_break_the_higher_one(defects, model):
 
 def test_batches_do_not_change_the_structures(defects, model, monkeypatch):
     whole = generate(defects[:1], model=model, n=5, steps=3, subgroup="1", seed=2)
-    monkeypatch.setattr("defectgen.generate.validity.MAX_NODES", 20)
+    monkeypatch.setattr("defectgen.generation.validity.MAX_NODES", 20)
     parts = generate(defects[:1], model=model, n=5, steps=3, subgroup="1", seed=2)
     for a, b in zip(whole, parts, strict=True):
         assert np.allclose(a.positions, b.positions, atol=1e-6)

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.errors import DataError
-from defectgen.export import DatasetManifest, check_split, export_dataset, split_hosts
-from defectgen.export.collect import provenance, trusted_records
-from defectgen.export.extxyz import frame_text
+from defectgen.dataset import DatasetManifest, check_split, export_dataset, split_hosts
+from defectgen.dataset.collect import provenance, trusted_records
+from defectgen.dataset.extxyz import frame_text
 from md.labels.record import write_records
 from tests.support.export_runs import make_record, make_run, morse_labels, rock_salt
 

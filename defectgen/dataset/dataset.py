@@ -8,11 +8,11 @@ from pathlib import Path
 
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
-from defectgen.export.card import DatasetManifest, card_text, train_command
-from defectgen.export.collect import distinct_runs, provenance, trusted_records
-from defectgen.export.extxyz import ExtxyzFile, frame_text
-from defectgen.export.split import SPLITS, check_split, split_hosts
-from defectgen.export.statistics import Statistics
+from defectgen.dataset.card import DatasetManifest, card_text, train_command
+from defectgen.dataset.collect import distinct_runs, provenance, trusted_records
+from defectgen.dataset.extxyz import ExtxyzFile, frame_text
+from defectgen.dataset.split import SPLITS, check_split, split_hosts
+from defectgen.dataset.statistics import Statistics
 
 FORMAT = 1
 UNLICENSED = "not chosen yet: set one before you share the dataset"

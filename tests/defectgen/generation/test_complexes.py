@@ -12,7 +12,7 @@ from augment import Defect, EditSpace, Recipe, complexes, find_supercell, read_h
 from augment.errors import DataError, DefectError
 from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_template
 from defectgen.corpus.label_arrangements import members_of
-from defectgen.generate.complexes import propose_complexes
+from defectgen.generation.complexes import propose_complexes
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, OccupationNetwork, fresh, fresh_network
 from defectgen.model.occupied import next_edits
@@ -179,7 +179,7 @@ def test_samples_show_only_what_is_known(supercell):
 
 def test_logits_are_alike_for_equivalent_edits(space, model):
     """Before anything is known the supercell has its whole symmetry, so edits of one orbit score alike."""
-    from defectgen.generate.complexes import NetworkScorer, Wish
+    from defectgen.generation.complexes import NetworkScorer, Wish
     from defectgen.representation.arrangements import Arranging
 
     scorer = NetworkScorer(model, space, Wish())

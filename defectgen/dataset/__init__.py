@@ -1,9 +1,9 @@
 """Datasets of runs as extended XYZ that existing trainers read unchanged, and trajectories for other programs."""
 
-from defectgen.export.card import DatasetManifest
-from defectgen.export.dataset import export_dataset
-from defectgen.export.split import check_split, split_hosts
-from defectgen.export.trajectory import Trajectory, read_trajectory, write_trajectories, write_trajectory
+from defectgen.dataset.card import DatasetManifest
+from defectgen.dataset.dataset import export_dataset
+from defectgen.dataset.split import check_split, split_hosts
+from defectgen.dataset.trajectory import Trajectory, read_trajectory, write_trajectories, write_trajectory
 
 __all__ = [
     "DatasetManifest",

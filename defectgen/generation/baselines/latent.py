@@ -13,9 +13,9 @@ from augment import CellSymmetry, Defect, DefectCell
 from augment.groups.distortion import State, apply_state, project
 from augment.groups.subgroups import freedom_of
 from defectgen.energy_surface.source import DefectForces
-from defectgen.generate.request import Request
-from defectgen.generate.subgroup_choice import find_subgroup
-from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
+from defectgen.generation.request import Request
+from defectgen.generation.subgroup_choice import find_subgroup
+from defectgen.generation.validity import MAX_NODES, sample_seed, without_overlap
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import Item, collate, node_freedom
 from defectgen.model.network.latent import LATENT, LatentNetwork

@@ -16,9 +16,9 @@ from augment.groups.distortion import State, apply_state, state_of
 from defectgen.energy_surface.harmonic_ensemble import Ensemble, affordable
 from defectgen.energy_surface.source import NONE, find_forces
 from defectgen.energy_surface.surface import Surface
-from defectgen.generate.request import Request
-from defectgen.generate.subgroup_choice import _named, plan_subgroups
-from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
+from defectgen.generation.request import Request
+from defectgen.generation.subgroup_choice import _named, plan_subgroups
+from defectgen.generation.validity import MAX_NODES, sample_seed, without_overlap
 from defectgen.model.predictor import predictor
 from defectgen.model.weights import Model, load_model
 from defectgen.representation.conditions import Conditions
