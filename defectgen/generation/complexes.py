@@ -23,7 +23,7 @@ from defectgen.representation.arrangements import (
 )
 from defectgen.representation.conditions import Conditions
 from md.potentials import resolve_potential
-from md.potentials.chgnet import DEFAULT as CHGNET
+from md.potentials.chgnet.weights import DEFAULT as CHGNET
 
 if TYPE_CHECKING:
     from defectgen.model.occupied import Occupied

@@ -26,7 +26,7 @@ from md.jobs.sweep import Progress, Shard, Task, scratch_folder, sweep
 from md.labels.frames import Arrays
 from md.potentials import Potential
 from md.potentials.device import Device, device_of
-from md.potentials.mace import NETWORKS, through_torch
+from md.potentials.mace.models import NETWORKS, through_torch
 from md.relaxation.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
 
 FS_PER_NS = 1e6

@@ -20,9 +20,9 @@ import numpy as np
 
 from augment.errors import ResumeError
 from augment.storage.archive import write_atomically
-from md.distill.dense import DenseGraphs, DenseMace, Labels
-from md.distill.graphs import LabelledGraph, collate, energy_weight, labelled_graphs
-from md.distill.network import StudentShape, initial_network
+from md.distill.network.dense import DenseGraphs, DenseMace, Labels
+from md.distill.network.graphs import LabelledGraph, collate, energy_weight, labelled_graphs
+from md.distill.network.student import StudentShape, initial_network
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread, quiet_evaluation
 from md.students.network import doubled

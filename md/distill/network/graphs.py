@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from augment.cell import FloatArray, IntArray
-from md.distill.dense import DenseGraphs, Labels
+from md.distill.network.dense import DenseGraphs, Labels
 from md.labels.record import Record
 
 __all__ = ["ENERGY_WEIGHT", "LabelledGraph", "collate", "energy_weight", "labelled_graphs"]
