@@ -17,7 +17,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 
+from augment.versions import versions
 from defectgen.benchmark.held_out import diffusion, labels_of_kind, mean_scores, occupation_scores, subgroup_scores
 from defectgen.corpus import Case, read_arrangements, read_cases
 from defectgen.corpus.build import corpus_hash
@@ -144,7 +144,7 @@ def card(asked: argparse.Namespace, training: Training[Any, Any], seconds: float
         "curve": {"every": CURVE_STEP, "loss": [round(x, 5) for x in curve]},
         "held_out": [[step, round(loss, 5)] for step, loss in training.held_out],
         "seconds": round(seconds),
-        "versions": {name: version(name) for name in ("torch", "numpy", "safetensors")},
+        "versions": versions("torch", "numpy", "safetensors"),
         "licence": "MIT; learnt from labels by CHGNet (modified BSD) on hosts of the Materials Project (CC-BY 4.0)",
         "limits": "Neutral labels of a universal potential in cells of 16 to 56 atoms; short dynamics; no DFT.",
     }

@@ -15,10 +15,11 @@ import numpy as np
 from augment.errors import DataError, PotentialError
 from augment.groups.distortion import State, apply_state
 from augment.storage.archive import write_atomically
+from augment.storage.claim import claim
 from augment.storage.lock import held
 from defectgen.benchmark import complexes, energy
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator, load_generator
-from defectgen.benchmark.outputs import Outcome, claim, collect, item_name
+from defectgen.benchmark.outputs import IDENTITY, Outcome, collect, item_name
 from defectgen.benchmark.results.assemble import Part, Scored, assemble
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings
@@ -52,7 +53,7 @@ def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, A
     chosen = tasks.of_kinds(settings.kinds).few(settings.limit)
     reference = None if settings.dft is None else dft.read_dft(settings.dft)
     with held(settings.output):
-        claim(settings.output, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")
+        claim(settings.output / IDENTITY, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")
         scored = [score_generator(g, chosen, settings, bars) for g in generators]
         parts = [
             energy_part(scored, potential, settings, bars),
@@ -112,7 +113,7 @@ def energy_part(scored: Sequence[Scored], potential: Potential | None, settings:
     if not cases:
         return Part("energy", skipped="none of the chosen tasks is of the kind `free`; give a larger --limit")
     folder = settings.output / "relaxations"
-    claim(folder, {"potential": potential.sha256}, "relaxations")
+    claim(folder / IDENTITY, {"potential": potential.sha256}, "a folder of relaxations")
     descents: dict[str, list[list[energy.Descent]]] = {}
     with bars("relax", "cases") as report:
         for place, one in enumerate(scored):

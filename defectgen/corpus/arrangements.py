@@ -18,13 +18,13 @@ from augment.errors import DataError
 from augment.storage.archive import read_arrays
 from defectgen.corpus.cases import (
     ARRANGEMENTS,
-    SPLITS,
     TEMPLATE_INTS,
     join_columns,
     split_columns,
     template_from_columns,
 )
 from defectgen.representation.template import WYCKOFF_LETTERS, Marker, Template
+from md.labels.split import SPLITS
 
 
 def edit_charges(space: EditSpace) -> IntArray:

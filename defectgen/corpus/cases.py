@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from augment.groups.distortion import State
 from augment.groups.subgroups import SubgroupClasses, part_of
 from augment.storage.archive import read_arrays, write_arrays
 from defectgen.representation.template import Template
+from md.labels.split import SPLITS, check_split
 
-SPLITS = ("train", "valid", "test")
 ARRANGEMENTS = "arrangements."
 """Prefix of the columns of arrangements in an archive that holds cases too."""
 
@@ -124,22 +123,21 @@ class Case:
             raise DataError(f"{self.material_id} {self.name}: a label does not fit its {n} atoms")
 
 
-def check_split(cases: Sequence[Case]) -> None:
+def check_hosts(cases: Sequence[Case]) -> None:
     """Refuse cases whose host is in two splits: geometries of one host resemble each other too much.
 
     Raises:
         DataError: a host, by identifier, formula or prototype, is in two splits.
     """
-    seen: dict[str, str] = {}
+    hosts: dict[str, set[str]] = {}
     for case in cases:
-        for host in (case.material_id, case.formula, case.prototype or case.formula):
-            if seen.setdefault(host, case.split) != case.split:
-                raise DataError(f"host {host} is in the splits {seen[host]} and {case.split}; split by host first")
+        hosts.setdefault(case.split, set()).update({case.material_id, case.formula, case.prototype or case.formula})
+    check_split(hosts)
 
 
 def write_cases(path: Path, cases: Sequence[Case]) -> None:
     """Write cases to one archive, atomically; displacements are rounded to float32 (1e-8 Å), paths to float16."""
-    check_split(cases)
+    check_hosts(cases)
     write_arrays(path, cases_to_arrays(cases))
 
 
@@ -160,7 +158,7 @@ def read_cases(path: Path) -> list[Case]:
     if not paths:
         raise DataError(f"{path}: a folder without shards of a corpus (*.npz)")
     cases = [case for part in paths for case in cases_from_arrays(read_arrays(part), str(part))]
-    check_split(cases)
+    check_hosts(cases)
     return cases
 
 
@@ -193,11 +191,6 @@ def split_columns(arrays: Mapping[str, NDArray[Any]], count: int) -> list[dict[s
     names = [name for name in arrays if f"{name}.shape" in arrays]
     columns = {name: _split_column(arrays[name], arrays[f"{name}.shape"]) for name in names}
     return [{name: columns[name][i] for name in names} for i in range(count)]
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _columns(case: Case) -> dict[str, NDArray[Any]]:

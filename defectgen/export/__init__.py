@@ -2,8 +2,8 @@
 
 from defectgen.export.card import DatasetManifest
 from defectgen.export.dataset import export_dataset
-from defectgen.export.split import check_split, split_hosts
 from defectgen.export.trajectory import Trajectory, read_trajectory, write_trajectories, write_trajectory
+from md.labels.split import check_split, split_hosts
 
 __all__ = [
     "DatasetManifest",

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
+from augment.versions import versions
 from defectgen.export.card import DatasetManifest, card_text, train_command
 from defectgen.export.collect import distinct_runs, provenance, trusted_records
 from defectgen.export.extxyz import ExtxyzFile, frame_text
-from defectgen.export.split import SPLITS, check_split, split_hosts
 from defectgen.export.statistics import Statistics
+from md.labels.split import SPLITS, check_split, split_hosts
 
 FORMAT = 1
 UNLICENSED = "not chosen yet: set one before you share the dataset"
@@ -62,7 +63,7 @@ def export_dataset(
         frames=frames,
         hosts={split: sorted(hosts) for split, hosts in written.items()},
         statistics=statistics.to_dict(),
-        versions=_versions(),
+        versions=versions("defectgen", "numpy", "ase"),
         train_command=train_command(names),
     )
     write_atomically(out / "README.md", card_text(manifest).encode())
@@ -87,9 +88,3 @@ def _remove_stale(out: Path, names: Sequence[str]) -> None:
     (out / "manifest.json").unlink(missing_ok=True)
     for split in set(SPLITS) - set(names):
         (out / f"{split}.extxyz").unlink(missing_ok=True)
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("defectgen", "numpy", "ase")}

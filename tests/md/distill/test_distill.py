@@ -265,7 +265,7 @@ def test_what_cannot_be_done_is_refused_with_nothing_begun(host: Host, emt: Pote
         distil([host], emt, tmp_path / "a", replace(TINY, dopants=("Fe",)))
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "mine.txt").write_text("")
-    with pytest.raises(ResumeError, match="holds other files"):
+    with pytest.raises(ResumeError, match="not empty and not a distillation"):
         distil([host], emt, tmp_path / "b", TINY)
     with pytest.raises(SettingsError, match="--max-atoms"):
         distil([read_host(HOSTS / "Al.cif")], emt, tmp_path / "a", replace(TINY, max_atoms=0))
