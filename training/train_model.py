@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from ase.data import chemical_symbols
 
+from augment.elements import element_symbol
 from augment.versions import versions
 from defectgen.benchmark.held_out import diffusion, labels_of_kind, mean_scores, occupation_scores, subgroup_scores
 from defectgen.corpus import Case, read_arrangements, read_cases
@@ -107,7 +107,7 @@ def learnt_elements(task: Any) -> list[str]:
         if item.split == "train":
             numbers |= {int(z) for z in item.template.numbers if z}
             numbers |= set() if isinstance(item, Case) else {int(z) for z in item.number if z}
-    return sorted(str(chemical_symbols[z]) for z in numbers)
+    return sorted(element_symbol(z) for z in numbers)
 
 
 def validation(task: Any, network: Any) -> Mapping[str, Any]:

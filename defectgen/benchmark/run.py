@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from augment.elements import elements_of
 from augment.errors import DataError, PotentialError
 from augment.groups.distortion import State, apply_state
 from augment.storage.archive import write_atomically
@@ -106,7 +107,7 @@ def energy_part(scored: Sequence[Scored], potential: Potential | None, settings:
     if potential is None:
         return Part("energy", skipped="name a potential with --relax")
     known = potential.elements
-    fits = [t for t in scored[0].tasks if known.issuperset(_symbols(t))]
+    fits = [t for t in scored[0].tasks if known.issuperset(elements_of(t.defect.cell().numbers))]
     cases = energy.choose_cases(fits, settings.relax_cases)
     if not fits:
         return Part("energy", skipped=f"no chosen task has only elements that {potential.name} covers")
@@ -187,12 +188,6 @@ def _starts(scored: Scored, case: Task, n: int) -> list[Any]:
 
 def _first(task: Task, outcome: Outcome) -> State | None:
     return Scene(task.defect).place(outcome.cells[0]) if outcome.cells else None
-
-
-def _symbols(task: Task) -> set[str]:
-    from ase.data import chemical_symbols
-
-    return {chemical_symbols[int(z)] for z in task.defect.cell().numbers}
 
 
 def read_results(folder: Path) -> dict[str, Any]:
