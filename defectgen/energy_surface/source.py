@@ -51,9 +51,7 @@ class DefectForces:
 
     def surface(self, ideal: DefectCell, bulk: DefectCell, symmetry: CellSymmetry) -> Surface | None:
         """The energy surface of an ideal defect cell in its pristine cell; see `__call__`."""
-        if not self.potential.covers(elements_of(ideal.numbers)) or not self.potential.covers(
-            elements_of(bulk.numbers)
-        ):
+        if not self.potential.covers(elements_of([*ideal.numbers, *bulk.numbers])):
             return None
         pristine = _remembered(self._pristine, cell_hash(bulk), lambda: self._at_rest(bulk))
         if pristine is None:
