@@ -32,12 +32,13 @@ from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig
 from defectgen.model.network.keys import KeyConfig
 from defectgen.model.weights import FOLDER, PARTS, Model, save_model
-from defectgen.training.loop import Processes, Training, TrainSettings
+from defectgen.training.loop import Training, TrainSettings
 from defectgen.training.objectives.displacements import DisplacementTask
 from defectgen.training.objectives.keys import KeyTask
 from defectgen.training.objectives.latent import LatentTask
 from defectgen.training.objectives.occupation import OCCUPATION_CONFIG, OccupationTask
 from defectgen.training.objectives.subgroups import SUBGROUP_CONFIG, SubgroupTask
+from md.training.processes import Processes
 
 HERE = Path(__file__).parent
 CURVE_STEP = 100

@@ -30,7 +30,7 @@ from defectgen.model.network import (
 )
 from defectgen.representation.conditions import CONDITIONS, Conditions
 from defectgen.representation.template import Edges, Template
-from defectgen.training.loop import device_of
+from md.training.processes import device_of
 
 
 @dataclass(frozen=True)

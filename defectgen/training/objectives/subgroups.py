@@ -14,7 +14,7 @@ from augment.errors import DataError
 from defectgen.corpus.cases import Case, Label, check_hosts
 from defectgen.model.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh
 from defectgen.representation.conditions import CONDITIONS, Conditions
-from defectgen.training.loop import device_of
+from md.training.processes import device_of
 
 SUBGROUP_CONFIG = NetworkConfig(width=48, layers=2)
 """Three classes of answers for a few thousand defects need a smaller network than their geometries."""
