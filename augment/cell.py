@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +26,49 @@ BULK = "bulk"
 """Name of the defect cell without any edit: the pristine host supercell."""
 
 
+class Provenance(Mapping[str, Any]):
+    """Where a structure came from: JSON values that nobody can change, with a hash.
+
+    Args:
+        values: JSON values by name; what is given is copied.
+
+    Raises:
+        DataError: a value has no JSON form.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        try:
+            self._text = json.dumps(dict(values), sort_keys=True)
+        except TypeError as error:
+            raise DataError(f"a provenance of values that JSON does not know ({error})") from None
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads(self._text)
+        return values
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._values[name]
+        return copy.deepcopy(value) if isinstance(value, list | dict) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the values, hexadecimal."""
+        return hashlib.sha256(self._text.encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"Provenance({self._text})"
+
+
 @dataclass(frozen=True, eq=False)
 class DefectCell:
     """Species, positions and cell of a host supercell with a defect, with what it is and where it came from.
@@ -34,7 +81,8 @@ class DefectCell:
         positions: (n, 3) Cartesian positions, Å; not wrapped, so that displacements stay continuous.
         sites: (n,) index of the supercell site that each atom belongs to (lattice sites first, then voids).
         charge: charge of the cell, e.
-        info: provenance as JSON values (host hash, supercell, subgroup, seed, potential, ...).
+        provenance: where it came from (host hash, supercell, subgroup, seed, potential, ...), frozen JSON values.
+        seconds: wall time that making it took, s, where it is known; nothing depends on it.
     """
 
     name: str
@@ -44,9 +92,12 @@ class DefectCell:
     positions: FloatArray
     sites: IntArray
     charge: int = 0
-    info: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.provenance, Provenance):
+            object.__setattr__(self, "provenance", Provenance(self.provenance))
         n = len(self.numbers)
         shapes = (self.cell.shape, self.positions.shape, self.sites.shape)
         if shapes != ((3, 3), (n, 3), (n,)):
@@ -62,13 +113,13 @@ class DefectCell:
         """Volume of the cell, Å³."""
         return float(abs(np.linalg.det(self.cell)))
 
-    def with_geometry(self, positions: FloatArray, cell: FloatArray | None = None, **info: object) -> DefectCell:
-        """The same defect with other positions (n, 3) and, if given, cell (3, 3), in Å; `info` is added to."""
+    def with_geometry(self, positions: FloatArray, cell: FloatArray | None = None, **provenance: object) -> DefectCell:
+        """The same defect with other positions (n, 3) and, if given, cell (3, 3), in Å; `provenance` is added to."""
         return replace(
             self,
             positions=np.asarray(positions, dtype=float),
             cell=self.cell if cell is None else np.asarray(cell, dtype=float),
-            info={**self.info, **info},
+            provenance=Provenance({**self.provenance, **provenance}) if provenance else self.provenance,
         )
 
     def to_ase(self) -> Atoms:

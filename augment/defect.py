@@ -16,6 +16,7 @@ from augment.dumbbell import Dumbbell, dumbbell_of, with_dumbbells
 from augment.elements import element_number, element_symbol
 from augment.errors import DefectError, SupercellError
 from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.subgroups import SubgroupClasses
 from augment.groups.symmetry import FiniteGroup, schoenflies
 from augment.host import Host, SiteOrbit
 from augment.naming import INTERSTITIAL, VACANCY, orbit_suffixes
@@ -197,19 +198,15 @@ class Defect:
 
     def symmetry(self) -> CellSymmetry:
         """The full stabilizer acting on the atoms of `cell()`."""
-        return self._acting(self.stabilizer)
+        group, sites = self.stabilizer, self.cell().sites
+        atom = np.full(group.permutations.shape[1], -1, dtype=np.int64)
+        atom[sites] = np.arange(len(sites))
+        acting = FiniteGroup(group.rotations, atom[group.permutations[:, sites]])
+        return CellSymmetry(group.symbol, acting, self.host.primitive)
 
     def subgroups(self) -> list[CellSymmetry]:
         """Symmetries that a distortion may keep: one subgroup per conjugacy class, largest first, `1` last."""
-        return [self._acting(group) for group in self.stabilizer.subgroup_classes()]
-
-    def _acting(self, group: FiniteGroup) -> CellSymmetry:
-        """A subgroup of the stabilizer as Cartesian rotations and permutations of the cell's atoms."""
-        left, right = self.supercell.cartesian_of
-        sites = self.cell().sites
-        atom = np.full(group.permutations.shape[1], -1, dtype=np.int64)
-        atom[sites] = np.arange(len(sites))
-        return CellSymmetry(group.symbol, left @ group.rotations @ right, atom[group.permutations[:, sites]])
+        return list(SubgroupClasses(self.symmetry()).symmetries)
 
     def vacant_sites(self) -> IntArray:
         """Indices of the lattice sites whose atom is removed."""

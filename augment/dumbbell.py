@@ -31,6 +31,8 @@ AXES = tuple(
 @lru_cache(maxsize=16)
 def with_dumbbells(host: Host) -> Host:
     """The host with the ends of its possible dumbbells as additional sites, after the voids; its hash is the same."""
+    if host.unrelaxed is not None:
+        return with_dumbbells(host.unrelaxed).relaxed(host.primitive, host.points[: host.n_lattice])
     standard = standard_group(host.space_group_number)
     points, orbits = list(host.points), list(host.orbits)
     for orbit in host.orbits:

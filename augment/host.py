@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from augment.crystal.spacegroup import StandardGroup
 from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import VoidOrbit, find_voids
 from augment.elements import element_symbol, reduced_formula
+from augment.errors import SymmetryError
 from augment.groups.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Host:
         space_group_symbol: short Hermann-Mauguin symbol.
         normal: of a crystal with a planar defect, the integers h for which the plane is h·x = constant in the
             primitive cell; none in a bulk crystal.
+        unrelaxed: of a crystal that was relaxed under a potential, the one that it was before, whose names and hash it
+            keeps.
     """
 
     lattice: FloatArray
@@ -81,6 +84,7 @@ class Host:
     space_group_number: int
     space_group_symbol: str
     normal: tuple[int, int, int] | None = None
+    unrelaxed: Host | None = None
 
     @property
     def n_lattice(self) -> int:
@@ -125,8 +129,10 @@ class Host:
         """Twelve hexadecimal digits of the space group, the metric and the sites, on a grid of 1e-4.
 
         The void sites of a bulk crystal follow from its atoms; those of a crystal with a plane from the plane as
-        well, so its normal and the sizes of its void orbits count.
+        well, so its normal and the sizes of its void orbits count. A relaxed crystal has that of the unrelaxed one.
         """
+        if self.unrelaxed is not None:
+            return self.unrelaxed.hash
         metric = grid((self.lattice @ self.lattice.T)[np.triu_indices(3)])
         sites = grid(self.points[: self.n_lattice]) % round(1 / GRID)
         rows = np.concatenate([self.numbers[: self.n_lattice, None], sites], axis=1)
@@ -135,6 +141,28 @@ class Host:
             content += [list(self.normal), [len(o.members) for o in self.orbits if o.void]]
         text = json.dumps(content)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def relaxed(self, primitive: FloatArray, points: FloatArray) -> Host:
+        """The same crystal on another lattice: its sites keep their numbers, and defects in it their keys and names.
+
+        Args:
+            primitive: (3, 3) primitive lattice with this one's symmetry, rows, Å.
+            points: (n_lattice, 3) fractional coordinates of the lattice sites; void sites keep theirs.
+
+        Raises:
+            SymmetryError: the sites do not have the symmetry of this crystal.
+        """
+        basis = np.rint(self.lattice @ np.linalg.inv(self.primitive))
+        moved = replace(
+            self,
+            lattice=basis @ primitive,
+            primitive=primitive,
+            points=np.concatenate([points, self.points[self.n_lattice :]]),
+            unrelaxed=self.unrelaxed or self,
+        )
+        if not np.array_equal(moved.site_maps[0], self.site_maps[0]):
+            raise SymmetryError(f"{self.formula}: the relaxed sites do not have the symmetry of the crystal")
+        return moved
 
     def to_pymatgen(self) -> Structure:
         """Conventional standard cell as a pymatgen Structure."""

@@ -21,6 +21,8 @@ def orbit_suffixes(host: Host) -> tuple[str, ...]:
     Voids always carry their point group; where that does not tell them apart, the nearest element and its
     distance in Å follow, then further neighbour shells, and a number as the last resort.
     """
+    if host.unrelaxed is not None:
+        return orbit_suffixes(host.unrelaxed)
     suffixes = [""] * len(host.orbits)
     for element in {o.element for o in host.orbits}:
         members = [k for k, o in enumerate(host.orbits) if o.element == element]

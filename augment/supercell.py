@@ -72,9 +72,10 @@ class Supercell:
         """
         if (np.diag(form) < 1).any():
             raise SupercellError(f"{form.tolist()} is no Hermite normal form")
+        lattice = (host.unrelaxed or host).primitive
         if host.normal is not None:
-            return cls(host, layered_matrix(form, host.primitive, np.array(host.normal)))
-        return cls(host, reduced_matrix(form, host.primitive))
+            return cls(host, layered_matrix(form, lattice, np.array(host.normal)))
+        return cls(host, reduced_matrix(form, lattice))
 
     @cached_property
     def index(self) -> int:

@@ -24,7 +24,7 @@ def measure(host: str, distance: float, subgroup: str, forces: str, n: int) -> d
     """Atoms, CPU seconds in all and peak memory in MB of one request in this process."""
     from augment import find_supercell, point_defects, read_host
     from defectgen.energy_surface.source import find_forces
-    from defectgen.generate.geometries import generate
+    from defectgen.generation.geometries import generate
     from defectgen.model.weights import load_model
 
     supercell = find_supercell(read_host(HOSTS / f"{host}.cif"), min_image_distance=distance)

@@ -36,7 +36,7 @@ from pathlib import Path
 
 import numpy as np
 
-from augment import Defect, Supercell, conventional_supercell, read_host
+from augment import Defect, conventional_supercell, read_host
 from augment.cell import DefectCell
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
@@ -46,16 +46,15 @@ from md.energetics import (
     constant_pressure_entropy,
     defect_energies,
     formation_entropy,
-    in_host,
     migration_barriers,
     normal_modes,
-    relaxed_host,
     symmetric_saddle,
 )
 from md.energetics.barrier import Barrier
 from md.observables import Mean, bulk_modulus_from_fluctuations, equilibration, heat_capacity, thermal_expansion
 from md.observables.equilibration import equilibrated_mean
 from md.potentials import Potential, resolve_potential
+from md.relaxation.relaxed_host import RelaxedHost
 
 HOSTS = Path(__file__).parents[1] / "examples" / "hosts"
 
@@ -143,7 +142,7 @@ def heated(element: str, potential: Potential, size: int, steps: int) -> dict[st
     """Linear expansion, bulk modulus and heat capacity of the pristine crystal around 300 K, from npt dynamics."""
     supercell = conventional_supercell(read_host(HOSTS / f"{element}.cif"), size * np.eye(3, dtype=np.int64))
     pristine = Defect(supercell, ())
-    cell: DefectCell = in_host(pristine, relaxed_host(Supercell(supercell.host, supercell.matrix), potential))
+    cell: DefectCell = RelaxedHost.of(supercell.host, potential, fmax=1e-4).place(pristine)
     lengths, found = [], {}
     for temperature in TEMPERATURES:
         environment = Environment(temperature, ensemble="npt")

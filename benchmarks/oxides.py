@@ -30,16 +30,17 @@ from pathlib import Path
 import numpy as np
 from ase import units
 
-from augment import Defect, Supercell, conventional_supercell, read_host
+from augment import Defect, conventional_supercell, read_host
 from augment.cell import FloatArray
 from augment.errors import DataError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.energetics import Modes, in_host, normal_modes, relaxed_host
+from md.energetics import Modes, normal_modes
 from md.energetics.elastic import strained
 from md.labels.evaluator import Evaluator
 from md.observables import Mean, equilibrated_mean
 from md.potentials import Potential, resolve_potential
+from md.relaxation.relaxed_host import RelaxedHost
 
 HOSTS = Path(__file__).parents[1] / "examples" / "hosts"
 
@@ -124,7 +125,7 @@ def quasi_harmonic(name: str, potential: Potential) -> QuasiHarmonic:
     """The crystal at rest and vibrating at every stretch."""
     supercell = conventional_supercell(read_host(HOSTS / f"{name}.cif"), 2 * np.eye(3, dtype=np.int64))
     pristine = Defect(supercell, ())
-    rest = in_host(pristine, relaxed_host(Supercell(supercell.host, supercell.matrix), potential))
+    rest = RelaxedHost.of(supercell.host, potential, fmax=1e-4).place(pristine)
     cells = [strained(rest, stretch * np.eye(3)) for stretch in STRETCHES]
     evaluate = Evaluator(rest.numbers, potential.calculator(), rest.volume)
     energies = np.array([evaluate(cell.positions, cell.cell).energy for cell in cells])
@@ -163,7 +164,7 @@ def heated_and_squeezed(name: str, potential: Potential, steps: int) -> dict[str
     """Mean linear expansion from 300 to 1000 K, 1e-6/K, and bulk modulus at 300 K, GPa, each with the published one."""
     ensemble, repeats = DYNAMICS[name]
     supercell = conventional_supercell(read_host(HOSTS / f"{name}.cif"), np.diag(np.array(repeats, dtype=np.int64)))
-    rest = in_host(Defect(supercell, ()), relaxed_host(Supercell(supercell.host, supercell.matrix), potential))
+    rest = RelaxedHost.of(supercell.host, potential, fmax=1e-4).place(Defect(supercell, ()))
 
     def volume(kelvin: float, pressure: float) -> Mean:
         environment = Environment(kelvin, pressure, ensemble=ensemble)

@@ -33,7 +33,7 @@ def main() -> None:
     folder = asked.labels or LABELS / asked.family
     train, test = (read_records(folder / f"{part}.npz") for part in ("train", "test"))
     numbers = tuple(sorted({int(z) for record in train for z in record.cell.numbers}))
-    print(f"{asked.family}, {asked.steps} steps, labels by {train[0].cell.info['potential']}")
+    print(f"{asked.family}, {asked.steps} steps, labels by {train[0].cell.provenance['potential']}")
     print(f"{'channels':>8}{'Å':>6}{'meV/Å':>8}{'meV/atom':>10}{'GPa':>7}{'CPU s':>8}")
     for shape in asked.shapes:
         channels, cutoff = shape.split(":")

@@ -23,7 +23,7 @@ from defectgen.benchmark.score import Scene
 from defectgen.benchmark.tasks.ensembles import Dynamics
 from defectgen.benchmark.tasks.task import ENSEMBLE, Task, read_tasks
 from defectgen.energy_surface import harmonic_ensemble
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet import DEFAULT
 
@@ -68,7 +68,7 @@ def compare(task: Task, potential: Potential) -> dict[str, Any]:
         states = [state for state in map(scene.place, cells) if state is not None]
         row[name] = squares(np.array([s.displacements for s in states])).mean() / row["md"]
         row[f"{name} volume"] = volume_error(np.array([s.strain for s in states]), strains)
-        row[f"{name} is"] = cells[0].info["fluctuations"]
+        row[f"{name} is"] = cells[0].provenance["fluctuations"]
     row["cost"] = row["harmonic seconds"] / (Dynamics().steps * seconds_of_evaluation(task.defect.cell(), potential))
     return row
 

@@ -12,4 +12,4 @@ with ColumnWriter(Path("copies")) as writer:
     for batch in chain(*(make(vacancy, 1000, seed=1) for make in (mode_distorted, bond_distorted, strain_distorted))):
         writer.append(batch)
 for copy in ColumnStore(Path("copies"))[::97]:
-    print(f"{copy.name} {copy.info['kind']:10} {copy.info['irrep']:3} keeps {copy.info['subgroup']}")
+    print(f"{copy.name} {copy.provenance['kind']:10} {copy.provenance['irrep']:3} keeps {copy.provenance['subgroup']}")

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from defectgen.export import export_dataset
+from defectgen.dataset import export_dataset
 
 out, *runs = [Path(argument) for argument in sys.argv[1:]]
 manifest = export_dataset(runs, out, seed=0)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from augment import find_supercell, point_defects, read_host
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 
 host = read_host(Path(__file__).parent / "hosts" / "SrTiO3.cif")
 vacancies = point_defects(find_supercell(host), kinds=["vacancy"])
 for cell in generate(vacancies, n=2, subgroup="full", temperature=0.0, seed=1):
-    print(f"{cell.name:8} keeps {cell.info['subgroup']:6} {len(cell)} atoms")
+    print(f"{cell.name:8} keeps {cell.provenance['subgroup']:6} {len(cell)} atoms")

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from augment import find_supercell, point_defects, read_host
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 
 host = read_host(Path(__file__).parent / "hosts" / "MgO.cif")
 vacancies = point_defects(find_supercell(host, min_image_distance=6.0), kinds=["vacancy"])
 for vacancy in vacancies:
     frames = generate([vacancy], temperature=600.0, snapshot=True, n=16, seed=1)
     spread = np.var([frame.positions for frame in frames], axis=0).sum(axis=1)
-    print(f"{vacancy.name}: {frames[0].info['fluctuations']}, <u^2> from {spread.min():.3f} to {spread.max():.3f} Å²")
+    fluctuations = frames[0].provenance["fluctuations"]
+    print(f"{vacancy.name}: {fluctuations}, <u^2> from {spread.min():.3f} to {spread.max():.3f} Å²")

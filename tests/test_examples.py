@@ -217,11 +217,11 @@ def test_a_whole_run_and_its_dataset(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((EXAMPLES / "settings").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_settings_file_can_be_run(path: Path) -> None:
-    from defectgen.run.defects import build_defects
+    from defectgen.pipeline.prepared import PreparedRun
     from defectgen.run.settings import read_settings
 
     settings = read_settings(path)
     assert settings.host.parent == Path("examples/hosts")
     here = settings.replaced({"host": EXAMPLES / "hosts" / settings.host.name})
-    assert build_defects(here)
+    assert PreparedRun.of(here).defects
     assert path.read_text(encoding="utf-8").startswith("# ")

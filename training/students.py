@@ -206,7 +206,7 @@ def _labels(name: str, part: str, teacher: Potential, folder: Path, workers: int
     from md.labels.record import read_records
 
     records = read_records(LABELS / name / f"{part}.npz")
-    if all(record.cell.info["potential_sha256"] == teacher.sha256 for record in records):
+    if all(record.cell.provenance["potential_sha256"] == teacher.sha256 for record in records):
         return records
     with progress(f"labels by {teacher.name} ({len(records)} cells)", "batches") as report:
         return label([r.cell for r in records], teacher, folder / "labels", workers=workers, progress=report)

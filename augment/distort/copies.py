@@ -97,7 +97,7 @@ def distorted_cell(
     numbers: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> DefectCell:
-    """The defect cell of one copy; label, numbers (amplitude, seed, index) and provenance go into its `info`."""
+    """The defect cell of one copy; label, numbers (amplitude, seed, index) and provenance go into its own."""
     deformation = np.eye(3) + strain
     positions = parent.positions @ deformation.T + displacements
     info = {**provenance, **vars(label), **numbers, "geometry": "distorted"}

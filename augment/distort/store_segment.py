@@ -135,7 +135,7 @@ def segment_bytes(batches: Sequence[Copies]) -> bytes:
         "rows/strain": np.concatenate([b.strains[:, *_UPPER] for b in batches]).astype(np.float32),
     }
     tables = {
-        "parents": [[p.name, p.key, p.charge, dict(p.info)] for p in parents.values()],
+        "parents": [[p.name, p.key, p.charge, dict(p.provenance)] for p in parents.values()],
         "labels": [astuple(x) for x in label],
         "provenance": [json.loads(text) for text in provenance],
     }

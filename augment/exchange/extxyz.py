@@ -31,7 +31,7 @@ def write_extxyz(path: Path, cells: Iterable[DefectCell]) -> int:
         for cell in cells:
             atoms = cell.to_ase()
             atoms.set_array(_SITES, cell.sites)
-            atoms.info["provenance"] = json.dumps(dict(cell.info), sort_keys=True)
+            atoms.info["provenance"] = json.dumps(dict(cell.provenance), sort_keys=True)
             write(stream, atoms, format="extxyz")
             count += 1
     return count
@@ -69,5 +69,5 @@ def _cell(atoms: Any, where: str) -> DefectCell:
         positions=atoms.positions.copy(),
         sites=atoms.arrays[_SITES].astype(np.int64),
         charge=int(atoms.info["charge"]),
-        info=provenance if isinstance(provenance, dict) else json.loads(provenance),
+        provenance=provenance if isinstance(provenance, dict) else json.loads(provenance),
     )

@@ -54,7 +54,7 @@ def write_poscars(folder: Path, cells: Iterable[DefectCell]) -> list[str]:
     with whole_folder(folder) as draft:
         for cell in cells:
             name = names.next(
-                f"{cell.info['formula']}_bulk" if cell.name == BULK else charged_name(cell.name, cell.charge)
+                f"{cell.provenance['formula']}_bulk" if cell.name == BULK else charged_name(cell.name, cell.charge)
             )
             (draft / name).mkdir()
             (draft / name / "POSCAR").write_text(poscar_text(cell), encoding="ascii")

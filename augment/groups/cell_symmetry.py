@@ -2,52 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import SymmetryError
+from augment.groups.symmetry import FiniteGroup, close_group
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+TRIVIAL = "1"
+"""Hermann-Mauguin symbol of the group of the identity alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class CellSymmetry:
     """A group H acting on the atoms of a defect cell: the symmetry a distortion is asked to keep.
 
+    Its operations are integers, so that products, subgroups and classes are exact; Cartesian matrices follow from them.
+
     Attributes:
         symbol: Hermann-Mauguin point-group symbol of H (`m-3m`, `4/mmm`, `1`).
-        rotations: (h, 3, 3) orthogonal Cartesian matrices, acting on column vectors.
-        permutations: (h, n) images of the atoms: operation k takes atom i to the place of atom permutations[k, i].
+        group: integer rotations in the basis of `lattice`, and permutations of the atoms: operation k takes atom i to
+            the place of atom permutations[k, i].
+        lattice: (3, 3) lattice that H keeps, rows, Å.
     """
 
     symbol: str
-    rotations: FloatArray
-    permutations: IntArray
+    group: FiniteGroup
+    lattice: FloatArray
 
     def __post_init__(self) -> None:
-        if len(self.rotations) != len(self.permutations) or len(self.rotations) == 0:
+        if len(self.group.rotations) != len(self.group.permutations) or self.group.order == 0:
             raise SymmetryError(f"{self.symbol}: as many rotations as permutations are needed, at least one")
+
+    @classmethod
+    def trivial(cls, atoms: int) -> CellSymmetry:
+        """The group of the identity alone on so many atoms."""
+        return cls(TRIVIAL, FiniteGroup(np.eye(3, dtype=np.int64)[None], np.arange(atoms)[None]), np.eye(3))
+
+    @classmethod
+    def from_cartesian(
+        cls, symbol: str, rotations: FloatArray, permutations: IntArray, lattice: FloatArray
+    ) -> CellSymmetry:
+        """The group of Cartesian matrices (h, 3, 3), as files hold them, that keep a lattice (3, 3), rows, Å."""
+        columns = lattice.T
+        turned = np.rint(np.linalg.inv(columns) @ rotations @ columns).astype(np.int64)
+        return cls(symbol, FiniteGroup(turned, permutations), lattice)
 
     @property
     def order(self) -> int:
         """Number of operations |H|."""
-        return len(self.rotations)
+        return self.group.order
+
+    @property
+    def permutations(self) -> IntArray:
+        """(h, n) images of the atoms."""
+        return self.group.permutations
+
+    @cached_property
+    def rotations(self) -> FloatArray:
+        """(h, 3, 3) orthogonal Cartesian matrices, acting on column vectors."""
+        columns = self.lattice.T
+        return np.asarray(columns @ self.group.rotations @ np.asarray(np.linalg.inv(columns), dtype=float))
+
+    def subset(self, members: Sequence[int] | IntArray, symbol: str | None = None) -> CellSymmetry:
+        """The group of some operations, which must be closed; without a symbol only its order is named."""
+        part = self.group.subset(np.asarray(members, dtype=np.int64).tolist())
+        return CellSymmetry(symbol or f"order {part.order}", part, self.lattice)
+
+    def generated_by(self, generators: Sequence[int]) -> CellSymmetry:
+        """The subgroup that some operations generate (none: the trivial group); only its order is named."""
+        marked = np.zeros(self.order, dtype=bool)
+        marked[[self.group.identity, *generators]] = True
+        return self.subset(np.flatnonzero(close_group(marked, self.group.table)))
 
     def project_displacements(self, displacements: FloatArray) -> FloatArray:
-        """H-invariant part of displacements (n, 3), Å: P u = 1/|H| sum over h of D(h) u, with P P = P."""
-        rotated = np.einsum("hab,nb->hna", self.rotations, displacements)
-        total = np.zeros_like(displacements)
-        np.add.at(total, self.permutations.ravel(), rotated.reshape(-1, 3))
-        return total / self.order
+        """H-invariant part of displacements (..., n, 3), Å: P u = 1/|H| sum over h of D(h) u, with P P = P."""
+        u = np.asarray(displacements, dtype=np.float64)
+        columns = u.reshape(-1, 3 * u.shape[-2]).T
+        return np.asarray((self._projector @ columns).T).reshape(u.shape)
 
     def project_strain(self, strain: FloatArray) -> FloatArray:
-        """H-invariant part of a (3, 3) strain: 1/|H| sum over h of R e R^T."""
-        total: FloatArray = np.einsum("hab,bc,hdc->ad", self.rotations, strain, self.rotations)
-        return total / self.order
+        """H-invariant part of strains (..., 3, 3): 1/|H| sum over h of R e R^T."""
+        return self.strain_operator(self._uniform, np.asarray(strain, dtype=np.float64))
+
+    @property
+    def _uniform(self) -> FloatArray:
+        """Weights of the operations that make an operator the projector onto what is invariant."""
+        return np.full(self.order, 1.0 / self.order)
+
+    @cached_property
+    def _projector(self) -> csr_array:
+        return self.displacement_operator(self._uniform)
 
     def displacement_operator(self, weights: FloatArray) -> csr_array:
         """Sum over h of weights[h] D(h) as a sparse (3n, 3n) matrix on displacements flattened in row order.

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.groups.cell_symmetry import CellSymmetry
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
 
 RESIDUAL_TOLERANCE = 1e-6
 """Å; how far a state may lie from the H-invariant space. Projections in float64 leave about 1e-16."""
@@ -40,36 +34,14 @@ class State:
         return State(factor * self.displacements, factor * self.strain)
 
 
-@dataclass(frozen=True, eq=False)
-class Projector:
-    """Projection onto the space that H leaves invariant, without rigid translation; idempotent, orthogonal, float64.
-
-    Attributes:
-        symmetry: H.
-    """
-
-    symmetry: CellSymmetry
-
-    @cached_property
-    def _operator(self) -> csr_array:
-        order = self.symmetry.order
-        return self.symmetry.displacement_operator(np.full(order, 1.0 / order))
-
-    def __call__(self, state: State) -> State:
-        """The invariant part of a state, or of each of several."""
-        u = np.asarray(state.displacements, dtype=np.float64)
-        columns = u.reshape(-1, 3 * u.shape[-2]).T
-        u = np.asarray((self._operator @ columns).T).reshape(u.shape)
-        order = self.symmetry.order
-        e = self.symmetry.strain_operator(np.full(order, 1.0 / order), np.asarray(state.strain, dtype=np.float64))
-        return State(u - u.mean(axis=-2, keepdims=True), 0.5 * (e + np.swapaxes(e, -1, -2)))
-
-
 def project(state: State, symmetry: CellSymmetry) -> State:
-    """H-invariant part of a state, without rigid translation; see `Projector`."""
-    u = symmetry.project_displacements(np.asarray(state.displacements, dtype=np.float64))
-    e = symmetry.project_strain(np.asarray(state.strain, dtype=np.float64))
-    return State(u - u.mean(axis=0), 0.5 * (e + e.T))
+    """The part of a state, or of each of several, that H leaves invariant, without rigid translation.
+
+    The projection is idempotent and orthogonal, in float64.
+    """
+    u = symmetry.project_displacements(state.displacements)
+    e = symmetry.project_strain(state.strain)
+    return State(u - u.mean(axis=-2, keepdims=True), 0.5 * (e + np.swapaxes(e, -1, -2)))
 
 
 def apply_state(ideal: DefectCell, state: State) -> DefectCell:
@@ -82,6 +54,14 @@ def state_of(positions: FloatArray, ideal: DefectCell, strain: FloatArray) -> St
     """Inverse of `apply_state` for positions (n, 3), without rigid translation."""
     u = positions - ideal.positions @ (np.eye(3) + strain)
     return State(u - u.mean(axis=0), strain)
+
+
+def stretch(before: FloatArray, after: FloatArray) -> FloatArray:
+    """Symmetric strain (3, 3) that takes one cell (rows, Å) to another up to a rotation, in the first one's axes."""
+    gradient = np.linalg.solve(before, after)
+    values, axes = np.linalg.eigh(gradient @ gradient.T)
+    root: FloatArray = (axes * np.sqrt(values)) @ axes.T
+    return root - np.eye(3)
 
 
 def residual(state: State, symmetry: CellSymmetry) -> float:

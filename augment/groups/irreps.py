@@ -10,7 +10,6 @@ the 230 Crystallographic Space Groups (1988).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -131,7 +130,7 @@ def isotropy_subgroups(group: FiniteGroup, characters: FloatArray) -> tuple[Isot
         characters: (h,) of the representation.
     """
     found = []
-    for members in _subgroup_members(group):
+    for members in group.subgroup_classes:
         dimension = float(characters[members].mean())
         traces = characters[group.table[:, members]].mean(axis=1)
         fixing = np.flatnonzero(traces > dimension - _EXACT)
@@ -212,15 +211,3 @@ def _check_orthogonality(found: list[tuple[int, int, FloatArray]], order: int) -
     regular = sum(dimension**2 // norm for dimension, norm, _ in found)
     if np.abs(characters @ characters.T / order - norms).max() > _EXACT or regular != order:
         raise SymmetryError(f"the characters found for a group of {order} operations are not orthogonal")
-
-
-@lru_cache(maxsize=8)
-def _subgroup_members(group: FiniteGroup) -> list[IntArray]:
-    """Indices of the elements of one subgroup per conjugacy class, largest first."""
-
-    def elements(part: FiniteGroup) -> list[bytes]:
-        rows = np.concatenate([part.rotations.reshape(part.order, 9), part.permutations], axis=1)
-        return [row.tobytes() for row in rows]
-
-    place = {element: k for k, element in enumerate(elements(group))}
-    return [np.array([place[e] for e in elements(part)]) for part in group.subgroup_classes()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,39 +11,10 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, project
-from augment.groups.symmetry import FiniteGroup, point_group_symbol
 
 SYMMETRY_TOLERANCE = 0.05
 """Å; an atom this near to where a symmetry operation asks it to be counts as there. Relaxations to 0.05 eV/Å leave
 positions uncertain by 0.01 to 0.03 Å, and bonds that break a symmetry differ by more than 0.1 Å."""
-
-
-def part_of(symmetry: CellSymmetry, members: Sequence[int] | IntArray, symbol: str | None = None) -> CellSymmetry:
-    """The group of some operations of a group, which must be closed; without a symbol only its order is named."""
-    chosen = np.asarray(members, dtype=np.int64)
-    name = symbol or f"order {len(chosen)}"
-    return CellSymmetry(name, symmetry.rotations[chosen], symmetry.permutations[chosen])
-
-
-def generated(symmetry: CellSymmetry, generators: Sequence[int]) -> CellSymmetry:
-    """The subgroup that some operations generate (none: the trivial group); only its order is named."""
-    rotations, permutations = symmetry.rotations, symmetry.permutations
-    index = {_operation_name(r, p): k for k, (r, p) in enumerate(zip(rotations, permutations, strict=True))}
-    identity = index[_operation_name(np.eye(3), np.arange(permutations.shape[1]))]
-    members, frontier = {identity}, [identity]
-    while frontier:
-        k = frontier.pop()
-        for g in generators:
-            product = index[_operation_name(rotations[g] @ rotations[k], permutations[g][permutations[k]])]
-            if product not in members:
-                members.add(product)
-                frontier.append(product)
-    return part_of(symmetry, sorted(members))
-
-
-def _operation_name(rotation: np.ndarray[Any, Any], permutation: np.ndarray[Any, Any]) -> bytes:
-    # Rotations are orthogonal; half a unit of 1e-3 tells any two of a point group apart and forgives rounding.
-    return np.rint(1e3 * rotation).astype(np.int32).tobytes() + permutation.astype(np.int32).tobytes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,37 +23,20 @@ class SubgroupClasses:
 
     Attributes:
         symmetry: the stabilizer acting on the atoms of a defect cell.
-        cell: (3, 3) lattice vectors of the defect cell, rows, Å.
     """
 
     symmetry: CellSymmetry
-    cell: FloatArray
 
-    @cached_property
-    def group(self) -> FiniteGroup:
-        """The stabilizer with rotations as integers in the basis of the cell."""
-        columns = self.cell.T
-        turned = np.linalg.inv(columns) @ self.symmetry.rotations @ columns
-        return FiniteGroup(np.rint(turned).astype(np.int64), self.symmetry.permutations)
-
-    @cached_property
-    def identity(self) -> int:
-        """Index of the operation that moves nothing."""
-        table = self.group.table
-        return int(np.flatnonzero((table == np.arange(len(table))).all(axis=1))[0])
-
-    @cached_property
+    @property
     def members(self) -> tuple[IntArray, ...]:
         """Operations of the representative of each class, as indices into the stabilizer's."""
-        index = {row.tobytes(): k for k, row in enumerate(_rows(self.group))}
-        classes = self.group.subgroup_classes()
-        return tuple(np.array([index[row.tobytes()] for row in _rows(c)], dtype=np.int64) for c in classes)
+        return self.symmetry.group.subgroup_classes
 
     @cached_property
     def symmetries(self) -> tuple[CellSymmetry, ...]:
         """The representative of each class, acting on the atoms."""
-        symbols = [point_group_symbol(np.unique(self.group.rotations[m], axis=0)) for m in self.members]
-        return tuple(part_of(self.symmetry, m, s) for m, s in zip(self.members, symbols, strict=True))
+        group = self.symmetry.group
+        return tuple(self.symmetry.subset(m, group.subset(m.tolist()).symbol) for m in self.members)
 
     @cached_property
     def sizes(self) -> IntArray:
@@ -135,8 +88,8 @@ class SubgroupClasses:
         return np.flatnonzero((self._conjugates(members) == np.sort(members)).all(axis=1))
 
     def _conjugates(self, members: IntArray) -> IntArray:
-        table = self.group.table
-        inverse = np.argmax(table == self.identity, axis=1)
+        table = self.symmetry.group.table
+        inverse = np.argmax(table == self.symmetry.group.identity, axis=1)
         return np.sort(table[table[:, members], inverse[:, None]], axis=1)
 
 
@@ -162,7 +115,3 @@ def transformed(state: State, symmetry: CellSymmetry, operation: int) -> State:
     u = np.empty_like(state.displacements)
     u[permutation] = state.displacements @ rotation.T
     return State(u, rotation @ state.strain @ rotation.T)
-
-
-def _rows(group: FiniteGroup) -> IntArray:
-    return np.concatenate([group.rotations.reshape(group.order, 9), group.permutations], axis=1)

@@ -177,10 +177,15 @@ class FiniteGroup:
         chosen = np.array(sorted(elements), dtype=np.int64)
         return FiniteGroup(self.rotations[chosen], self.permutations[chosen])
 
-    def subgroup_classes(self) -> list[FiniteGroup]:
-        """One subgroup per conjugacy class of subgroups, largest first and the trivial group last."""
-        table = self.table
-        identity = int(np.flatnonzero((table == np.arange(self.order)).all(axis=1))[0])
+    @cached_property
+    def identity(self) -> int:
+        """Index of the element that moves nothing."""
+        return int(np.flatnonzero((self.table == np.arange(self.order)).all(axis=1))[0])
+
+    @cached_property
+    def subgroup_classes(self) -> tuple[IntArray, ...]:
+        """Elements of one subgroup per conjugacy class of subgroups, largest first and the trivial group last."""
+        table, identity = self.table, self.identity
         inverse = np.argmax(table == identity, axis=1)
         marks = np.eye(self.order, dtype=bool)
         marks[:, identity] = True
@@ -203,4 +208,4 @@ class FiniteGroup:
                 conjugates = table[table[:, list(members)], inverse[:, None]]
                 seen.update(tuple(sorted(row)) for row in conjugates.tolist())
         classes.sort(key=lambda group: (-len(group), group))
-        return [self.subset(group) for group in classes]
+        return tuple(np.array(group, dtype=np.int64) for group in classes)

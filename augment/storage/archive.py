@@ -73,7 +73,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
 def cells_to_arrays(cells: Sequence[DefectCell]) -> dict[str, np.ndarray[Any, Any]]:
     """Columns of the cells: concatenated per-atom arrays, the start of each cell, and JSON for the rest."""
     counts = np.array([len(cell) for cell in cells], dtype=np.int64)
-    meta = [json.dumps([c.name, c.key, c.charge, dict(c.info)], sort_keys=True) for c in cells]
+    meta = [json.dumps([c.name, c.key, c.charge, dict(c.provenance)], sort_keys=True) for c in cells]
     return {
         "format": np.array(FORMAT),
         "start": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
@@ -96,13 +96,21 @@ def cells_from_arrays(arrays: Mapping[str, np.ndarray[Any, Any]], where: str) ->
             raise DataError(f"{where}: format {int(arrays['format'])} is not {FORMAT}; run its stage again")
         start, cells = arrays["start"], []
         for i, text in enumerate(arrays["meta"]):
-            name, key, charge, info = json.loads(str(text))
+            name, key, charge, provenance = json.loads(str(text))
             atoms = slice(int(start[i]), int(start[i + 1]))
             columns = (arrays["cell"][i], arrays["numbers"][atoms], arrays["positions"][atoms])
-            cells.append(DefectCell(name, key, *columns, arrays["sites"][atoms], charge, info))
+            cells.append(DefectCell(name, key, *columns, arrays["sites"][atoms], charge, _current(provenance)))
     except (KeyError, IndexError, ValueError) as error:
         raise DataError(f"{where}: not an archive of defect cells ({error})") from None
     return cells
+
+
+def _current(provenance: dict[str, Any]) -> dict[str, Any]:
+    """A provenance as this version writes it: until 0.1.0 it held a stopwatch, and who gave the forces was `forces`."""
+    provenance.pop("elapsed", None)
+    if "forces" in provenance:
+        provenance["forces_by"] = provenance.pop("forces")
+    return provenance
 
 
 def write_cells(path: Path, cells: Sequence[DefectCell]) -> None:

@@ -176,7 +176,7 @@ def key_sampler(path: Path) -> Sampler:
     Raises:
         DataError: the file is missing, damaged, or holds another network.
     """
-    from defectgen.generate.baselines.keys import propose_keys
+    from defectgen.generation.baselines.keys import propose_keys
     from defectgen.model.weights import load_trained
 
     network, card = load_trained(path)

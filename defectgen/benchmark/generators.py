@@ -19,7 +19,7 @@ from augment.distort import bond_distorted, rattle
 from augment.errors import ConditionError
 from augment.storage.archive import file_hash
 from defectgen.benchmark.folder import read_structures
-from defectgen.benchmark.protocol import NONE, Ask, Generator, trivial
+from defectgen.benchmark.protocol import NONE, Ask, Generator
 
 if TYPE_CHECKING:
     from defectgen.model.weights import Model
@@ -77,7 +77,7 @@ def symmetric_rattle(ask: Ask) -> Iterable[DefectCell]:
 
 def random_rattle(ask: Ask) -> Iterable[DefectCell]:
     """Gaussian displacements of `RATTLE` without any symmetry."""
-    return [_rattled(ask, "rattle", index, trivial(len(ask.ideal))) for index in range(ask.n)]
+    return [_rattled(ask, "rattle", index, CellSymmetry.trivial(len(ask.ideal))) for index in range(ask.n)]
 
 
 def subgroup_enumeration(ask: Ask) -> Iterable[DefectCell]:
@@ -108,7 +108,7 @@ def descent(ask: Ask) -> Iterable[DefectCell]:
     from augment.groups.distortion import State, apply_state
     from defectgen.energy_surface.quasi_newton import suggested
     from defectgen.energy_surface.source import forces_by
-    from defectgen.generate.geometries import DIRECTIONS
+    from defectgen.generation.geometries import DIRECTIONS
     from md.potentials.chgnet import DEFAULT
 
     surface, symmetry = forces_by(DEFAULT)(ask.defect), ask.symmetry
@@ -194,7 +194,7 @@ def _trained(spec: str) -> NamedGenerator:
     if card["part"] not in LATENT:
         return _model(load_model(spec), name)
     from defectgen.energy_surface.source import TEACHER, find_forces
-    from defectgen.generate.baselines.latent import LatentGenerator
+    from defectgen.generation.baselines.latent import LatentGenerator
 
     forces = find_forces(TEACHER, card) if network.config.forces else None
     call = LatentGenerator(network, Bridge(**card["bridge"]), forces)
@@ -219,7 +219,7 @@ def _model(model: Model, name: str, **settings: Any) -> NamedGenerator:
 
 def _propose(model: Model, settings: Mapping[str, Any], ask: Ask) -> Iterable[DefectCell]:
     """Structures of a model; where it is to find the symmetry, the likeliest comes first and then draws from p(H)."""
-    from defectgen.generate.geometries import generate
+    from defectgen.generation.geometries import generate
 
     def propose(subgroup: str | None, n: int) -> list[DefectCell]:
         conditions: dict[str, Any] = {

@@ -11,11 +11,10 @@ import torch
 from augment import CellSymmetry
 from augment.cell import FloatArray
 from augment.groups.distortion import State, project
-from augment.groups.subgroups import generated
 from defectgen.corpus.arrangements import Arrangements
 from defectgen.corpus.cases import Case, Label
 from defectgen.energy_surface.quasi_newton import suggested
-from defectgen.generate.validity import sample_seed
+from defectgen.generation.validity import sample_seed
 from defectgen.model.bridge import STEPS, Predictor
 from defectgen.model.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.model.occupied import Occupied, coulomb_of, occupied_batch
@@ -78,7 +77,7 @@ def _predictor(model: Model, case: Case, label: Label, guidance: float = 1.0) ->
 def score(case: Case, label: Label, proposal: State) -> Score:
     """Compare a proposal with a label; both are taken without rigid translation."""
     near = case.template.defect_distance[: case.template.n_atoms] < NEAR
-    none = generated(case.symmetry, [])
+    none = case.symmetry.generated_by([])
     found, true = (project(s, none).displacements[near] for s in (proposal, label.state))
     lengths = np.linalg.norm(found) * np.linalg.norm(true)
     # Below a hundredth of an Å in all there is no direction to compare.

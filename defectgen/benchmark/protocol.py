@@ -54,7 +54,7 @@ class Ask:
     @cached_property
     def symmetry(self) -> CellSymmetry:
         """The symmetry that is asked for, acting on the atoms of `ideal`; the whole stabilizer where none is named."""
-        return trivial(len(self.ideal)) if self.subgroup == NONE else self.defect.symmetry()
+        return CellSymmetry.trivial(len(self.ideal)) if self.subgroup == NONE else self.defect.symmetry()
 
     def rng(self, name: str, index: int) -> np.random.Generator:
         """Random numbers of one structure of a generator; they depend on nothing else that is asked for."""
@@ -64,8 +64,3 @@ class Ask:
 
 Generator = Callable[[Ask], Iterable[Any]]
 """Returns up to `n` structures: `DefectCell`, ASE `Atoms` or pymatgen `Structure`, atoms in any order."""
-
-
-def trivial(atoms: int) -> CellSymmetry:
-    """The group of the identity alone on so many atoms."""
-    return CellSymmetry(NONE, np.eye(3)[None], np.arange(atoms)[None])

@@ -122,7 +122,7 @@ def export(
     seed: Annotated[int, typer.Option("--seed", help="of the split by host")] = 0,
 ) -> None:
     """Export relaxed cells and trajectories as extended XYZ with MACE keys, split by host."""
-    from defectgen.export import export_dataset
+    from defectgen.dataset import export_dataset
     from defectgen.run.folder import RunFolder
 
     for folder in folders:

@@ -111,9 +111,10 @@ def _count(settings: Any, *, as_json: bool) -> None:
     """Orbits and complexes of each size, a line as soon as it is known."""
     from augment.defects.burnside import count_orbits
     from augment.defects.orderly import count_by_size
-    from defectgen.run.defects import build_supercell, complex_space
+    from defectgen.pipeline.prepared import PreparedRun
+    from defectgen.run.defects import complex_space
 
-    space, recipe = complex_space(settings, build_supercell(settings))
+    space, recipe = complex_space(settings, PreparedRun.of(settings).supercell)
     counted = (count_orbits if space.cutoff is None else count_by_size)(space, recipe)
     if as_json:
         for size, orbits, total in counted:
@@ -126,9 +127,11 @@ def _count(settings: Any, *, as_json: bool) -> None:
 
 def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as_json: bool) -> None:
     """Each defect as soon as it is found, or a table of the first ones, and the files asked for."""
-    from defectgen.run.defects import build_supercell, each_defect
+    from defectgen.pipeline.prepared import PreparedRun
+    from defectgen.run.defects import each_defect
 
-    supercell = build_supercell(settings)
+    prepared = PreparedRun.of(settings)
+    supercell = prepared.supercell
     if plot is not None:
         from augment.supercells.plots import plot_sites, plot_supercells
 
@@ -138,5 +141,12 @@ def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as
     if start:
         from defectgen.pipeline.stages import start_folder
 
-        start_folder(settings)
-    list_defects(supercell, lambda: each_defect(settings, supercell), exports, as_json=as_json)
+        start_folder(prepared)
+    # Listed alone, defects are shown as they are found, in memory that does not grow; else they are found once.
+    once = start or exports.wanted
+    list_defects(
+        supercell,
+        lambda: iter(prepared.defects) if once else each_defect(settings, supercell),
+        exports,
+        as_json=as_json,
+    )

@@ -123,15 +123,17 @@ def _in_run(source: Path, asked: dict[str, Any], which: dict[str, Any], *, overw
 
 def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     """Start a run and propose for its defects, or go on with it."""
-    from defectgen.pipeline.checks import check_conditions
+    from defectgen.pipeline.checks import check_run
+    from defectgen.pipeline.run import prepare
     from defectgen.pipeline.stages import generate_stage, start_folder
     from defectgen.run.progress import tell_stage
 
     settings = settings_of(source, {**changes, "output": output})
-    check_conditions(settings)
-    folder = start_folder(settings)
+    prepared = prepare(settings)
+    check_run(prepared)
+    folder = start_folder(prepared)
     with folder.locked():
         if not folder.finished("generate"):
-            generate_stage(folder)
+            generate_stage(prepared, folder)
         tell_stage("generate", folder.times["generate"])
     say(f"{output / 'generate'}")

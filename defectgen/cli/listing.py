@@ -38,6 +38,11 @@ class Exports:
     cif: Path | None = None
     extxyz: Path | None = None
 
+    @property
+    def wanted(self) -> bool:
+        """Whether any file is."""
+        return any(path is not None for path in (self.poscar, self.cif, self.extxyz))
+
     def write(self, supercell: Supercell, defects: Callable[[], Iterator[Defect]]) -> None:
         """Write the cells of the defects, and the pristine one where the format has a place for it."""
         from augment.exchange import write_cifs, write_extxyz, write_poscars

@@ -86,7 +86,7 @@ def _trajectory_writer(kind: str | None) -> Callable[[Path | None], object]:
     """What writes the trajectories of the points in a folder into it; nothing where no format is asked for."""
     if kind is None:
         return lambda _folder: None
-    from defectgen.export.trajectory import check_format, write_trajectories
+    from defectgen.dataset.trajectory import check_format, write_trajectories
 
     chosen = check_format(kind)
 

@@ -13,22 +13,22 @@ def run_stage(
 ) -> Any:
     """Run one stage in a run folder with some settings changed; the folder."""
     from defectgen.pipeline.checks import check_engines, check_environments
-    from defectgen.pipeline.reference import host_of
+    from defectgen.pipeline.prepared import PreparedRun
     from defectgen.run.folder import RunFolder
     from defectgen.run.progress import tell_stage
 
     folder = RunFolder.open(path)
     # Before anything of the folder is replaced.
-    asked = folder.settings.replaced(changes)
-    check_environments(asked)
-    check_engines(asked, host_of(folder))
+    prepared = PreparedRun.of_folder(RunFolder(path, folder.settings.replaced(changes)))
+    check_environments(prepared.settings)
+    check_engines(prepared)
     with folder.locked():
         folder = folder.with_changes(stage, changes, overwrite=overwrite)
         if folder.finished(stage):
             if not quiet:
                 say(f"{stage} has finished already; --overwrite runs it again")
         else:
-            function(folder)
+            function(prepared, folder)
             tell_stage(stage, folder.times[stage])
             if not quiet:
                 say(f"{path / stage}")

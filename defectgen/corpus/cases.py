@@ -15,7 +15,7 @@ from augment.cell import FloatArray
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State
-from augment.groups.subgroups import SubgroupClasses, part_of
+from augment.groups.subgroups import SubgroupClasses
 from augment.storage.archive import read_arrays, write_arrays
 from augment.storage.columns import from_columns, to_columns
 from defectgen.representation.template import Template
@@ -89,17 +89,17 @@ class Case:
     @cached_property
     def classes(self) -> SubgroupClasses:
         """The classes of subgroups of the stabilizer."""
-        return SubgroupClasses(self.symmetry, self.template.cell)
+        return SubgroupClasses(self.symmetry)
 
     def kept(self, label: Label) -> tuple[int, ...]:
         """Operations of the stabilizer that a label's geometry keeps."""
         if label.kept is not None:
             return label.kept
-        return (self.classes.identity,) if label.broken or label.snapshot else tuple(range(self.symmetry.order))
+        return (self.symmetry.group.identity,) if label.broken or label.snapshot else tuple(range(self.symmetry.order))
 
     def symmetry_of(self, label: Label) -> CellSymmetry:
         """H of a label."""
-        return part_of(self.symmetry, self.kept(label))
+        return self.symmetry.subset(self.kept(label))
 
     def towards(self, label: Label) -> FloatArray | None:
         """Points towards a label, or towards the lowest relaxed geometry of its symmetry."""
@@ -213,7 +213,9 @@ def template_from_columns(key: str, columns: Mapping[str, NDArray[Any]]) -> Temp
 
 def _case(row: list[str], columns: Mapping[str, NDArray[Any]]) -> Case:
     material_id, formula, split, name, key, symbol, prototype = row
-    symmetry = CellSymmetry(symbol, columns["rotations"], columns["permutations"].astype(np.int64))
+    symmetry = CellSymmetry.from_cartesian(
+        symbol, columns["rotations"], columns["permutations"].astype(np.int64), columns["cell"]
+    )
     labels = tuple(_label(columns, k) for k in range(len(columns["strain"])))
     soft = columns["curvatures"] if len(columns["curvatures"]) else None
     template = template_from_columns(key, columns)

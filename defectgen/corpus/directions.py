@@ -15,7 +15,7 @@ import numpy as np
 from augment import CellSymmetry
 from augment.cell import FloatArray, IntArray
 from augment.groups.distortion import State, project
-from augment.groups.subgroups import generated, transformed
+from augment.groups.subgroups import transformed
 from defectgen.corpus.cases import Case, Label
 from defectgen.corpus.settings import LabelSettings
 from defectgen.energy_surface.surface import Surface
@@ -38,7 +38,7 @@ def _wanted(case: Case, label: Label) -> bool:
 
 
 def _points(case: Case, label: Label, surface: Surface, settings: LabelSettings) -> FloatArray | None:
-    subgroup = case.symmetry_of(label) if label.broken else generated(case.symmetry, [])
+    subgroup = case.symmetry_of(label) if label.broken else case.symmetry.generated_by([])
     name = f"{case.template.key} {case.kept(label)} {label.energy:.6f}"
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]))
     drawn = [surface.direction(subgroup, rng) for _ in range(settings.directions_drawn)]

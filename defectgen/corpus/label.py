@@ -12,11 +12,11 @@ from augment import Host
 from defectgen.corpus.arrangements import Arrangements
 from defectgen.corpus.cases import Case
 from defectgen.corpus.choose import choose_defects
+from defectgen.corpus.compressed_host import CompressedHost, small_supercell
 from defectgen.corpus.directions import with_directions
 from defectgen.corpus.label_arrangements import arrangements
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import Relaxer
-from defectgen.corpus.relaxed_host import relax_host, small_supercell
 from defectgen.corpus.settings import LabelSettings
 from defectgen.corpus.thermal import thermal_labels
 from defectgen.energy_surface.source import DefectForces
@@ -35,7 +35,7 @@ def label_host(
     """
     rng = np.random.default_rng(seed)
     kind = prototype(host)
-    relaxed = relax_host(host, potential, float(rng.uniform(*settings.pressures)))
+    relaxed = CompressedHost.of(host, potential, float(rng.uniform(*settings.pressures)))
     supercell = small_supercell(relaxed.host, settings, float(rng.uniform(*settings.image_distances)))
     defects = choose_defects(supercell, rng, potential.elements)[: settings.max_defects]
     hot = int(rng.integers(len(defects))) if rng.random() < settings.dynamics_share else -1

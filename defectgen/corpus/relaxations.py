@@ -16,9 +16,9 @@ from augment.distort.modes import modes
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, apply_state, project, state_of
-from augment.groups.subgroups import SubgroupClasses, part_of, transformed
+from augment.groups.subgroups import SubgroupClasses, transformed
 from defectgen.corpus.cases import Label
-from defectgen.corpus.relaxed_host import RelaxedHost
+from defectgen.corpus.compressed_host import CompressedHost
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
 from md.relaxation.relax import Relaxation, relax
@@ -49,7 +49,7 @@ class Relaxer:
     @cached_property
     def classes(self) -> SubgroupClasses:
         """Subgroups of the stabilizer."""
-        return SubgroupClasses(self.defect.symmetry(), self.ideal.cell)
+        return SubgroupClasses(self.defect.symmetry())
 
     def labels(self, seed: int) -> list[Label]:
         """Geometries at 0 GPa: with the full stabilizer, then each distinct broken one, the lowest last."""
@@ -66,11 +66,11 @@ class Relaxer:
                     broken.append(label)
         return [*symmetric, *sorted(broken, key=lambda x: -x.energy)]
 
-    def pressed(self, lowest: Label, relaxed: RelaxedHost) -> list[Label]:
+    def pressed(self, lowest: Label, relaxed: CompressedHost) -> list[Label]:
         """The lowest geometry relaxed again in the cell that the host has under pressure, keeping its symmetry."""
         start = apply_state(self.ideal, State(lowest.state.displacements, relaxed.strain))
         kept = tuple(range(self.classes.symmetry.order)) if lowest.kept is None else lowest.kept
-        symmetry = part_of(self.defect.symmetry(), kept)
+        symmetry = self.defect.symmetry().subset(kept)
         found = self._label(self._relaxed(start, symmetry), symmetry, relaxed)
         return [replace(label, kept=kept, broken=lowest.broken) for label in found]
 
@@ -79,7 +79,7 @@ class Relaxer:
         return relax(start, self.potential, symmetry=symmetry, keep_path=True, **asked)  # type: ignore[arg-type]
 
     def _label(
-        self, result: Relaxation, symmetry: CellSymmetry | None, pressed: RelaxedHost | None = None
+        self, result: Relaxation, symmetry: CellSymmetry | None, pressed: CompressedHost | None = None
     ) -> list[Label]:
         """One label, or none where the relaxation failed or an atom left its site.
 
@@ -95,7 +95,7 @@ class Relaxer:
             index, operation, state = self.classes.surviving(free)
             kept = tuple(self.classes.members[index].tolist())
         else:
-            operation, state = self.classes.identity, project(free, symmetry)
+            operation, state = self.classes.symmetry.group.identity, project(free, symmetry)
             kept = tuple(range(self.classes.symmetry.order))
         path, energies = self._path(result, strain, operation)
         broken = len(kept) < self.classes.symmetry.order

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from augment import Defect, DefectCell
-from augment.groups.distortion import State, apply_state, state_of
+from augment.groups.distortion import State, apply_state, state_of, stretch
 from defectgen.corpus.cases import Label
+from defectgen.corpus.compressed_host import CompressedHost
 from defectgen.corpus.relaxations import MAX_DISPLACEMENT
-from defectgen.corpus.relaxed_host import RelaxedHost, stretch
 from defectgen.corpus.settings import LabelSettings
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, run_point
@@ -18,7 +18,7 @@ from md.potentials import Potential
 def thermal_labels(
     defect: Defect,
     lowest: Label,
-    relaxed: RelaxedHost,
+    relaxed: CompressedHost,
     potential: Potential,
     settings: LabelSettings,
     rng: np.random.Generator,

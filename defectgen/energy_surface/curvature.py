@@ -16,7 +16,7 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray
-from augment.groups.distortion import Projector, State
+from augment.groups.distortion import State, project
 from augment.groups.subgroups import SubgroupClasses
 
 EVALUATIONS = 8
@@ -60,11 +60,10 @@ class Krylov:
             forces: of a potential around a geometry that keeps the whole stabilizer.
             symmetry: the stabilizer.
         """
-        whole = Projector(symmetry)
 
         def breaking(vector: FloatArray) -> FloatArray:
             still = vector - vector.mean(axis=0)
-            rest: FloatArray = still - whole(State(still, _STRAIN)).displacements
+            rest: FloatArray = still - project(State(still, _STRAIN), symmetry).displacements
             return rest
 
         return cls(symmetry, *_krylov(forces, breaking, symmetry.permutations.shape[1]))
@@ -88,9 +87,8 @@ class Krylov:
 
     def _ritz(self, subgroup: CellSymmetry) -> tuple[FloatArray, FloatArray]:
         """Ritz values (r,), eV/Å², and orthonormal vectors (r, n, 3) in what a subgroup allows beyond G."""
-        projector = Projector(subgroup)
         kept, bent = (
-            projector(State(x, _STRAIN)).displacements.reshape(len(x), -1) for x in (self.vectors, self.images)
+            project(State(x, _STRAIN), subgroup).displacements.reshape(len(x), -1) for x in (self.vectors, self.images)
         )
         values, inward = _ritz_pairs(kept, bent)
         return values, (inward.T @ kept).reshape(-1, *self.vectors.shape[1:])

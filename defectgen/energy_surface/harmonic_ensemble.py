@@ -16,7 +16,7 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray
-from augment.groups.distortion import Projector, State
+from augment.groups.distortion import State, project
 from defectgen.energy_surface.surface import Surface
 from md.energetics.harmonic import difference_evaluations, hessian_of
 from md.labels.evaluator import Divergence
@@ -69,7 +69,7 @@ class Ensemble:
         """One frame at a temperature, K, that keeps a symmetry; `spread` scales its fluctuation."""
         size = spread * np.sqrt(_thermal_energy(temperature))
         moved = size * (self.amplitudes @ rng.standard_normal(self.amplitudes.shape[2]))
-        return self.rest + Projector(symmetry)(State(moved, np.zeros((3, 3))))
+        return self.rest + project(State(moved, np.zeros((3, 3))), symmetry)
 
 
 def affordable(symmetry: CellSymmetry) -> bool:

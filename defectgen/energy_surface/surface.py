@@ -139,7 +139,7 @@ class Surface:
         """Least curvature (c,), eV/Å², that each class of subgroups of the stabilizer releases; see `Krylov`."""
         if self.krylov is None:
             return None
-        return self.krylov.curvatures(SubgroupClasses(self.symmetry, self.ideal.cell))
+        return self.krylov.curvatures(SubgroupClasses(self.symmetry))
 
     @cached_property
     def krylov(self) -> Krylov | None:

@@ -27,7 +27,7 @@ import numpy as np
 
 from augment.errors import ConditionError, SettingsError, SymmetryError
 from augment.groups.cell_symmetry import CellSymmetry
-from augment.groups.distortion import RESIDUAL_TOLERANCE, Projector, State, project
+from augment.groups.distortion import RESIDUAL_TOLERANCE, State, project
 
 STEPS = 20
 """Of the sampler. The flow is nearly straight: on hosts held out for validation 12, 20 and 24 steps err alike."""
@@ -131,21 +131,20 @@ class Bridge:
                 f"steps = {steps}, eta = {eta}, spread = {scales.tolist()}: "
                 "steps >= 1, 0 <= eta <= 1 and spread >= 0 are needed"
             )
-        projector = Projector(symmetry)
 
         def draw() -> State:
             white = [self._white(symmetry, strain_scale, rng) for rng in rngs]
             u, e = np.stack([w.displacements for w in white]), np.stack([w.strain for w in white])
-            return projector(State(u * scales[:, None, None], e * scales[:, None, None]))
+            return project(State(u * scales[:, None, None], e * scales[:, None, None]), symmetry)
 
         state = draw().scaled(self.mix(0.0)[1])
         for now, then in pairwise(np.linspace(0.0, 1.0, (1 if self.schedule == "regression" else steps) + 1)):
-            state = self._step(projector, predict, state, (float(now), float(then)), draw, eta)
+            state = self._step(symmetry, predict, state, (float(now), float(then)), draw, eta)
         return state
 
     def _step(
         self,
-        projector: Projector,
+        symmetry: CellSymmetry,
         predict: Predictor,
         state: State,
         times: tuple[float, float],
@@ -153,20 +152,20 @@ class Bridge:
         eta: float,
     ) -> State:
         (a, b), (a_then, b_then) = self.mix(times[0]), self.mix(times[1])
-        clean = projector(predict(state, times[0]))
+        clean = project(predict(state, times[0]), symmetry)
         after = clean.scaled(a_then)
         if b_then > 0.0:
             noise = (state - clean.scaled(a)).scaled(1.0 / b)
             if eta > 0.0:
                 noise = noise.scaled(np.sqrt(1.0 - eta**2)) + draw().scaled(eta)
             after = after + noise.scaled(b_then)
-        after = projector(after)
-        _check(after, projector)
+        after = project(after, symmetry)
+        _check(after, symmetry)
         return after
 
 
-def _check(state: State, projector: Projector) -> None:
-    off = state - projector(state)
+def _check(state: State, symmetry: CellSymmetry) -> None:
+    off = state - project(state, symmetry)
     worst = max(abs(off.displacements).max(initial=0.0), abs(off.strain).max())
     if not worst < RESIDUAL_TOLERANCE:
-        raise SymmetryError(f"a sampled state leaves the {projector.symmetry.symbol}-invariant space by {worst:.1e} Å")
+        raise SymmetryError(f"a sampled state leaves the {symmetry.symbol}-invariant space by {worst:.1e} Å")

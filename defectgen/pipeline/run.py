@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from defectgen.pipeline.checks import check_conditions
-from defectgen.pipeline.stages import export_stage, generate_stage, md_stage, relax_stage, report_stage, start_folder
+from defectgen.pipeline.checks import check_run
+from defectgen.pipeline.prepared import PreparedRun
+from defectgen.pipeline.stages import LATER_STAGES, start_folder
+from defectgen.run.folder import IDENTITY, RunFolder
 from defectgen.run.progress import tell_stage
 from defectgen.run.settings import Settings
 
-LATER_STAGES = (
-    ("generate", generate_stage),
-    ("relax", relax_stage),
-    ("md", md_stage),
-    ("export", export_stage),
-    ("report", report_stage),
-)
+
+def prepare(settings: Settings) -> PreparedRun:
+    """The run of some settings: with the defects of its folder where that has them, else with those to be enumerated.
+
+    Raises:
+        ResumeError: the folder belongs to another run.
+    """
+    if (settings.output / IDENTITY).is_file():
+        folder = RunFolder.claim(settings)
+        if folder.finished("defects"):
+            return PreparedRun.of_folder(folder)
+    return PreparedRun.of(settings)
 
 
 def run(settings: Settings) -> Path:
@@ -25,13 +32,14 @@ def run(settings: Settings) -> Path:
         DefectgenError: something asked for is not possible; nothing has been written then, or what had finished
             before stays and the same settings go on from there.
     """
-    check_conditions(settings)
-    folder = start_folder(settings)
+    prepared = prepare(settings)
+    check_run(prepared)
+    folder = start_folder(prepared)
     with folder.locked():
         tell_stage("host", folder.times["host"])
         tell_stage("defects", folder.times["defects"])
         for stage, function in LATER_STAGES:
             if not folder.finished(stage):
-                function(folder)
+                function(prepared, folder)
             tell_stage(stage, folder.times[stage])
     return folder.file("report.html")

@@ -37,7 +37,7 @@ def lowest_records(records: Sequence[Record]) -> dict[str, Record]:
     lowest: dict[str, Record] = {}
     for record in records:
         known = lowest.get(record.cell.key)
-        trusted = record.cell.info.get("status", "converged") == "converged" and record.cell.charge == 0
+        trusted = record.cell.provenance.get("status", "converged") == "converged" and record.cell.charge == 0
         if trusted and (known is None or record.energy < known.energy):
             lowest[record.cell.key] = record
     return lowest
@@ -62,7 +62,7 @@ def reactions(bulk: Record, records: Sequence[Record], formula: str) -> list[Rea
     best: dict[str, tuple[float, str]] = {}
     changes: dict[str, Composition] = {}
     for record in lowest_records(records).values():
-        if record.cell.name == BULK or record.cell.info.get("potential") != bulk.cell.info.get("potential"):
+        if record.cell.name == BULK or record.cell.provenance.get("potential") != bulk.cell.provenance.get("potential"):
             continue
         change = composition_change(record, host)
         label = _change_label(change)

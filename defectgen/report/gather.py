@@ -14,7 +14,6 @@ from augment.errors import DataError
 from augment.storage.archive import read_cells
 from defectgen.run.folder import RunFolder
 from md.labels.record import Record, read_records
-from md.labels.reference import onto_relaxed_host
 
 Row = dict[str, Any]
 
@@ -28,6 +27,7 @@ class RunData:
         host: contents of host/host.json; empty if there is none.
         defects: rows of defects/defects.jsonl.
         cells: ideal cells, the pristine supercell first.
+        placed: the same on the sites of the relaxed host; none where it is not known.
         bulk: the pristine supercell relaxed under the potential, or None.
         proposals: generated cells.
         relaxed: records of the relaxed cells.
@@ -40,6 +40,7 @@ class RunData:
     host: Row
     defects: Sequence[Row]
     cells: Sequence[DefectCell]
+    placed: Sequence[DefectCell]
     bulk: Record | None
     proposals: Sequence[DefectCell]
     relaxed: Sequence[Record]
@@ -60,16 +61,13 @@ class RunData:
     @cached_property
     def reference(self) -> dict[str, DefectCell]:
         """Ideal cells by key, on the sites of the relaxed host where that is known."""
-        if not self.cells or self.bulk is None:
-            return {cell.key: cell for cell in self.cells}
-        pristine, relaxed = self.cells[0], self.bulk.cell
-        return {cell.key: onto_relaxed_host(cell, pristine, relaxed) for cell in self.cells}
+        return {cell.key: cell for cell in (*self.cells, *self.placed)}
 
     @cached_property
     def potentials(self) -> dict[str, str]:
         """Name and SHA-256 of each potential that labelled something here."""
         records = [*self.relaxed, *([self.bulk] if self.bulk else [])]
-        infos = [r.cell.info for r in records if r.cell.info.get("potential")]
+        infos = [r.cell.provenance for r in records if r.cell.provenance.get("potential")]
         return {str(i["potential"]): str(i.get("potential_sha256", "")) for i in infos}
 
 
@@ -83,13 +81,14 @@ def read_run(run: Path) -> RunData:
     folder = RunFolder.open(run)
     points = _rows(folder.file("md", "summary.jsonl"))
     curves = {str(row["id"]): row for row in _rows(folder.file("md", "curves.jsonl"))}
-    relaxed_host = _records(folder.file("generate", "bulk.npz"))
+    bulk = _records(folder.file("generate", "bulk.npz"))
     return RunData(
         folder=folder,
         host=_object(folder.file("host", "host.json")),
         defects=_rows(folder.file("defects", "defects.jsonl")),
         cells=_cells(folder.file("defects", "cells.npz")),
-        bulk=relaxed_host[0] if relaxed_host else None,
+        placed=_cells(folder.file("generate", "ideal.npz")),
+        bulk=bulk[0] if bulk else None,
         proposals=_cells(folder.file("generate", "cells.npz")),
         relaxed=_records(folder.file("relax", "records.npz")),
         relaxations=_rows(folder.file("relax", "summary.jsonl")),

@@ -74,7 +74,9 @@ def provenance_section(data: RunData) -> Section:
 
 def _other_seeds(data: RunData) -> dict[str, int]:
     """Seeds of the proposals and of the MD points where they differ from the run's one seed."""
-    seeds = {f"proposal {c.name} ({c.info.get('subgroup', '')})": c.info.get("seed") for c in data.proposals}
+    seeds = {
+        f"proposal {c.name} ({c.provenance.get('subgroup', '')})": c.provenance.get("seed") for c in data.proposals
+    }
     seeds |= {
         f"MD {p.get('cell', '')} {p.get('engine', '')} {p.get('temperature')} K {p.get('pressure')} GPa": p.get("seed")
         for p in data.points

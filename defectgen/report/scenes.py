@@ -53,7 +53,7 @@ def element_styles(numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
 def _scene(data: RunData, cell: DefectCell) -> dict[str, Any]:
     ideal = data.reference[cell.key]
     pristine = data.reference[data.cells[0].key]
-    kind = str(cell.info.get("type", "")) or BULK
+    kind = str(cell.provenance.get("type", "")) or BULK
     vacant = np.setdiff1d(pristine.sites, ideal.sites)
     ghosts = np.isin(pristine.sites, vacant)
     marked = np.flatnonzero(_edited(ideal, pristine))
@@ -112,12 +112,12 @@ def _geometries(data: RunData, cell: DefectCell) -> list[tuple[DefectCell, str, 
         found.append((data.bulk.cell, "relaxed", "relaxed", "Positions and lattice relaxed under the potential."))
     for proposal in data.proposals:
         if proposal.key == cell.key:
-            label = symbol_text(str(proposal.info.get("start", "generated")))
+            label = symbol_text(str(proposal.provenance.get("start", "generated")))
             found.append((proposal, label, "generated", "Proposed by the diffusion model, before any relaxation."))
     for record in data.relaxed:
         if record.cell.key == cell.key and record.cell.name != BULK:
-            start = symbol_text(str(record.cell.info.get("start", "an unknown start")))
-            made_by = record.cell.info.get("potential", "the potential")
+            start = symbol_text(str(record.cell.provenance.get("start", "an unknown start")))
+            made_by = record.cell.provenance.get("potential", "the potential")
             note = f"The lowest relaxed geometry, under {made_by}; from {start}."
             found.append((record.cell, "relaxed", "relaxed", note))
     return found

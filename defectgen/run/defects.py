@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -23,22 +22,19 @@ from augment.host import Host
 from augment.planar import find_layer_supercell
 from augment.supercell import Supercell, conventional_supercell
 from augment.supercells.search import find_supercell
-from defectgen.run.host import crystal_of
 from defectgen.run.settings import Settings
 from md.potentials import Potential, resolve_potential
 
 SETS = ("frenkel", "schottky", "dopant-vacancy", "split-vacancy", "split-interstitial")
 
 
-def build_supercell(settings: Settings) -> Supercell:
-    """Host and supercell of the settings; that of a host with a plane repeats it in its plane only.
+def build_supercell(settings: Settings, host: Host) -> Supercell:
+    """The supercell of a host that the settings ask for; that of a host with a plane repeats it in its plane only.
 
     Raises:
-        CifError: the host cannot be used.
         SupercellError: no supercell fits.
     """
     asked = settings.defects
-    host = crystal_of(settings.host, settings.planar)
     if asked.supercell is not None:
         return conventional_supercell(host, np.array(asked.supercell).reshape(3, 3))
     size: dict[str, Any] = {"min_image_distance": asked.min_image_distance, "max_atoms": asked.max_atoms}
@@ -47,17 +43,12 @@ def build_supercell(settings: Settings) -> Supercell:
     return find_supercell(host, **size, keep_point_group=asked.keep_point_group)
 
 
-def build_defects(settings: Settings) -> list[Defect]:
-    """The symmetry-distinct defects that the settings ask for.
+def each_defect(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
+    """The defects that the settings ask for, one by one: point defects, then named sets, then complexes.
 
     Raises:
-        DefectgenError: the host, the supercell, a kind or a dopant is not possible.
+        DefectgenError: a kind or a dopant is not possible.
     """
-    return list(each_defect(settings, build_supercell(settings)))
-
-
-def each_defect(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
-    """The defects that the settings ask for, one by one: point defects, then named sets, then complexes."""
     return islice(_every(settings, supercell), settings.defects.limit)
 
 
@@ -71,32 +62,30 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
         if settings.complexes.sample is None:
             yield from complexes(space, recipe)
         elif settings.complexes.weight == "model":
-            from defectgen.generate.complexes import propose_complexes
+            from defectgen.generation.complexes import propose_complexes
 
             count, name = settings.complexes.sample, settings.generate.model
             drawn = propose_complexes(space, recipe, count, settings.seed, model=name)
             yield from {defect.key: defect for defect in drawn}.values()
         elif settings.complexes.weight == "pairs":
-            yield from _by_pairs(settings)
+            yield from _by_pairs(settings, supercell)
         else:
             count, weight = settings.complexes.sample, settings.complexes.weight
             yield from sample_complexes(space, recipe, count, settings.seed, weight=weight)
 
 
-@lru_cache(maxsize=1)
-def _by_pairs(settings: Settings) -> tuple[Defect, ...]:
-    """Complexes of low energy by their pairs in the potential of the settings, found once in a process."""
+def _by_pairs(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
+    """Complexes of low energy by their pairs in the potential of the settings."""
     from defectgen.energy_surface.pair_energies import PairEnergies
-    from defectgen.generate.complexes import BEST_OF, propose_complexes
+    from defectgen.generation.complexes import BEST_OF, propose_complexes
     from defectgen.run.progress import progress
 
-    supercell = build_supercell(settings)
     space, recipe = complex_space(settings, supercell)
     count, potential = settings.complexes.sample or 1, find_potential(settings, supercell.host)
     with progress("pairs", "energies") as report:
         pairs = PairEnergies.by(potential, space, progress=lambda done, total: report(done, total, potential.name))
         drawn = propose_complexes(space, recipe, count, settings.seed, pairs=pairs, best_of=BEST_OF)
-    return tuple({defect.key: defect for defect in drawn}.values())
+    yield from {defect.key: defect for defect in drawn}.values()
 
 
 def complex_space(settings: Settings, supercell: Supercell) -> tuple[EditSpace, Recipe]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from augment.crystal.cif import read_structure
 from augment.errors import ConditionError
-from augment.host import Host, read_host
+from augment.host import Host, host_from_structure, read_host
 from augment.planar import PlanarHost, grain_boundary, planar_host, stacking_fault, surfaces
 from augment.planar.layered import MIN_VACUUM
 from defectgen.run.settings import PlanarSettings
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 
-def crystal_of(cif: Path, asked: PlanarSettings) -> Host:
-    """The host of a CIF: bulk, or with the plane that is asked for.
+def read_crystal(cif: Path, asked: PlanarSettings) -> tuple[Host, PlanarHost | None]:
+    """The host of a CIF, read once: bulk, or with the plane that is asked for, and that plane.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
@@ -29,9 +29,11 @@ def crystal_of(cif: Path, asked: PlanarSettings) -> Host:
         ConditionError: several planes are asked for, or the file holds a slab and none is.
     """
     if asked.kinds:
-        return planar_crystal(cif, asked).host
-    _refuse_slab(cif)
-    return read_host(cif)
+        plane = planar_crystal(cif, asked)
+        return plane.host, plane
+    structure = read_structure(cif)
+    _refuse_slab(structure, cif)
+    return host_from_structure(structure, where=str(cif)), None
 
 
 def planar_crystal(cif: Path, asked: PlanarSettings) -> PlanarHost:
@@ -96,9 +98,8 @@ def fractions_of(parts: tuple[float | str, ...], count: int) -> tuple[float, ...
     return found
 
 
-def _refuse_slab(cif: Path) -> None:
+def _refuse_slab(structure: Structure, cif: Path) -> None:
     """Refuse a slab in place of a bulk crystal: its supercells and its relaxation would not spare the vacuum."""
-    structure = read_structure(cif)
     normal, gap = _widest_gap(structure)
     if gap >= MIN_VACUUM:
         raise ConditionError(

@@ -30,7 +30,7 @@ BATCH_ATOMS = 512
 """Atoms a batch: half a minute of a slow potential, and what a kill can cost at most."""
 
 CONFIG_TYPE = "config_type"
-"""Key of `DefectCell.info` that becomes the records' config type."""
+"""Key of `DefectCell.provenance` that becomes the records' config type."""
 
 
 def label(
@@ -44,7 +44,7 @@ def label(
     """Energy (eV), forces (eV/Å) and stress (eV/Å³) of every cell, in the order of the cells.
 
     Args:
-        cells: what to label; `info["config_type"]` becomes the config type of the record (`static` without it).
+        cells: what to label; `provenance["config_type"]` becomes the config type of the record (`static` without it).
         potential: who labels.
         folder: where the batches go, one file each; what is there already is not done again.
         workers: number of single-thread processes; 1 works in this process. The records do not depend on it.
@@ -125,9 +125,10 @@ def _unstacked(arrays: Mapping[str, FloatArray], sizes: Sequence[int], where: st
 
 
 def _record(cell: DefectCell, found: Evaluation, made_by: Mapping[str, str]) -> Record:
-    own = {key: value for key, value in cell.info.items() if not key.startswith("potential")}  # of an earlier label
-    labelled = replace(cell, info={**own, **made_by})
-    kind = str(cell.info.get(CONFIG_TYPE, "static"))
+    # Who made an earlier label says nothing of this one.
+    unlabelled = {key: value for key, value in cell.provenance.items() if not key.startswith("potential")}
+    labelled = replace(cell, provenance={**unlabelled, **made_by})
+    kind = str(cell.provenance.get(CONFIG_TYPE, "static"))
     return Record(labelled, found.energy, found.forces, found.stress, kind)
 
 

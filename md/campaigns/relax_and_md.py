@@ -279,7 +279,7 @@ def _point_id(point: MdPoint, cell: DefectCell, potential: Potential) -> str:
 def _digest(what: list[Any], cell: DefectCell, potential: Potential, arrays: Sequence[np.ndarray[Any, Any]]) -> str:
     """Hash of everything that decides an item: the job, the cell to the last bit, and the potential."""
     identity = [potential.kind, potential.name, potential.sha256, potential.precision, potential.evaluator]
-    texts = [_VERSION, what, cell.name, cell.key, cell.charge, dict(cell.info), identity]
+    texts = [_VERSION, what, cell.name, cell.key, cell.charge, dict(cell.provenance), identity]
     digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode())
     for array in (cell.cell, cell.positions, cell.numbers, cell.sites, *arrays):
         digest.update(repr((array.shape, array.dtype.str)).encode())

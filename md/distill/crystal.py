@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from augment.cell import DefectCell
-from augment.defect import Defect
 from augment.errors import DefectgenError, SettingsError
 from augment.host import Host, host_from_structure
 from augment.supercell import Supercell
 from augment.supercells.search import widest_supercell
 from md.potentials import Potential
-from md.relaxation.relax import RelaxSettings, relax_with
-
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
+from md.relaxation.relaxed_host import RelaxedHost
 
 __all__ = ["Crystal", "crystal_of", "supercells"]
 
@@ -64,17 +58,19 @@ def crystal_of(host: Host, teacher: Potential, max_temperature: float, max_press
     """
     from augment.distort import shortest_distance
 
-    free = _relaxed(host, teacher, 0.0)
-    relaxed = host_from_structure(_structure(free), where=f"{host.formula} relaxed by {teacher.name}")
-    if relaxed.space_group_number != host.space_group_number:
+    reference = RelaxedHost.of(host, teacher)
+    relaxed = reference.crystal
+    symmetric = host_from_structure(relaxed.to_pymatgen(), where=f"{host.formula} relaxed by {teacher.name}")
+    if symmetric.space_group_number != host.space_group_number:
         raise SettingsError(
-            f"{host.formula} changes its space group from {host.space_group_number} to {relaxed.space_group_number} "
+            f"{host.formula} changes its space group from {host.space_group_number} to {symmetric.space_group_number} "
             f"with {teacher.name}; choose another teacher"
         )
-    pressed = _relaxed(relaxed, teacher, max_pressure).volume / free.volume if max_pressure else 1.0
+    pressed = RelaxedHost.of(host, teacher, pressure=max_pressure) if max_pressure else reference
+    least = float(np.linalg.det(np.eye(3) + pressed.strain_from(reference)))
     hot = 1 + _EXPANSION * max_temperature
     bulk = Supercell(relaxed, np.eye(3, dtype=np.int64)).bulk_cell()
-    return Crystal(relaxed, (pressed - _SLACK, hot + _SLACK), shortest_distance(bulk), supercells(relaxed, max_atoms))
+    return Crystal(relaxed, (least - _SLACK, hot + _SLACK), shortest_distance(bulk), supercells(relaxed, max_atoms))
 
 
 def supercells(host: Host, max_atoms: int) -> dict[str, Supercell]:
@@ -101,14 +97,3 @@ def _widest(host: Host, low: int, high: int) -> Supercell | None:
         return widest_supercell(host, min_atoms=low, max_atoms=high)
     except DefectgenError:
         return None
-
-
-def _relaxed(host: Host, teacher: Potential, pressure: float) -> DefectCell:
-    """The primitive cell relaxed under its own symmetry."""
-    defect = Defect(Supercell(host, np.eye(3, dtype=np.int64)), ())
-    how = RelaxSettings(fmax=0.005, relax_cell=True, pressure=pressure)
-    return relax_with(defect.cell(), teacher, how, defect.symmetry()).cell
-
-
-def _structure(cell: DefectCell) -> Structure:
-    return cell.to_pymatgen()

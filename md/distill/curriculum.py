@@ -82,7 +82,7 @@ def ideal_defects(supercell: Supercell, dopants: Sequence[str]) -> list[Defect]:
 def first_cells(
     crystal: Crystal, dopants: Sequence[str], temperature: float, amounts: Amounts, seed: Sequence[int]
 ) -> list[DefectCell]:
-    """The cells of the first round, each with its config type and the weight of its energy in `info`.
+    """The cells of the first round, each with its config type and the weight of its energy in its provenance.
 
     Args:
         crystal: the relaxed host, its range and its supercells.
@@ -160,7 +160,7 @@ def random_strain(rng: np.random.Generator, low: float, high: float, shear: floa
 
 def marked(cell: DefectCell, kind: str, energy_weight: float = 1.0) -> DefectCell:
     """The cell with its config type and how much its energy counts in training."""
-    return replace(cell, info={**cell.info, CONFIG_TYPE: kind, ENERGY_WEIGHT: energy_weight})
+    return replace(cell, provenance={**cell.provenance, CONFIG_TYPE: kind, ENERGY_WEIGHT: energy_weight})
 
 
 def _pairs(supercell: Supercell, single: Sequence[Defect], count: int, seed: int) -> list[Defect]:

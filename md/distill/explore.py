@@ -180,7 +180,7 @@ def query(
         heat = temperature * rng.uniform(0.3, 1.15)
         frames = list(hot_frames(start, committee[0], heat, 3 * per_cell, rng))
         frames.sort(key=lambda frame: -disagreement(frame, committee))
-        weight = float(cell.info.get(ENERGY_WEIGHT, 1.0))
+        weight = float(cell.provenance.get(ENERGY_WEIGHT, 1.0))
         kind = "bulk_dynamics" if cell.name == BULK else "defect_dynamics"
         found += [marked(frame, kind, weight) for frame in frames[:per_cell]]
     return found

@@ -17,7 +17,7 @@ from md.labels.record import Record
 __all__ = ["ENERGY_WEIGHT", "LabelledGraph", "collate", "energy_weight", "labelled_graphs"]
 
 ENERGY_WEIGHT = "energy_weight"
-"""Key of `DefectCell.info`: how much the energy of a cell counts; 1 without it, 0 to learn its forces alone."""
+"""Key of `DefectCell.provenance`: how much the energy of a cell counts; 1 without it, 0 to learn its forces alone."""
 
 _PADDING = 2.0
 """Length of the vectors of padding, in units of the cutoff: beyond the range of all that depends on distance."""
@@ -51,7 +51,7 @@ class LabelledGraph:
 
 def energy_weight(record: Record) -> float:
     """How much the energy of a record counts in training."""
-    return float(record.cell.info.get(ENERGY_WEIGHT, 1.0))
+    return float(record.cell.provenance.get(ENERGY_WEIGHT, 1.0))
 
 
 def labelled_graphs(records: Sequence[Record], network: Any) -> list[LabelledGraph]:

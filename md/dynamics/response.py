@@ -97,7 +97,7 @@ class Response:
         return {i: reasons for i, reasons in verdicts.items() if reasons}
 
     def records(self) -> list[Record]:
-        """Every frame as a record, its provenance and environment in `cell.info`."""
+        """Every frame as a record, its provenance and environment in `cell.provenance`."""
         return [self._record(i) for i in range(len(self.frames))]
 
     def _record(self, index: int) -> Record:

@@ -22,7 +22,7 @@ from md.energetics.harmonic import (
 from md.energetics.integration import AnharmonicFreeEnergy, anharmonic_free_energy
 from md.energetics.jumps import Jump, jumps
 from md.energetics.minimum import minimum
-from md.energetics.survey import DefectEnergies, defect_energies, in_host, migration_barriers, relaxed_host
+from md.energetics.survey import DefectEnergies, defect_energies, migration_barriers
 
 __all__ = [
     "AnharmonicFreeEnergy",
@@ -47,7 +47,6 @@ __all__ = [
     "formation_entropy",
     "formation_free_energy",
     "hessian",
-    "in_host",
     "jumps",
     "migration_barrier",
     "migration_barriers",
@@ -56,6 +55,5 @@ __all__ = [
     "path_ends",
     "population",
     "relaxation_volume",
-    "relaxed_host",
     "symmetric_saddle",
 ]

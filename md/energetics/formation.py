@@ -79,7 +79,7 @@ def _check_same(defect: DefectCell, bulk: DefectCell) -> None:
     places = [cell.key.split("/")[:2] for cell in (defect, bulk)]
     if places[0] != places[1]:
         raise DataError(f"{defect.name} is in another supercell than {bulk.name} ({'/'.join(places[1])})")
-    hashes = [cell.info.get("potential_sha256") for cell in (defect, bulk)]
+    hashes = [cell.provenance.get("potential_sha256") for cell in (defect, bulk)]
     if hashes[0] != hashes[1]:
         raise DataError(f"{defect.name} and {bulk.name} were evaluated by different potentials; use one for both")
 

@@ -127,8 +127,7 @@ def hessian(cell: DefectCell, potential: Potential, symmetry: CellSymmetry | Non
         potential: what evaluates it.
         symmetry: a group that the geometry has (`Defect.symmetry`); every atom is displaced three ways without it.
     """
-    n = len(cell)
-    group = symmetry or CellSymmetry("1", np.eye(3)[None], np.arange(n)[None])
+    group = symmetry or CellSymmetry.trivial(len(cell))
     evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume, largest_force=np.inf)
     with one_torch_thread(wanted=potential.uses_torch):
         return hessian_of(lambda positions: evaluate(positions, cell.cell).forces, cell.positions, group)

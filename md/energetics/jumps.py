@@ -11,7 +11,7 @@ from augment.cell import DefectCell, FloatArray, IntArray
 from augment.defect import Defect
 from augment.errors import ConditionError, SupercellError
 from augment.groups.cell_symmetry import CellSymmetry
-from augment.groups.symmetry import point_group_symbol
+from augment.groups.symmetry import FiniteGroup, point_group_symbol
 from augment.supercell import Edit
 
 NEAREST = 1.1
@@ -105,9 +105,9 @@ class Jump:
         atom = np.full(len(supercell.sites.numbers), -1, dtype=np.int64)
         atom[sites] = np.arange(len(sites))
         atom[self.goal] = self.mover
-        left, right = supercell.cartesian_of
         symbol = point_group_symbol(np.unique(group.rotations, axis=0)) if len(elements) > 1 else "1"
-        return CellSymmetry(symbol, left @ group.rotations @ right, atom[group.permutations[:, sites]])
+        acting = FiniteGroup(group.rotations, atom[group.permutations[:, sites]])
+        return CellSymmetry(symbol, acting, supercell.host.primitive)
 
     def ideal_ends(self, cell: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Ideal positions (n, 3) before and after the jump in a cell (3, 3) that may be strained, Å."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from augment.cell import DefectCell
 from augment.defect import Defect
 from augment.supercell import Supercell
 from md.energetics.barrier import Barrier, migration_barrier
@@ -18,6 +17,7 @@ from md.energetics.jumps import jumps
 from md.energetics.minimum import minimum
 from md.labels.record import Record
 from md.potentials import Potential
+from md.relaxation.relaxed_host import RelaxedHost, pristine
 
 HOST_FORCE = 1e-4
 """eV/Å left on the atoms of the host: its lattice is the reference of everything else."""
@@ -50,24 +50,6 @@ class DefectEnergies:
         return self.dipole.relaxation_volume(self.elastic)
 
 
-def relaxed_host(supercell: Supercell, potential: Potential) -> Record:
-    """The primitive cell of a supercell's host at rest under a potential, its symmetry kept.
-
-    Raises:
-        DataError: it does not relax.
-        PotentialError: an element is not covered, or the potential fails.
-    """
-    primitive = Defect(Supercell(supercell.host, np.eye(3, dtype=np.int64)), ())
-    return minimum(primitive.cell(), potential, HOST_FORCE, relax_cell=True, symmetry=primitive.symmetry())
-
-
-def in_host(defect: Defect, host: Record) -> DefectCell:
-    """The ideal geometry of a defect in the lattice of its relaxed host, sites scaled with the cell."""
-    deformation = np.linalg.inv(defect.host.primitive) @ host.cell.cell
-    cell = defect.cell()
-    return cell.with_geometry(cell.positions @ deformation, cell.cell @ deformation, geometry="ideal in relaxed host")
-
-
 def defect_energies(
     defect: Defect, potential: Potential, chemical_potentials: Mapping[str, float] | None = None
 ) -> DefectEnergies:
@@ -85,15 +67,15 @@ def defect_energies(
         PotentialError: an element is not covered, or the potential fails.
     """
     supercell = defect.supercell
-    host = relaxed_host(supercell, potential)
-    primitive = Defect(Supercell(supercell.host, np.eye(3, dtype=np.int64)), ())
-    bulk = minimum(in_host(Defect(supercell, ()), host), potential, DEFECT_FORCE)
-    cell = minimum(in_host(defect, host), potential, DEFECT_FORCE, symmetry=defect.symmetry())
+    reference = RelaxedHost.of(supercell.host, potential, fmax=HOST_FORCE)
+    primitive = pristine(Supercell(supercell.host, np.eye(3, dtype=np.int64)))
+    bulk = minimum(reference.place(pristine(supercell)), potential, DEFECT_FORCE)
+    cell = minimum(reference.place(defect), potential, DEFECT_FORCE, symmetry=defect.symmetry())
     known = dict(chemical_potentials or {})
     if len(defect.host.elements) == 1:
         known.setdefault(defect.host.elements[0], bulk.energy / len(bulk.cell))
     formation = formation_energy(cell, bulk, {s: known[s] for s in added_atoms(cell.cell, bulk.cell) if s in known})
-    elastic = elastic_constants(host.cell, potential, primitive.symmetry())
+    elastic = elastic_constants(reference.place(primitive), potential, primitive.symmetry())
     return DefectEnergies(cell, bulk, formation, elastic, elastic_dipole(cell, bulk, defect.symmetry()))
 
 
@@ -109,5 +91,5 @@ def migration_barriers(
         SupercellError: the supercell is too small for a jump.
         DataError: an end or a path does not relax.
     """
-    start = in_host(defect, relaxed_host(defect.supercell, potential))
+    start = RelaxedHost.of(defect.host, potential, fmax=HOST_FORCE).place(defect)
     return tuple(migration_barrier(j, potential, start, images=images, fmax=fmax) for j in jumps(defect, cutoff))

@@ -54,9 +54,9 @@ class Frames:
         """(k,) cell volumes, Å³."""
         return np.asarray(np.abs(np.linalg.det(self.cells)), dtype=float)
 
-    def record(self, index: int, config_type: str, info: Mapping[str, object]) -> Record:
-        """One frame as a record; `info` (JSON values) is added to that of the start."""
-        cell = self.start.with_geometry(self.positions[index], self.cells[index], **info)
+    def record(self, index: int, config_type: str, provenance: Mapping[str, object]) -> Record:
+        """One frame as a record; `provenance` (JSON values) is added to that of the start."""
+        cell = self.start.with_geometry(self.positions[index], self.cells[index], **provenance)
         return Record(cell, float(self.energies[index]), self.forces[index], self.stresses[index], config_type)
 
     def to_arrays(self) -> Arrays:

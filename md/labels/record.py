@@ -15,7 +15,7 @@ from augment.storage.archive import cells_from_arrays, cells_to_arrays, read_arr
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A defect cell with energy, forces and stress; `cell.info` says which potential made them.
+    """A defect cell with energy, forces and stress; `cell.provenance` says which potential made them.
 
     Attributes:
         cell: the structure.

@@ -27,8 +27,8 @@ def defect_of(start: DefectCell, host: Host) -> Defect:
         DataError: the cell has the axes of no supercell of the host.
     """
     defect = Defect.from_key(host, start.key)
-    if "supercell" in start.info:
-        matrix = np.array(start.info["supercell"], dtype=np.int64)
+    if "supercell" in start.provenance:
+        matrix = np.array(start.provenance["supercell"], dtype=np.int64)
         defect = Defect(Supercell(defect.host, matrix), defect.edits, defect.charge)
     check_cell(start, defect)
     return defect

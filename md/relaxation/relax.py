@@ -110,7 +110,7 @@ class Relaxation:
         return {
             "name": self.start.name,
             "key": self.start.key,
-            "start": dict(self.start.info),
+            "start": dict(self.start.provenance),
             "status": self.status,
             "reason": self.reason,
             "energies": self.energies.tolist(),

@@ -9,14 +9,14 @@ import numpy as np
 
 from augment import DefectCell
 from augment.storage.archive import read_cells, write_cells
-from defectgen.pipeline.stages import defects_stage, host_stage
+from defectgen.pipeline.prepared import PreparedRun
+from defectgen.pipeline.stages import start_folder
 from defectgen.run.folder import RunFolder
 from defectgen.run.settings import Settings
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
 from md.labels.frames import Frames
 from md.labels.record import Record, write_records
-from md.labels.reference import onto_relaxed_host
 from md.observables import curves
 from md.potentials import Potential
 from tests.support.places import HOSTS
@@ -28,10 +28,7 @@ LABELS = {"potential": "morse-test", "potential_sha256": "ab" * 32}
 def start_run(folder: Path, dopants: tuple[str, ...] = ("Al",)) -> RunFolder:
     """A run folder whose host and defects stages have finished."""
     settings = Settings(host=MGO, output=folder, seed=7).replaced({"defects.dopants": list(dopants)})
-    run = RunFolder.claim(settings)
-    host_stage(run)
-    defects_stage(run)
-    return run
+    return start_folder(PreparedRun.of(settings))
 
 
 def labelled(cell: DefectCell, energy: float, **info: object) -> Record:
@@ -56,9 +53,12 @@ def relax_run(run: RunFolder) -> None:
     cells = read_cells(run.file("defects", "cells.npz"))
     bulk = labelled(cells[0].with_geometry(1.005 * cells[0].positions, 1.005 * cells[0].cell), -6.0 * len(cells[0]))
     write_records(run.file("generate", "bulk.npz"), [bulk])
+    # A crystal that breathes alike everywhere: sites scale with the lattice.
+    placed = [cell.with_geometry(1.005 * cell.positions, 1.005 * cell.cell) for cell in cells]
+    write_cells(run.file("generate", "ideal.npz"), placed)
     proposals, records, rows = [], [], []
     for index, cell in enumerate(cells[1:]):
-        ideal = onto_relaxed_host(cell, cells[0], bulk.cell)
+        ideal = placed[index + 1]
         missing = np.setdiff1d(cells[0].sites, cell.sites)
         site = cells[0].positions[missing[0]] if len(missing) else ideal.positions[-1]
         final = breathing(ideal, site, 0.12 - 0.02 * index)

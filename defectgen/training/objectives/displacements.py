@@ -15,7 +15,7 @@ from augment.cell import FloatArray
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, project
-from augment.groups.subgroups import freedom_of, generated
+from augment.groups.subgroups import freedom_of
 from defectgen.corpus.cases import Case, Label, check_hosts
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import (
@@ -197,10 +197,10 @@ def choose_label(labels: Sequence[Label], snapshots: float, rng: np.random.Gener
 def choose_subgroup(case: Case, label: Label, probability: float, rng: np.random.Generator) -> CellSymmetry:
     """A symmetry that the geometry has, or for a thermal mean is expected to have when it is sampled for long."""
     if label.snapshot:
-        return generated(case.symmetry, [])
+        return case.symmetry.generated_by([])
     if label.temperature > 0:
         breaks = any(other.broken for other in case.labels if other.temperature == 0)
-        return generated(case.symmetry, []) if breaks else _lowered(case.symmetry, probability, rng)
+        return case.symmetry.generated_by([]) if breaks else _lowered(case.symmetry, probability, rng)
     own = case.symmetry_of(label)
     # A geometry above the lowest is the answer for its own symmetry only.
     return own if case.excess_energy(label) else _lowered(own, probability, rng)
@@ -221,7 +221,7 @@ def descent_for(case: Case, label: Label, symmetry: CellSymmetry, rng: np.random
 def _lowered(symmetry: CellSymmetry, probability: float, rng: np.random.Generator) -> CellSymmetry:
     if rng.random() >= probability:
         return symmetry
-    return generated(symmetry, rng.integers(symmetry.order, size=int(rng.integers(3))).tolist())
+    return symmetry.generated_by(rng.integers(symmetry.order, size=int(rng.integers(3))).tolist())
 
 
 def node_weights(samples: Sequence[Sample], near: float) -> Tensor:

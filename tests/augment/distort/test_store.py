@@ -59,23 +59,23 @@ def test_rows_come_back_as_they_were(store) -> None:
         assert np.array_equal(row.sites, made.sites)
         assert np.allclose(row.positions, made.positions, rtol=0, atol=3e-7 * np.abs(made.positions).max())
         assert np.allclose(row.cell, made.cell, rtol=0, atol=1e-6)
-        assert row.info.keys() == made.info.keys()
-        assert row.info["amplitude"] == pytest.approx(made.info["amplitude"], rel=1e-6)
+        assert row.provenance.keys() == made.provenance.keys()
+        assert row.provenance["amplitude"] == pytest.approx(made.provenance["amplitude"], rel=1e-6)
         for key in ("kind", "irrep", "subgroup", "multiplicity", "seed", "index", "versions", "host"):
-            assert row.info[key] == made.info[key]
+            assert row.provenance[key] == made.provenance[key]
 
 
 def test_rows_are_reached_by_number_slice_and_column(store) -> None:
     opened = ColumnStore(store)
     assert opened[-1].key == opened[279].key
-    assert [c.info["index"] for c in opened[5:25:10]] == [5, 15]
+    assert [c.provenance["index"] for c in opened[5:25:10]] == [5, 15]
     assert opened[280:] == []
     for wrong in (280, -281):
         with pytest.raises(IndexError):
             opened[wrong]
-    assert opened.column("irrep").tolist() == [c.info["irrep"] for c in opened]
+    assert opened.column("irrep").tolist() == [c.provenance["irrep"] for c in opened]
     assert opened.column("key").tolist() == [c.key for c in opened]
-    assert opened.column("index").tolist() == [c.info["index"] for c in opened]
+    assert opened.column("index").tolist() == [c.provenance["index"] for c in opened]
     with pytest.raises(DataError, match="no column 'mood'"):
         opened.column("mood")
 
@@ -86,7 +86,7 @@ def test_batches_give_every_row_once_and_in_order(store) -> None:
     assert len(cells) == len(opened)
     for a, b in zip(cells, opened, strict=True):
         assert a.positions.tobytes() == b.positions.tobytes()
-        assert a.info == b.info
+        assert a.provenance == b.provenance
 
 
 def test_a_store_is_appended_to_and_what_was_read_before_does_not_change(store) -> None:
@@ -98,7 +98,7 @@ def test_a_store_is_appended_to_and_what_was_read_before_does_not_change(store) 
     assert len(before) == 280
     after = ColumnStore(store)
     assert len(after) == 287
-    assert after[282].info["seed"] == 9
+    assert after[282].provenance["seed"] == 9
     assert after[100].positions.tobytes() == before[100].positions.tobytes()
 
 
@@ -147,7 +147,7 @@ def test_what_is_no_store_is_refused(tmp_path, store) -> None:
 
 
 def everything(path: Path) -> bytes:
-    return b"".join(c.positions.tobytes() + repr((c.key, c.cell, c.info)).encode() for c in ColumnStore(path))
+    return b"".join(c.positions.tobytes() + repr((c.key, c.cell, c.provenance)).encode() for c in ColumnStore(path))
 
 
 def test_damage_is_an_error_with_the_path_of_the_file_and_never_a_wrong_row(store) -> None:

@@ -254,11 +254,11 @@ def test_extended_xyz_comes_back(tmp_path) -> None:
     cells = [rattle(d.cell(), 0.05, seed=3) for d in [*defects_of("GaN", max_voids=2), pair()]]
     assert write_extxyz(path, iter(cells)) == len(cells)
     for back, cell in zip(read_extxyz(path), cells, strict=True):
-        assert (back.name, back.key, back.charge, dict(back.info)) == (
+        assert (back.name, back.key, back.charge, dict(back.provenance)) == (
             cell.name,
             cell.key,
             cell.charge,
-            dict(cell.info),
+            dict(cell.provenance),
         )
         assert (back.numbers == cell.numbers).all()
         assert (back.sites == cell.sites).all()

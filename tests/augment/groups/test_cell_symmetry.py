@@ -10,6 +10,7 @@ import pytest
 from augment import CellSymmetry, Defect, find_supercell, point_defects
 from augment.distort import rattle
 from augment.errors import SymmetryError
+from augment.groups.symmetry import FiniteGroup
 from tests.support.crystals import host
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, in the oracles
@@ -118,6 +119,6 @@ def test_a_rattle_keeps_the_symmetry_it_is_given() -> None:
 
 def test_rotations_and_permutations_must_be_as_many() -> None:
     with pytest.raises(SymmetryError):
-        CellSymmetry("1", np.eye(3)[None], np.zeros((2, 4), dtype=np.int64))
+        CellSymmetry("1", FiniteGroup(np.eye(3, dtype=np.int64)[None], np.zeros((2, 4), dtype=np.int64)), np.eye(3))
     with pytest.raises(SymmetryError):
-        CellSymmetry("1", np.zeros((0, 3, 3)), np.zeros((0, 4), dtype=np.int64))
+        CellSymmetry("1", FiniteGroup(np.zeros((0, 3, 3), dtype=np.int64), np.zeros((0, 4), dtype=np.int64)), np.eye(3))

@@ -35,11 +35,11 @@ def cells() -> list[DefectCell]:
 def test_cells_come_back_as_they_were(cells, tmp_path) -> None:
     write_cells(tmp_path / "a" / "cells.npz", cells)
     for before, after in zip(cells, read_cells(tmp_path / "a" / "cells.npz"), strict=True):
-        assert (after.name, after.key, after.charge, dict(after.info)) == (
+        assert (after.name, after.key, after.charge, dict(after.provenance)) == (
             before.name,
             before.key,
             before.charge,
-            dict(before.info),
+            dict(before.provenance),
         )
         for column in ("cell", "numbers", "positions", "sites"):
             assert np.array_equal(getattr(after, column), getattr(before, column))
@@ -151,7 +151,7 @@ def test_a_rattle_keeps_the_minimum_distance_and_the_centre(cells, sigma) -> Non
     assert shortest_distance(moved) >= limit
     assert np.allclose((moved.positions - cell.positions).mean(axis=0), 0, atol=1e-12)
     assert np.array_equal(moved.numbers, cell.numbers)
-    assert moved.info["seed"] == 11
+    assert moved.provenance["seed"] == 11
     assert np.array_equal(moved.positions, rattle(cell, sigma, 11, min_distance=limit).positions), "one seed, same bits"
     if sigma:
         assert not np.array_equal(moved.positions, rattle(cell, sigma, 12, min_distance=limit).positions)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, project
 from defectgen.benchmark.energy import Descent, duel, energy_scores
 from defectgen.benchmark.metrics import constraints, diversity, geometry, intervals, novelty, symmetry, thermal
-from defectgen.benchmark.protocol import trivial
 
 NOTHING = np.zeros((3, 3))
 
@@ -33,7 +33,7 @@ def test_any_orientation_of_a_broken_geometry_is_as_good(tetragonal, seed, opera
     assert geometry.displacement_error(turned, u, near, group) < 1e-12
     assert geometry.displacement_cosine(turned, u, near, group) == pytest.approx(1.0)
     assert geometry.normalised_rmsd(turned, u, near, group, 10.0) < 1e-12
-    alone = trivial(len(u))
+    alone = CellSymmetry.trivial(len(u))
     if operation:
         assert geometry.displacement_error(turned, u, near, alone) > 0.1
 
@@ -47,7 +47,7 @@ def test_images_average_to_the_projection(tetragonal):
 
 
 def test_a_known_shift_gives_a_known_error(vacancy):
-    group, n = trivial(len(vacancy.cell())), len(vacancy.cell())
+    group, n = CellSymmetry.trivial(len(vacancy.cell())), len(vacancy.cell())
     true, found = np.zeros((n, 3)), np.zeros((n, 3))
     found[0] = [0.3, 0.4, 0.0]
     near = np.zeros(n, dtype=bool)
@@ -59,7 +59,7 @@ def test_a_known_shift_gives_a_known_error(vacancy):
 
 
 def test_the_cosine_of_no_direction(vacancy):
-    group, near, u = trivial(len(vacancy.cell())), everywhere(vacancy), broken(vacancy)
+    group, near, u = CellSymmetry.trivial(len(vacancy.cell())), everywhere(vacancy), broken(vacancy)
     assert geometry.displacement_cosine(-u, u, near, group) == pytest.approx(-1.0)
     assert geometry.displacement_cosine(0 * u, u, near, group) == 0.0
     assert np.isnan(geometry.displacement_cosine(u, 0 * u, near, group))

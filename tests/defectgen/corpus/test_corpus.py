@@ -14,8 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError
-from augment.groups.distortion import State, project, residual, state_of
-from augment.groups.subgroups import SubgroupClasses, part_of, transformed
+from augment.groups.distortion import State, project, residual, state_of, stretch
+from augment.groups.subgroups import SubgroupClasses, transformed
 from defectgen.corpus import (
     CorpusPlan,
     HostEntry,
@@ -32,7 +32,6 @@ from defectgen.corpus.choose import choose_defects, similar_dopants
 from defectgen.corpus.directions import with_directions
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import broken_starts
-from defectgen.corpus.relaxed_host import stretch
 from defectgen.corpus.thermal import frames_of_run
 from defectgen.energy_surface.quasi_newton import POINTS
 from defectgen.energy_surface.surface import OFFSET
@@ -223,9 +222,9 @@ def test_a_direction_is_paired_with_the_image_of_a_label_that_it_leads_to():
     vacancy = choose_defects(supercell, np.random.default_rng(0))[0]
     template, full = Template.of(vacancy.cell(), supercell.sites), vacancy.symmetry()
     still = np.zeros((3, 3))
-    classes = SubgroupClasses(full, template.cell)
+    classes = SubgroupClasses(full)
     members = next(m for m, s in zip(classes.members, classes.symmetries, strict=True) if s.symbol == "mm2")
-    lower = part_of(full, members)
+    lower = full.subset(members)
     u = project(State(np.random.default_rng(1).normal(size=(template.n_atoms, 3)), still), lower)
     kept = tuple(members.tolist())
     label = Label(u, 0.0, 0.0, snapshot=False, broken=True, energy=-1.0, kept=kept)

@@ -25,7 +25,7 @@ def defect():
 
 @pytest.fixture(scope="module")
 def classes(defect):
-    return SubgroupClasses(defect.symmetry(), defect.cell().cell)
+    return SubgroupClasses(defect.symmetry())
 
 
 def matrix(operation, columns: int) -> np.ndarray:

@@ -13,9 +13,9 @@ from augment.groups.distortion import State, residual, state_of
 from defectgen.energy_surface.harmonic_ensemble import MOST_EVALUATIONS, SOFTEST, Ensemble, affordable
 from defectgen.energy_surface.source import DefectForces
 from defectgen.energy_surface.surface import Surface
-from defectgen.generate.geometries import generate
-from defectgen.generate.request import Request
-from defectgen.generate.subgroup_choice import find_subgroup
+from defectgen.generation.geometries import generate
+from defectgen.generation.request import Request
+from defectgen.generation.subgroup_choice import find_subgroup
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.weights import Model
@@ -205,8 +205,10 @@ def test_generated_frames_are_of_the_ensemble(model, vacancy):
     cells = generate([vacancy], n=3, seed=4, **asked)
     again = generate([vacancy], n=2, seed=4, **asked)
     assert [c.positions.tobytes() for c in cells[:2]] == [c.positions.tobytes() for c in again]
-    assert {c.info["fluctuations"] for c in cells} == {"harmonic"}
-    assert {(c.info["subgroup"], c.info["rest_subgroup"], c.info["forces"]) for c in cells} == {("1", "m-3m", "emt")}
+    assert {c.provenance["fluctuations"] for c in cells} == {"harmonic"}
+    assert {(c.provenance["subgroup"], c.provenance["rest_subgroup"], c.provenance["forces_by"]) for c in cells} == {
+        ("1", "m-3m", "emt")
+    }
     assert len({c.positions.tobytes() for c in cells}) == 3
     hot = generate([vacancy], n=1, seed=4, **{**asked, "temperature": 800.0})[0]
     ideal = vacancy.cell()
@@ -216,14 +218,14 @@ def test_generated_frames_are_of_the_ensemble(model, vacancy):
     assert np.allclose(cells[0].cell, mean.cell, atol=1e-12)
     assert not np.allclose(mean.cell, ideal.cell, atol=1e-6)
     whole = generate([vacancy], n=1, subgroup="full", **asked)[0]
-    assert whole.info["subgroup"] == whole.info["rest_subgroup"] == "m-3m"
+    assert whole.provenance["subgroup"] == whole.provenance["rest_subgroup"] == "m-3m"
     part = generate([vacancy], n=1, subgroup="mm2", **asked)[0]
-    assert part.info["subgroup"] == part.info["rest_subgroup"] == "mm2"
+    assert part.provenance["subgroup"] == part.provenance["rest_subgroup"] == "mm2"
     group = next(g for g in vacancy.subgroups() if g.symbol == "mm2")
     strain = np.linalg.solve(ideal.cell, part.cell) - np.eye(3)
     assert residual(state_of(part.positions, ideal, strain), group) < 1e-9
     learnt = generate([vacancy], n=1, **{**asked, "forces": "none"})[0]
-    assert learnt.info["fluctuations"] == "learnt"
+    assert learnt.provenance["fluctuations"] == "learnt"
 
 
 @pytest.mark.parametrize("subgroup", [None, "1", "best", "sample"])

@@ -8,7 +8,7 @@ import pytest
 from augment import Defect, EditSpace, Recipe, complexes, find_supercell, read_host
 from augment.errors import PotentialError
 from defectgen.energy_surface.pair_energies import PairEnergies, PairScorer
-from defectgen.generate.complexes import propose_complexes
+from defectgen.generation.complexes import propose_complexes
 from md.potentials import resolve_potential
 
 
@@ -98,7 +98,7 @@ def test_an_edit_without_an_energy_is_refused(space):
 
 
 def test_settings_draw_complexes_by_the_pairs_of_their_potential_once(monkeypatch, tmp_path):
-    from defectgen.run.defects import build_defects
+    from defectgen.pipeline.prepared import PreparedRun
     from defectgen.run.settings import Settings
 
     asked = {"names": ["v_Cu", "Al_Cu"], "size": 3, "min_size": 3, "sample": 8, "weight": "pairs"}
@@ -111,8 +111,9 @@ def test_settings_draw_complexes_by_the_pairs_of_their_potential_once(monkeypatc
             "complexes": asked,
         }
     )
-    found = build_defects(settings)
+    prepared = PreparedRun.of(settings)
+    found = prepared.defects
     assert 1 <= len(found) <= 8
     assert all(len(defect.edits) == 3 for defect in found)
     monkeypatch.setattr(PairEnergies, "by", lambda *_, **__: pytest.fail("found again"))
-    assert build_defects(settings) == found
+    assert prepared.defects == found

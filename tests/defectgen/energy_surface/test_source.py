@@ -16,7 +16,7 @@ from defectgen.energy_surface.curvature import EVALUATIONS
 from defectgen.energy_surface.quasi_newton import LONGEST, POINTS, quasi_newton, suggested, trial_step
 from defectgen.energy_surface.source import DefectForces, find_forces
 from defectgen.energy_surface.surface import OFFSET
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
 from defectgen.model.weights import Model
@@ -236,7 +236,7 @@ def test_a_cell_is_evaluated_once(emt, vacancy, monkeypatch):
 
 def test_the_sampler_is_told_them(model, vacancy):
     told, untold, again = (generate([vacancy], model=model, forces=f)[0] for f in ("teacher", "none", "emt"))
-    assert [c.info["forces"] for c in (told, untold, again)] == ["emt", "none", "emt"]
+    assert [c.provenance["forces_by"] for c in (told, untold, again)] == ["emt", "none", "emt"]
     assert np.array_equal(told.positions, again.positions)
     assert abs(told.positions - untold.positions).max() > 1e-8
     state = State(told.positions - vacancy.cell().positions, np.zeros((3, 3)))
@@ -246,7 +246,7 @@ def test_the_sampler_is_told_them(model, vacancy):
 def test_of_an_uncovered_element_the_sampler_is_told_none(model, supercell):
     tin = Defect(supercell, (Edit(0, 50),))
     found, plain = (generate([tin], model=model, forces=f)[0] for f in ("teacher", "none"))
-    assert found.info["forces"] == "none"
+    assert found.provenance["forces_by"] == "none"
     assert np.array_equal(found.positions, plain.positions)
 
 
@@ -260,7 +260,7 @@ def test_a_potential_that_is_not_there_is_refused(model, vacancy):
 def test_a_network_that_learnt_without_them_is_not_told(model, vacancy, monkeypatch):
     monkeypatch.setattr(module, "_evaluated", lambda *_: pytest.fail("evaluated"))
     blind = replace(model, network=fresh_network(replace(SMALL, forces=False), seed=1).eval())
-    assert generate([vacancy], model=blind)[0].info["forces"] == "none"
+    assert generate([vacancy], model=blind)[0].provenance["forces_by"] == "none"
 
 
 def test_impossible_conditions_are_refused_before_any_evaluation(model, vacancy, monkeypatch):
@@ -284,7 +284,7 @@ def test_a_structure_is_corrected_by_a_step_down_its_surface(model, vacancy, emt
     (plain,) = generate([vacancy], model=model, corrections=0)
     (once,) = generate([vacancy], model=model)
     (often,) = generate([vacancy], model=model, corrections=8)
-    assert [c.info["corrected"] for c in (plain, once, often)] == [0, 1, 8]
+    assert [c.provenance["corrected"] for c in (plain, once, often)] == [0, 1, 8]
     state = State(plain.positions - vacancy.cell().positions, STILL)
     there, _ = surface.lowered(state, full, surface.descent, 1)
     assert np.allclose(apply_state(vacancy.cell(), there).positions, once.positions)
@@ -299,7 +299,7 @@ def test_a_structure_is_corrected_by_a_step_down_its_surface(model, vacancy, emt
 def test_only_structures_at_rest_are_corrected(model, vacancy):
     hot, again = (generate([vacancy], model=model, temperature=300.0, corrections=k)[0] for k in (0, 5))
     assert np.array_equal(hot.positions, again.positions)
-    assert "corrected" not in again.info
+    assert "corrected" not in again.provenance
     with pytest.raises(ConditionError, match="corrections -1"):
         generate([vacancy], model=model, corrections=-1)
 

@@ -70,7 +70,7 @@ def test_no_step_leaves_the_invariant_space_even_if_the_prediction_does(symmetry
 
 def test_the_sampler_recovers_a_gaussian():
     """For data N(0, s^2) the best prediction is linear in x; the flow then ends with spread s."""
-    bridge, s, none = Bridge(sigma=0.1), 0.25, CellSymmetry("1", np.eye(3)[None], np.arange(400)[None])
+    bridge, s, none = Bridge(sigma=0.1), 0.25, CellSymmetry.trivial(400)
 
     def best(state: State, t: float) -> State:
         gain = t * s**2 / (t**2 * s**2 + (1 - t) ** 2 * bridge.sigma**2)
@@ -91,7 +91,9 @@ def test_the_path_ends_at_noise_and_at_the_clean_state(symmetry):
 def test_a_group_that_is_none_is_noticed():
     """Two random permutations with the identity rotation are closed under nothing: averaging is no projection."""
     rng = np.random.default_rng(0)
-    fake = CellSymmetry("fake", np.stack([np.eye(3), -np.eye(3)]), np.stack([np.arange(6), rng.permutation(6)]))
+    fake = CellSymmetry.from_cartesian(
+        "fake", np.stack([np.eye(3), -np.eye(3)]), np.stack([np.arange(6), rng.permutation(6)]), np.eye(3)
+    )
     with pytest.raises(SymmetryError, match="leaves"):
         Bridge().sample(lambda x, _t: x, fake, 0.0, np.random.default_rng(0), steps=3)
 

@@ -12,7 +12,7 @@ from augment import find_supercell, point_defects, read_host
 from defectgen.benchmark.held_out import diffusion, label_symmetry, labels_of_kind, mean_scores, score, unrelaxed
 from defectgen.corpus import read_cases
 from defectgen.corpus.build import corpus_hash
-from defectgen.generate.geometries import generate
+from defectgen.generation.geometries import generate
 from defectgen.model.weights import FOLDER, load_model, model_names
 
 CORPUS = Path("training/corpus")
@@ -93,4 +93,4 @@ def test_proposals_for_hosts_of_many_symmetries_are_usable(name):
         found = get_symmetry_dataset((cell.cell, scaled, cell.numbers), symprec=1e-5)
         assert len(found.rotations) % defect.stabilizer.order == 0
         assert 0.8 < cell.volume / defect.cell().volume < 1.0
-        assert "shrunk" not in cell.info
+        assert "shrunk" not in cell.provenance

@@ -8,20 +8,22 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections import Counter
 
-import numpy as np
 import pytest
 from ase.io import read
 
-from augment import read_host
+from augment import host, read_host
+from augment.crystal import cif
 from augment.exchange import read_cif_cell
 from augment.storage.archive import read_cells
+from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.run import run
 from defectgen.pipeline.stages import generate_stage, start_folder
+from defectgen.run import defects
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.settings import read_settings
-from md.labels.record import Record, write_records
+from md.relaxation import relaxed_host
 from tests.support.places import HOSTS
 
 COPPER = HOSTS / "Cu.cif"
@@ -69,12 +71,38 @@ def test_every_stage_leaves_its_files(finished):
     assert (finished / "report.html").stat().st_size > 100_000
 
 
+def test_a_run_reads_its_host_builds_it_and_enumerates_its_defects_once(tmp_path, monkeypatch):
+    counts = Counter()
+
+    def counted(name, module, function):
+        original = getattr(module, function)
+
+        def call(*args, **kwargs):
+            counts[name] += 1
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(module, function, call)
+
+    counted("parsed", cif, "_read_text")
+    counted("built", host, "assemble_host")
+    counted("enumerated", defects, "point_defects")
+    counted("relaxed", relaxed_host, "relax_with")
+    relaxed_host._relaxation.cache_clear()
+    settings = read_settings(settings_file(tmp_path)).replaced({"output": tmp_path / "run", "md.steps": 10})
+    run(settings)
+    assert counts == {"parsed": 1, "built": 1, "enumerated": 1, "relaxed": 2}, "the host, and its supercell"
+    counts.clear()
+    run(settings)
+    assert counts == {"parsed": 1, "built": 1}, "its defects are in the folder"
+
+
 def test_every_proposal_has_its_own_cif_also_where_defects_share_a_name(tmp_path, capsys):
     settings = read_settings(settings_file(tmp_path)).replaced(
         {"output": tmp_path / "run", "defects.kinds": ["vacancy"], "complexes.names": ["v_Cu"], "complexes.min_size": 2}
     )
-    folder = start_folder(settings)
-    generate_stage(folder)
+    prepared = PreparedRun.of(settings)
+    folder = start_folder(prepared)
+    generate_stage(prepared, folder)
     host = read_host(COPPER)
     proposed = read_cells(folder.file("generate", "cells.npz"))
     assert len({cell.name for cell in proposed}) < len({cell.key for cell in proposed}), "the case at hand"
@@ -87,9 +115,9 @@ def test_elements_that_the_model_never_saw_are_named(tmp_path):
     settings = read_settings(settings_file(tmp_path)).replaced(
         {"output": tmp_path / "run", "defects.dopants": ["Pu"], "potential.name": "chgnet", "generate.only": ["Pu_Cu"]}
     )
-    folder = start_folder(settings)
-    write_records(folder.file("generate", "bulk.npz"), [_labelled(read_cells(folder.file("defects", "cells.npz"))[0])])
-    generate_stage(folder)
+    prepared = PreparedRun.of(settings)
+    folder = start_folder(prepared)
+    generate_stage(prepared, folder)
     assert folder.times["generate"]["geometries_extrapolated_for"] == "Pu"
     written = folder.file("generate", "proposals.extxyz").read_text()
     assert "extrapolates=Pu" in written
@@ -104,18 +132,10 @@ def test_proposals_that_were_told_no_forces_are_counted(tmp_path):
         settings = read_settings(settings_file(tmp_path)).replaced(
             {"output": tmp_path / forces, "potential.name": "chgnet", "generate.forces": forces, **changes}
         )
-        folder = start_folder(settings)
-        write_records(
-            folder.file("generate", "bulk.npz"), [_labelled(read_cells(folder.file("defects", "cells.npz"))[0])]
-        )
-        generate_stage(folder)
+        prepared = PreparedRun.of(settings)
+        folder = start_folder(prepared)
+        generate_stage(prepared, folder)
         assert folder.times["generate"].get("told_no_forces") == expected
-
-
-def _labelled(cell):
-    return Record(
-        replace(cell, info={**cell.info, "potential": "chgnet"}), 0.0, np.zeros((len(cell), 3)), np.zeros(6), "relaxed"
-    )
 
 
 def test_physics_makes_sense(finished):

@@ -11,13 +11,13 @@ import pytest
 from augment import read_host
 from augment.errors import DefectgenError
 from augment.storage.archive import read_cells
-from defectgen.pipeline.reference import host_of, relaxed_bulk
+from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.run import run
 from defectgen.pipeline.stages import start_folder
 from defectgen.report.gather import read_run
 from defectgen.report.page import facts, render
 from defectgen.run.folder import RunFolder
-from defectgen.run.host import crystal_of
+from defectgen.run.host import read_crystal
 from defectgen.run.settings import PlanarSettings, Settings, read_settings, validated
 from md.labels.record import read_records
 from tests.support.places import HOSTS
@@ -61,7 +61,7 @@ def test_the_report_says_which_plane_it_is_of(finished: RunFolder, tmp_path: Pat
     data = read_run(finished.path)
     assert "Surface Cu (1 1 1), whose symmetry is that of the layer" in render(data)
     assert [(fact.value, fact.detail) for fact in facts(data) if fact.name == "Plane"] == [("Cu (1 1 1)", "surface")]
-    bulk = read_run(start_folder(settings_of(COPPER, tmp_path / "bulk", {})).path)
+    bulk = read_run(start_folder(PreparedRun.of(settings_of(COPPER, tmp_path / "bulk", {}))).path)
     assert "Plane" not in {fact.name for fact in facts(bulk)}
 
 
@@ -75,26 +75,25 @@ def test_a_slab_keeps_its_vacuum_and_a_fault_does_not_keep_its_strain(finished: 
         ("ase", "finished", True),
         ("lammps", "finished", True),
     }
-    folder = start_folder(settings_of(COPPER, tmp_path / "fault", FAULT))
-    bulk = read_cells(folder.file("defects", "cells.npz"))[0]
-    strain = np.linalg.solve(bulk.cell, relaxed_bulk(folder, host_of(folder), bulk).cell.cell) - np.eye(3)
+    prepared = PreparedRun.of(settings_of(COPPER, tmp_path / "fault", FAULT))
+    strain = prepared.reference(start_folder(prepared)).strain
     assert 1e-3 < np.abs(strain).max() < 0.05
 
 
 def test_a_slab_in_a_cif_is_the_surface_that_it_was_cut_at(finished: RunFolder) -> None:
     cif = finished.file("host", "host.cif")
-    surface = crystal_of(COPPER, PlanarSettings(**SURFACE))
-    slab = crystal_of(cif, PlanarSettings(slab=(0, 0, 1)))
+    surface = read_crystal(COPPER, PlanarSettings(**SURFACE))[0]
+    slab = read_crystal(cif, PlanarSettings(slab=(0, 0, 1)))[0]
     assert (slab.group.order, slab.n_lattice) == (surface.group.order, surface.n_lattice)
     assert slab.normal is not None
     assert [(o.element, len(o.members)) for o in slab.orbits] == [(o.element, len(o.members)) for o in surface.orbits]
     with pytest.raises(DefectgenError, match=r"a slab, not a bulk crystal \(9.0 Å .* `planar: {slab: \[0, 0, 1\]}`"):
-        crystal_of(cif, PlanarSettings())
+        read_crystal(cif, PlanarSettings())
 
 
 @pytest.mark.parametrize("cif", sorted(HOSTS.glob("*.cif")), ids=lambda path: path.stem)
 def test_no_bulk_crystal_is_taken_for_a_slab(cif: Path) -> None:
-    assert crystal_of(cif, PlanarSettings()).hash == read_host(cif).hash
+    assert read_crystal(cif, PlanarSettings())[0].hash == read_host(cif).hash
 
 
 @pytest.mark.parametrize(

@@ -355,7 +355,7 @@ def test_unconverged_or_foreign_energies_are_not_combined(run: Path) -> None:
     vacancies = [r for r in data.relaxed if r.cell.name in {"v_O", "v_Mg"}]
     assert len(reactions(data.bulk, vacancies, "MgO")) == 1
     for wrong in ({"status": "not_converged"}, {"potential": "another"}):
-        spoiled = [replace(r, cell=replace(r.cell, info={**r.cell.info, **wrong})) for r in vacancies]
+        spoiled = [replace(r, cell=replace(r.cell, provenance={**r.cell.provenance, **wrong})) for r in vacancies]
         assert reactions(data.bulk, spoiled, "MgO") == []
 
 

@@ -11,7 +11,6 @@ import torch
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, ResumeError, SettingsError
 from augment.groups.distortion import State, project, residual
-from augment.groups.subgroups import generated
 from defectgen.corpus.cases import Case, Label, read_cases, write_cases
 from defectgen.model.network import NetworkConfig
 from defectgen.representation.template import Template
@@ -160,12 +159,12 @@ def test_a_damaged_corpus_is_refused(tmp_path, content):
 def test_generated_subgroups_are_groups(cases):
     symmetry, rng = cases[0].symmetry, np.random.default_rng(0)
     for _ in range(20):
-        part = generated(symmetry, rng.integers(symmetry.order, size=2).tolist())
+        part = symmetry.generated_by(rng.integers(symmetry.order, size=2).tolist())
         assert symmetry.order % part.order == 0
         u = rng.normal(size=(part.permutations.shape[1], 3))
         assert residual(project(State(u, np.eye(3)), part), part) < 1e-12
-    assert generated(symmetry, []).order == 1
-    assert generated(symmetry, list(range(symmetry.order))).order == symmetry.order
+    assert symmetry.generated_by([]).order == 1
+    assert symmetry.generated_by(list(range(symmetry.order))).order == symmetry.order
 
 
 def test_the_subgroup_of_a_pair_is_one_that_the_geometry_has(cases):
@@ -190,7 +189,7 @@ def test_the_subgroup_of_a_pair_is_one_that_the_geometry_has(cases):
 def test_a_pair_is_told_what_a_generator_would_be_told_of_its_symmetry(cases):
     """Of a lower symmetry at rest one of the points towards the label, else the descent of the whole stabilizer."""
     rng, case = np.random.default_rng(0), cases[0]
-    n, full, none = case.template.n_atoms, case.symmetry, generated(case.symmetry, [])
+    n, full, none = case.template.n_atoms, case.symmetry, case.symmetry.generated_by([])
     down, towards, back = (rng.normal(size=(k, n, 2, 3)) for k in (3, 2, 2))
     broken = label(State(towards[0, :, 0], np.zeros((3, 3))), broken=True, energy=-2.0, towards=towards)
     whole = replace(case.labels[0], towards=back)

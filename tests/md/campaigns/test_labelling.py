@@ -46,13 +46,13 @@ def test_labels_are_those_of_the_potential_and_say_who_made_them(
         np.testing.assert_array_equal(record.forces, atoms.get_forces())
         np.testing.assert_array_equal(record.stress, atoms.get_stress())
         np.testing.assert_array_equal(record.cell.positions, cell.positions)
-        assert record.cell.info["potential_sha256"] == emt.sha256
+        assert record.cell.provenance["potential_sha256"] == emt.sha256
 
 
 def test_labels_of_an_earlier_potential_leave_no_trace(emt: Potential, copper: DefectCell, tmp_path: Path) -> None:
     earlier = {"potential": "other", "potential_evaluator": "other 1.0", "kept": 1}
-    (record,) = label([replace(copper, info=earlier)], emt, tmp_path, workers=1)
-    assert record.cell.info == {"kept": 1, **emt.provenance}
+    (record,) = label([replace(copper, provenance=earlier)], emt, tmp_path, workers=1)
+    assert record.cell.provenance == {"kept": 1, **emt.provenance}
 
 
 def test_records_do_not_depend_on_the_number_of_workers_or_the_order(
@@ -75,7 +75,9 @@ def test_a_cell_that_occurs_twice_is_labelled_once(
     calls, calculator = [], emt.calculator()
     original = calculator.calculate
     monkeypatch.setattr(calculator, "calculate", lambda *a, **k: (calls.append(1), original(*a, **k)))
-    renamed = DefectCell("other", "key", copper.cell, copper.numbers, copper.positions, copper.sites, info={"a": 1})
+    renamed = DefectCell(
+        "other", "key", copper.cell, copper.numbers, copper.positions, copper.sites, provenance={"a": 1}
+    )
     moved = copper.with_geometry(copper.positions + np.eye(1, 3) * 1e-9)
     assert cell_hash(copper) == cell_hash(renamed) != cell_hash(moved)
     records = label([copper, renamed, copper, moved], emt, tmp_path, workers=1)

@@ -76,7 +76,7 @@ def test_the_first_cells_hold_every_point_defect_within_the_range(crystal: Cryst
     for cell in cells:
         ratio = cell.volume / min(atoms.values(), key=lambda v: abs(v - cell.volume))
         assert crystal.volumes[0] - 1e-9 <= ratio <= crystal.volumes[1] + 1e-9
-        assert (cell.info[ENERGY_WEIGHT] < 1) == (cell.name != "bulk" and len(cell) < 50)
+        assert (cell.provenance[ENERGY_WEIGHT] < 1) == (cell.name != "bulk" and len(cell) < 50)
     again = first_cells(crystal, ("Ni",), 600.0, Amounts().scaled(0.1), [3])
     assert all((a.positions == b.positions).all() for a, b in zip(cells, again, strict=True))
     other = first_cells(crystal, ("Ni",), 600.0, Amounts().scaled(0.1), [4])

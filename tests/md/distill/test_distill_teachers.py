@@ -30,7 +30,7 @@ def test_labels_come_over_unchanged_and_name_their_package(
         assert there.energy == pytest.approx(here.energy, abs=1e-12)
         np.testing.assert_allclose(there.forces, here.forces, atol=1e-12)
         np.testing.assert_allclose(there.stress, here.stress, atol=1e-12)
-        assert there.cell.info["potential"] == "EMT"
+        assert there.cell.provenance["potential"] == "EMT"
 
 
 def test_settings_reach_the_calculator_and_the_hash() -> None:

@@ -267,4 +267,4 @@ def test_a_response_survives_its_archive(emt: Potential, copper: DefectCell) -> 
     record, other = result.records()[3], again.records()[3]
     assert record.config_type == "md_300K_1GPa"
     assert np.array_equal(record.forces, other.forces)
-    assert record.cell.info == other.cell.info
+    assert record.cell.provenance == other.cell.provenance

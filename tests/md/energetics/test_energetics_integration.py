@@ -8,9 +8,10 @@ from augment import Defect, conventional_supercell, read_host
 from augment.errors import ConditionError, DataError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.energetics import anharmonic_free_energy, hessian, in_host, normal_modes, relaxed_host
+from md.energetics import anharmonic_free_energy, hessian, normal_modes
 from md.observables import displacements, phonon_spectrum
 from md.potentials import Potential
+from md.relaxation.relaxed_host import RelaxedHost
 from tests.support.places import HOSTS
 
 
@@ -21,7 +22,7 @@ def copper() -> Defect:
 def test_a_stiffer_reference_costs_what_its_frequencies_say(emt: Potential) -> None:
     """Where the potential is harmonic, F - F_h of a Hessian s times too stiff is -(3n - 3) k T ln(s) / 2."""
     defect = copper()
-    cell = in_host(defect, relaxed_host(defect.supercell, emt))
+    cell = RelaxedHost.of(defect.host, emt, fmax=1e-4).place(defect)
     exact = hessian(cell, emt, defect.symmetry())
     temperature = 20.0
     per_mode = 9 * units.kB * temperature / 2
@@ -44,7 +45,7 @@ def test_what_cannot_be_integrated_is_refused(emt: Potential) -> None:
 def test_the_spectrum_of_cold_dynamics_stands_at_the_normal_modes(emt: Potential) -> None:
     """Two codes for one spectrum: the Hessian, and the velocities of a trajectory."""
     defect = copper()
-    cell = in_host(defect, relaxed_host(defect.supercell, emt))
+    cell = RelaxedHost.of(defect.host, emt, fmax=1e-4).place(defect)
     exact = np.unique(normal_modes(cell, emt, defect.symmetry()).frequencies.round(2))
     point = MdPoint.of(cell, Environment(5.0, ensemble="nve"), steps=700, timestep=5.0, interval=2)
     frames = run_point(point, cell, emt).frames

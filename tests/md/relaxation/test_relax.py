@@ -47,7 +47,9 @@ def inversion_through(start: DefectCell) -> CellSymmetry:
     difference -= np.rint(difference)
     permutation = np.argmin((difference**2).sum(axis=2), axis=1)
     identity = np.arange(len(start))
-    return CellSymmetry("-1", np.array([np.eye(3), -np.eye(3)]), np.array([identity, permutation]))
+    return CellSymmetry.from_cartesian(
+        "-1", np.array([np.eye(3), -np.eye(3)]), np.array([identity, permutation]), np.eye(3)
+    )
 
 
 @pytest.mark.parametrize("relax_cell", [False, True])
@@ -82,7 +84,7 @@ def test_the_path_starts_at_the_start_and_ends_at_the_record(emt: Potential, all
     assert result.record is not None
     assert np.array_equal(result.path[-1].cell.positions, result.record.cell.positions)
     assert result.record.config_type == "relaxed"
-    assert result.record.cell.info["potential_sha256"] == emt.sha256
+    assert result.record.cell.provenance["potential_sha256"] == emt.sha256
     assert np.array_equal(result.record.cell.sites, alloy.sites)
 
 

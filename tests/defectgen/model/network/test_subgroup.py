@@ -10,12 +10,13 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from augment import CellSymmetry, find_supercell, point_defects, read_host
+from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError
 from augment.groups.distortion import State, project
 from augment.groups.subgroups import SubgroupClasses
+from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus import Case, Label
-from defectgen.generate.subgroup_probability import subgroup_probabilities
+from defectgen.generation.subgroup_probability import subgroup_probabilities
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh, fresh_network
 from defectgen.model.weights import load_model, save_model
@@ -42,7 +43,7 @@ def network():
 
 
 def logits(network, template, symmetry):
-    classes = ClassFeatures.of(template, SubgroupClasses(symmetry, template.cell))
+    classes = ClassFeatures.of(template, SubgroupClasses(symmetry))
     told = Conditions(0.0, 5.0, symmetry.order, symmetry.order, hidden=frozenset({"subgroup"}))
     batch = collate([Item(template, template.edges(SMALL.cutoff), told)], torch.float64)
     with torch.no_grad():
@@ -60,14 +61,13 @@ def test_rotations_and_the_order_of_atoms_do_not_matter(network, defects):
         assert np.ptp(before) > 1e-6
         R = Rotation.random(rng=2).as_matrix() @ np.diag([1.0, 1.0, -1.0])
         turned = replace(template, cell=template.cell @ R.T, positions=template.positions @ R.T)
-        about = CellSymmetry(symmetry.symbol, R @ symmetry.rotations @ R.T, symmetry.permutations)
+        about = replace(symmetry, lattice=symmetry.lattice @ R.T)
         assert np.allclose(logits(network, turned, about), before, atol=1e-9)
         order = np.concatenate([np.random.default_rng(0).permutation(template.n_atoms),
                                 np.arange(template.n_atoms, len(template.numbers))])  # fmt: skip
         place = np.argsort(order[: template.n_atoms])
-        moved = CellSymmetry(
-            symmetry.symbol, symmetry.rotations, place[symmetry.permutations[:, order[: template.n_atoms]]]
-        )
+        permutations = place[symmetry.permutations[:, order[: template.n_atoms]]]
+        moved = replace(symmetry, group=replace(symmetry.group, permutations=permutations))
         assert np.allclose(logits(network, template.take(order), moved), before, atol=1e-9)
 
 
@@ -77,8 +77,9 @@ def test_conjugate_subgroups_have_one_logit(network, defects):
     before = logits(network, template, symmetry)
     # Another order of the operations makes other conjugates the representatives.
     order = np.random.default_rng(3).permutation(symmetry.order)
-    shuffled = CellSymmetry(symmetry.symbol, symmetry.rotations[order], symmetry.permutations[order])
-    one, other = (SubgroupClasses(s, template.cell) for s in (symmetry, shuffled))
+    group = FiniteGroup(symmetry.group.rotations[order], symmetry.permutations[order])
+    shuffled = replace(symmetry, group=group)
+    one, other = (SubgroupClasses(s) for s in (symmetry, shuffled))
     assert any(
         not np.allclose(a.rotations[:1], b.rotations[:1]) for a, b in zip(one.symmetries, other.symmetries, strict=True)
     )
@@ -87,7 +88,7 @@ def test_conjugate_subgroups_have_one_logit(network, defects):
 
 def broken_case(defect, index, split="train"):
     template, symmetry = parts(defect)
-    classes = SubgroupClasses(symmetry, template.cell)
+    classes = SubgroupClasses(symmetry)
     members = tuple(classes.members[index].tolist())
     rng = np.random.default_rng(index)
     noise = State(0.1 * rng.normal(size=(template.n_atoms, 3)), np.zeros((3, 3)))
@@ -120,7 +121,7 @@ def test_a_label_must_be_in_the_orientation_of_its_class(defects):
 
 def test_the_curvatures_that_classes_release_are_told_and_can_be_hidden(network, defects):
     template, symmetry = parts(defects[0])
-    classes = SubgroupClasses(symmetry, template.cell)
+    classes = SubgroupClasses(symmetry)
     soft = np.linspace(0.0, -4.0, len(classes.members))
     told, untold = ClassFeatures.of(template, classes, soft), ClassFeatures.of(template, classes)
     assert np.allclose(told.scalars[:, -2], np.arcsinh(soft / 0.3) / 3.0)

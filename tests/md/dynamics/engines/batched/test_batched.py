@@ -202,7 +202,7 @@ def test_a_relaxation_keeps_a_symmetry_and_says_what_it_lacks(student: Potential
         [int(np.argmin(_distances(perfect, position @ operation.T))) for position in perfect.positions]
         for operation in flip
     ]
-    mirror = CellSymmetry("m", flip, np.array(images))
+    mirror = CellSymmetry.from_cartesian("m", flip, np.array(images), np.eye(3))
     off = replace(cells[0], positions=cells[0].positions.copy())
     kept, free = relax_batched(
         [perfect, off], student, RelaxSettings(max_steps=6), symmetries=[mirror, None], device="cpu"

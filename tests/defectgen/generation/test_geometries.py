@@ -12,11 +12,11 @@ import torch
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError, DefectgenError, SettingsError
 from augment.groups.distortion import State, apply_state, residual
-from defectgen.generate.geometries import generate
-from defectgen.generate.request import Request
-from defectgen.generate.subgroup_choice import find_subgroup, plan_subgroups
-from defectgen.generate.subgroup_probability import subgroup_probabilities
-from defectgen.generate.validity import without_overlap
+from defectgen.generation.geometries import generate
+from defectgen.generation.request import Request
+from defectgen.generation.subgroup_choice import find_subgroup, plan_subgroups
+from defectgen.generation.subgroup_probability import subgroup_probabilities
+from defectgen.generation.validity import without_overlap
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, SubgroupNetwork, fresh, fresh_network
 from defectgen.model.weights import load_model, save_model
@@ -99,7 +99,7 @@ def test_same_seed_same_bytes_whatever_else_is_asked_for(defects, model):
     assert np.allclose(reverse[1].positions, together[4].positions, atol=1e-6)
     for a, b in zip(alone, together[4:6], strict=True):
         assert a.positions.tobytes() == b.positions.tobytes()
-        assert {**a.info, "elapsed": 0} == {**b.info, "elapsed": 0}
+        assert {**a.provenance, "elapsed": 0} == {**b.provenance, "elapsed": 0}
     other = generate(defects[2:3], model=model, n=2, steps=3, subgroup="1", seed=8)
     assert abs(other[1].positions - alone[1].positions).max() > 1e-4
     assert abs(alone[0].positions - alone[1].positions).max() > 1e-4
@@ -110,8 +110,8 @@ def test_the_best_guess_needs_no_seed_and_draws_do(defects, model):
     draws = [generate(defects[:1], model=model, steps=2, seed=s, spread=1.0, subgroup="1")[0] for s in (1, 2)]
     assert guesses[0].positions.tobytes() == guesses[1].positions.tobytes()
     assert draws[0].positions.tobytes() != draws[1].positions.tobytes()
-    assert (guesses[0].info["spread"], draws[0].info["spread"]) == (0.0, 1.0)
-    assert generate(defects[:1], model=model, steps=1, temperature=300, snapshot=True)[0].info["spread"] == 1.0
+    assert (guesses[0].provenance["spread"], draws[0].provenance["spread"]) == (0.0, 1.0)
+    assert generate(defects[:1], model=model, steps=1, temperature=300, snapshot=True)[0].provenance["spread"] == 1.0
 
 
 def test_the_number_of_threads_does_not_matter(defects, model):
@@ -148,7 +148,7 @@ def test_defect_cells_are_generated_as_their_defects(defects, host, model):
 
 def test_conditions_are_written_down(defects, model):
     cell = generate(defects[:1], model=model, steps=2, temperature=900, pressure=5, seed=3)[0]
-    info = cell.info
+    info = cell.provenance
     assert (info["temperature"], info["pressure"], info["seed"], info["sample"]) == (900, 5, 3, 0)
     assert (info["defect_key"], info["subgroup"]) == (defects[0].key, defects[0].symmetry().symbol)
     assert info["elapsed"] > 0
@@ -163,8 +163,8 @@ def test_pressure_strains_the_cell_and_the_reference_is_not_strained(defects, mo
 
 def test_elements_without_training_data_are_named(defects, model):
     cells = {c.name: c for c in generate(defects, model=model, steps=1)}
-    assert cells["Al_Mg"].info["extrapolates"] == ["Al"]
-    assert cells["v_O"].info["extrapolates"] == []
+    assert cells["Al_Mg"].provenance["extrapolates"] == ["Al"]
+    assert cells["v_O"].provenance["extrapolates"] == []
 
 
 def test_guidance_zero_forgets_the_subgroup_but_not_its_constraint(defects, model):
@@ -269,15 +269,17 @@ def test_a_drawn_subgroup_is_that_of_each_structure(defects, chooser):
     assert np.allclose(chance, 1.0 / len(classes))
     cells = generate([defect], model=chooser, n=12, steps=2, subgroup="sample", seed=4)
     by_symbol = {c.symbol: c for c in classes[::-1]}
-    symbols = [cell.info["subgroup"] for cell in cells]
+    symbols = [cell.provenance["subgroup"] for cell in cells]
     assert len(set(symbols)) > 3
-    assert [cell.info["sample"] for cell in cells] == list(range(12))
+    assert [cell.provenance["sample"] for cell in cells] == list(range(12))
     for cell in cells:
         # Several classes may share a symbol; the structure has the symmetry of one of them.
-        assert any(residual(state_of(defect, cell), c) < 1e-9 for c in classes if c.symbol == cell.info["subgroup"])
-        assert cell.info["subgroup"] in by_symbol
+        assert any(
+            residual(state_of(defect, cell), c) < 1e-9 for c in classes if c.symbol == cell.provenance["subgroup"]
+        )
+        assert cell.provenance["subgroup"] in by_symbol
     again = generate([defect], model=chooser, n=12, steps=2, subgroup="sample", seed=4)
-    assert [c.info["subgroup"] for c in again] == symbols
+    assert [c.provenance["subgroup"] for c in again] == symbols
 
 
 def test_a_model_with_probabilities_guesses_the_subgroup_and_another_says_so(defects, chooser, model):
@@ -293,7 +295,7 @@ def test_samples_of_a_lower_symmetry_break_the_higher_one(defects, model):
     """Without noise an equivariant network could never leave the symmetry of its start."""
     defect = defects[0]
     cell = generate([defect], model=model, steps=4, subgroup="4mm")[0]
-    assert cell.info["spread"] == 1.0
+    assert cell.provenance["spread"] == 1.0
     state = state_of(defect, cell)
     assert residual(state, find_subgroup(defect, Request(subgroup="4mm"))) < 1e-9
     assert residual(state, defect.symmetry()) > 1e-4
@@ -301,7 +303,7 @@ def test_samples_of_a_lower_symmetry_break_the_higher_one(defects, model):
 
 def test_batches_do_not_change_the_structures(defects, model, monkeypatch):
     whole = generate(defects[:1], model=model, n=5, steps=3, subgroup="1", seed=2)
-    monkeypatch.setattr("defectgen.generate.validity.MAX_NODES", 20)
+    monkeypatch.setattr("defectgen.generation.validity.MAX_NODES", 20)
     parts = generate(defects[:1], model=model, n=5, steps=3, subgroup="1", seed=2)
     for a, b in zip(whole, parts, strict=True):
         assert np.allclose(a.positions, b.positions, atol=1e-6)

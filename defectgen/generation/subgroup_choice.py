@@ -9,9 +9,9 @@ import numpy as np
 from augment import CellSymmetry, Defect
 from augment.errors import ConditionError
 from augment.groups.symmetry import schoenflies
-from defectgen.generate.request import BEST, FULL, SAMPLED, TRIVIAL, Request
-from defectgen.generate.subgroup_probability import subgroup_probabilities
-from defectgen.generate.validity import sample_seed
+from defectgen.generation.request import BEST, FULL, SAMPLED, TRIVIAL, Request
+from defectgen.generation.subgroup_probability import subgroup_probabilities
+from defectgen.generation.validity import sample_seed
 from defectgen.model.weights import Model
 
 

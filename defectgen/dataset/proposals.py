@@ -18,7 +18,6 @@ _SHOWN = (
     "pressure",
     "seed",
     "sample",
-    "elapsed",
     "shrunk",
     "fluctuations",
     "rest_subgroup",
@@ -33,11 +32,12 @@ def write_proposals(folder: Path, cells: Sequence[DefectCell]) -> None:
     stream, names = StringIO(), Names()
     for cell in cells:
         atoms = cell.to_ase()
-        atoms.info |= {name: cell.info[name] for name in _SHOWN if name in cell.info}
-        # ASE would take `forces` for labels.
-        atoms.info["forces_by"] = cell.info.get("forces", "none")
-        atoms.info["extrapolates"] = " ".join(cell.info.get("extrapolates", ()))
+        atoms.info |= {name: cell.provenance[name] for name in _SHOWN if name in cell.provenance}
+        atoms.info["forces_by"] = cell.provenance.get("forces_by", "none")
+        if cell.seconds is not None:
+            atoms.info["elapsed"] = round(cell.seconds, 4)
+        atoms.info["extrapolates"] = " ".join(cell.provenance.get("extrapolates", ()))
         write(stream, atoms, format="extxyz")
-        name = names.next(f"{cell.name}_{cell.info['subgroup'].replace('/', '')}_{cell.info['sample']}")
+        name = names.next(f"{cell.name}_{cell.provenance['subgroup'].replace('/', '')}_{cell.provenance['sample']}")
         write_atomically(folder / f"{name}.cif", cif_text(cell).encode())
     write_atomically(folder / "proposals.extxyz", stream.getvalue().encode())

@@ -9,10 +9,10 @@ from pathlib import Path
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
 from augment.versions import versions
-from defectgen.export.card import DatasetManifest, card_text, train_command
-from defectgen.export.collect import distinct_runs, provenance, trusted_records
-from defectgen.export.extxyz import ExtxyzFile, frame_text
-from defectgen.export.statistics import Statistics
+from defectgen.dataset.card import DatasetManifest, card_text, train_command
+from defectgen.dataset.collect import distinct_runs, provenance, trusted_records
+from defectgen.dataset.extxyz import ExtxyzFile, frame_text
+from defectgen.dataset.statistics import Statistics
 from md.labels.split import SPLITS, check_split, split_hosts
 
 FORMAT = 1
@@ -46,7 +46,7 @@ def export_dataset(
         files = {split: stack.enter_context(ExtxyzFile(out / f"{split}.extxyz")) for split in names}
         for run in folders:
             for record in trusted_records(run):
-                host = str(record.cell.info["host"])
+                host = str(record.cell.provenance["host"])
                 split = split_of_host[host]
                 files[split].write(frame_text(record, provenance(record)))
                 written.setdefault(split, set()).add(host)
@@ -77,7 +77,7 @@ def _hosts(runs: Sequence[Path]) -> set[str]:
     for run in runs:
         for record in trusted_records(run):
             provenance(record)
-            hosts.add(str(record.cell.info["host"]))
+            hosts.add(str(record.cell.provenance["host"]))
     if not hosts:
         raise DataError("the run folders hold no trusted records: every relaxation and MD point diverged")
     return hosts

@@ -1,8 +1,8 @@
 """Datasets of runs as extended XYZ that existing trainers read unchanged, and trajectories for other programs."""
 
-from defectgen.export.card import DatasetManifest
-from defectgen.export.dataset import export_dataset
-from defectgen.export.trajectory import Trajectory, read_trajectory, write_trajectories, write_trajectory
+from defectgen.dataset.card import DatasetManifest
+from defectgen.dataset.dataset import export_dataset
+from defectgen.dataset.trajectory import Trajectory, read_trajectory, write_trajectories, write_trajectory
 from md.labels.split import check_split, split_hosts
 
 __all__ = [

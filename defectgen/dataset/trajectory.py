@@ -16,7 +16,7 @@ from augment.cell import FloatArray, IntArray
 from augment.elements import element_symbol
 from augment.errors import ConditionError, DataError
 from augment.storage.archive import read_arrays, write_atomically
-from defectgen.export.extxyz import ExtxyzFile, frame_text
+from defectgen.dataset.extxyz import ExtxyzFile, frame_text
 from md.dynamics import MdPoint
 from md.labels.frames import Frames, frames_from_arrays
 

@@ -66,7 +66,7 @@ class Statistics:
 
     def add(self, record: Record, split: str) -> None:
         """Count one record of a split."""
-        cell, info = record.cell, record.cell.info
+        cell, info = record.cell, record.cell.provenance
         self.splits.setdefault(split, Counter())[record.config_type] += 1
         self.hosts[(str(info.get("formula", "")), str(info["host"]))] += 1
         self.potentials[(str(info["potential"]), str(info.get("potential_sha256", "")))] += 1

@@ -43,7 +43,7 @@ def subgroup_probabilities(
 
     network = model.subgroups
     ideal, action = defect.cell(), defect.symmetry()
-    classes = SubgroupClasses(action, ideal.cell)
+    classes = SubgroupClasses(action)
     template = Template.of(ideal, defect.supercell.sites, voids=network.config.voids)
     conditions = Conditions(
         temperature, pressure, action.order, action.order, hidden=frozenset({"subgroup"}), charge=charge

@@ -13,9 +13,9 @@ from defectgen.benchmark.complexes import ComplexAsk, load_sampler
 from defectgen.benchmark.generators import load_generator
 from defectgen.benchmark.protocol import Ask
 from defectgen.corpus import Case, Label
-from defectgen.generate.baselines.keys import propose_keys
-from defectgen.generate.baselines.latent import LatentGenerator
-from defectgen.generate.request import Request
+from defectgen.generation.baselines.keys import propose_keys
+from defectgen.generation.baselines.latent import LatentGenerator
+from defectgen.generation.request import Request
 from defectgen.model import weights
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
@@ -27,7 +27,7 @@ from defectgen.training.loop import Training, TrainSettings
 from defectgen.training.objectives.displacements import DisplacementTask
 from defectgen.training.objectives.keys import KeyTask
 from defectgen.training.objectives.latent import LatentTask
-from tests.defectgen.generate.test_complexes import pairs
+from tests.defectgen.generation.test_complexes import pairs
 
 SMALL = NetworkConfig(width=16, layers=1, cutoff=4.0, radial=6, embedding=4)
 QUICK = TrainSettings(steps=8, batch=2, warmup=2, checkpoint=4, seed=3)

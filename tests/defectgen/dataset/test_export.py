@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.errors import DataError
-from defectgen.export import DatasetManifest, check_split, export_dataset, split_hosts
-from defectgen.export.collect import provenance, trusted_records
-from defectgen.export.extxyz import frame_text
+from defectgen.dataset import DatasetManifest, check_split, export_dataset, split_hosts
+from defectgen.dataset.collect import provenance, trusted_records
+from defectgen.dataset.extxyz import frame_text
 from md.labels.record import write_records
 from tests.support.export_runs import make_record, make_run, morse_labels, rock_salt
 
@@ -74,10 +74,10 @@ def test_every_label_reads_back_with_ase(runs: list[Path], dataset: tuple[Path, 
             assert atoms.info["config_type"] == record.config_type
             assert atoms.info["defect_key"] == record.cell.key
             assert atoms.info["potential_sha256"] == "ab" * 32
-            dynamics = record.cell.info.get("md", {})
+            dynamics = record.cell.provenance.get("md", {})
             assert atoms.info.get("temperature") == dynamics.get("temperature")
             assert atoms.info.get("engine") == dynamics.get("engine")
-            assert atoms.info.get("step") == record.cell.info.get("step")
+            assert atoms.provenance.get("step") == record.cell.provenance.get("step")
 
 
 def test_no_host_is_in_two_files(dataset: tuple[Path, DatasetManifest]) -> None:
@@ -251,7 +251,7 @@ np.savez(sys.argv[2], energy=[a.energy for a in atomic], stress=np.concatenate([
     result = run_python(code, str(out / "train.extxyz"), str(tmp_path / "read.npz"), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     (host,) = manifest.hosts["train"]
-    records = [r for run in runs for r in trusted_records(run) if r.cell.info["host"] == host]
+    records = [r for run in runs for r in trusted_records(run) if r.cell.provenance["host"] == host]
     with np.load(tmp_path / "read.npz") as read:
         assert np.allclose(read["energy"], [r.energy for r in records], rtol=1e-6)  # mace's default is float32
         assert np.allclose(read["forces"], np.concatenate([r.forces for r in records]), atol=1e-5)

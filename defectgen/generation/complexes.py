@@ -129,7 +129,7 @@ class Ask(Protocol):
 
 
 def masked_diffusion(ask: Ask) -> list[Defect]:
-    """Complexes from the default model, for the benchmark: `defectgen.generate.complexes:masked_diffusion`."""
+    """Complexes from the default model, for the benchmark: `defectgen.generation.complexes:masked_diffusion`."""
     return propose_complexes(ask.space, ask.recipe, ask.n, ask.seed)
 
 

@@ -34,7 +34,7 @@ def provenance(record: Record) -> dict[str, object]:
     Raises:
         DataError: the record does not say which host it is of or which potential labelled it.
     """
-    info = record.cell.info
+    info = record.cell.provenance
     for needed, why in (("host", "it cannot be split by host"), ("potential", "nobody knows who made its labels")):
         if not info.get(needed):
             raise DataError(f"record {record.cell.name} has no {needed!r} in its info: {why}; run its stage again")
@@ -66,7 +66,7 @@ def _relaxed(run: Path) -> Iterator[Record]:
     seen: set[tuple[str, float, bytes]] = set()
     for record in (r for archive in archives for r in read_records(archive)):
         identity = (record.cell.key, record.energy, record.cell.positions.tobytes())
-        if record.cell.info.get("status") != DIVERGED and identity not in seen:
+        if record.cell.provenance.get("status") != DIVERGED and identity not in seen:
             seen.add(identity)
             yield record
 

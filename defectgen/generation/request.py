@@ -44,6 +44,7 @@ class Request:
             that labelled its corpus, a name, or `none`. Nothing is told of elements that it does not cover.
         corrections: steps down that surface from a structure of the network, if it is asked for at 0 K; a force
             evaluation each. They keep H and the cell.
+        keep_cell: the cell is that of the relaxed host whatever the temperature and the pressure.
     """
 
     subgroup: str | None = None
@@ -60,6 +61,7 @@ class Request:
     charge: int | None = None
     forces: str = TEACHER
     corrections: int = 1
+    keep_cell: bool = False
 
     def __post_init__(self) -> None:
         check_temperature(self.temperature, at_rest=True)

@@ -14,8 +14,8 @@ from ase.io import read
 from augment.cell import DefectCell
 from augment.errors import ConditionError, DataError
 from augment.storage.archive import write_arrays
-from defectgen.export import Trajectory, read_trajectory, write_trajectories, write_trajectory
-from defectgen.export.trajectory import check_format
+from defectgen.dataset import Trajectory, read_trajectory, write_trajectories, write_trajectory
+from defectgen.dataset.trajectory import check_format
 from md.conditions.environment import Environment
 from md.conditions.point import Engine
 from md.dynamics import MdPoint, Response, Series, run_point

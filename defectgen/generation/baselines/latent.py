@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from augment import CellSymmetry, Defect, DefectCell
-from augment.groups.distortion import Projector, State, apply_state
+from augment.groups.distortion import State, apply_state, project
 from augment.groups.subgroups import freedom_of
 from defectgen.energy_surface.source import DefectForces
-from defectgen.generate.request import Request
-from defectgen.generate.subgroup_choice import find_subgroup
-from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
+from defectgen.generation.request import Request
+from defectgen.generation.subgroup_choice import find_subgroup
+from defectgen.generation.validity import MAX_NODES, sample_seed, without_overlap
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import Item, collate, node_freedom
 from defectgen.model.network.latent import LATENT, LatentNetwork
@@ -84,5 +84,5 @@ class LatentGenerator:
         with torch.inference_mode():
             u, e = self.network(collate([item] * count), start, latent)
         moved = u.double().numpy().reshape(noise.shape)[:, :atoms]
-        states = Projector(symmetry)(State(moved, e.double().numpy()))
+        states = project(State(moved, e.double().numpy()), symmetry)
         yield from (State(x, strain) for x, strain in zip(states.displacements, states.strain, strict=True))

@@ -16,13 +16,14 @@ from augment.groups.distortion import State, apply_state, state_of
 from defectgen.energy_surface.harmonic_ensemble import Ensemble, affordable
 from defectgen.energy_surface.source import NONE, find_forces
 from defectgen.energy_surface.surface import Surface
-from defectgen.generate.request import Request
-from defectgen.generate.subgroup_choice import _named, plan_subgroups
-from defectgen.generate.validity import MAX_NODES, sample_seed, without_overlap
+from defectgen.generation.request import Request
+from defectgen.generation.subgroup_choice import _named, plan_subgroups
+from defectgen.generation.validity import MAX_NODES, sample_seed, without_overlap
 from defectgen.model.predictor import predictor
 from defectgen.model.weights import Model, load_model
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Template
+from md.relaxation.relaxed_host import RelaxedHost
 
 Progress = Callable[[int, int], None]
 """Called with structures done and structures in all."""
@@ -35,31 +36,79 @@ DIRECTIONS = 4
 def generate(
     defects: Sequence[Defect | DefectCell],
     *,
-    host: Host | None = None,
+    on: RelaxedHost | None = None,
+    n: int = Request.n,
+    subgroup: str | None = Request.subgroup,
+    temperature: float = Request.temperature,
+    pressure: float = Request.pressure,
+    snapshot: bool = Request.snapshot,
+    seed: int = Request.seed,
     model: Model | str = "default",
+    forces: str = Request.forces,
+    corrections: int = Request.corrections,
+    steps: int = Request.steps,
+    eta: float = Request.eta,
+    guidance: float = Request.guidance,
+    spread: float | None = Request.spread,
+    energy: float | None = Request.energy,
+    charge: int | None = Request.charge,
+    keep_cell: bool = Request.keep_cell,
+    host: Host | None = None,
     progress: Progress | None = None,
-    **asked: Any,
 ) -> list[DefectCell]:
     """Propose geometries, `n` of each defect in order.
 
     Species, counts, charge and H hold by construction. The noise of a structure is that of (seed, defect key,
-    subgroup, sample), so what else is asked for does not matter; the same request gives the same bytes, and in `info`
-    only `elapsed` (seconds) differs from run to run.
+    subgroup, sample), so what else is asked for does not matter; the same request gives the same bytes.
 
     Args:
         defects: defects, or ideal defect cells with their `host`.
-        host: host of the defect cells.
+        on: the relaxed host, in which the defects are put and from which they move; without it the lattice and the
+            sites of the host count as relaxed.
+        n: structures of each defect.
+        subgroup: symmetry that they keep; see `Request`, as for all that follow but those named here.
+        temperature: K; 0 for relaxed structures.
+        pressure: GPa.
+        snapshot: instantaneous frames instead of the thermal mean.
+        seed: of the noise.
         model: a model, or the name of one.
+        forces: potential whose energy surface the network is told.
+        corrections: steps down that surface from each relaxed structure.
+        steps: of the sampler.
+        eta: share of the noise that is drawn anew at each step.
+        guidance: weight of the conditions.
+        spread: scale of the noise.
+        energy: eV above the lowest geometry of the defect.
+        charge: e.
+        keep_cell: keep the cell of the relaxed host under heat and pressure too, as a vacuum in it asks for.
+        host: host of the defect cells.
         progress: called after each structure.
-        **asked: fields of `Request`.
 
     Raises:
         ConditionError: a condition is impossible, or H is no subgroup of a defect's stabilizer; nothing is generated.
         DefectError: a defect cell is of another host.
+        DataError: a defect is not of the relaxed host.
     """
-    request = Request(**asked)
+    request = Request(
+        subgroup=subgroup,
+        temperature=temperature,
+        pressure=pressure,
+        snapshot=snapshot,
+        n=n,
+        seed=seed,
+        steps=steps,
+        eta=eta,
+        guidance=guidance,
+        spread=spread,
+        energy=energy,
+        charge=charge,
+        forces=forces,
+        corrections=corrections,
+        keep_cell=keep_cell,
+    )
     network = load_model(model) if isinstance(model, str) else model
-    chosen = [item if isinstance(item, Defect) else _defect_of(item, host) for item in defects]
+    given = [item if isinstance(item, Defect) else _defect_of(item, host) for item in defects]
+    chosen = given if on is None else [on.on(defect) for defect in given]
     plans = [plan_subgroups(defect, request, network) for defect in chosen]
     cells: list[DefectCell] = []
     for defect, plan in zip(chosen, plans, strict=True):
@@ -98,15 +147,15 @@ def stream(
         if ensemble is not None:
             each = (time.perf_counter() - began) / request.n
             for cell in _frames(defect, ideal, wanted[0], ensemble, model, request):
-                seconds = round(cell.info["elapsed"] + each, 4)
-                yield cell.with_geometry(cell.positions, cell.cell, forces=source, elapsed=seconds)
+                made = cell.with_geometry(cell.positions, forces_by=source)
+                yield replace(made, seconds=(cell.seconds or 0.0) + each)
             return
     first = 0
     while first < len(wanted):
         symmetry = wanted[first]
         alike = next((k for k in range(first, len(wanted)) if wanted[k] is not symmetry), len(wanted))
         for cell in _samples(defect, symmetry, range(first, alike), (ideal, template, surface, model), request):
-            yield cell.with_geometry(cell.positions, cell.cell, forces=source)
+            yield cell.with_geometry(cell.positions, forces_by=source)
         first = alike
 
 
@@ -145,7 +194,8 @@ def _frames(
         began = time.perf_counter()
         rng = np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k))
         spread = request.spread_of(k, known=False)
-        state = ensemble.frame(request.temperature, symmetry, rng, spread)
+        frame = ensemble.frame(request.temperature, symmetry, rng, spread)
+        state = State(frame.displacements, np.zeros((3, 3))) if request.keep_cell else frame
         yield _finished(ideal, state, {**info, "sample": k, "spread": spread}, time.perf_counter() - began)
 
 
@@ -202,7 +252,7 @@ def _samples(
         each = (time.perf_counter() - began) / len(chosen)
         for k, u, e, points in zip(chosen, states.displacements, states.strain, told, strict=True):
             began = time.perf_counter()
-            state, own = State(u, e), {"sample": k, "spread": spreads[k], **learnt}
+            state, own = State(u, 0.0 * e if request.keep_cell else e), {"sample": k, "spread": spreads[k], **learnt}
             if surface is not None and points is not None and request.temperature == 0:
                 state, own["corrected"] = surface.lowered(state, symmetry, points, request.corrections)
             yield _finished(ideal, state, {**info, **own}, each + time.perf_counter() - began)
@@ -227,9 +277,9 @@ def _finished(ideal: DefectCell, state: State, info: dict[str, Any], seconds: fl
     began = time.perf_counter()
     safe, factor = without_overlap(ideal, state)
     cell = apply_state(ideal, safe)
-    own = {"shrunk": factor} if factor < 1.0 else {}
-    elapsed = round(seconds + time.perf_counter() - began, 4)
-    return cell.with_geometry(cell.positions, cell.cell, **info, **own, elapsed=elapsed)
+    shrunk: dict[str, Any] = {"shrunk": factor} if factor < 1.0 else {}
+    made = cell.with_geometry(cell.positions, **info, **shrunk)
+    return replace(made, seconds=seconds + time.perf_counter() - began)
 
 
 def _shared_info(ideal: DefectCell, symmetry: CellSymmetry, model: Model, request: Request) -> dict[str, Any]:
