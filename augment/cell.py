@@ -108,6 +108,10 @@ class DefectCell:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    def __repr__(self) -> str:
+        geometry = self.provenance.get("geometry", "unknown")
+        return f"DefectCell({self.name}, {len(self)} atoms, charge {self.charge:+d}, {geometry}, {self.key})"
+
     @property
     def volume(self) -> float:
         """Volume of the cell, Å³."""

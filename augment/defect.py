@@ -61,6 +61,10 @@ class Defect:
             )
         object.__setattr__(self, "edits", canonical_edits(self.supercell, self.edits))
 
+    def __repr__(self) -> str:
+        charge = f", charge {self.charge:+d}" if self.charge else ""
+        return f"Defect({self.name}, {self.point_group}, {self.degeneracy} copies, {self.key}{charge})"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Defect) and self.key == other.key
 

@@ -195,6 +195,11 @@ class Host:
             ],
         }
 
+    def __repr__(self) -> str:
+        orbits = ", ".join(f"{o.element}@{o.wyckoff}" for o in self.orbits if not o.void)
+        voids = sum(o.void for o in self.orbits)
+        return f"Host({self.formula}, {self.space_group_symbol}, {orbits}, {voids} void orbits, {self.hash})"
+
     def conventional_point(self, site: int) -> FloatArray:
         """Fractional coordinates (3,) of a primitive-cell site in the conventional cell."""
         return wrap(self.points[site] @ self.primitive @ np.linalg.inv(self.lattice))

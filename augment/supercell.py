@@ -64,6 +64,11 @@ class Supercell:
             raise SupercellError(f"supercell matrix {self.matrix.tolist()} needs a positive determinant")
 
     @classmethod
+    def primitive(cls, host: Host) -> Supercell:
+        """The primitive cell itself."""
+        return cls(host, np.eye(3, dtype=np.int64))
+
+    @classmethod
     def from_normal_form(cls, host: Host, form: IntArray) -> Supercell:
         """The superlattice of a Hermite normal form, in its basis of short vectors; two lie in the host's plane.
 
@@ -253,6 +258,10 @@ class Supercell:
         }
         geometry = (self.cell, numbers[sites], self.sites.positions[sites], sites)
         return DefectCell(name, self.key_of(edits, charge), *geometry, charge, info)
+
+    def __repr__(self) -> str:
+        kept = "" if self.point_group_index == 1 else f", point group lost by {self.point_group_index}"
+        return f"Supercell({self.host.formula}, {self.n_atoms} atoms, images {self.image_distance:.2f} Å apart{kept})"
 
     def bulk_cell(self) -> DefectCell:
         """The pristine supercell."""

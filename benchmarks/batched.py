@@ -22,7 +22,7 @@ from md.dynamics import MdPoint
 from md.dynamics.engines.batched.engine import run_batch
 from md.potentials import Potential
 from md.potentials.device import device_of
-from md.potentials.mace import describe_student
+from md.potentials.mace.models import describe_student
 
 TARGET = 10.0
 WARM = 5

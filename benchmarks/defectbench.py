@@ -20,7 +20,7 @@ from defectgen.cli.bench import bench_tables
 from defectgen.cli.options import show
 from defectgen.run.progress import progress
 from md.potentials import resolve_potential
-from md.potentials.chgnet import DEFAULT
+from md.potentials.chgnet.weights import DEFAULT
 
 TASKS = Path(__file__).parents[1] / "defectgen" / "benchmark" / "data" / "tasks.npz"
 GENERATORS = ("default", "one-shot", "symmetric-rattle", "rattle", "enumeration", "distortions")

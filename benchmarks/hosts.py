@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from defectgen.pipeline.run import run
+from defectgen.pipeline.run import run_pipeline
 from defectgen.run.folder import RunFolder
 from defectgen.run.settings import Settings
 from md.labels.record import read_records
@@ -61,7 +61,7 @@ PUBLISHED = {
 def job(name: str, out: Path, potential: str) -> Path:
     """Run one host, or go on with it; its folder."""
     settings = Settings(host=HOSTS / f"{name}.cif", output=out / name)
-    run(settings.replaced({**QUICK, **dict(PUBLISHED[name].changes), "potential.name": potential}))
+    run_pipeline(settings.replaced({**QUICK, **dict(PUBLISHED[name].changes), "potential.name": potential}))
     return out / name
 
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from md.distill.network import StudentShape
+from md.distill.network.student import StudentShape
 from md.distill.run import calculator_of
 from md.distill.trainer import TrainSettings, train_student
 from md.distill.validate import errors

@@ -25,7 +25,7 @@ from defectgen.benchmark.tasks.task import ENSEMBLE, Task, read_tasks
 from defectgen.energy_surface import harmonic_ensemble
 from defectgen.generation.geometries import generate
 from md.potentials import Potential, resolve_potential
-from md.potentials.chgnet import DEFAULT
+from md.potentials.chgnet.weights import DEFAULT
 
 BLOCKS = 5
 MOST = {"harmonic": harmonic_ensemble.MOST_EVALUATIONS, "learnt": 0}

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from md.distill.dense import DenseMace
-from md.distill.graphs import collate, labelled_graphs
-from md.distill.network import StudentShape, initial_network
+from md.distill.network.dense import DenseMace
+from md.distill.network.graphs import collate, labelled_graphs
+from md.distill.network.student import StudentShape, initial_network
 from md.labels.record import Record, read_records
 from md.labels.third_party import one_torch_thread, quiet_evaluation
 from md.students.network import quiet_mace

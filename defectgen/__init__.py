@@ -1,15 +1,108 @@
-"""Wyckoff-aware generation of defective crystals: model, pipeline, report and command line.
+"""Real crystals: their defects, the geometries these relax to, and what heat and pressure do to them.
 
-`from defectgen import augment, md` gives the two layers below.
+    import defectgen as dg
+
+    host = dg.read_host("MgO.cif")
+    cells = dg.find_supercell(host, min_image_distance=8)
+    potential = dg.potential("auto", host)
+    reference = dg.relax_host(host, potential)
+    proposals = dg.generate(dg.point_defects(cells, kinds=["vacancy"]), on=reference, n=4, seed=1)
+    relaxed = dg.relax(proposals, potential)
+
+Every name is loaded when it is first used; `augment` and `md` are the packages below.
 """
 
 import importlib
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from augment.lazy import lazy_names
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "augment", "md"]
+
+if TYPE_CHECKING:
+    import augment as augment
+    import md as md
+    from augment import complexes as complexes
+    from augment import ensemble as ensemble
+    from augment import find_supercell as find_supercell
+    from augment import host_from_structure as host_from_structure
+    from augment import point_defects as point_defects
+    from augment import read_disordered as read_disordered
+    from augment import read_host as read_host
+    from augment import realise as realise
+    from augment import sample_complexes as sample_complexes
+    from augment.cell import DefectCell as DefectCell
+    from augment.defect import Defect as Defect
+    from augment.defects.editspace import EditSpace as EditSpace
+    from augment.defects.recipe import Recipe as Recipe
+    from augment.errors import DefectgenError as DefectgenError
+    from augment.host import Host as Host
+    from augment.supercell import Supercell as Supercell
+    from defectgen.door import export as export
+    from defectgen.door import potential as potential
+    from defectgen.door import relax as relax
+    from defectgen.door import relax_host as relax_host
+    from defectgen.door import run_md as run_md
+    from defectgen.generation.complexes import propose_complexes as propose_complexes
+    from defectgen.generation.geometries import generate as generate
+    from defectgen.pipeline.run import run_pipeline as run_pipeline
+    from defectgen.run.settings import Settings as Settings
+    from md.dynamics.response import Response as Response
+    from md.energetics import defect_energies as defect_energies
+    from md.energetics import migration_barriers as migration_barriers
+    from md.labels.record import Record as Record
+    from md.potentials import Potential as Potential
+    from md.potentials import list_potentials as list_potentials
+    from md.relaxation.relax import Relaxation as Relaxation
+    from md.relaxation.relaxed_host import RelaxedHost as RelaxedHost
+
+_HOME = {
+    "augment": (
+        "complexes", "ensemble", "find_supercell", "host_from_structure", "point_defects", "read_disordered",
+        "read_host", "realise", "sample_complexes",
+    ),
+    "augment.cell": ("DefectCell",),
+    "augment.defect": ("Defect",),
+    "augment.defects.editspace": ("EditSpace",),
+    "augment.defects.recipe": ("Recipe",),
+    "augment.errors": ("DefectgenError",),
+    "augment.host": ("Host",),
+    "augment.supercell": ("Supercell",),
+    "defectgen.door": ("export", "potential", "relax", "relax_host", "run_md"),
+    "defectgen.generation.complexes": ("propose_complexes",),
+    "defectgen.generation.geometries": ("generate",),
+    "defectgen.pipeline.run": ("run_pipeline",),
+    "defectgen.run.settings": ("Settings",),
+    "md.dynamics.response": ("Response",),
+    "md.energetics": ("defect_energies", "migration_barriers"),
+    "md.labels.record": ("Record",),
+    "md.potentials": ("Potential", "list_potentials"),
+    "md.relaxation.relax": ("Relaxation",),
+    "md.relaxation.relaxed_host": ("RelaxedHost",),
+}  # fmt: skip
+"""Where each public name is at home; this file says it twice, for Python and for type checkers, and a test compares."""
+
+_LAYERS = ("augment", "md")
+
+_names, _load, _ = lazy_names(__name__, _HOME)
+__all__ = ["__version__", *_LAYERS, *_names]  # noqa: PLE0604  names of the table above
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used (PEP 562), from this distribution only."""
+    if name in _LAYERS:
+        return _sibling(name)
+    if name in _names:
+        for layer in _LAYERS:
+            _sibling(layer)
+    return _load(name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def _sibling(name: str) -> ModuleType:
@@ -23,7 +116,3 @@ def _sibling(name: str) -> ModuleType:
             "rename or remove that file or folder, or start Python elsewhere"
         )
     return importlib.import_module(name)
-
-
-augment = _sibling("augment")
-md = _sibling("md")

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from defectgen.corpus import CorpusPlan, build_corpus, read_hosts, write_corpus
-from md.potentials.chgnet import DEFAULT as TEACHER
+from md.potentials.chgnet.weights import DEFAULT as TEACHER
 
 HERE = Path(__file__).parent
 

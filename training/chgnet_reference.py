@@ -1,6 +1,6 @@
-"""Labels of three reference cells by CHGNet's own code, which `md.potentials.chgnet` tests every load against.
+"""Labels of three reference cells by CHGNet's own code, which `md.potentials.chgnet.weights` tests every load against.
 
-python training/chgnet_reference.py        # seconds; writes md/potentials/chgnet_reference.json
+python training/chgnet_reference.py        # seconds; writes md/potentials/chgnet/chgnet_reference.json
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 
 from augment.storage.archive import write_atomically
 from md.labels.third_party import quiet_evaluation, quiet_loading
-from md.potentials.chgnet import WEIGHT_SETS
+from md.potentials.chgnet.weights import WEIGHT_SETS
 from md.potentials.reference import labelled_by
 
-OUTPUT = Path(__file__).resolve().parent.parent / "md" / "potentials" / "chgnet_reference.json"
+OUTPUT = Path(__file__).resolve().parent.parent / "md" / "potentials" / "chgnet" / "chgnet_reference.json"
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from augment import Host
-    from md.distill.network import StudentShape
+    from md.distill.network.student import StudentShape
     from md.distill.run import Distillation
     from md.distill.settings import DistilSettings
     from md.labels.record import Record
@@ -107,7 +107,7 @@ class Family:
         """Of the student."""
         from ase.data import atomic_numbers
 
-        from md.distill.network import StudentShape
+        from md.distill.network.student import StudentShape
 
         own = {element for start in self.hosts for element, _ in start.sites}
         numbers = tuple(sorted(atomic_numbers[e] for e in own | set(self.dopants)))
@@ -217,7 +217,7 @@ def _shipped(
 ) -> Distillation:
     """What a shipped student is the end of; without a student where there is none of the family's shape and teacher."""
     from md.distill.crystal import crystal_of
-    from md.distill.network import shape_of
+    from md.distill.network.student import shape_of
     from md.distill.run import Distillation
     from md.distill.settings import Plan
     from md.students import read_student

@@ -109,7 +109,7 @@ def descent(ask: Ask) -> Iterable[DefectCell]:
     from defectgen.energy_surface.quasi_newton import suggested
     from defectgen.energy_surface.source import forces_by
     from defectgen.generation.geometries import DIRECTIONS
-    from md.potentials.chgnet import DEFAULT
+    from md.potentials.chgnet.weights import DEFAULT
 
     surface, symmetry = forces_by(DEFAULT)(ask.defect), ask.symmetry
     cells: list[DefectCell] = []

@@ -63,7 +63,7 @@ def run(
     workers: Workers = None,
 ) -> None:
     """From a host CIF to a report: defects, generation, relaxation, dynamics, dataset."""
-    from defectgen.pipeline.run import run as run_pipeline
+    from defectgen.pipeline.run import run_pipeline
 
     changes = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids),

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from defectgen.cli.options import Output, Trust, Workers, say
-from md.distill.teachers import TEACHER
 
 
 def distill(
@@ -19,7 +18,9 @@ def distill(
         list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
     ] = None,
     elements: Annotated[str | None, typer.Option("--elements", help="the same, by commas: Al,Ni")] = None,
-    teacher: Annotated[str, typer.Option("--teacher", help="potential that labels")] = TEACHER,
+    teacher: Annotated[
+        str | None, typer.Option("--teacher", help="potential that labels; the r2SCAN weights of CHGNet by default")
+    ] = None,
     teacher_python: Annotated[
         Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
     ] = None,
@@ -47,7 +48,7 @@ def distill(
     from md.distill.finish import finish, student_name
     from md.distill.run import distil
     from md.distill.settings import DistilSettings
-    from md.distill.teachers import resolve_teacher
+    from md.distill.teachers import TEACHER, resolve_teacher
     from md.students import register_folder
 
     began = time.monotonic()
@@ -58,7 +59,7 @@ def distill(
         tuple(dict.fromkeys(e for e in asked if e not in own)), max_temperature, max_pressure,
         channels, minutes, seed, effort, steps, max_atoms, cutoff,
     )  # fmt: skip
-    who = resolve_teacher(teacher, {*own, *settings.dopants}, python=teacher_python, trust=trust_model)
+    who = resolve_teacher(teacher or TEACHER, {*own, *settings.dopants}, python=teacher_python, trust=trust_model)
     folder, count = output or Path("out") / f"distill_{hosts[0].stem}", workers or 2
     made = distil(crystals, who, folder, settings, workers=count, stage=progress)
     called = name or student_name([crystal.formula for crystal in crystals], settings.dopants)

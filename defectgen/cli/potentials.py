@@ -31,7 +31,7 @@ def potentials(
 
 def _row(status: Any, *, timed: bool) -> dict[str, Any]:
     """One potential as JSON values; `error` instead of the rest where it cannot be used."""
-    from md.potentials.mace import NETWORKS
+    from md.potentials.mace.models import NETWORKS
 
     potential = status.potential
     if potential is None:

@@ -141,7 +141,7 @@ def relax_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def md_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Table of dynamics, one row a point, from the rows of `md/summary.jsonl`; schedules by their turning points."""
-    from defectgen.report.conditions import condition
+    from defectgen.report.response.conditions import condition
 
     heads = ("cell", "engine", ">T\n(K)", ">P\n(GPa)", "status", ">V\n(Å³/atom)", ">E\n(eV/atom)", ">MSD\n(Å²)")
     table = _table("dynamics", heads)

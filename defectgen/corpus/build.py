@@ -27,7 +27,7 @@ from defectgen.corpus.settings import LabelSettings
 from md.jobs.sweep import Item, Task, sweep
 from md.labels.split import check_split
 from md.potentials import Potential, resolve_potential
-from md.potentials.chgnet import DEFAULT as TEACHER
+from md.potentials.chgnet.weights import DEFAULT as TEACHER
 
 Progress = Callable[[int, int, str], None]
 """Called with hosts done, hosts in all, and the formula of the last one."""

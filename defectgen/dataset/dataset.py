@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from augment.errors import DataError
@@ -13,9 +14,13 @@ from defectgen.dataset.card import DatasetManifest, card_text, train_command
 from defectgen.dataset.collect import distinct_runs, provenance, trusted_records
 from defectgen.dataset.extxyz import ExtxyzFile, frame_text
 from defectgen.dataset.statistics import Statistics
+from md.labels.record import Record
 from md.labels.split import SPLITS, check_split, split_hosts
 
 FORMAT = 1
+Source = Callable[[], Iterator[Record]]
+"""Gives the records of one place, from the first, as often as it is asked."""
+
 UNLICENSED = "not chosen yet: set one before you share the dataset"
 
 
@@ -37,15 +42,31 @@ def export_dataset(
     Raises:
         DataError: no run has records, an archive is damaged, or a record does not say its host or potential.
     """
-    folders = distinct_runs(runs)
-    split_of_host = split_hosts(_hosts(folders), seed)
+    sources = [partial(trusted_records, run) for run in distinct_runs(runs)]
+    return _export(sources, out, seed, dataset_license)
+
+
+def export_records(
+    records: Sequence[Record], out: Path, *, seed: int = 0, dataset_license: str = UNLICENSED
+) -> DatasetManifest:
+    """Write records as a dataset; see `export_dataset`.
+
+    Raises:
+        DataError: there are none, or one does not say its host or potential.
+    """
+    return _export([lambda: iter(records)], out, seed, dataset_license)
+
+
+def _export(sources: Sequence[Source], out: Path, seed: int, dataset_license: str) -> DatasetManifest:
+    """Write what some sources give, each of which is read twice: for its hosts, and for its frames."""
+    split_of_host = split_hosts(_hosts(sources), seed)
     statistics = Statistics()
     written: dict[str, set[str]] = {}
     with ExitStack() as stack:
         names = [split for split in SPLITS if split in split_of_host.values()]
         files = {split: stack.enter_context(ExtxyzFile(out / f"{split}.extxyz")) for split in names}
-        for run in folders:
-            for record in trusted_records(run):
+        for source in sources:
+            for record in source():
                 host = str(record.cell.provenance["host"])
                 split = split_of_host[host]
                 files[split].write(frame_text(record, provenance(record)))
@@ -71,15 +92,15 @@ def export_dataset(
     return manifest
 
 
-def _hosts(runs: Sequence[Path]) -> set[str]:
+def _hosts(sources: Sequence[Source]) -> set[str]:
     """Host hashes of all trusted records, each checked for its provenance before a byte is written."""
     hosts = set()
-    for run in runs:
-        for record in trusted_records(run):
+    for source in sources:
+        for record in source():
             provenance(record)
             hosts.add(str(record.cell.provenance["host"]))
     if not hosts:
-        raise DataError("the run folders hold no trusted records: every relaxation and MD point diverged")
+        raise DataError("no trusted records: every relaxation and MD point diverged")
     return hosts
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from defectgen.representation.arrangements import (
 )
 from defectgen.representation.conditions import Conditions
 from md.potentials import resolve_potential
-from md.potentials.chgnet import DEFAULT as CHGNET
+from md.potentials.chgnet.weights import DEFAULT as CHGNET
 
 if TYPE_CHECKING:
     from defectgen.model.occupied import Occupied
@@ -70,7 +70,10 @@ def propose_complexes(
     H: FiniteGroup | None = None,
     model: Model | str = "default",
     pairs: PairEnergies | None = None,
-    **wish: Any,
+    temperature: float | None = None,
+    energy: float | None = None,
+    guidance: float = 1.0,
+    best_of: int = 1,
 ) -> list[Defect]:
     """Draw `n` complexes from the model; equal ones may come again.
 
@@ -85,14 +88,17 @@ def propose_complexes(
         H: a subgroup of the supercell's space group, acting on its sites, that every complex keeps; none by default.
         model: a model, or the name of one, with a network of occupations.
         pairs: energies of pairs of the edits, which then decide instead of the network.
-        **wish: fields of `Wish`.
+        temperature: K; complexes come with their Boltzmann weights at it. None does not ask.
+        energy: eV above the lowest of the composition; without a temperature the lowest are asked for.
+        guidance: weight of the conditions; 1 is what was learnt.
+        best_of: draw so many for each that is kept, and keep those of the lowest predicted energy.
 
     Raises:
         DefectError: the recipe does not fit the space, or no complex with H meets it.
         ConditionError: a wish is not possible.
         DataError: the model has no network of occupations.
     """
-    asked = Wish(**wish)
+    asked = Wish(temperature, energy, guidance, best_of)
     scorer: Ranker = (
         PairScorer(pairs, asked.temperature)
         if pairs is not None

@@ -44,7 +44,7 @@ def check_engines(prepared: PreparedRun) -> None:
         SettingsError: there is no such device.
     """
     from md.campaigns.relax_and_md import on_cuda
-    from md.potentials.mace import through_torch
+    from md.potentials.mace.models import through_torch
 
     on_cuda(prepared.potential, prepared.settings.potential.device)
     if "batched" in prepared.settings.md.engines:

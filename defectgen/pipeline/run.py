@@ -25,7 +25,7 @@ def prepare(settings: Settings) -> PreparedRun:
     return PreparedRun.of(settings)
 
 
-def run(settings: Settings) -> Path:
+def run_pipeline(settings: Settings) -> Path:
     """Run every stage that has not finished yet; the path of the report.
 
     Raises:

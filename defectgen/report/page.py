@@ -20,11 +20,11 @@ from defectgen.report.blocks import (
     number,
     symbol_text,
 )
-from defectgen.report.conditions import PRESSURE_MISSED, condition, unbalanced, unsettled
-from defectgen.report.dynamics import dynamics_sections
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
+from defectgen.report.response.conditions import PRESSURE_MISSED, condition, unbalanced, unsettled
+from defectgen.report.response.dynamics import dynamics_sections
 from defectgen.report.scenes import element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
 from defectgen.run.progress import duration

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from defectgen.report.blocks import Figure
-from defectgen.report.conditions import Legend, cells, is_steady
 from defectgen.report.gather import Row
 from defectgen.report.plots import DASHES, PALETTE, Trace, grid, line, once, points
+from defectgen.report.response.conditions import Legend, cells, is_steady
 
 MOST_PANELS = 12
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, number, pair_text
-from defectgen.report.conditions import Legend, condition_columns, condition_texts
 from defectgen.report.gather import Row, RunData
 from defectgen.report.panels import MOST_PANELS, Measured, curve_figure
 from defectgen.report.plots import Trace, grid, once, points
+from defectgen.report.response.conditions import Legend, condition_columns, condition_texts
 
 NEAREST = 0.8
 """Å; nearer to the place of a defect is only an atom in it."""

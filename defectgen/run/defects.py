@@ -110,7 +110,7 @@ def find_potential(settings: Settings, host: Host) -> Potential:
         PotentialError: it is missing, untrusted or does not cover an element.
     """
     symbols = {*host.elements, *asked_elements(settings)}
-    pristine = Supercell(host, np.eye(3, dtype=np.int64)).bulk_cell()
+    pristine = Supercell.primitive(host).bulk_cell()
     return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=pristine)
 
 

@@ -27,7 +27,7 @@ from md.jobs.sweep import Progress, Shard, Task, scratch_folder, sweep
 from md.labels.frames import Arrays
 from md.potentials import Potential
 from md.potentials.device import Device, device_of
-from md.potentials.mace import NETWORKS, through_torch
+from md.potentials.mace.models import NETWORKS, through_torch
 from md.relaxation.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
 
 FS_PER_NS = 1e6
@@ -117,15 +117,20 @@ def grid(
     cells: Iterable[DefectCell],
     environments: Iterable[Environment],
     engines: Iterable[Engine] = ("ase", "lammps"),
-    **settings: Any,
+    *,
+    steps: int = 1000,
+    timestep: float = 1.0,
+    interval: int = 20,
+    seed: int = 0,
 ) -> list[tuple[MdPoint, DefectCell]]:
-    """Every cell in every environment with every engine; `settings` are the other attributes of `MdPoint`.
+    """Every cell in every environment with every engine; the keywords are attributes of `MdPoint`.
 
     Raises:
         ConditionError: a setting is not possible.
     """
+    common: dict[str, Any] = {"steps": steps, "timestep": timestep, "interval": interval, "seed": seed}
     return [
-        (MdPoint.of(cell, environment, engine=engine, **settings), cell)
+        (MdPoint.of(cell, environment, engine=engine, **common), cell)
         for cell, environment, engine in product(cells, environments, engines)
     ]
 

@@ -99,13 +99,24 @@ class MdPoint:
             )
 
     @classmethod
-    def of(cls, cell: DefectCell, environment: Environment, **settings: Any) -> MdPoint:
-        """A point for `cell`; `settings` are the other attributes.
+    def of(
+        cls,
+        cell: DefectCell,
+        environment: Environment,
+        *,
+        engine: Engine = "ase",
+        steps: int = 1000,
+        timestep: float = 1.0,
+        interval: int = 20,
+        seed: int = 0,
+        checkpoint: int = CHECKPOINT,
+    ) -> MdPoint:
+        """A point for `cell`; the keywords are attributes of the class.
 
         Raises:
             ConditionError: a value is not possible, or not for this cell.
         """
-        point = cls(cell.name, cell.key, environment, **settings)
+        point = cls(cell.name, cell.key, environment, engine, steps, timestep, interval, seed, checkpoint)
         point.check(cell)
         return point
 

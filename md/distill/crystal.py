@@ -69,7 +69,7 @@ def crystal_of(host: Host, teacher: Potential, max_temperature: float, max_press
     pressed = RelaxedHost.of(host, teacher, pressure=max_pressure) if max_pressure else reference
     least = float(np.linalg.det(np.eye(3) + pressed.strain_from(reference)))
     hot = 1 + _EXPANSION * max_temperature
-    bulk = Supercell(relaxed, np.eye(3, dtype=np.int64)).bulk_cell()
+    bulk = Supercell.primitive(relaxed).bulk_cell()
     return Crystal(relaxed, (least - _SLACK, hot + _SLACK), shortest_distance(bulk), supercells(relaxed, max_atoms))
 
 
@@ -87,7 +87,7 @@ def supercells(host: Host, max_atoms: int) -> dict[str, Supercell]:
     found = {name: _widest(host, low, min(high, max_atoms)) for name, (low, high) in _SIZES.items()}
     found["large"] = _widest(host, min(_SIZES["medium"][1], max_atoms), max_atoms)
     largest = max((s for s in found.values() if s), key=lambda s: s.n_atoms, default=None)
-    primitive = Supercell(host, np.eye(3, dtype=np.int64))
+    primitive = Supercell.primitive(host)
     default = {"small": primitive, "medium": largest or primitive, "large": largest or primitive}
     return {name: supercell or default[name] for name, supercell in found.items()}
 

@@ -23,7 +23,7 @@ from augment.errors import ConditionError, DefectError
 from augment.supercell import Edit, Supercell
 from md.campaigns.labelling import CONFIG_TYPE
 from md.distill.crystal import Crystal
-from md.distill.graphs import ENERGY_WEIGHT
+from md.distill.network.graphs import ENERGY_WEIGHT
 
 __all__ = ["Amounts", "first_cells", "ideal_defects", "marked", "thermal_copy"]
 

@@ -18,7 +18,7 @@ from augment.distort import shortest_distance, strained
 from augment.errors import DefectgenError
 from md.distill.crystal import Crystal
 from md.distill.curriculum import SMALL_CELL_WEIGHT, ideal_defects, marked
-from md.distill.graphs import ENERGY_WEIGHT
+from md.distill.network.graphs import ENERGY_WEIGHT
 from md.labels.evaluator import Divergence, Evaluator
 
 __all__ = ["disagreement", "explored_cells", "hot_frames", "pressure_run", "query", "relaxed_path"]

@@ -24,8 +24,8 @@ from md.campaigns.labelling import label
 from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects
 from md.distill.explore import explored_cells
-from md.distill.graphs import energy_weight
-from md.distill.network import StudentShape, levelled, shape_of
+from md.distill.network.graphs import energy_weight
+from md.distill.network.student import StudentShape, levelled, shape_of
 from md.distill.settings import FEWEST_STEPS, ROUNDS, DistilSettings, Plan
 from md.distill.trainer import VIOLENT, TrainSettings, step_seconds, train_student
 from md.labels.evaluator import Evaluator
@@ -290,7 +290,7 @@ class _Run:
 
 def calculator_of(network: Any) -> Any:
     """ASE calculator of a network in memory: native code where that is right here, else mace-torch."""
-    from md.potentials.native import NotNativeError, native_calculator
+    from md.potentials.mace.native import NotNativeError, native_calculator
 
     digest = hashlib.sha256()
     for name, value in network.state_dict().items():
@@ -299,6 +299,6 @@ def calculator_of(network: Any) -> Any:
         return native_calculator(digest.hexdigest(), lambda: network)
     except NotNativeError:
         with quiet_mace():
-            from md.potentials.mace_calculator import QuietMace
+            from md.potentials.mace.calculator import QuietMace
 
             return QuietMace(network)

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from md.distill.dense import DenseGraphs, DenseMace, Labels
-from md.distill.graphs import LabelledGraph, collate, energy_weight, labelled_graphs
-from md.distill.network import StudentShape, initial_network
+from md.distill.network.dense import DenseGraphs, DenseMace, Labels
+from md.distill.network.graphs import LabelledGraph, collate, energy_weight, labelled_graphs
+from md.distill.network.student import StudentShape, initial_network
 from md.distill.optimizer import RotatedAdam
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread, quiet_evaluation

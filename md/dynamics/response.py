@@ -80,6 +80,9 @@ class Response:
     frame_steps: IntArray
     seconds: float
 
+    def __repr__(self) -> str:
+        return f"Response({self.point.label}, {self.status}, {len(self.frames)} frames, {self.potential.name})"
+
     @property
     def times(self) -> FloatArray:
         """(s,) time of each step of the series, fs."""

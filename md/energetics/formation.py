@@ -93,7 +93,7 @@ def elemental_chemical_potential(host: Host, potential: Potential) -> float:
     """
     if len(host.elements) > 1:
         raise ConditionError(f"{host.formula} is a compound; a chemical potential comes from an elemental crystal")
-    crystal = Defect(Supercell(host, np.eye(3, dtype=np.int64)), ())
+    crystal = Defect(Supercell.primitive(host), ())
     record = minimum(crystal.cell(), potential, REFERENCE_FORCE, relax_cell=True, symmetry=crystal.symmetry())
     return record.energy / len(record.cell)
 

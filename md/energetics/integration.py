@@ -12,8 +12,8 @@ from md.conditions.environment import check_temperature
 from md.conditions.thermal_motion import thermal_velocities
 from md.labels.evaluator import Divergence, Evaluator
 from md.labels.third_party import one_torch_thread
-from md.observables.equilibration import equilibrated_mean
-from md.observables.statistics import Mean
+from md.observables.estimators.equilibration import equilibrated_mean
+from md.observables.estimators.statistics import Mean
 from md.potentials import Potential
 
 TIMESTEP = 2.0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from augment.defect import Defect
 from augment.supercell import Supercell
 from md.energetics.barrier import Barrier, migration_barrier
@@ -68,7 +66,7 @@ def defect_energies(
     """
     supercell = defect.supercell
     reference = RelaxedHost.of(supercell.host, potential, fmax=HOST_FORCE)
-    primitive = pristine(Supercell(supercell.host, np.eye(3, dtype=np.int64)))
+    primitive = pristine(Supercell.primitive(supercell.host))
     bulk = minimum(reference.place(pristine(supercell)), potential, DEFECT_FORCE)
     cell = minimum(reference.place(defect), potential, DEFECT_FORCE, symmetry=defect.symmetry())
     known = dict(chemical_potentials or {})
@@ -84,7 +82,12 @@ def migration_barriers(
 ) -> tuple[Barrier, ...]:
     """The barrier of every symmetry-distinct jump of a defect in the relaxed host.
 
-    Arguments are those of `jumps` and `migration_barrier`.
+    Args:
+        defect: what jumps.
+        potential: what evaluates it.
+        cutoff: longest jump, Å; that to the nearest free sites without it.
+        images: geometries between the ends of each path.
+        fmax: largest force left on an image, eV/Å.
 
     Raises:
         ConditionError: nothing can jump so far.

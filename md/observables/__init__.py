@@ -2,7 +2,7 @@
 
 from md.observables.attempt import EQUILIBRATION
 from md.observables.curves import curves
-from md.observables.equilibration import (
+from md.observables.estimators.equilibration import (
     Equilibration,
     autocorrelation,
     equilibrated_mean,
@@ -10,13 +10,13 @@ from md.observables.equilibration import (
     statistical_inefficiency,
     variance,
 )
-from md.observables.fits import Fit, fit
+from md.observables.estimators.fits import Fit, fit
+from md.observables.estimators.statistics import Mean, block_average
 from md.observables.local import Coordination, coordination, defect_radial_distribution
 from md.observables.mean_structure import MeanSymmetry, Shell, mean_symmetry, shells
 from md.observables.measures import defect_measures, measures
 from md.observables.sites import defect_of, site_displacements
 from md.observables.spectra import PhononSpectrum, phonon_spectrum, velocity_autocorrelation
-from md.observables.statistics import Mean, block_average
 from md.observables.structure import (
     displacements,
     mean_square_displacement,

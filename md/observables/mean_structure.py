@@ -11,8 +11,8 @@ from augment.defect import Defect
 from augment.errors import DataError
 from augment.groups.symmetry import FiniteGroup, orbits, schoenflies
 from md.labels.frames import Frames
+from md.observables.estimators.statistics import Mean, block_average
 from md.observables.sites import centre_fraction, check_cell, site_displacements
-from md.observables.statistics import Mean, block_average
 
 FEWEST_FRAMES = 8
 """Frames below which neither a mean displacement nor its error says anything."""

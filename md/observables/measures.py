@@ -13,11 +13,11 @@ from augment.errors import ConditionError, DataError
 from augment.host import Host
 from md.dynamics.response import Response
 from md.observables.attempt import attempt, first_frame, pair
-from md.observables.equilibration import FEWEST_SAMPLES, equilibration
+from md.observables.estimators.equilibration import FEWEST_SAMPLES, equilibration
+from md.observables.estimators.statistics import Mean
 from md.observables.local import Coordination, coordination
 from md.observables.mean_structure import Shell, mean_symmetry, shells
 from md.observables.sites import defect_of
-from md.observables.statistics import Mean
 from md.observables.structure import displacements
 from md.observables.survival import survival
 from md.observables.thermodynamics import (
@@ -41,8 +41,8 @@ def measures(response: Response) -> dict[str, Any]:
     """Response functions of a trajectory as JSON values, each `[value, error]`; None where it cannot tell.
 
     `not_measurable` gives the reason for each None. Averages leave out what comes before `settled`, the step at which
-    equilibration ends by Chodera's criterion (`md.observables.equilibration`). `diffusion` is of all atoms together,
-    `diffusion_of` of each element.
+    equilibration ends by Chodera's criterion (`md.observables.estimators.equilibration`). `diffusion` is of all atoms
+    together, `diffusion_of` of each element.
     """
     series, frames = response.series, response.frames
     slow = series.volumes if response.point.environment.has_barostat else series.energies

@@ -10,8 +10,8 @@ import numpy as np
 from augment.host import Host
 from md.dynamics.response import Response
 from md.observables.attempt import EQUILIBRATION, first_frame
+from md.observables.estimators.statistics import block_average
 from md.observables.measures import defect_measures, measures
-from md.observables.statistics import block_average
 from md.observables.structure import mean_square_displacement, mean_strain, radial_distribution
 
 _MOST_REASONS = 5

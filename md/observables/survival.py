@@ -14,8 +14,8 @@ from augment.defect import Defect
 from augment.errors import DataError
 from augment.supercell import Edit
 from md.labels.frames import Frames
+from md.observables.estimators.statistics import Mean
 from md.observables.sites import check_cell
-from md.observables.statistics import Mean
 
 CORE = 0.35
 """Of the shortest distance between two sites: an atom belongs to the site whose core it was in last. Below one half,

@@ -11,9 +11,9 @@ from augment.errors import ConditionError, DataError
 from augment.supercell import Supercell
 from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
 from md.dynamics.response import Response
-from md.observables.equilibration import variance
-from md.observables.fits import fit
-from md.observables.statistics import Mean, block_average
+from md.observables.estimators.equilibration import variance
+from md.observables.estimators.fits import fit
+from md.observables.estimators.statistics import Mean, block_average
 from md.observables.structure import strains
 
 POINTS_FOR_CURVATURE = 4

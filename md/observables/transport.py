@@ -9,8 +9,8 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import DataError
-from md.observables.fits import fit
-from md.observables.statistics import Mean, block_average
+from md.observables.estimators.fits import fit
+from md.observables.estimators.statistics import Mean, block_average
 
 LONGEST_LAG = 1 / 10
 """Of the run; ten stretches of the longest lag are the fewest that show its scatter."""

@@ -53,6 +53,9 @@ class Potential:
     source: str
     evaluator: Evaluator = "ase"
 
+    def __repr__(self) -> str:
+        return f"Potential({self.name}, {self.coverage}, {self.precision} by {self.evaluator}, {self.sha256[:12]})"
+
     def covers(self, symbols: Iterable[str]) -> bool:
         """Whether every one of these element symbols is known to the potential."""
         return self.elements.issuperset(symbols)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from augment.cell import DefectCell
 from augment.errors import DefectgenError, PotentialError
-from md.potentials.chgnet import DEFAULT, WEIGHT_SETS, describe_chgnet
+from md.potentials.chgnet.weights import DEFAULT, WEIGHT_SETS, describe_chgnet
 from md.potentials.emt import describe_emt
-from md.potentials.foundation import MACE_EXAMPLES, find_model
 from md.potentials.imported import describe_imported, is_import_path
 from md.potentials.lammps_style import describe_style, is_style
-from md.potentials.mace import describe_model, describe_student, fastest
+from md.potentials.mace.foundation import MACE_EXAMPLES, find_model
+from md.potentials.mace.models import describe_model, describe_student, fastest
 from md.potentials.potential import Potential
 from md.students import student_names
 

@@ -26,7 +26,7 @@ from md.labels.frames import Snapshot, stack_frames
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.device import Device, device_of
-from md.potentials.mace import through_torch
+from md.potentials.mace.models import through_torch
 from md.relaxation.relax import LONGEST_STEP, PATIENCE, Relaxation, RelaxSettings, RelaxStatus, project_labels
 
 FIRST_STEP, LONGEST_TIME = 0.1, 1.0

@@ -68,6 +68,10 @@ class Relaxation:
     settings: Mapping[str, Any]
     seconds: float
 
+    def __repr__(self) -> str:
+        end = f"{self.energies[-1]:.4f} eV" if len(self.energies) else self.reason
+        return f"Relaxation({self.start.name}, {self.status}, {self.steps} steps, {end}, {self.potential.name})"
+
     @property
     def steps(self) -> int:
         """Number of steps taken."""

@@ -79,7 +79,7 @@ class RelaxedHost:
         name = relaxation.potential.name
         if relaxation.record is None or relaxation.status == "diverged":
             raise DataError(f"{host.formula}: relaxing the host with {name} diverged ({relaxation.reason})")
-        primitive, end = pristine(Supercell(host, np.eye(3, dtype=np.int64))), relaxation.record.cell
+        primitive, end = pristine(Supercell.primitive(host)), relaxation.record.cell
         # A rotation is no strain, and rounding is no broken symmetry.
         strain = primitive.symmetry().project_strain(stretch(host.primitive, end.cell))
         if not abs(strain).max() < MAX_STRAIN:
@@ -176,7 +176,7 @@ def _content(host: Host) -> str:
 
 @lru_cache(maxsize=32)
 def _relaxation(crystal: _Crystal, potential: Potential, settings: RelaxSettings) -> Relaxation:
-    primitive = pristine(Supercell(crystal.host, np.eye(3, dtype=np.int64)))
+    primitive = pristine(Supercell.primitive(crystal.host))
     return relax_with(primitive.cell(), potential, settings, primitive.symmetry())
 
 

@@ -24,11 +24,11 @@ def test_every_potential_is_one_json_object(call):
 
 
 def test_a_table_for_80_columns_says_what_cannot_be_used(call, monkeypatch):
-    from md.potentials import chgnet
+    from md.potentials.chgnet import weights
     from md.potentials.potential import _loaded
 
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(chgnet, "find_spec", lambda _: None)
+    monkeypatch.setattr(weights, "find_spec", lambda _: None)
     _loaded.cache_clear()
     code, out, _ = call("potentials")
     assert code == 0

@@ -18,7 +18,7 @@ from md.campaigns.relax_and_md import md_all, on_cuda
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint
 from md.potentials import Potential, resolve_potential
-from md.potentials.mace import describe_student
+from md.potentials.mace.models import describe_student
 from tests.support.places import HOSTS
 
 MGO = HOSTS / "MgO.cif"

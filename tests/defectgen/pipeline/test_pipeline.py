@@ -18,7 +18,7 @@ from augment.crystal import cif
 from augment.exchange import read_cif_cell
 from augment.storage.archive import read_cells
 from defectgen.pipeline.prepared import PreparedRun
-from defectgen.pipeline.run import run
+from defectgen.pipeline.run import run_pipeline
 from defectgen.pipeline.stages import generate_stage, start_folder
 from defectgen.run import defects
 from defectgen.run.folder import STAGES, RunFolder
@@ -48,7 +48,7 @@ def settings_file(folder):
 def finished(tmp_path_factory):
     base = tmp_path_factory.mktemp("copper")
     settings = read_settings(settings_file(base)).replaced({"output": base / "run"})
-    return run(settings).parent
+    return run_pipeline(settings).parent
 
 
 def dataset_hash(folder):
@@ -89,10 +89,10 @@ def test_a_run_reads_its_host_builds_it_and_enumerates_its_defects_once(tmp_path
     counted("relaxed", relaxed_host, "relax_with")
     relaxed_host._relaxation.cache_clear()
     settings = read_settings(settings_file(tmp_path)).replaced({"output": tmp_path / "run", "md.steps": 10})
-    run(settings)
+    run_pipeline(settings)
     assert counts == {"parsed": 1, "built": 1, "enumerated": 1, "relaxed": 2}, "the host, and its supercell"
     counts.clear()
-    run(settings)
+    run_pipeline(settings)
     assert counts == {"parsed": 1, "built": 1}, "its defects are in the folder"
 
 
@@ -167,7 +167,7 @@ def test_the_dataset_holds_every_relaxed_cell_and_frame(finished):
 
 def test_a_finished_run_is_not_repeated(finished):
     before = {p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file() and p.name != ".lock"}
-    run(RunFolder.open(finished).settings)
+    run_pipeline(RunFolder.open(finished).settings)
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 

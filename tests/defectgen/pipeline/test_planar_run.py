@@ -12,7 +12,7 @@ from augment import read_host
 from augment.errors import DefectgenError
 from augment.storage.archive import read_cells
 from defectgen.pipeline.prepared import PreparedRun
-from defectgen.pipeline.run import run
+from defectgen.pipeline.run import run_pipeline
 from defectgen.pipeline.stages import start_folder
 from defectgen.report.gather import read_run
 from defectgen.report.page import facts, render
@@ -44,7 +44,7 @@ def settings_of(host: Path, output: Path, planar: dict, **sections: dict) -> Set
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    return RunFolder.open(run(settings_of(COPPER, tmp_path_factory.mktemp("surface") / "run", SURFACE)).parent)
+    return RunFolder.open(run_pipeline(settings_of(COPPER, tmp_path_factory.mktemp("surface") / "run", SURFACE)).parent)
 
 
 def test_a_run_has_the_defects_of_the_command_planar(call, finished: RunFolder) -> None:

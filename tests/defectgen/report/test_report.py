@@ -16,13 +16,13 @@ from augment.errors import DataError, ResumeError
 from augment.storage.archive import read_cells
 from defectgen.report import write_report
 from defectgen.report.blocks import Table, number, symbol_text
-from defectgen.report.conditions import condition, unbalanced, unsettled
 from defectgen.report.energies import reactions
 from defectgen.report.gather import read_run
-from defectgen.report.motion import motion_section
 from defectgen.report.page import script_json
 from defectgen.report.plots import grid, line
-from defectgen.report.response import bulk_moduli, thermal_expansions
+from defectgen.report.response.conditions import condition, unbalanced, unsettled
+from defectgen.report.response.motion import motion_section
+from defectgen.report.response.volumes import bulk_moduli, thermal_expansions
 from defectgen.report.scenes import element_styles, scenes
 from md.labels.record import read_records
 from tests.support.report_runs import labelled, md_run, relax_run, rewrite_row, start_run, whole_run

@@ -21,9 +21,9 @@ from md.campaigns.labelling import label
 from md.distill import finish
 from md.distill.crystal import Crystal, crystal_of, supercells
 from md.distill.curriculum import Amounts, first_cells, ideal_defects
-from md.distill.dense import DenseMace
-from md.distill.graphs import ENERGY_WEIGHT, collate, labelled_graphs
-from md.distill.network import StudentShape, atomic_energies, initial_network, levelled
+from md.distill.network.dense import DenseMace
+from md.distill.network.graphs import ENERGY_WEIGHT, collate, labelled_graphs
+from md.distill.network.student import StudentShape, atomic_energies, initial_network, levelled
 from md.distill.optimizer import RotatedAdam
 from md.distill.run import Distillation, calculator_of, distil, refined
 from md.distill.settings import DistilSettings, Plan

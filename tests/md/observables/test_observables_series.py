@@ -17,7 +17,6 @@ from md.observables import (
     diffusion_coefficient,
     displacements,
     equilibrated_mean,
-    equilibration,
     heat_capacity,
     lattice_parameters,
     phonon_spectrum,
@@ -27,6 +26,7 @@ from md.observables import (
     variance,
     velocity_autocorrelation,
 )
+from md.observables.estimators import equilibration
 from md.observables.spectra import midpoint_velocities
 from md.potentials import Potential
 from tests.support.cells import cell_of

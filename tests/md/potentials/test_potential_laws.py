@@ -11,8 +11,8 @@ from ase.build import bulk
 from ase.data import atomic_numbers, covalent_radii
 
 from md.potentials import Potential, resolve_potential
-from md.potentials.chgnet import WEIGHT_SETS
-from md.potentials.mace import fastest
+from md.potentials.chgnet.weights import WEIGHT_SETS
+from md.potentials.mace.models import fastest
 from md.students import student_names
 
 LJ = 'ase.calculators.lj:LennardJones{"sigma": 2.3, "epsilon": 0.4, "rc": 5.0, "smooth": true}'

@@ -14,8 +14,11 @@ from ase.build import bulk
 
 from augment.errors import PotentialError
 from md.labels.evaluator import Divergence
-from md.potentials import chgnet, chgnet_calculator, foundation, resolve_potential
-from md.potentials.chgnet import WEIGHT_SETS
+from md.potentials import resolve_potential
+from md.potentials.chgnet import calculator as chgnet_calculator
+from md.potentials.chgnet import weights as chgnet
+from md.potentials.chgnet.weights import WEIGHT_SETS
+from md.potentials.mace import foundation
 from md.potentials.memory import available_memory
 from md.potentials.reference import Tolerance, check_cells, labelled_by, read_cells
 

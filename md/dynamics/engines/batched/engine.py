@@ -33,7 +33,7 @@ from md.jobs.checkpoint import Arrays, Checkpoints, State
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.device import Device, device_of
-from md.potentials.mace import through_torch
+from md.potentials.mace.models import through_torch
 
 
 def run_batch(

@@ -20,7 +20,7 @@ from augment.errors import PotentialError
 from augment.neighbours import neighbours
 from md.labels.third_party import quiet_evaluation
 from md.potentials import Potential
-from md.potentials.mace import through_torch
+from md.potentials.mace.models import through_torch
 
 SKIN = 0.6
 """Å; margin of the neighbour lists. An atom of a hot oxide moves half of it in some 30 fs."""

@@ -22,7 +22,7 @@ from md.dynamics.engines.batched.steps import Baths, Motion, first_half, kicked
 from md.jobs.checkpoint import Checkpoints
 from md.potentials import Potential
 from md.potentials.device import device_of
-from md.potentials.mace import describe_student
+from md.potentials.mace.models import describe_student
 from md.relaxation.batched import relax_batched
 from md.relaxation.relax import RelaxSettings, relax
 from tests.support.cells import cell_of

@@ -23,7 +23,7 @@ from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
 from augment.storage.archive import write_atomically
 from md.labels.third_party import quiet_loading
-from md.potentials.lift import lifted
+from md.potentials.mace.lift import lifted
 from md.potentials.reference import ReferenceCell, Tolerance, check_cells, labelled_by
 
 TOLERANCE = Tolerance(energy=1e-6, forces=1e-5, stress=1e-6)
@@ -126,7 +126,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _convert(path: Path, load: Callable[[], Any]) -> dict[str, Any]:
     """Convert a network and write it, or why it cannot be converted, to the cache."""
-    from md.potentials.mace_torch import torch_calculator
+    from md.potentials.mace.torch_calculator import torch_calculator
 
     network = load()
     reference = torch_calculator(network)
@@ -199,7 +199,7 @@ def _settings() -> Iterator[None]:
 
 def _open(path: Path) -> Any:
     """The calculator of a converted network: compiled for it, or generic where no compiler works."""
-    from md.potentials.native_calculator import NativeMace
+    from md.potentials.mace.native_calculator import NativeMace
 
     try:
         return NativeMace(path, compiled=True)

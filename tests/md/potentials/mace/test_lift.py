@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from augment.errors import PotentialError
-from md.potentials.lift import lifted
+from md.potentials.mace.lift import lifted
 from md.students import load_student
 from md.students.network import config_of, construct
 from md.students.selftest import evaluate

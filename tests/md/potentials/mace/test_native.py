@@ -14,9 +14,10 @@ from augment.errors import PotentialError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.labels.evaluator import Evaluator
-from md.potentials import Potential, native, resolve_potential
-from md.potentials.mace_torch import torch_calculator
-from md.potentials.native import NotNativeError, cache_folder, native_calculator
+from md.potentials import Potential, resolve_potential
+from md.potentials.mace import native
+from md.potentials.mace.native import NotNativeError, cache_folder, native_calculator
+from md.potentials.mace.torch_calculator import torch_calculator
 from md.students import load_student, student_names
 from md.students.network import construct
 

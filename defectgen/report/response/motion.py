@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from augment.errors import DataError
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, number, pair_text, with_error
-from defectgen.report.conditions import Legend, condition_columns, condition_texts, is_steady
 from defectgen.report.gather import Row, RunData
 from defectgen.report.panels import MOST_PANELS, curve_figure
 from defectgen.report.plots import MARKERS, PALETTE, Trace, grid, once, short
-from md.observables.statistics import Mean
+from defectgen.report.response.conditions import Legend, condition_columns, condition_texts, is_steady
+from md.observables.estimators.statistics import Mean
 from md.observables.transport import DETECTED, Arrhenius, arrhenius
 
 _LAG = "lag"

@@ -6,13 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, not_run, number, pair_text, with_error
-from defectgen.report.conditions import Legend, cells, condition_columns, condition_texts, unbalanced, unsettled
 from defectgen.report.gather import Row, RunData
-from defectgen.report.motion import motion_section
 from defectgen.report.panels import MOST_PANELS, Measured, against
 from defectgen.report.plots import DASHES, Trace, grid, line, once
 from defectgen.report.relaxation import STATUS_LEVELS, status_of
-from defectgen.report.response import Constant, bulk_moduli, thermal_expansions
+from defectgen.report.response.conditions import (
+    Legend,
+    cells,
+    condition_columns,
+    condition_texts,
+    unbalanced,
+    unsettled,
+)
+from defectgen.report.response.motion import motion_section
+from defectgen.report.response.volumes import Constant, bulk_moduli, thermal_expansions
 from defectgen.report.surroundings import fate_section, surroundings_section
 
 PER_MILLION = 1e6

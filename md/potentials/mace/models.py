@@ -18,8 +18,8 @@ from augment.elements import element_symbol
 from augment.errors import PotentialError
 from md.labels.third_party import quiet_loading
 from md.potentials.domain import Domain, domain_of
-from md.potentials.mace_torch import torch_calculator
-from md.potentials.native import NotNativeError, native_calculator
+from md.potentials.mace.native import NotNativeError, native_calculator
+from md.potentials.mace.torch_calculator import torch_calculator
 from md.potentials.potential import Evaluator, Potential
 
 NETWORKS = frozenset({"student", "mace"})

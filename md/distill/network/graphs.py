@@ -11,7 +11,7 @@ import torch
 
 from augment.cell import FloatArray, IntArray
 from augment.neighbours import neighbours
-from md.distill.dense import DenseGraphs, Labels
+from md.distill.network.dense import DenseGraphs, Labels
 from md.labels.record import Record
 
 __all__ = ["ENERGY_WEIGHT", "LabelledGraph", "collate", "energy_weight", "labelled_graphs"]

@@ -114,7 +114,7 @@ def _calculator(weights: WeightSet, content: bytes) -> Any:
         import torch
         from chgnet.model.model import CHGNet
 
-        from md.potentials.chgnet_calculator import ChgnetCalculator
+        from md.potentials.chgnet.calculator import ChgnetCalculator
 
         # Not by CHGNet.load, which unpickles: tensors and plain values are all that is in there.
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -1,0 +1,204 @@
+"""The verbs of the public door: from a host to relaxed and hot cells and a dataset, with explicit, typed keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from augment.cell import DefectCell
+from augment.errors import DataError
+from augment.host import Host
+from augment.supercell import Supercell
+from defectgen.dataset.card import DatasetManifest
+from defectgen.dataset.dataset import UNLICENSED, export_records
+from md.campaigns.relax_and_md import grid, md_all, relax_all
+from md.conditions.environment import Ensemble
+from md.conditions.point import Engine
+from md.conditions.schedule_text import environments
+from md.dynamics.response import Response
+from md.jobs.sweep import Progress
+from md.labels.record import Record
+from md.potentials import Potential, resolve_potential
+from md.potentials.device import Device
+from md.relaxation.relax import Relaxation, RelaxSettings
+from md.relaxation.relaxed_host import MAX_FORCE, RelaxedHost
+
+Condition = float | str
+"""A constant, or the text of a schedule such as `ramp(300,900,5ps)+quench(300)`."""
+
+
+def potential(
+    name: str | Path = "auto", host: Host | None = None, *, dopants: Sequence[str] = (), trust: bool = False
+) -> Potential:
+    """A potential by name that covers a host and what is put into it.
+
+    Args:
+        name: `auto` (a student that knows the host, else CHGNet with its r2SCAN weights), a name that
+            `list_potentials` gives, a MACE model file, `lammps:STYLE FILE`, or `module:Class` of an ASE calculator.
+        host: the crystal that it is for.
+        dopants: symbols of foreign elements that it must cover as well.
+        trust: allow a model file or an import path, which run code when they are loaded.
+
+    Raises:
+        PotentialError: there is none, it is not trusted, or it does not cover an element.
+    """
+    symbols = {*(() if host is None else host.elements), *dopants}
+    like = None if host is None else Supercell.primitive(host).bulk_cell()
+    return resolve_potential(name, symbols, trust=trust, like=like)
+
+
+def relax_host(
+    host: Host,
+    potential: Potential,
+    *,
+    pressure: float = 0.0,
+    relax_cell: bool = True,
+    fmax: float = MAX_FORCE,
+) -> RelaxedHost:
+    """The host at rest under a potential: what displacements are measured from, and `generate` is asked on.
+
+    Args:
+        host: the crystal.
+        potential: what it is relaxed under.
+        pressure: GPa.
+        relax_cell: relax the lattice as well; not where a vacuum in the cell would close.
+        fmax: largest force left on an atom, eV/Å.
+
+    Raises:
+        DataError: the relaxation diverged, or makes another crystal of it.
+        PotentialError: an element is not covered, or the potential fails.
+    """
+    return RelaxedHost.of(host, potential, pressure=pressure, relax_cell=relax_cell, fmax=fmax)
+
+
+def relax(
+    cells: Sequence[DefectCell],
+    potential: Potential,
+    *,
+    fmax: float = RelaxSettings.fmax,
+    max_steps: int = RelaxSettings.max_steps,
+    folder: str | Path | None = None,
+    workers: int = 1,
+    device: Device = "auto",
+    progress: Progress | None = None,
+) -> list[Relaxation]:
+    """Relax cells at fixed lattice, each to the nearest minimum; in the order of the cells.
+
+    Args:
+        cells: where to start.
+        potential: what to relax with.
+        fmax: largest force left, eV/Å.
+        max_steps: most steps of each.
+        folder: keeps each relaxation in a file; what is there already is not done again. None keeps nothing.
+        workers: processes; results do not depend on their number.
+        device: for MACE networks: `auto`, `cpu` or `cuda`.
+        progress: called with (done, total, label).
+
+    Raises:
+        PotentialError: an element is not covered, or the potential fails.
+    """
+    settings = RelaxSettings(fmax=fmax, max_steps=max_steps)
+    with _kept(folder) as path:
+        return relax_all(cells, potential, path, settings, workers=workers, device=device, progress=progress)
+
+
+def run_md(
+    cells: Sequence[DefectCell | Relaxation],
+    potential: Potential,
+    *,
+    temperature: Condition | Sequence[Condition] = 300.0,
+    pressure: Condition | Sequence[Condition] = 0.0,
+    ensemble: Ensemble = "npt",
+    strain_rate: str | None = None,
+    engine: Engine = "ase",
+    steps: int = 1000,
+    timestep: float = 1.0,
+    interval: int = 20,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    workers: int = 1,
+    device: Device = "auto",
+    progress: Progress | None = None,
+) -> list[Response]:
+    """Molecular dynamics of every cell at every temperature and pressure.
+
+    Args:
+        cells: cells, or relaxations, of which those that diverged are left out.
+        potential: what makes the forces.
+        temperature: K, one or several; or schedules such as `ramp(300,900,5ps)+quench(300)`.
+        pressure: GPa, likewise.
+        ensemble: `nve`, `nvt`, `npt`, `npt-aniso` or `npt-full`.
+        strain_rate: AXIS:RATE in 1/ps, `a:0.001`; with npt-aniso, nvt or nve.
+        engine: `ase`, `lammps`, or `batched` for MACE networks.
+        steps: of each run.
+        timestep: fs.
+        interval: steps between kept frames.
+        seed: of the velocities and the thermostat.
+        folder: keeps each point in a file, checkpoints included; None keeps nothing.
+        workers: processes; results do not depend on their number.
+        device: for MACE networks: `auto`, `cpu` or `cuda`.
+        progress: called with (done, total, label).
+
+    Raises:
+        ConditionError: a condition is not possible, or not in a cell.
+        PotentialError: an element is not covered, or the potential fails.
+    """
+    wanted = environments(_several(temperature), _several(pressure), ensemble, strain_rate, timestep)
+    starts = [c.cell if isinstance(c, Relaxation) else c for c in cells if not _diverged(c)]
+    points = grid(starts, wanted, (engine,), steps=steps, timestep=timestep, interval=interval, seed=seed)
+    with _kept(folder) as path:
+        return md_all(points, potential, path, workers=workers, device=device, progress=progress)
+
+
+def export(
+    *results: Sequence[Relaxation | Response | Record],
+    to: str | Path,
+    seed: int = 0,
+    dataset_license: str = UNLICENSED,
+) -> DatasetManifest:
+    """Write relaxed and hot cells as a training set: extended XYZ split by host, with a dataset card.
+
+    Relaxations that diverged and the first frame of each run, which is its start, are left out.
+
+    Args:
+        results: relaxations, responses and records.
+        to: folder of the dataset.
+        seed: of the split by host.
+        dataset_license: named in the card.
+
+    Raises:
+        DataError: nothing can be exported, or a record does not say its host or its potential.
+    """
+    records = [record for group in results for result in group for record in _records(result)]
+    if not records:
+        raise DataError("nothing to export: every relaxation diverged, or none was given")
+    return export_records(records, Path(to), seed=seed, dataset_license=dataset_license)
+
+
+def _several(value: Condition | Sequence[Condition]) -> Sequence[Condition]:
+    return [value] if isinstance(value, str | int | float) else value
+
+
+def _diverged(cell: DefectCell | Relaxation) -> bool:
+    return isinstance(cell, Relaxation) and cell.status == "diverged"
+
+
+def _records(result: Relaxation | Response | Record) -> list[Record]:
+    """What a result has for a dataset."""
+    if isinstance(result, Record):
+        return [result]
+    if isinstance(result, Response):
+        return [record for record in result.records() if record.cell.provenance["step"] > 0]
+    return [] if result.record is None or _diverged(result) else [result.record]
+
+
+@contextmanager
+def _kept(folder: str | Path | None) -> Iterator[Path]:
+    """The folder that results are kept in, or one that goes away."""
+    if folder is not None:
+        yield Path(folder)
+        return
+    with TemporaryDirectory(prefix="defectgen-") as made:
+        yield Path(made)

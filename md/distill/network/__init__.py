@@ -1,0 +1,1 @@
+"""The network of a student, and the same function on dense neighbour lists for training."""

@@ -1,0 +1,1 @@
+"""Estimators of series: where equilibrium begins, correlation times, errors, fits."""

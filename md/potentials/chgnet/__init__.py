@@ -1,0 +1,1 @@
+"""CHGNet: its sets of weights, and a calculator of one backward pass."""

@@ -1,0 +1,1 @@
+"""MACE networks: students and users' models, by mace-torch or natively."""
