@@ -39,7 +39,7 @@ def held(folder: Path, *, shared: bool = False) -> Iterator[None]:
     refusal = f"{folder}: another process works in this folder; wait for it, stop it, or use another folder"
     with ExitStack() as own:
         with ExitStack() as whole:
-            whole.enter_context(_locked(folder / ".lock", refusal, _PATIENCE if shared else 0.0))
+            whole.enter_context(_locked(folder / ".lock", refusal, _PATIENCE if shared else _PASSING))
             if shared:
                 own.enter_context(held_file(folder / f"{_SHARER}{uuid.uuid4().hex}"))
             elif _is_shared(folder):
