@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import islice, product
 from math import comb, prod
 
+from augment.elements import element_symbol
 from augment.host import Host
 
 MAX_CHARGE = 4
@@ -53,10 +54,8 @@ def formal_charges(host: Host, orbit: int, number: int) -> tuple[int, ...]:
 
     An element of the host keeps its oxidation state there, another may take any of its common ones.
     """
-    from ase.data import chemical_symbols
-
     before = oxidation_states(host).get(host.orbits[orbit].element, 0)
-    put = str(chemical_symbols[number]) if number else ""
+    put = element_symbol(number) if number else ""
     return tuple(sorted(state - before for state in _states(host, put)))
 
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from augment.cell import FloatArray
 from augment.crystal.spacegroup import standard_group
-from augment.crystal.voids import MIN_RADIUS, images_around
+from augment.crystal.voids import MIN_RADIUS
 from augment.elements import element_symbol
 from augment.groups.symmetry import GRID, wrap
 from augment.host import Host, SiteOrbit, site_orbit
+from augment.neighbours import images_around
 from augment.supercell import Edit
 
 SEPARATION = 0.75

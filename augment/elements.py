@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 HEAVIEST = 100
 """Fermium, the last element made in weighable amounts; the data that all else looks up end a little further."""
@@ -22,6 +22,11 @@ def element_symbol(number: int) -> str:
     from ase.data import chemical_symbols
 
     return str(chemical_symbols[number]) if number else ""
+
+
+def elements_of(numbers: Iterable[int]) -> set[str]:
+    """Symbols of the elements among atomic numbers, 0 (no atom) left out."""
+    return {element_symbol(number) for number in {int(z) for z in numbers} if number}
 
 
 def reduced_formula(amounts: Mapping[str, float]) -> str:

@@ -16,7 +16,7 @@ from augment.crystal.cif import read_structure
 from augment.crystal.spacegroup import StandardGroup
 from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import VoidOrbit, find_voids
-from augment.elements import reduced_formula
+from augment.elements import element_symbol, reduced_formula
 from augment.errors import SymmetryError
 from augment.groups.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap
 
@@ -99,9 +99,7 @@ class Host:
     @property
     def elements(self) -> tuple[str, ...]:
         """Element symbols by atomic number."""
-        from ase.data import chemical_symbols
-
-        return tuple(chemical_symbols[z] for z in sorted({int(z) for z in self.numbers if z}))
+        return tuple(element_symbol(z) for z in sorted({int(z) for z in self.numbers if z}))
 
     @cached_property
     def formula(self) -> str:
@@ -289,15 +287,13 @@ def site_orbit(
         number: atomic number; 0 where there is no atom.
         axis: as in SiteOrbit.
     """
-    from ase.data import chemical_symbols
-
     first = points[members[0]]
     count = len(members) * standard.cells
     position = standard.position_of(first, count)
     offset = standard.group.images(first[None])[:, 0] - first
     fixing = np.linalg.norm((offset - np.rint(offset)) @ primitive, axis=1) < MATCH_TOLERANCE
     return SiteOrbit(
-        element=str(chemical_symbols[number]) if number else "",
+        element=element_symbol(number) if number else "",
         wyckoff=f"{count}{position.letter}",
         site_symmetry=position.site_symmetry,
         point_group=schoenflies(point_group_symbol(standard.group.rotations[fixing])),
@@ -311,7 +307,7 @@ def site_orbit(
 
 def _nearest(points: FloatArray, primitive: FloatArray) -> FloatArray:
     """Distance from each site to its nearest neighbour, Å."""
-    from augment.crystal.voids import images_around
+    from augment.neighbours import images_around
 
     atoms = images_around(points, primitive)
     distance = np.linalg.norm(atoms[None] - (points @ primitive)[:, None], axis=-1)

@@ -6,8 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from augment.crystal.voids import images_around
+from augment.elements import element_symbol
 from augment.host import Host
+from augment.neighbours import images_around
 
 VACANCY = "v"
 INTERSTITIAL = "i"
@@ -54,8 +55,6 @@ def neighbour_shells(host: Host, orbit: int, count: int) -> list[str]:
     """Element and distance (`O1.80`) of the nearest `count` shells around an orbit's first site."""
     if count == 0:
         return []
-    from ase.data import chemical_symbols
-
     atoms = host.points[host.numbers > 0]
     kinds = host.numbers[host.numbers > 0]
     around = images_around(atoms, host.primitive)
@@ -65,7 +64,7 @@ def neighbour_shells(host: Host, orbit: int, count: int) -> list[str]:
     order = np.lexsort((numbers, np.round(distance, 3)))
     shells: list[str] = []
     for k in order[distance[order] > 0.1]:  # noqa: PLR2004  Å; not the site itself
-        shell = f"{chemical_symbols[int(numbers[k])]}{distance[k]:.2f}"
+        shell = f"{element_symbol(numbers[k])}{distance[k]:.2f}"
         if shell not in shells:
             shells.append(shell)
         if len(shells) == count:

@@ -17,14 +17,14 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from ase.data import chemical_symbols
 
+from augment.elements import element_symbol
+from augment.versions import versions
 from defectgen.benchmark.held_out import diffusion, labels_of_kind, mean_scores, occupation_scores, subgroup_scores
 from defectgen.corpus import Case, read_arrangements, read_cases
 from defectgen.corpus.build import corpus_hash
@@ -32,12 +32,13 @@ from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig
 from defectgen.model.network.keys import KeyConfig
 from defectgen.model.weights import FOLDER, PARTS, Model, save_model
-from defectgen.training.loop import Processes, Training, TrainSettings
+from defectgen.training.loop import Training, TrainSettings
 from defectgen.training.objectives.displacements import DisplacementTask
 from defectgen.training.objectives.keys import KeyTask
 from defectgen.training.objectives.latent import LatentTask
 from defectgen.training.objectives.occupation import OCCUPATION_CONFIG, OccupationTask
 from defectgen.training.objectives.subgroups import SUBGROUP_CONFIG, SubgroupTask
+from md.training.processes import Processes
 
 HERE = Path(__file__).parent
 CURVE_STEP = 100
@@ -107,7 +108,7 @@ def learnt_elements(task: Any) -> list[str]:
         if item.split == "train":
             numbers |= {int(z) for z in item.template.numbers if z}
             numbers |= set() if isinstance(item, Case) else {int(z) for z in item.number if z}
-    return sorted(str(chemical_symbols[z]) for z in numbers)
+    return sorted(element_symbol(z) for z in numbers)
 
 
 def validation(task: Any, network: Any) -> Mapping[str, Any]:
@@ -144,7 +145,7 @@ def card(asked: argparse.Namespace, training: Training[Any, Any], seconds: float
         "curve": {"every": CURVE_STEP, "loss": [round(x, 5) for x in curve]},
         "held_out": [[step, round(loss, 5)] for step, loss in training.held_out],
         "seconds": round(seconds),
-        "versions": {name: version(name) for name in ("torch", "numpy", "safetensors")},
+        "versions": versions("torch", "numpy", "safetensors"),
         "licence": "MIT; learnt from labels by CHGNet (modified BSD) on hosts of the Materials Project (CC-BY 4.0)",
         "limits": "Neutral labels of a universal potential in cells of 16 to 56 atoms; short dynamics; no DFT.",
     }

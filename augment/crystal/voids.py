@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from augment.cell import FloatArray
 from augment.crystal.lattice import shortest_basis_diagonal
 from augment.groups.symmetry import SpaceGroup, grid, point_group_symbol, schoenflies, wrap
+from augment.neighbours import images_around, inverse_heights
 
 MIN_RADIUS = 1.0
 """Å; an interstitial closer to an atom than this overlaps it."""
@@ -70,28 +71,6 @@ def find_voids(
     return sorted(found, key=lambda v: (-grid(np.array(v.radius)), len(v.points), tuple(grid(v.points[0]))))
 
 
-def images_around(points: FloatArray, lattice: FloatArray, distance: float | None = None) -> FloatArray:
-    """Cartesian positions (m, 3) of the atoms of the primitive cell and of every cell within a distance of it, Å.
-
-    Args:
-        points: (n, 3) fractional coordinates; the atoms of each cell follow one another in this order.
-        lattice: (3, 3) primitive lattice, rows, Å.
-        distance: Å; the longest lattice vector and 1 Å by default.
-    """
-    distance = np.linalg.norm(lattice, axis=1).max() + 1.0 if distance is None else distance
-    reach = np.ceil(distance * _inverse_heights(lattice)).astype(int)
-    grids = [np.arange(-r, r + 1) for r in reach]
-    shifts = np.stack(np.meshgrid(*grids, indexing="ij"), axis=-1).reshape(-1, 1, 3)
-    images: FloatArray = ((points[None] + shifts) @ lattice).reshape(-1, 3)
-    return images
-
-
-def _inverse_heights(lattice: FloatArray) -> FloatArray:
-    """(3,) fractional coordinate per Å away from each pair of faces of the cell."""
-    inverse: FloatArray = np.linalg.norm(np.linalg.inv(lattice), axis=0)
-    return inverse
-
-
 def _atoms_that_matter(points: FloatArray, lattice: FloatArray, max_radius: float) -> FloatArray:
     """Cartesian positions (m, 3) of every atom that can be the nearest, within a radius, to a point of the cell, Å.
 
@@ -99,7 +78,7 @@ def _atoms_that_matter(points: FloatArray, lattice: FloatArray, max_radius: floa
     """
     widest = min(shortest_basis_diagonal(lattice) / 2, max_radius) + 10 * _SAME
     images = images_around(points, lattice, widest)
-    fractional, margin = images @ np.linalg.inv(lattice), widest * _inverse_heights(lattice)
+    fractional, margin = images @ np.linalg.inv(lattice), widest * inverse_heights(lattice)
     return np.asarray(images[((fractional > -margin) & (fractional < 1 + margin)).all(axis=1)])
 
 

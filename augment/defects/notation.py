@@ -14,6 +14,7 @@ from typing import Literal
 
 from augment.defect import Defect
 from augment.defects.kinds import Kind, kinds
+from augment.elements import element_symbol
 from augment.errors import DefectError
 from augment.host import Host
 from augment.naming import INTERSTITIAL, VACANCY, neighbour_shells, orbit_suffixes
@@ -87,12 +88,10 @@ def _charge(charge: int, style: Style) -> str:
 
 def _symbol(host: Host, kind: Kind, style: Style) -> str:
     """What is put and where, with the site in parentheses where its element does not tell it."""
-    from ase.data import chemical_symbols
-
     element = host.orbits[kind.orbit].element
     alone = sum(o.element == element for o in host.orbits) == 1
     site = (element or INTERSTITIAL) + ("" if alone else f"({orbit_suffixes(host)[kind.orbit].removeprefix('_')})")
-    put = chemical_symbols[kind.number] if kind.number else "Va" if "V" in host.elements else "V"
+    put = element_symbol(kind.number) if kind.number else "Va" if "V" in host.elements else "V"
     marked = kind.number == _VANADIUM and "V" not in host.elements
     if style == "html":
         return f"{'<sub>23</sub>' * marked}{put}<sub>{site}</sub>"

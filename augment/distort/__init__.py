@@ -9,8 +9,9 @@ from augment.distort.copies import Copies, Label
 from augment.distort.modes import mode_distorted
 from augment.distort.montecarlo import rattled
 from augment.distort.pairs import shortest_distances
-from augment.distort.single import rattle, shortest_distance, strained
+from augment.distort.single import rattle, strained
 from augment.distort.strains import strain_distorted
+from augment.neighbours import shortest_distance
 
 __all__ = [
     "Copies",

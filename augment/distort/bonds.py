@@ -21,9 +21,10 @@ from augment.distort.copies import Copies, Label, provenance, stream
 from augment.distort.modes import vectors_from_defect
 from augment.distort.montecarlo import WIDTH, sweep
 from augment.distort.pairs import shortest_distances
-from augment.distort.single import DEFAULT_MIN_FRACTION, shortest_distance
+from augment.distort.single import DEFAULT_MIN_FRACTION
 from augment.errors import ConditionError
 from augment.groups.symmetry import BoolArray
+from augment.neighbours import shortest_distance
 
 DEFAULT_FACTORS = tuple(round(0.4 + 0.1 * k, 1) for k in range(13))
 """Bond lengths in units of the undistorted ones: -60 % to +60 % in steps of 10 %, as in the paper."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any, overload
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.defect import Defect
 from augment.errors import ConditionError, DataError
+from augment.versions import versions
 
 BLOCK = 128
 """Copies drawn from one generator. Large enough to vectorise over, small enough to stay in the processor's cache."""
@@ -132,7 +132,7 @@ def stream(
 
 def provenance(defect: Defect | None, **settings: object) -> dict[str, Any]:
     """JSON values that say how copies were made: settings, versions, and of a defect where it is and its stabilizer."""
-    made = {"settings": settings, "versions": _versions()}
+    made = {"settings": settings, "versions": versions("defectgen", "numpy", "spglib")}
     if defect is None:
         return made
     return made | {
@@ -141,10 +141,3 @@ def provenance(defect: Defect | None, **settings: object) -> dict[str, Any]:
         "H": defect.stabilizer.symbol,
         "stabilizer_order": defect.stabilizer.order,
     }
-
-
-@cache
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("defectgen", "numpy", "spglib")}

@@ -17,9 +17,10 @@ from augment.cell import DefectCell, FloatArray, IntArray
 from augment.defect import Defect
 from augment.distort.copies import Copies, Label, provenance, stream
 from augment.distort.pairs import Pairs, pairs_within
-from augment.distort.single import DEFAULT_MIN_FRACTION, shortest_distance
+from augment.distort.single import DEFAULT_MIN_FRACTION
 from augment.errors import ConditionError
 from augment.groups.irreps import displacement_characters, irreps, isotropy_subgroups, subgroup_weights
+from augment.neighbours import shortest_distance
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

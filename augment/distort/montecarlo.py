@@ -16,9 +16,10 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.distort.copies import Copies, Label, provenance, stream
 from augment.distort.pairs import Pairs, pairs_within
-from augment.distort.single import DEFAULT_MIN_FRACTION, shortest_distance
+from augment.distort.single import DEFAULT_MIN_FRACTION
 from augment.errors import ConditionError
 from augment.groups.symmetry import BoolArray
+from augment.neighbours import shortest_distance
 
 WIDTH = 0.1
 """Å over which the probability of a move rises from 0; hiPhive's default."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
-from augment.distort.single import shortest_distance
 from augment.errors import ConditionError
+from augment.neighbours import neighbours, shortest_distance
 
 _ROUNDING = 1e-6
 """Å added to every bound, so that rounding cannot drop a pair."""
@@ -55,12 +55,10 @@ def pairs_within(cell: DefectCell, distance: float, reach: FloatArray, stretch: 
     Raises:
         ConditionError: the strain is too large for a list of pairs.
     """
-    from ase.neighborlist import neighbor_list
-
     if not stretch <= _MOST_STRAIN:
         raise ConditionError(f"{cell.name}: a strain of {stretch:.2f}; at most {_MOST_STRAIN} is supported")
     bound = (distance + 2 * reach.max(initial=0.0) + _ROUNDING) / (1 - stretch)
-    first, second, length, vectors = neighbor_list("ijdD", cell.to_ase(), bound)
+    first, second, length, vectors = neighbours("ijdD", cell.cell, cell.positions, bound)
     near = (1 - stretch) * length <= distance + reach[first] + reach[second] + _ROUNDING
     return Pairs(first[near].astype(np.int64), second[near].astype(np.int64), vectors[near])
 

@@ -7,6 +7,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError
 from augment.groups.cell_symmetry import CellSymmetry
+from augment.neighbours import shortest_distance
 
 DEFAULT_MIN_FRACTION = 0.7
 """Of the shortest distance in the undistorted cell; no pair may come closer."""
@@ -58,15 +59,3 @@ def strained(cell: DefectCell, strain: FloatArray) -> DefectCell:
     if not np.isfinite(deformation).all() or np.linalg.det(deformation) <= 0:
         raise ConditionError("a strain that turns the cell inside out; the determinant of 1 + strain must be positive")
     return cell.with_geometry(cell.positions @ deformation.T, cell.cell @ deformation.T, geometry="strained")
-
-
-def shortest_distance(cell: DefectCell) -> float:
-    """Shortest interatomic distance under periodic boundary conditions, Å."""
-    from ase.neighborlist import neighbor_list
-
-    cutoff = 2.0
-    while True:
-        distance = neighbor_list("d", cell.to_ase(), cutoff)
-        if len(distance):
-            return float(distance.min())
-        cutoff *= 1.5

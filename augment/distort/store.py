@@ -12,11 +12,11 @@ of a run, some hundred cells of any kind, in one archive.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +29,10 @@ from augment.distort.copies import Copies
 from augment.distort.store_segment import Column, Segment, segment_bytes
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
+from augment.storage.lock import held
 
 FORMAT = {"format": "defectgen columns", "version": 1}
 HEADER = "columns.json"
-LOCK = ".lock"
 
 SEGMENT_BYTES = 1 << 24
 """Displacements in one segment: few files for a million copies, and a memory need that is small beside Python's."""
@@ -49,19 +49,16 @@ class ColumnWriter:
     writer at a time holds the store.
 
     Raises:
-        DataError: the folder holds something else, or another writer has it.
+        DataError: the folder holds something else.
+        ResumeError: another writer has it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._waiting: list[Copies] = []
         _make_header(path)
-        self._lock = (path / LOCK).open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise DataError(f"{path}: another process is writing this store; wait for it or choose another") from None
+        self._hold = ExitStack()
+        self._hold.enter_context(held(path))
         for left in path.glob(".rows-*"):  # of a writer that was killed
             left.unlink()
         self._committed = int(_segments(path)[1][-1])
@@ -88,7 +85,7 @@ class ColumnWriter:
 
     def close(self) -> None:
         """Let go of the store without committing what waits."""
-        self._lock.close()
+        self._hold.close()
 
     def __enter__(self) -> Self:
         return self

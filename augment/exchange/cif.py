@@ -14,7 +14,7 @@ from augment.crystal.cif import read_structure
 from augment.crystal.operations import expand, parse_operations
 from augment.defect import Defect
 from augment.defects.notation import charged_name
-from augment.elements import full_formula
+from augment.elements import element_symbol, full_formula
 from augment.errors import DataError, SymmetryError
 from augment.exchange.folder import Names, whole_folder
 from augment.host import Host
@@ -127,9 +127,7 @@ def _atom_lines(numbers: IntArray, points: FloatArray) -> list[str]:
 
 
 def _symbol(number: int) -> str:
-    from ase.data import chemical_symbols
-
-    return str(chemical_symbols[number])
+    return element_symbol(number)
 
 
 def _symmetric(cell: DefectCell, defect: Defect, points: FloatArray) -> tuple[list[str], IntArray]:

@@ -10,7 +10,8 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.crystal.lattice import plane_basis
 from augment.crystal.standard import StandardCrystal
-from augment.crystal.voids import VoidOrbit, add_orbit, images_around
+from augment.crystal.voids import VoidOrbit, add_orbit
+from augment.neighbours import images_around
 
 _TOUCH = 1e-3
 """Å; distances of a probe to the atoms that it touches are equal up to rounding."""

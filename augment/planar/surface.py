@@ -9,6 +9,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.charges import oxidation_states
+from augment.elements import element_symbol
 from augment.errors import SupercellError
 from augment.host import Host
 from augment.planar.cells import crystal_cell, plane_name
@@ -95,14 +96,12 @@ _SIDES = {"lower": True, "upper": False}
 
 def _outermost(plane: Plane, cut: float, above: bool) -> str:  # noqa: FBT001  the side, as `_SIDES` says
     """Formula per primitive cell of the atomic layer next to a cut (`Ti2O2`)."""
-    from ase.data import chemical_symbols
-
     middle, _ = plane.gaps
     away = np.mod((middle - cut) * (1 if above else -1) - 1e-6, 1) + 1e-6
     other = float(away.min())
     inside = np.mod((plane.host.points[: plane.host.n_lattice] @ plane.normal - cut) * (1 if above else -1), 1)
     kinds, counts = np.unique(plane.host.numbers[: plane.host.n_lattice][inside < other], return_counts=True)
-    return "".join(f"{chemical_symbols[z]}{n if n > 1 else ''}" for z, n in zip(kinds, counts, strict=True))
+    return "".join(f"{element_symbol(z)}{n if n > 1 else ''}" for z, n in zip(kinds, counts, strict=True))
 
 
 def _charge_balance(host: Host, heights: FloatArray, numbers: IntArray) -> dict[str, Any]:

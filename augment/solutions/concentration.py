@@ -11,6 +11,7 @@ import numpy as np
 
 from augment.charges import oxidation_states
 from augment.defects.kinds import kinds
+from augment.elements import element_symbol
 from augment.errors import DefectError, SupercellError
 from augment.host import Host
 from augment.solutions.solution import SolidSolution
@@ -83,13 +84,12 @@ def formal_charge(host: Host, name: str, states: Mapping[str, int]) -> int:
         name: of the kind.
         states: oxidation states by element that override the usual ones.
     """
-    from ase.data import chemical_symbols
     from pymatgen.core import Element
 
     kind = kinds(host, name)[0]
     own = {**oxidation_states(host), **states}
     before = own.get(host.orbits[kind.orbit].element, 0)
-    put = str(chemical_symbols[kind.number])
+    put = element_symbol(kind.number)
     if not kind.number or not any(own.values()):
         return -before
     choices = (own[put],) if put in own else Element(put).common_oxidation_states or (0,)

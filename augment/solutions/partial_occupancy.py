@@ -14,7 +14,7 @@ from augment.cell import FloatArray, IntArray
 from augment.crystal.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
 from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import find_voids
-from augment.elements import full_formula
+from augment.elements import element_symbol, full_formula
 from augment.errors import CifError
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffixes
@@ -129,13 +129,11 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
 
 def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:
     """Atoms of each element in one of so many formula units."""
-    from ase.data import chemical_symbols
-
     found: dict[str, float] = {}
     for mixture in mixtures:
         for number, share in mixture:
             if number:
-                symbol = str(chemical_symbols[number])
+                symbol = element_symbol(number)
                 found[symbol] = found.get(symbol, 0.0) + share / units
     return {symbol: round(amount, _DIGITS) for symbol, amount in found.items()}
 
@@ -197,7 +195,7 @@ def _separation(
     Raises:
         CifError: two sites that are too close for two atoms are together filled more than once.
     """
-    from ase.data import chemical_symbols, covalent_radii
+    from ase.data import covalent_radii
     from pymatgen.core import Lattice
 
     distance = Lattice(lattice).get_all_distances(points, points)
@@ -210,7 +208,7 @@ def _separation(
     if (clash & twice).any():
         a, b = np.argwhere(clash & twice)[0]
         raise CifError(
-            f"{where}: sites of {chemical_symbols[mixtures[a][0][0]]} and {chemical_symbols[mixtures[b][0][0]]} "
+            f"{where}: sites of {element_symbol(mixtures[a][0][0])} and {element_symbol(mixtures[b][0][0])} "
             f"overlap ({distance[a, b]:.2f} Å apart), but are filled to {filled[a]:g} and {filled[b]:g}; "
             "correct the occupancies or coordinates"
         )
@@ -254,12 +252,10 @@ def _carried(crystal: StandardCrystal, points: FloatArray, kind: IntArray) -> In
 
 def _fractions(host: Host, mixtures: list[Mixture]) -> dict[str, float]:
     """Fraction of the sites of each kind of edit, by the name that tells its orbit."""
-    from ase.data import chemical_symbols
-
     suffixes = orbit_suffixes(host)
     lattice = [k for k, orbit in enumerate(host.orbits) if not orbit.void]
     return {
-        f"{chemical_symbols[z] if z else VACANCY}_{host.orbits[k].element}{suffixes[k]}": share
+        f"{element_symbol(z) if z else VACANCY}_{host.orbits[k].element}{suffixes[k]}": share
         for k, mixture in zip(lattice, mixtures, strict=True)
         for z, share in mixture[1:]
     }

@@ -21,6 +21,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.defect import Defect
+from augment.elements import element_symbol
 from augment.errors import DefectError
 from augment.solutions.draws import draws
 from augment.solutions.solution import SolidSolution, Sublattice
@@ -156,11 +157,9 @@ def _settings(
     solution: SolidSolution, mixed: list[Sublattice], first: IntArray, count: int, seed: int, shells: int
 ) -> dict[str, Any]:
     """Settings of sqsgenerator; the species of sublattice i are written as the elements numbered from `first[i]` on."""
-    from ase.data import chemical_symbols
-
     start, composition, tables = 0, [], []
     for part, code in zip(mixed, first, strict=False):
-        amounts = {chemical_symbols[code + k]: n for k, n in enumerate(part.counts) if n}
+        amounts = {element_symbol(code + k): n for k, n in enumerate(part.counts) if n}
         composition.append({"sites": list(range(start, start + len(part.sites))), **amounts})
         tables.append(_tables(solution.supercell.distances(part.sites), np.array(list(amounts.values())), shells))
         start += len(part.sites)

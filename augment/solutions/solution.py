@@ -14,7 +14,7 @@ from augment.cell import IntArray
 from augment.defects.burnside import count_orbits
 from augment.defects.editspace import EditSpace
 from augment.defects.recipe import Recipe
-from augment.elements import full_formula
+from augment.elements import HEAVIEST, element_symbol, full_formula
 from augment.errors import DefectError
 from augment.groups.symmetry import GRID, BoolArray
 from augment.supercell import Supercell
@@ -95,15 +95,13 @@ class SolidSolution:
     @cached_property
     def formula(self) -> str:
         """What a supercell holds, as pymatgen writes it."""
-        from ase.data import chemical_symbols
-
         numbers = self.supercell.sites.numbers
-        amounts = np.bincount(numbers, minlength=len(chemical_symbols))
+        amounts = np.bincount(numbers, minlength=HEAVIEST + 1)
         for name, count in zip(self.space.names, self._counted, strict=True):
             first = int(np.argmax(self.space.label == self.space.names.index(name)))
             amounts[numbers[self.space.site[first]]] -= count
             amounts[self.space.number[first]] += count
-        found = {chemical_symbols[z]: int(n) for z, n in enumerate(amounts) if z and n}
+        found = {element_symbol(z): int(n) for z, n in enumerate(amounts) if z and n}
         return full_formula(found)
 
     @property

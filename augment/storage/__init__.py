@@ -1,1 +1,1 @@
-"""Files of cells, and the lock of a folder."""
+"""Files of cells, and whose a folder is: its lock and the identity it belongs to."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 import sys
@@ -18,6 +17,7 @@ import numpy as np
 from augment import CellSymmetry, DefectCell
 from augment.distort import bond_distorted, rattle
 from augment.errors import ConditionError
+from augment.storage.archive import file_hash
 from defectgen.benchmark.folder import read_structures
 from defectgen.benchmark.protocol import NONE, Ask, Generator
 
@@ -253,4 +253,4 @@ def import_function(spec: str) -> tuple[Callable[..., Any], str]:
     if not callable(call):
         raise ConditionError(f"{spec}: {module_name} has no function {function_name!r}")
     source = inspect.getsourcefile(module)
-    return call, hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
+    return call, file_hash(Path(source)) if source else ""

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell
-from augment.errors import DataError, ResumeError
+from augment.errors import DataError
 from augment.storage.archive import read_cells, write_atomically, write_cells
+from augment.storage.claim import claim
 from defectgen.benchmark.generators import NamedGenerator
 from defectgen.benchmark.metrics.placement import atoms_of
 from defectgen.benchmark.protocol import Ask
@@ -46,24 +47,8 @@ class Outcome:
 
 Progress = Callable[[int, int, str], None]
 
-
-def claim(folder: Path, identity: dict[str, Any], what: str) -> None:
-    """Make a folder that of one identity, or check that it is.
-
-    Raises:
-        ResumeError: it holds other files, or what was made with other settings.
-    """
-    marker = folder / "identity.json"
-    if not marker.exists():
-        # Hidden files are the lock and what a kill left of an atomic write.
-        if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
-            raise ResumeError(f"{folder}: not empty and not {what}; give another folder")
-        write_atomically(marker, (json.dumps(identity, sort_keys=True) + "\n").encode())
-        return
-    before = json.loads(marker.read_text())
-    if before != identity:
-        changed = ", ".join(sorted(k for k in {*before, *identity} if before.get(k) != identity.get(k)))
-        raise ResumeError(f"{folder} holds {what} with another {changed}; give another folder, or remove this one")
+IDENTITY = "identity.json"
+"""Says what a folder of the benchmark belongs to."""
 
 
 def collect(
@@ -74,7 +59,8 @@ def collect(
     Raises:
         ResumeError: the folder holds the structures of another generator of that name.
     """
-    claim(folder, {"generator": generator.identity, "n": n, "seed": seed}, "structures")
+    identity = {"generator": generator.identity, "n": n, "seed": seed}
+    claim(folder / IDENTITY, identity, "a folder of structures")
     outcomes = []
     for done, task in enumerate(tasks, start=1):
         path = folder / f"{item_name(task.id)}.npz"

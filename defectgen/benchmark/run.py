@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from augment.elements import elements_of
 from augment.errors import DataError, PotentialError
 from augment.groups.distortion import State, apply_state
 from augment.storage.archive import write_atomically
+from augment.storage.claim import claim
 from augment.storage.lock import held
 from defectgen.benchmark import complexes, energy
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator, load_generator
-from defectgen.benchmark.outputs import Outcome, claim, collect, item_name
+from defectgen.benchmark.outputs import IDENTITY, Outcome, collect, item_name
 from defectgen.benchmark.results.assemble import Part, Scored, assemble
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings
@@ -52,7 +54,7 @@ def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, A
     chosen = tasks.of_kinds(settings.kinds).few(settings.limit)
     reference = None if settings.dft is None else dft.read_dft(settings.dft)
     with held(settings.output):
-        claim(settings.output, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")
+        claim(settings.output / IDENTITY, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")
         scored = [score_generator(g, chosen, settings, bars) for g in generators]
         parts = [
             energy_part(scored, potential, settings, bars),
@@ -105,14 +107,14 @@ def energy_part(scored: Sequence[Scored], potential: Potential | None, settings:
     if potential is None:
         return Part("energy", skipped="name a potential with --relax")
     known = potential.elements
-    fits = [t for t in scored[0].tasks if known.issuperset(_symbols(t))]
+    fits = [t for t in scored[0].tasks if known.issuperset(elements_of(t.defect.cell().numbers))]
     cases = energy.choose_cases(fits, settings.relax_cases)
     if not fits:
         return Part("energy", skipped=f"no chosen task has only elements that {potential.name} covers")
     if not cases:
         return Part("energy", skipped="none of the chosen tasks is of the kind `free`; give a larger --limit")
     folder = settings.output / "relaxations"
-    claim(folder, {"potential": potential.sha256}, "relaxations")
+    claim(folder / IDENTITY, {"potential": potential.sha256}, "a folder of relaxations")
     descents: dict[str, list[list[energy.Descent]]] = {}
     with bars("relax", "cases") as report:
         for place, one in enumerate(scored):
@@ -186,12 +188,6 @@ def _starts(scored: Scored, case: Task, n: int) -> list[Any]:
 
 def _first(task: Task, outcome: Outcome) -> State | None:
     return Scene(task.defect).place(outcome.cells[0]) if outcome.cells else None
-
-
-def _symbols(task: Task) -> set[str]:
-    from ase.data import chemical_symbols
-
-    return {chemical_symbols[int(z)] for z in task.defect.cell().numbers}
 
 
 def read_results(folder: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from augment.elements import elements_of
 from augment.errors import ConditionError
 from defectgen.cli.options import DeviceName, Json, Output, Overwrite, PotentialName, Seed, Trust, Workers, say, show
 from defectgen.cli.stage import run_stage
@@ -116,8 +117,6 @@ def _files(
     paths: list[Path], changes: dict[str, Any], output: Path | None, shard: str | None, *, deck: bool
 ) -> list[dict[str, Any]]:
     """Run the structures of files in a folder: a file a point, and the rows in summary.jsonl where all are done."""
-    from ase.data import chemical_symbols
-
     from defectgen.pipeline.md_grid import md_points, run_points
     from defectgen.run.folder import IDENTITY
     from defectgen.run.settings import Settings
@@ -133,7 +132,7 @@ def _files(
     settings = Settings(host=paths[0], output=output).replaced(changes)
     part = None if shard is None else Shard.parse(shard)
     cells = read_cells_of_files(paths)
-    symbols = {chemical_symbols[int(z)] for cell in cells for z in cell.numbers}
+    symbols = elements_of(z for cell in cells for z in cell.numbers)
     points = md_points(settings, cells)
     potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
     if deck:

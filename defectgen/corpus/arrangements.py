@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +15,14 @@ from augment.cell import FloatArray, IntArray
 from augment.charges import formal_charges
 from augment.errors import DataError
 from augment.storage.archive import read_arrays
+from augment.storage.columns import from_columns, to_columns
 from defectgen.corpus.cases import (
     ARRANGEMENTS,
-    SPLITS,
     TEMPLATE_INTS,
-    join_columns,
-    split_columns,
     template_from_columns,
 )
 from defectgen.representation.template import WYCKOFF_LETTERS, Marker, Template
+from md.labels.split import SPLITS
 
 
 def edit_charges(space: EditSpace) -> IntArray:
@@ -105,8 +103,7 @@ def pristine_template(space: EditSpace) -> tuple[Template, IntArray]:
 def arrangements_to_arrays(items: Sequence[Arrangements]) -> dict[str, NDArray[Any]]:
     """Columns of the arrangements, each name with the prefix `arrangements.`."""
     meta = [[a.material_id, a.formula, a.prototype, a.split, list(a.names), a.template.key] for a in items]
-    arrays = {**join_columns([_columns(a) for a in items]), "meta": np.array([json.dumps(m) for m in meta], np.str_)}
-    return {f"{ARRANGEMENTS}{name}": array for name, array in arrays.items()}
+    return to_columns(meta, [_columns(a) for a in items], ARRANGEMENTS)
 
 
 def arrangements_from_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> list[Arrangements]:
@@ -115,12 +112,7 @@ def arrangements_from_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> 
     Raises:
         DataError: a column is missing or damaged.
     """
-    own = {name.removeprefix(ARRANGEMENTS): array for name, array in arrays.items() if name.startswith(ARRANGEMENTS)}
-    try:
-        rows = [json.loads(str(text)) for text in own.get("meta", [])]
-        return [_arrangements(row, columns) for row, columns in zip(rows, split_columns(own, len(rows)), strict=True)]
-    except (KeyError, ValueError, IndexError) as error:
-        raise DataError(f"{where}: not an archive of arrangements ({error})") from None
+    return from_columns(arrays, _arrangements, where, "arrangements", ARRANGEMENTS)
 
 
 def read_arrangements(path: Path) -> list[Arrangements]:

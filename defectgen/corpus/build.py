@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,14 @@ from numpy.typing import NDArray
 
 from augment import DefectgenError, host_from_structure
 from augment.errors import DataError
-from augment.storage.archive import read_arrays, write_arrays, write_atomically
+from augment.storage.archive import file_hash, read_arrays, write_arrays, write_atomically
+from augment.versions import versions
 from defectgen.corpus.arrangements import Arrangements, arrangements_from_arrays, arrangements_to_arrays
-from defectgen.corpus.cases import Case, Label, cases_from_arrays, cases_to_arrays, check_split, file_hash
+from defectgen.corpus.cases import Case, Label, cases_from_arrays, cases_to_arrays, check_hosts
 from defectgen.corpus.label import label_host
 from defectgen.corpus.settings import LabelSettings
 from md.jobs.sweep import Item, Task, sweep
+from md.labels.split import check_split
 from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet.weights import DEFAULT as TEACHER
 
@@ -70,11 +71,10 @@ class CorpusPlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        splits: dict[str, str] = {}
+        names: dict[str, set[str]] = {}
         for host in self.hosts:
-            for name in (host.formula, host.prototype or host.formula):
-                if splits.setdefault(name, host.split) != host.split:
-                    raise DataError(f"{name} is planned for two splits; split by host and prototype first")
+            names.setdefault(host.split, set()).update({host.formula, host.prototype or host.formula})
+        check_split(names)
 
     def tasks(self, potential: Potential) -> list[Task]:
         """One task a host; its id is the hash of everything that decides its labels."""
@@ -217,17 +217,16 @@ def _gather(plan: CorpusPlan, items: Sequence[Item], potential: Potential) -> Co
         who = {name: getattr(host, name) for name in ("material_id", "formula", "prototype", "source", "split")}
         labels = sum(len(case.labels) for case in own)
         rows.append({**who, "outcome": str(arrays["outcome"]), "labels": labels, "seconds": item.seconds})
-    check_split(cases)
+    check_hosts(cases)
     return Corpus(cases, arranged, {**_provenance(plan, potential), **_counts(cases, arranged), "hosts": rows})
 
 
 def _provenance(plan: CorpusPlan, potential: Potential) -> dict[str, Any]:
-    libraries = ("defectgen", "chgnet", "ase", "pymatgen", "numpy", "torch")
     return {
         "teacher": potential.provenance,
         "settings": asdict(plan.settings),
         "seed": plan.seed,
-        "versions": {name: version(name) for name in libraries},
+        "versions": versions("defectgen", "chgnet", "ase", "pymatgen", "numpy", "torch"),
     }
 
 

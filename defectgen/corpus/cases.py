@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,9 +17,10 @@ from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State
 from augment.groups.subgroups import SubgroupClasses
 from augment.storage.archive import read_arrays, write_arrays
+from augment.storage.columns import from_columns, to_columns
 from defectgen.representation.template import Template
+from md.labels.split import SPLITS, check_split
 
-SPLITS = ("train", "valid", "test")
 ARRANGEMENTS = "arrangements."
 """Prefix of the columns of arrangements in an archive that holds cases too."""
 
@@ -124,30 +123,28 @@ class Case:
             raise DataError(f"{self.material_id} {self.name}: a label does not fit its {n} atoms")
 
 
-def check_split(cases: Sequence[Case]) -> None:
+def check_hosts(cases: Sequence[Case]) -> None:
     """Refuse cases whose host is in two splits: geometries of one host resemble each other too much.
 
     Raises:
         DataError: a host, by identifier, formula or prototype, is in two splits.
     """
-    seen: dict[str, str] = {}
+    hosts: dict[str, set[str]] = {}
     for case in cases:
-        for host in (case.material_id, case.formula, case.prototype or case.formula):
-            if seen.setdefault(host, case.split) != case.split:
-                raise DataError(f"host {host} is in the splits {seen[host]} and {case.split}; split by host first")
+        hosts.setdefault(case.split, set()).update({case.material_id, case.formula, case.prototype or case.formula})
+    check_split(hosts)
 
 
 def write_cases(path: Path, cases: Sequence[Case]) -> None:
     """Write cases to one archive, atomically; displacements are rounded to float32 (1e-8 Å), paths to float16."""
-    check_split(cases)
+    check_hosts(cases)
     write_arrays(path, cases_to_arrays(cases))
 
 
 def cases_to_arrays(cases: Sequence[Case]) -> dict[str, NDArray[Any]]:
     """Columns of the cases: all arrays of a name one after the other, and the shape of each."""
     meta = [[c.material_id, c.formula, c.split, c.name, c.template.key, c.symmetry.symbol, c.prototype] for c in cases]
-    arrays = join_columns([_columns(case) for case in cases])
-    return {**arrays, "meta": np.array([json.dumps(row) for row in meta], dtype=np.str_)}
+    return to_columns(meta, [_columns(case) for case in cases])
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -160,7 +157,7 @@ def read_cases(path: Path) -> list[Case]:
     if not paths:
         raise DataError(f"{path}: a folder without shards of a corpus (*.npz)")
     cases = [case for part in paths for case in cases_from_arrays(read_arrays(part), str(part))]
-    check_split(cases)
+    check_hosts(cases)
     return cases
 
 
@@ -171,33 +168,7 @@ def cases_from_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> list[Ca
         DataError: a column is missing or damaged.
     """
     own = {name: array for name, array in arrays.items() if not name.startswith(ARRANGEMENTS)}
-    try:
-        rows = [json.loads(str(text)) for text in own["meta"]]
-        return [_case(row, columns) for row, columns in zip(rows, split_columns(own, len(rows)), strict=True)]
-    except (KeyError, ValueError, IndexError) as error:
-        raise DataError(f"{where}: not a corpus archive ({error})") from None
-
-
-def join_columns(items: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """Arrays of many items with the same names: raveled one after the other, with `NAME.shape` for each."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for name in items[0] if items else ():
-        parts = [item[name] for item in items]
-        arrays[name] = np.concatenate([part.ravel() for part in parts])
-        arrays[f"{name}.shape"] = np.array([part.shape for part in parts])
-    return arrays
-
-
-def split_columns(arrays: Mapping[str, NDArray[Any]], count: int) -> list[dict[str, NDArray[Any]]]:
-    """Inverse of `join_columns` for `count` items."""
-    names = [name for name in arrays if f"{name}.shape" in arrays]
-    columns = {name: _split_column(arrays[name], arrays[f"{name}.shape"]) for name in names}
-    return [{name: columns[name][i] for name in names} for i in range(count)]
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return from_columns(own, _case, where, "labelled defects")
 
 
 def _columns(case: Case) -> dict[str, NDArray[Any]]:
@@ -230,12 +201,6 @@ def _columns(case: Case) -> dict[str, NDArray[Any]]:
         "path_lengths": np.array([len(p) for p, _ in paths], dtype=np.int32),
     }
     return columns
-
-
-def _split_column(flat: NDArray[Any], shapes: NDArray[Any]) -> list[NDArray[Any]]:
-    sizes = np.prod(shapes, axis=1)
-    ends = np.cumsum(sizes)
-    return [flat[end - size : end].reshape(shape) for size, end, shape in zip(sizes, ends, shapes, strict=True)]
 
 
 def template_from_columns(key: str, columns: Mapping[str, NDArray[Any]]) -> Template:

@@ -2,8 +2,8 @@
 
 from defectgen.dataset.card import DatasetManifest
 from defectgen.dataset.dataset import export_dataset
-from defectgen.dataset.split import check_split, split_hosts
 from defectgen.dataset.trajectory import Trajectory, read_trajectory, write_trajectories, write_trajectory
+from md.labels.split import check_split, split_hosts
 
 __all__ = [
     "DatasetManifest",

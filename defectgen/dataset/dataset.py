@@ -9,12 +9,13 @@ from pathlib import Path
 
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
+from augment.versions import versions
 from defectgen.dataset.card import DatasetManifest, card_text, train_command
 from defectgen.dataset.collect import distinct_runs, provenance, trusted_records
 from defectgen.dataset.extxyz import ExtxyzFile, frame_text
-from defectgen.dataset.split import SPLITS, check_split, split_hosts
 from defectgen.dataset.statistics import Statistics
 from md.labels.record import Record
+from md.labels.split import SPLITS, check_split, split_hosts
 
 FORMAT = 1
 Source = Callable[[], Iterator[Record]]
@@ -83,7 +84,7 @@ def _export(sources: Sequence[Source], out: Path, seed: int, dataset_license: st
         frames=frames,
         hosts={split: sorted(hosts) for split, hosts in written.items()},
         statistics=statistics.to_dict(),
-        versions=_versions(),
+        versions=versions("defectgen", "numpy", "ase"),
         train_command=train_command(names),
     )
     write_atomically(out / "README.md", card_text(manifest).encode())
@@ -108,9 +109,3 @@ def _remove_stale(out: Path, names: Sequence[str]) -> None:
     (out / "manifest.json").unlink(missing_ok=True)
     for split in set(SPLITS) - set(names):
         (out / f"{split}.extxyz").unlink(missing_ok=True)
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("defectgen", "numpy", "ase")}

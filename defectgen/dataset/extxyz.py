@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from augment.cell import FloatArray
+from augment.elements import element_symbol
 from md.labels.record import Record
 
 COLUMNS = "species:S:1:pos:R:3:REF_forces:R:3"
@@ -30,8 +31,6 @@ def frame_text(record: Record, info: Mapping[str, object], momenta: FloatArray |
         info: further key-value pairs of the comment line; strings, numbers and None (left out).
         momenta: (n, 3) in ASE units, in a column of their own as ASE reads them.
     """
-    from ase.data import chemical_symbols
-
     cell = record.cell
     fields = {
         "Lattice": _vector(cell.cell),
@@ -46,7 +45,7 @@ def frame_text(record: Record, info: Mapping[str, object], momenta: FloatArray |
     lines = [str(len(cell)), " ".join(f"{key}={value}" for key, value in fields.items())]
     columns = np.hstack([cell.positions, record.forces, *([] if momenta is None else [momenta])]).tolist()
     for number, row in zip(cell.numbers, columns, strict=True):
-        lines.append(" ".join([chemical_symbols[number], *map(repr, row)]))
+        lines.append(" ".join([element_symbol(number), *map(repr, row)]))
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from augment.elements import element_symbol
 from md.labels.record import Record
 
 EV_PER_CUBIC_ANGSTROM_IN_GPA = 160.21766208
@@ -100,14 +101,10 @@ class Statistics:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values of all of it."""
-        from ase.data import chemical_symbols
-
         return {
             "records": {split: dict(sorted(kinds.items())) for split, kinds in self.splits.items()},
             "hosts": [{"formula": f, "hash": h, "records": n} for (f, h), n in sorted(self.hosts.items())],
-            "elements": {
-                chemical_symbols[z]: {"records": r, "atoms": a} for z, (r, a) in sorted(self.elements.items())
-            },
+            "elements": {element_symbol(z): {"records": r, "atoms": a} for z, (r, a) in sorted(self.elements.items())},
             "potentials": [{"name": p, "sha256": s, "records": n} for (p, s), n in sorted(self.potentials.items())],
             "engines": dict(sorted(self.engines.items())),
             "energy_per_atom": self.energy.to_list(),

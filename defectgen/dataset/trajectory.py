@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.elements import element_symbol
 from augment.errors import ConditionError, DataError
 from augment.storage.archive import read_arrays, write_atomically
 from defectgen.dataset.extxyz import ExtxyzFile, frame_text
@@ -167,14 +168,14 @@ def atoms_of(trajectory: Trajectory) -> Iterator[Any]:
 
 def _dump(trajectory: Trajectory) -> Iterator[str]:
     from ase import units
-    from ase.data import atomic_masses, chemical_symbols
+    from ase.data import atomic_masses
 
     from md.lammps.commands import FS_PER_PS, triangular_frame
 
     frames = trajectory.frames
     numbers = frames.start.numbers
     types = np.unique(numbers, return_inverse=True)[1] + 1
-    symbols = [chemical_symbols[int(z)] for z in numbers]
+    symbols = [element_symbol(z) for z in numbers]
     for index, step in enumerate(trajectory.steps):
         triangle, rotation = triangular_frame(frames.cells[index])
         velocities = trajectory.momenta[index] / atomic_masses[numbers][:, None] * (units.fs * FS_PER_PS)

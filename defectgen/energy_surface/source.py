@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from augment import CellSymmetry, Defect, DefectCell
 from augment.cell import FloatArray
+from augment.elements import elements_of
 from augment.errors import PotentialError
 from defectgen.energy_surface.surface import Surface
 from md.campaigns.labelling import cell_hash
@@ -51,7 +51,7 @@ class DefectForces:
 
     def surface(self, ideal: DefectCell, bulk: DefectCell, symmetry: CellSymmetry) -> Surface | None:
         """The energy surface of an ideal defect cell in its pristine cell; see `__call__`."""
-        if not self.potential.covers(_symbols(ideal.numbers)) or not self.potential.covers(_symbols(bulk.numbers)):
+        if not self.potential.covers(elements_of([*ideal.numbers, *bulk.numbers])):
             return None
         pristine = _remembered(self._pristine, cell_hash(bulk), lambda: self._at_rest(bulk))
         if pristine is None:
@@ -110,7 +110,3 @@ def _evaluated(cell: DefectCell, potential: Potential) -> FloatArray:
             return evaluate(cell.positions, cell.cell).forces
         except MemoryError as error:
             raise PotentialError(f"{potential.name}: no memory for {len(cell)} atoms; ask for forces: none") from error
-
-
-def _symbols(numbers: Iterable[int]) -> set[str]:
-    return {str(chemical_symbols[int(z)]) for z in numbers}

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from augment.errors import ConditionError
 from defectgen.energy_surface.source import TEACHER
 from defectgen.model.bridge import STEPS
+from md.conditions.environment import check_pressure, check_temperature
 
-MAX_TEMPERATURE = 5000.0
-MAX_PRESSURE = 500.0
 MAX_SPREAD = 10.0
 MAX_GUIDANCE = 10.0
 MAX_ENERGY = 20.0
@@ -65,10 +64,8 @@ class Request:
     keep_cell: bool = False
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.temperature <= MAX_TEMPERATURE:
-            raise ConditionError(f"temperature {self.temperature} K is not between 0 and {MAX_TEMPERATURE:.0f} K")
-        if not -MAX_PRESSURE <= self.pressure <= MAX_PRESSURE:
-            raise ConditionError(f"pressure {self.pressure} GPa is beyond ±{MAX_PRESSURE:.0f} GPa")
+        check_temperature(self.temperature, at_rest=True)
+        check_pressure(self.pressure)
         if self.snapshot and self.temperature == 0.0:
             raise ConditionError("a snapshot needs a temperature above 0 K; leave it out for the relaxed structure")
         if self.n < 1 or self.steps < 1:

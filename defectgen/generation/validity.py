@@ -9,6 +9,7 @@ import numpy as np
 from augment import DefectCell
 from augment.cell import FloatArray
 from augment.groups.distortion import State, apply_state
+from augment.neighbours import pairs_within
 from defectgen.representation.elements import covalent_radii
 
 OVERLAP = 0.6
@@ -42,8 +43,6 @@ def without_overlap(ideal: DefectCell, state: State) -> tuple[State, float]:
 
 def _tightest(cell: DefectCell) -> float:
     """Smallest distance in units of the sum of covalent radii; infinite where no pair is close."""
-    from ase.neighborlist import neighbor_list
-
     radii: FloatArray = covalent_radii(cell.numbers)
-    i, j, distance = neighbor_list("ijd", cell.to_ase(), radii)  # pairs closer than the sum of their radii
+    i, j, distance = pairs_within(cell.cell, cell.positions, radii)  # pairs closer than the sum of their radii
     return float((distance / (radii[i] + radii[j])).min(initial=np.inf))

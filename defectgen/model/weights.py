@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augment.errors import DataError, SettingsError
-from augment.storage.archive import write_atomically
+from augment.storage.archive import file_hash, write_atomically
 
 if TYPE_CHECKING:
     from defectgen.model.bridge import Bridge
@@ -85,7 +85,7 @@ class Model:
     def hashes(self) -> str:
         """SHA-256 of the weights and, after it, of those of each other part."""
         others = [] if self.path is None else [_beside(self.path, part) for part in PARTS[1:] if self.has(part)]
-        return " ".join([self.sha256, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in others)])
+        return " ".join([self.sha256, *(file_hash(path) for path in others)])
 
     @property
     def elements(self) -> frozenset[str]:

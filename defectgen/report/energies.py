@@ -9,6 +9,7 @@ from functools import reduce
 from math import gcd
 
 from augment.cell import BULK
+from augment.elements import element_symbol
 from md.labels.record import Record
 
 Composition = Counter[int]
@@ -100,8 +101,6 @@ def _schottky(
 
 def _pairs(best: Mapping[str, tuple[float, str]], changes: Mapping[str, Composition]) -> list[Reaction]:
     """Pairs of defects whose changes cancel: an atom moved to a void, or two elements swapped."""
-    from ase.data import chemical_symbols
-
     found = []
     labels = sorted(best)
     for i, one in enumerate(labels):
@@ -110,7 +109,7 @@ def _pairs(best: Mapping[str, tuple[float, str]], changes: Mapping[str, Composit
             total.update(changes[other])
             if any(total.values()):
                 continue
-            symbols = [chemical_symbols[z] for z in sorted(changes[one])]
+            symbols = [element_symbol(z) for z in sorted(changes[one])]
             kind = f"Frenkel {symbols[0]}" if len(symbols) == 1 else f"antisite pair {', '.join(symbols)}"
             (a, first), (b, second) = best[one], best[other]
             found.append(Reaction(kind, f"{first} + {second}", a + b, 2))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from augment.cell import BULK
+from augment.elements import element_symbol
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, not_run, number, symbol_text
 from defectgen.report.energies import composition_change, lowest_records, reactions
 from defectgen.report.gather import Row, RunData
@@ -198,15 +199,13 @@ def _raw_table(data: RunData) -> Table:
     assert data.bulk is not None  # noqa: S101  the caller has checked it
     from collections import Counter
 
-    from ase.data import chemical_symbols
-
     host = Counter(data.bulk.cell.numbers.tolist())
     rows = []
     for record in lowest_records(data.relaxed).values():
         if record.cell.name == BULK:
             continue
         change = composition_change(record, host)
-        text = ", ".join(f"{n:+d} {chemical_symbols[z]}".replace("-", "−") for z, n in sorted(change.items()))
+        text = ", ".join(f"{n:+d} {element_symbol(z)}".replace("-", "−") for z, n in sorted(change.items()))
         difference = number(record.energy - data.bulk.energy, 4)
         rows.append((record.cell.name, text or "none", number(record.energy, 4), difference))
     columns = (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from augment.cell import BULK, DefectCell, FloatArray
+from augment.elements import element_symbol
 from defectgen.report.blocks import symbol_text
 from defectgen.report.gather import RunData
 
@@ -34,13 +35,13 @@ def scenes(data: RunData) -> tuple[list[dict[str, Any]], int]:
 
 def element_styles(numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Symbol, Jmol colour, covalent radius (Å) and whether it is a metal, of each atomic number."""
-    from ase.data import chemical_symbols, covalent_radii
+    from ase.data import covalent_radii
     from ase.data.colors import jmol_colors
     from pymatgen.core import Element
 
     return {
         z: {
-            "symbol": chemical_symbols[z],
+            "symbol": element_symbol(z),
             "colour": "#" + "".join(f"{round(255 * float(c)):02x}" for c in jmol_colors[z]),
             "radius": round(float(covalent_radii[z]), 3),
             "metal": bool(Element.from_Z(z).is_metal),

@@ -10,6 +10,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError
+from augment.neighbours import neighbours
 from augment.supercell import SiteTable
 
 WYCKOFF_LETTERS = "abcdefghijklmnopqrstuvwxyzA"
@@ -141,11 +142,7 @@ class Template:
 
     def edges(self, cutoff: float) -> Edges:
         """All pairs of nodes, images included, closer than `cutoff` (Å) in the ideal geometry."""
-        from ase.neighborlist import primitive_neighbor_list
-
-        receivers, senders, vectors = primitive_neighbor_list(
-            "ijD", pbc=(True, True, True), cell=self.cell, positions=self.positions, cutoff=cutoff
-        )
+        receivers, senders, vectors = neighbours("ijD", self.cell, self.positions, cutoff)
         return Edges(senders.astype(np.int64), receivers.astype(np.int64), vectors)
 
 

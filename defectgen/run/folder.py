@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from augment.errors import DataError, ResumeError, SettingsError
-from augment.storage.archive import write_atomically
+from augment.storage.archive import file_hash, write_atomically
+from augment.storage.claim import claim
 from augment.storage.lock import held
+from augment.versions import versions
 from defectgen.run.settings import Settings, differences, read_settings, to_yaml
 
 STAGES = ("host", "defects", "generate", "relax", "md", "export", "report")
@@ -45,37 +46,23 @@ class RunFolder:
             ResumeError: the folder belongs to another run, or holds other files.
         """
         path = settings.output
-        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-            return cls._create(path, settings)
-        if not (path / IDENTITY).is_file():
-            raise ResumeError(f"{path}: not empty and not a run folder; choose another output folder with -o")
-        stored = cls.open(path)
-        if stored.identity["host_sha256"] != file_hash(settings.host):
-            raise ResumeError(f"{path}: belongs to another host ({stored.settings.host}); choose another output folder")
-        changed = differences(stored.settings, settings)
+        claim(
+            path / IDENTITY,
+            {"host_sha256": file_hash(settings.host), "seed": settings.seed},
+            "a run folder",
+            notes={
+                "host_file": str(settings.host),
+                "versions": {"python": platform.python_version(), **versions(*_PACKAGES)},
+                "created": _now(),
+            },
+            words={"host_sha256": "host"},
+        )
+        if not (path / SETTINGS).exists():
+            write_atomically(path / SETTINGS, to_yaml(settings).encode())
+        changed = differences(cls.open(path).settings, settings)
         if changed:
-            raise ResumeError(
-                f"{path}: belongs to a run with other settings: {changed[0]}; choose another output folder"
-            )
+            raise ResumeError(f"{path}: a run with other settings: {changed[0]}; choose another output folder with -o")
         return cls(path, settings)
-
-    @classmethod
-    def _create(cls, path: Path, settings: Settings) -> RunFolder:
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ResumeError(f"{path}: cannot be made ({error.strerror}); choose another output folder") from None
-        folder = cls(path, settings)
-        write_atomically(path / SETTINGS, to_yaml(settings).encode())
-        identity = {
-            "host_file": str(settings.host),
-            "host_sha256": file_hash(settings.host),
-            "seed": settings.seed,
-            "versions": versions(),
-            "created": _now(),
-        }
-        folder.write_json(IDENTITY, identity)
-        return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -196,31 +183,6 @@ class RunFolder:
         """
         with held(self.path):
             yield
-
-
-def file_hash(path: Path) -> str:
-    """Sha256 of a file's content, hexadecimal.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that the results depend on."""
-    import platform
-
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def _now() -> str:

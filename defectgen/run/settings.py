@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
+from md.conditions.environment import HIGHEST_PRESSURE, HIGHEST_TEMPERATURE, LOWEST_PRESSURE, Ensemble
+from md.conditions.point import Engine
 from md.potentials.device import Device
 
 NumberFirst = Annotated[float | str, Field(union_mode="left_to_right")]
@@ -134,8 +136,8 @@ class GenerateSettings(_Section):
         description="symmetry to keep: full (the stabilizer), 1 (none), a symbol like mm2, best or sample",
     )
     samples: int = Field(1, ge=1, le=10_000, description="proposals per defect and subgroup")
-    temperature: float = Field(0.0, ge=0, le=5000, description="K; 0 proposes relaxed structures")
-    pressure: float = Field(0.0, ge=-20, le=500, description="GPa")
+    temperature: float = Field(0.0, ge=0, le=HIGHEST_TEMPERATURE, description="K; 0 proposes relaxed structures")
+    pressure: float = Field(0.0, ge=LOWEST_PRESSURE, le=HIGHEST_PRESSURE, description="GPa")
     snapshot: bool = Field(
         default=False,
         description="instantaneous frames at that temperature instead of the thermal mean; they have no symmetry, so "
@@ -165,10 +167,10 @@ class RelaxSettings(_Section):
 class MdSettings(_Section):
     """Dynamics of relaxed cells on a grid of temperatures and pressures."""
 
-    engines: tuple[Literal["ase", "lammps", "batched"], ...] = Field(
+    engines: tuple[Engine, ...] = Field(
         ("ase", "lammps"), description="engines; each runs the whole grid; batched: MACE models, many points at once"
     )
-    ensemble: Literal["nve", "nvt", "npt", "npt-aniso", "npt-full"] = Field("npt", description="ensemble")
+    ensemble: Ensemble = Field("npt", description="ensemble")
     temperatures: tuple[NumberFirst, ...] = Field(
         (300.0, 900.0), min_length=1, description='K; or schedules, "ramp(300,900,5ps)+quench(300)"'
     )

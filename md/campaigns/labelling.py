@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
+from augment.elements import elements_of
 from augment.errors import DataError
 from md.jobs.sweep import Progress, Task, sweep
 from md.labels.evaluator import Evaluation
@@ -54,9 +55,7 @@ def label(
         ResumeError: another process works in the folder.
         DataError: a label is not finite.
     """
-    from ase.data import chemical_symbols
-
-    potential.require({chemical_symbols[int(z)] for cell in cells for z in np.unique(cell.numbers)})
+    potential.require(elements_of(z for cell in cells for z in cell.numbers))
     identities = [cell_hash(cell) for cell in cells]
     unique = dict(zip(identities, cells, strict=True))
     batches = list(_batches(unique))

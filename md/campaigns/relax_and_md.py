@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell
+from augment.elements import elements_of
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.conditions.environment import Environment
@@ -257,9 +258,7 @@ def _with_speed(progress: Progress, points: Sequence[MdPoint]) -> Progress:
 
 
 def _require(potential: Potential, cells: Sequence[DefectCell]) -> None:
-    from ase.data import chemical_symbols
-
-    potential.require({chemical_symbols[int(z)] for cell in cells for z in np.unique(cell.numbers)})
+    potential.require(elements_of(z for cell in cells for z in cell.numbers))
 
 
 def _relaxation_id(

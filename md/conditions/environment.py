@@ -20,7 +20,10 @@ HIGHEST_TEMPERATURE = 20_000.0
 """K; above it no crystal is left, and the time steps of this package are too long."""
 
 HIGHEST_PRESSURE = 1_000.0
-"""GPa; three times that of the centre of the Earth. Under tension no solid bears a tenth of it."""
+"""GPa; three times that of the centre of the Earth."""
+
+LOWEST_PRESSURE = -100.0
+"""GPa; no solid bears such a tension."""
 
 _MOST_SHOWN = 4
 """Values of a schedule that a label spells out."""
@@ -35,23 +38,26 @@ def check_pressure(pressure: float) -> None:
     Raises:
         ConditionError: it is not finite or beyond what a solid can bear.
     """
-    if not -HIGHEST_PRESSURE / 10 <= pressure <= HIGHEST_PRESSURE:
+    if not LOWEST_PRESSURE <= pressure <= HIGHEST_PRESSURE:
         raise ConditionError(
-            f"a pressure of {pressure} GPa is outside {-HIGHEST_PRESSURE / 10:g} to {HIGHEST_PRESSURE:g} GPa; "
-            "give it in GPa"
+            f"a pressure of {pressure} GPa is outside {LOWEST_PRESSURE:g} to {HIGHEST_PRESSURE:g} GPa; give it in GPa"
         )
 
 
-def check_temperature(temperature: float) -> None:
+def check_temperature(temperature: float, *, at_rest: bool = False) -> None:
     """Check a temperature in K.
 
+    Args:
+        temperature: K.
+        at_rest: 0 is possible too, and means atoms at rest.
+
     Raises:
-        ConditionError: it is not finite, not positive, or beyond what a crystal can bear.
+        ConditionError: it is not finite, too low, or beyond what a crystal can bear.
     """
-    if not 0 < temperature <= HIGHEST_TEMPERATURE:
+    if not (0 < temperature <= HIGHEST_TEMPERATURE or (at_rest and temperature == 0)):
         raise ConditionError(
             f"a temperature of {temperature} K is not between 0 and {HIGHEST_TEMPERATURE:g} K; "
-            "give it in kelvin, above 0"
+            f"give it in kelvin{'' if at_rest else ', above 0'}"
         )
 
 

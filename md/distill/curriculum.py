@@ -18,6 +18,7 @@ from augment.defects.point_defects import point_defects
 from augment.defects.recipe import Recipe
 from augment.defects.sampling import sample_complexes
 from augment.distort import rattle, strained
+from augment.elements import element_symbol
 from augment.errors import ConditionError, DefectError
 from augment.supercell import Edit, Supercell
 from md.campaigns.labelling import CONFIG_TYPE
@@ -116,12 +117,12 @@ def _is_likely(defect: Defect) -> bool:
 
 def _fits(supercell: Supercell, edit: Edit) -> bool:
     """Whether an atom is alike the one whose site it takes, or, if it is foreign, small enough for its void."""
-    from ase.data import chemical_symbols, covalent_radii
+    from ase.data import covalent_radii
     from pymatgen.core import Element
 
-    held, symbol = int(supercell.sites.numbers[edit.site]), chemical_symbols[edit.number]
+    held, symbol = int(supercell.sites.numbers[edit.site]), element_symbol(edit.number)
     if held:
-        return bool(abs(Element(symbol).X - Element(chemical_symbols[held]).X) < _UNLIKE)
+        return bool(abs(Element(symbol).X - Element(element_symbol(held)).X) < _UNLIKE)
     host = supercell.host
     radius = host.orbits[int(supercell.sites.orbit[edit.site])].radius
     least = min(covalent_radii[Element(e).Z] for e in host.elements)

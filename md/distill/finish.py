@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.cell import DefectCell
+from augment.elements import element_symbol
 from augment.storage.archive import write_atomically
 from md.campaigns.labelling import label
 from md.distill.crystal import Crystal
@@ -159,9 +160,7 @@ def _names(crystals: Sequence[Crystal]) -> list[str]:
 
 
 def _symbols(made: Distillation) -> list[str]:
-    from ase.data import chemical_symbols
-
-    return [chemical_symbols[int(z)] for z in made.student.atomic_numbers]
+    return [element_symbol(z) for z in made.student.atomic_numbers]
 
 
 def _domain(made: Distillation, settings: DistilSettings) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell
-from augment.errors import ResumeError, SettingsError
+from augment.errors import SettingsError
 from augment.host import Host
 from augment.storage.archive import read_cells, write_atomically, write_cells
+from augment.storage.claim import claim
 from augment.storage.lock import held
 from md.campaigns.labelling import label
 from md.distill.crystal import Crystal, crystal_of, supercells
@@ -108,7 +109,13 @@ def distil(
     for host in hosts:
         supercells(host, asked.max_atoms)  # fails at once where the host is too large
     identity = asked.identity([host.hash for host in hosts], teacher.provenance)
-    _claim(folder, identity, ", ".join(host.formula for host in hosts))
+    claim(
+        folder / "distillation.json",
+        {"identity": identity},
+        "a distillation",
+        notes={"host": ", ".join(host.formula for host in hosts)},
+        words={"identity": "host, teacher or settings"},
+    )
     with held(folder):
         return _Run(tuple(hosts), teacher, folder, asked, workers, stage).whole()
 
@@ -150,25 +157,6 @@ def _levelled(network: Any, records: Sequence[Record]) -> Any:
     calculator = calculator_of(network)
     found = [Evaluator(r.cell.numbers, calculator, r.cell.volume, np.inf)(r.cell.positions, r.cell.cell) for r in far]
     return levelled(network, far, [evaluation.energy for evaluation in found])
-
-
-def _claim(folder: Path, identity: str, formula: str) -> None:
-    """Write what the folder belongs to, or check it."""
-    path = folder / "distillation.json"
-    if path.exists():
-        try:
-            same = json.loads(path.read_bytes())["identity"] == identity
-        except (ValueError, KeyError, TypeError):
-            same = False
-        if not same:
-            raise ResumeError(
-                f"{folder}: holds a distillation with another host, teacher or settings; give the same ones to go on, "
-                "or name another folder with -o"
-            )
-        return
-    if folder.is_dir() and any(folder.iterdir()):
-        raise ResumeError(f"{folder}: holds other files; name a new folder with -o")
-    write_atomically(path, json.dumps({"identity": identity, "host": formula}).encode())
 
 
 @dataclass(frozen=True, eq=False)

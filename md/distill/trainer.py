@@ -7,25 +7,28 @@ error of an energy counts as its square over the number of atoms, the variance o
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from augment.errors import ResumeError
-from augment.storage.archive import write_atomically
 from md.distill.network.dense import DenseGraphs, DenseMace, Labels
 from md.distill.network.graphs import LabelledGraph, collate, energy_weight, labelled_graphs
 from md.distill.network.student import StudentShape, initial_network
+from md.distill.optimizer import RotatedAdam
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread, quiet_evaluation
 from md.students.network import doubled
+from md.training.loop import Course, Progress, Trainer
+from md.training.processes import Processes
 
 __all__ = ["TrainSettings", "step_seconds", "train_student"]
 
@@ -42,10 +45,14 @@ those of cold ones, and would set the pace of all the others."""
 _LARGE_FORCE = 2.0
 """eV/Å; of larger forces the relative error counts, or a few close pairs of atoms would be all of the loss."""
 
+_AVERAGE_WARMUP = 10.0
+"""Steps; a short memory at first, or the average would drag the random weights along."""
+
 VIOLENT = 20.0
 """eV/Å; cells with a larger force are left out: no crystal in the range of conditions shows one."""
 
-_CHECKPOINT_SECONDS = 20.0
+EV_PER_A3 = 160.2
+"""GPa."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,11 @@ class TrainSettings:
         cosine = self.last_rate + (self.rate - self.last_rate) * (1 + math.cos(math.pi * done)) / 2
         return cosine * min(1.0, (step + 1) / 50)
 
+    @property
+    def course(self) -> Course:
+        """What the loop needs of it."""
+        return Course(self.steps, _LONGEST_GRADIENT, self.average, _AVERAGE_WARMUP)
+
     def energy_at(self, step: int) -> float:
         """Weight of the energies at a step."""
         return self.late_energy if step >= (1 - self.late) * self.steps else self.energy
@@ -110,11 +122,10 @@ def train_student(
     calm = [r for r in records if np.abs(r.forces).max() < VIOLENT]
     with _repeatable():
         network = initial_network(calm, shape, settings.seed) if start is None else start
-        state = _State(network, settings, _identity(calm, shape, settings, network), shape.channels)
-        state.load(checkpoint)
-        if state.step < settings.steps:
-            _run(state, labelled_graphs(calm, network), checkpoint, progress or (lambda _done, _total, _text: None))
-        return state.averaged()
+        task = _Student(calm, shape, settings, network)
+        trainer = Trainer(task, settings.course, checkpoint)
+        dense = trainer.run(progress=None if progress is None else task.told(progress))
+        return doubled(dense.network)
 
 
 @contextmanager
@@ -135,143 +146,107 @@ def step_seconds(records: Sequence[Record], shape: StudentShape) -> float:
     """Time of one step of training, s: the median of a few."""
     settings = TrainSettings(steps=12)
     with _repeatable():
-        state = _State(initial_network(records, shape, 0), settings, "", shape.channels)
-        sample = list(_batches(labelled_graphs(records[: 4 * BATCH_ATOMS], state.network), shape.r_max, 0, 0))
+        network = initial_network(records, shape, 0)
+        trainer = Trainer(_Student(records[: 4 * BATCH_ATOMS], shape, settings, network), settings.course)
         taken = []
-        for step in range(settings.steps):
+        for _ in range(settings.steps):
             began = time.perf_counter()
-            state.advance(sample[step % len(sample)])
+            trainer.advance()
             taken.append(time.perf_counter() - began)
     return float(np.median(taken[2:]))
 
 
-class _State:
-    """Network, optimizer and moving average at a step."""
+class _Student:
+    """A student as the loop sees it, which goes through its cells in epochs.
 
-    def __init__(self, network: Any, settings: TrainSettings, identity: str, channels: int) -> None:
-        import copy
+    Args:
+        records: the labelled cells.
+        shape: of the network.
+        settings: how it is trained.
+        start: the network before training, float64.
+    """
 
-        from md.distill.optimizer import RotatedAdam
+    def __init__(self, records: Sequence[Record], shape: StudentShape, settings: TrainSettings, start: Any) -> None:
+        self.records, self.shape, self.settings, self.start = records, shape, settings, start
+        self.errors: list[tuple[float, float, float]] = []
+        self._epoch: tuple[int, list[list[int]]] = (-1, [])
 
-        self.dense = DenseMace(copy.deepcopy(network).requires_grad_(requires_grad=True)).float()
-        self.settings, self.identity, self.step = settings, identity, 0
-        self._weights = [p for p in self.network.parameters() if p.requires_grad]
-        self._average = [p.detach().clone() for p in self._weights]
-        self._optimizer = RotatedAdam(self._weights, settings.rate, channels)
+    def identity(self, _processes: Processes) -> str:
+        """Hash of the cells, their labels, the first weights and the settings."""
+        digest = hashlib.sha256(repr((self.shape, self.settings)).encode())
+        for record in self.records:
+            digest.update(np.array([record.energy, energy_weight(record)]).tobytes())
+            digest.update(np.ascontiguousarray(record.cell.positions).tobytes())
+            digest.update(np.ascontiguousarray(record.forces).tobytes())
+        for parameter in self.start.parameters():
+            digest.update(parameter.detach().numpy().tobytes())
+        return digest.hexdigest()
 
-    @property
-    def network(self) -> Any:
-        """The MACE whose weights are trained."""
-        return self.dense.network
+    def network(self) -> DenseMace:
+        """The network at the start, in float32."""
+        return DenseMace(copy.deepcopy(self.start).requires_grad_(requires_grad=True)).float()
 
-    def advance(self, batch: _Batch) -> tuple[float, float, float]:
-        """One step; mean squared errors of energy (eV² an atom), damped forces and stress of the batch before it."""
-        import torch
+    def optimiser(self, network: DenseMace) -> RotatedAdam:
+        """Adam in the axes of the gradients."""
+        return RotatedAdam(
+            [p for p in network.parameters() if p.requires_grad], self.settings.rate, self.shape.channels
+        )
 
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate(self.step)
-        self._optimizer.zero_grad(set_to_none=True)
-        errors = _errors(self.dense, batch)
-        loss = self.settings.energy_at(self.step) * errors[0] + errors[1] + self.settings.stress * errors[2]
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._weights, _LONGEST_GRADIENT)
-        self._optimizer.step()
-        self.step += 1
-        # A short memory at first, or the average would drag the random weights along.
-        decay = min(self.settings.average, self.step / (self.step + 10))
-        torch._foreach_lerp_(self._average, [p.detach() for p in self._weights], 1 - decay)
-        return errors[0].item(), errors[1].item(), errors[2].item()
+    def rate(self, step: int) -> float:
+        """Learning rate of a step."""
+        return self.settings.learning_rate(step)
 
-    def averaged(self) -> Any:
-        """The network with the averaged weights, in float64."""
-        import torch
+    @cached_property
+    def data(self) -> list[LabelledGraph]:
+        """The graphs of the cells, the constant parts of the network taken off their labels."""
+        return labelled_graphs(self.records, self.start)
 
-        with torch.no_grad():
-            for weight, average in zip(self._weights, self._average, strict=True):
-                weight.copy_(average)
-        return doubled(self.network)
+    @cached_property
+    def per_epoch(self) -> int:
+        """Steps in which the cells are gone through about once."""
+        return len(_order(self.data, 0, 0))
 
-    def save(self, path: Path) -> None:
-        """Write the state, whole or not at all."""
-        import io
+    def batch(self, step: int, _processes: Processes) -> _Batch:
+        """The batch of a step; it depends on the seed and the step only."""
+        epoch, place = divmod(step, self.per_epoch)
+        if self._epoch[0] != epoch:
+            self._epoch = epoch, _order(self.data, self.settings.seed, epoch)
+        order = self._epoch[1]
+        return collate([self.data[i] for i in order[place % len(order)]], float(self.start.r_max))
 
-        import torch
+    def loss(self, network: DenseMace, batch: _Batch, step: int) -> Any:
+        """Of energies, damped forces and stress."""
+        energy, forces, stress = _errors(network, batch)
+        self.errors.append((energy.item(), forces.item(), stress.item()))
+        return self.settings.energy_at(step) * energy + forces + self.settings.stress * stress
 
-        buffer = io.BytesIO()
-        content = {
-            "identity": self.identity,
-            "step": self.step,
-            "weights": [p.detach() for p in self._weights],
-            "average": self._average,
-            "optimizer": self._optimizer.state_dict(),
-        }
-        torch.save(content, buffer)
-        write_atomically(path, buffer.getvalue())
+    def judge(self, _network: DenseMace) -> None:
+        """Nothing is held out: the averaged weights of the end are kept."""
 
-    def load(self, path: Path) -> None:
-        """Take the state from a file, if there is one.
+    def told(self, progress: Report) -> Progress:
+        """What tells of each epoch that ends, with the errors in it."""
 
-        Raises:
-            ResumeError: it is of another training, or damaged.
-        """
-        import torch
+        def tell(step: int, _loss: float) -> None:
+            if step % self.per_epoch and step < self.settings.steps:
+                return
+            energy, forces, stress = np.sqrt(np.mean(self.errors[-self.per_epoch :], axis=0))
+            text = f"{1000 * forces:.0f} meV/Å, {1000 * energy:.1f} meV, {EV_PER_A3 * stress:.2f} GPa"
+            progress(step, self.settings.steps, text)
 
-        if not path.exists():
-            return
-        try:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-            same = found["identity"] == self.identity
-        except Exception as error:  # noqa: BLE001  a damaged file raises whatever its reader meets first
-            raise ResumeError(f"{path}: damaged checkpoint ({error}); delete it and run the command again") from None
-        if not same:
-            raise ResumeError(f"{path}: belongs to a training with other cells or settings; use another folder")
-        with torch.no_grad():
-            for weight, value in zip(self._weights, found["weights"], strict=True):
-                weight.copy_(value)
-        self._average, self.step = list(found["average"]), int(found["step"])
-        self._optimizer.load_state_dict(found["optimizer"])
+        return tell
 
 
-def _run(state: _State, data: Sequence[LabelledGraph], checkpoint: Path, progress: Report) -> None:
-    saved, per_epoch = time.monotonic(), len(list(_order(data, 0, 0)))
-    recent: list[tuple[float, float, float]] = []
-    while state.step < state.settings.steps:
-        epoch, skip = divmod(state.step, per_epoch)
-        for batch in _batches(data, state.dense.r_max, state.settings.seed, epoch, skip, per_epoch):
-            recent.append(state.advance(batch))
-            if time.monotonic() - saved > _CHECKPOINT_SECONDS:
-                state.save(checkpoint)
-                saved = time.monotonic()
-            if state.step == state.settings.steps:
-                break
-        energy, forces, stress = np.sqrt(np.mean(recent[-per_epoch:], axis=0))
-        gpa = 160.2 * stress
-        progress(state.step, state.settings.steps, f"{1000 * forces:.0f} meV/Å, {1000 * energy:.1f} meV, {gpa:.2f} GPa")
-    state.save(checkpoint)
-
-
-def _order(data: Sequence[LabelledGraph], seed: int, epoch: int) -> Iterator[list[int]]:
+def _order(data: Sequence[LabelledGraph], seed: int, epoch: int) -> list[list[int]]:
     """Indices of the batches of an epoch: cells in random order, so many that the batch has `BATCH_ATOMS`."""
-    batch: list[int] = []
+    batches: list[list[int]] = [[]]
     atoms = 0
     for index in np.random.default_rng([seed, epoch]).permutation(len(data)):
-        batch.append(int(index))
-        atoms += len(data[index])
         if atoms >= BATCH_ATOMS:
-            yield batch
-            batch, atoms = [], 0
-    if batch:
-        yield batch
-
-
-def _batches(
-    data: Sequence[LabelledGraph], cutoff: float, seed: int, epoch: int, skip: int = 0, count: int | None = None
-) -> Iterator[_Batch]:
-    """Batches of an epoch from the `skip`-th on, `count` in all (the order decides how many there would be)."""
-    order = list(_order(data, seed, epoch))
-    wanted = len(order) if count is None else count
-    for indices in (order * 2)[skip:wanted]:
-        yield collate([data[i] for i in indices], cutoff)
+            batches.append([])
+            atoms = 0
+        batches[-1].append(int(index))
+        atoms += len(data[index])
+    return batches
 
 
 def _errors(dense: DenseMace, batch: _Batch) -> tuple[Any, Any, Any]:
@@ -284,14 +259,3 @@ def _errors(dense: DenseMace, batch: _Batch) -> tuple[Any, Any, Any]:
     forces = ((out.forces - labels.forces) ** 2 / size).mean()
     stress = ((out.stress - labels.stress) ** 2).mean()
     return energy, forces, stress
-
-
-def _identity(records: Sequence[Record], shape: StudentShape, settings: TrainSettings, network: Any) -> str:
-    digest = hashlib.sha256(repr((shape, settings)).encode())
-    for record in records:
-        digest.update(np.array([record.energy, energy_weight(record)]).tobytes())
-        digest.update(np.ascontiguousarray(record.cell.positions).tobytes())
-        digest.update(np.ascontiguousarray(record.forces).tobytes())
-    for parameter in network.parameters():
-        digest.update(parameter.detach().numpy().tobytes())
-    return digest.hexdigest()

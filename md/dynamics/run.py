@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 from augment.cell import DefectCell
+from augment.elements import elements_of
 from md.conditions.point import MdPoint
 from md.dynamics.engines.protocol import Integrator, start_velocities
 from md.dynamics.recorder import Recorder
@@ -32,14 +33,14 @@ def run_point(
         PotentialError: an element is not covered, the engine is missing, or the potential fails.
         ResumeError: a checkpoint cannot be trusted.
     """
-    from ase.data import atomic_masses, chemical_symbols
+    from ase.data import atomic_masses
 
     if point.engine == "batched":
         from md.dynamics.engines.batched.engine import run_batch
 
         return run_batch([(point, cell)], potential, checkpoints=checkpoints)[0]
     point.check(cell)
-    potential.require({chemical_symbols[int(z)] for z in cell.numbers})
+    potential.require(elements_of(cell.numbers))
     began = time.perf_counter()
     recorder = Recorder(point, cell, atomic_masses[cell.numbers])
     with one_torch_thread(wanted=potential.uses_torch):

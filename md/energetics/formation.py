@@ -10,6 +10,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.defect import Defect
+from augment.elements import element_symbol
 from augment.errors import ConditionError, DataError
 from augment.host import Host
 from augment.supercell import Supercell
@@ -68,11 +69,9 @@ def formation_energy(defect: Record, bulk: Record, chemical_potentials: Mapping[
 
 def added_atoms(defect: DefectCell, bulk: DefectCell) -> dict[str, int]:
     """Atoms of each element that the defect cell has more than the bulk cell, without those that are equal."""
-    from ase.data import chemical_symbols
-
     difference = Counter(defect.numbers.tolist())
     difference.subtract(bulk.numbers.tolist())
-    return {str(chemical_symbols[z]): count for z, count in sorted(difference.items()) if count}
+    return {element_symbol(z): count for z, count in sorted(difference.items()) if count}
 
 
 def _check_same(defect: DefectCell, bulk: DefectCell) -> None:

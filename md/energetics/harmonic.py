@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
+from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.symmetry import orbits
@@ -258,18 +259,12 @@ def _formation(
     elements = set(bulk.cell.numbers.tolist())
     for symbol, count in added_atoms(defect.cell, bulk.cell).items():
         source = references.get(symbol)
-        if source is None and len(elements) == 1 and symbol in _symbols(elements):
+        if source is None and len(elements) == 1 and symbol in elements_of(elements):
             source = bulk
         if source is None:
             raise ConditionError(f"no modes of elemental {symbol} are given, the reservoir of {defect.cell.name}")
         total -= count * 3 * quantity(source) / len(source.frequencies)
     return total
-
-
-def _symbols(numbers: set[int]) -> set[str]:
-    from ase.data import chemical_symbols
-
-    return {str(chemical_symbols[z]) for z in numbers}
 
 
 def attempt_frequency(initial: Modes, saddle: Modes) -> float:

@@ -7,10 +7,8 @@ order: processes here, any executor of `concurrent.futures`, or the jobs of an a
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
-import os
 import shutil
 import threading
 import time
@@ -25,9 +23,9 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from augment.errors import DataError, ResumeError, SettingsError
+from augment.errors import DataError, SettingsError
 from augment.storage.archive import read_arrays, write_arrays, write_atomically
-from augment.storage.lock import held
+from augment.storage.lock import held, held_file
 from md.jobs.heartbeat import INTERVAL, share_done
 from md.jobs.workers import Failure, call_all, call_through
 
@@ -155,7 +153,9 @@ def sweep(
     asked = tasks if shard is None else shard.of(tasks)
     unique = list({task.id: task for task in asked}.values())
     folder = folder.absolute()  # workers elsewhere may have another working directory
-    with _locked(folder, shared=shard is not None):
+    with held(folder, shared=shard is not None):
+        if shard is None:
+            _remove_leftovers(folder)
         missing = [task for task in unique if not is_finished(folder, task.id)]
         failures = _do(missing, function, folder, workers, executor, progress, len(unique))
     _raise_first(failures, len(unique))
@@ -253,7 +253,7 @@ class _Call:
 
 
 def _run(call: _Call) -> None:
-    with _IN_THIS_PROCESS, _item_locked(call.folder, call.id):
+    with _IN_THIS_PROCESS, held_file(call.folder / f".{call.id}.lock"):
         if is_finished(call.folder, call.id):
             return  # by another one, since this one looked
         began = time.perf_counter()
@@ -324,46 +324,3 @@ def _remove_leftovers(folder: Path) -> None:
     for path in folder.glob("*.parts"):
         if is_finished(folder, path.stem):
             shutil.rmtree(path, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path, *, shared: bool) -> Iterator[None]:
-    """Hold the folder for this process, or share it with other shards; the lock ends with the process.
-
-    Raises:
-        ResumeError: another process holds it.
-    """
-    with held(folder, shared=shared):
-        if not shared:
-            _remove_leftovers(folder)
-        yield
-
-
-@contextmanager
-def _item_locked(folder: Path, identity: str) -> Iterator[None]:
-    """Hold one item, against other shards and against workers whose sweep was killed.
-
-    Raises:
-        ResumeError: another process holds it.
-    """
-    path = folder / f".{identity}.lock"
-    while True:
-        with path.open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ResumeError("another process is working on it; wait for that one, or stop it") from None
-            if not _is_same_file(path, stream.fileno()):
-                continue  # the one who held it removed it between the opening and the locking
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
-            return
-
-
-def _is_same_file(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.elements import element_symbol
 from augment.host import Host
 from md.dynamics.response import Response
 from md.observables.attempt import attempt, first_frame
@@ -93,8 +94,6 @@ def _spacing(response: Response) -> float:
 
 
 def _displacements(response: Response, first: int) -> dict[str, list[float]]:
-    from ase.data import chemical_symbols
-
     moved = displacements(response.frames, first)
     lags = lags_of(len(moved))
     numbers = response.frames.start.numbers
@@ -102,7 +101,7 @@ def _displacements(response: Response, first: int) -> dict[str, list[float]]:
     for z in np.unique(numbers):
         chosen = moved[:, numbers == z]
         means = [squared_displacements(chosen, int(lag)).mean() for lag in lags]
-        found[chemical_symbols[int(z)]] = rounded(np.array(means))
+        found[element_symbol(z)] = rounded(np.array(means))
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.defect import Defect
 from augment.errors import DataError
+from augment.neighbours import neighbours
 from md.labels.frames import Frames
 from md.observables.sites import centre_fraction, check_cell
 from md.observables.structure import BIN_WIDTH, LONGEST_DISTANCE, radial_distribution, shortest_translation
@@ -92,13 +93,11 @@ def coordination(frames: Frames, first: int = 0, cutoff: float | None = None) ->
     Raises:
         DataError: there are no frames, or no cutoff is given and none can be found.
     """
-    from matscipy.neighbours import neighbour_list
-
     if len(frames) <= first:
         raise DataError(f"{frames.start.name}: no frames from number {first} on; run longer")
     reach = first_minimum(*radial_distribution(frames, first)) if cutoff is None else cutoff
     counts = np.zeros(len(frames.start))
     for positions, cell in zip(frames.positions[first:], frames.cells[first:], strict=True):
-        centre = neighbour_list("i", positions=positions, cell=cell, pbc=np.ones(3, dtype=bool), cutoff=reach)
+        centre = neighbours("i", cell, positions, reach)
         counts += np.bincount(centre, minlength=len(counts))
     return Coordination(counts / (len(frames) - first), reach)

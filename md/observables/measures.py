@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from augment.elements import element_symbol
 from augment.errors import ConditionError, DataError
 from augment.host import Host
 from md.dynamics.response import Response
@@ -113,20 +114,16 @@ def _diffusion(response: Response, first: int, chosen: NDArray[np.bool_]) -> dic
 
 
 def _diffusion_of_elements(response: Response, first: int) -> dict[str, Any]:
-    from ase.data import chemical_symbols
-
     numbers = response.frames.start.numbers
-    return {chemical_symbols[int(z)]: _diffusion(response, first, numbers == z) for z in np.unique(numbers)}
+    return {element_symbol(z): _diffusion(response, first, numbers == z) for z in np.unique(numbers)}
 
 
 def _shells(response: Response, found: Sequence[Shell], first: int) -> list[dict[str, Any]]:
-    from ase.data import chemical_symbols
-
     counted = _neighbours(response, first)
     numbers = response.frames.start.numbers
     return [
         {
-            "element": chemical_symbols[int(numbers[shell.atoms[0]])],
+            "element": element_symbol(numbers[shell.atoms[0]]),
             "atoms": len(shell.atoms),
             "distance": round(shell.distance, 4),
             "outward": [round(x, 6) for x in pair(shell.outward)],

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 
 from augment.cell import FloatArray
+from augment.neighbours import pairs_within
 from md.labels.frames import Frames
 
 LONGEST_DISTANCE = 6.0
@@ -102,10 +103,7 @@ def _distances(
     frames: Frames, positions: FloatArray, cell: FloatArray, reach: float, pair: tuple[int, int] | None
 ) -> FloatArray:
     """Lengths of all ordered pairs up to `reach`, those between periodic images included."""
-    from matscipy.neighbours import neighbour_list
-
-    periodic = np.ones(3, dtype=bool)
-    first, second, lengths = neighbour_list("ijd", positions=positions, cell=cell, pbc=periodic, cutoff=reach)
+    first, second, lengths = pairs_within(cell, positions, reach)
     if pair is None:
         return np.asarray(lengths, dtype=float)
     numbers = frames.start.numbers

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
+from augment.elements import element_symbol
 from augment.errors import DataError
+from augment.neighbours import pairs_within
 from md.potentials.environments import environment_length, environments
 
 REFERENCES = 200
@@ -251,11 +253,9 @@ def _know(features: FloatArray) -> Known:
 
 def shortest_distances(cell: FloatArray, numbers: IntArray, positions: FloatArray) -> dict[tuple[int, int], float]:
     """Shortest distance (Å) of each pair of elements (atomic numbers, lower first) that come within the cutoff."""
-    from matscipy.neighbours import neighbour_list
-
     from md.potentials.environments import CUTOFF
 
-    i, j, distance = neighbour_list("ijd", cell=cell, positions=positions, pbc=np.ones(3, dtype=bool), cutoff=CUTOFF)
+    i, j, distance = pairs_within(cell, positions, CUTOFF)
     low, high = np.minimum(numbers[i], numbers[j]), np.maximum(numbers[i], numbers[j])
     found = {}
     for a, b in np.unique(np.stack([low, high], axis=1), axis=0).tolist():
@@ -268,6 +268,4 @@ def _pair(a: int, b: int) -> tuple[int, int]:
 
 
 def _symbols(numbers: Sequence[int], separator: str = ", ") -> str:
-    from ase.data import chemical_symbols
-
-    return separator.join(chemical_symbols[z] for z in numbers)
+    return separator.join(element_symbol(z) for z in numbers)

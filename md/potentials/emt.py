@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from augment.errors import PotentialError
+from augment.storage.archive import file_hash
 from md.potentials.potential import Potential
 
 EMT_ELEMENTS = frozenset({"Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt"})
@@ -20,7 +20,7 @@ def describe_emt() -> Potential:
     spec = find_spec("ase.calculators.emt", "ase")
     if spec is None or spec.origin is None:
         raise PotentialError("ase.calculators.emt is missing; install ase again")
-    digest = hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+    digest = file_hash(Path(spec.origin))
     return EmtPotential("emt", "emt", EMT_ELEMENTS, "float64", digest, "ase.calculators.emt", "ase")
 
 

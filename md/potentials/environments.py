@@ -13,6 +13,7 @@ from math import factorial
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.neighbours import neighbours
 
 CUTOFF = 5.0
 """Å; the second shell of most oxides is within 3.5, the third within 4.5."""
@@ -40,12 +41,9 @@ def environments(cell: FloatArray, numbers: IntArray, positions: FloatArray, ele
         positions: (n, 3) Cartesian positions, Å.
         elements: atomic numbers of the neighbours that count, in the order of the features.
     """
-    from matscipy.neighbours import neighbour_list
     from scipy.sparse import csr_matrix
 
-    i, j, distance, vector = neighbour_list(
-        "ijdD", cell=cell, positions=positions, pbc=np.ones(3, dtype=bool), cutoff=CUTOFF
-    )
+    i, j, distance, vector = neighbours("ijdD", cell, positions, CUTOFF)
     fade = 0.5 * (1 + np.cos(np.pi * distance / CUTOFF))[:, None]
     shells = fade * np.exp(-(((distance[:, None] - _SHELLS) / _SHELL_WIDTH) ** 2))
     centres, widths = _DIRECTION_SHELLS.T

@@ -18,6 +18,7 @@ from itertools import chain, combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
+from augment.elements import element_symbol
 from augment.errors import PotentialError
 from md.potentials.potential import Potential
 
@@ -96,8 +97,6 @@ def style_commands(potential: Potential, numbers: Iterable[int]) -> tuple[str, .
     Raises:
         PotentialError: a file is gone, or not the one that was chosen.
     """
-    from ase.data import chemical_symbols
-
     try:
         form = _read(potential.source, potential.source)
         unchanged = form.sha256 == potential.sha256
@@ -107,7 +106,7 @@ def style_commands(potential: Potential, numbers: Iterable[int]) -> tuple[str, .
         raise PotentialError(f"{potential.source}: gone or changed since it was chosen; start again with it as it is")
     kinds = sorted({int(z) for z in numbers})
     words = [f'"{word}"' if "/" in word else word for word in form.arguments]
-    words += [form.labels[chemical_symbols[z]] for z in kinds]
+    words += [form.labels[element_symbol(z)] for z in kinds]
     if not form.zbl:
         return f"pair_style {form.style}", f"pair_coeff * * {' '.join(words)}"
     pairs = combinations_with_replacement(enumerate(kinds, start=1), 2)
@@ -249,8 +248,6 @@ def _rising(cutoffs: Iterable[str]) -> bool:
 
 def _meam(library: Path, chosen: Sequence[str], parameters: Path | None) -> _Form:
     """Entries of a library whose names are elements, or anything else such as AlS; they say the atomic number too."""
-    from ase.data import chemical_symbols
-
     words = [word.strip("'") for word in chain.from_iterable(_words(library))]
     entries = [words[i : i + _MEAM_ENTRY] for i in range(0, len(words), _MEAM_ENTRY)]
     numbers = {entry[0]: _atomic_number(entry) for entry in entries if len(entry) == _MEAM_ENTRY}
@@ -259,7 +256,7 @@ def _meam(library: Path, chosen: Sequence[str], parameters: Path | None) -> _For
         raise PotentialError(
             f"{library}: {' '.join(chosen)} is not one entry for each element; it has {', '.join(numbers)}"
         )
-    labels = {chemical_symbols[number]: label for number, label in zip(found, chosen, strict=True)}
+    labels = {element_symbol(number): label for number, label in zip(found, chosen, strict=True)}
     files = (library, *([parameters] if parameters else []))
     return _Form(_MEAM, files, (str(library), *chosen, str(parameters) if parameters else "NULL"), labels)
 

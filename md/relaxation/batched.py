@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from ase.data import chemical_symbols
 from torch import Tensor
 
 from augment.cell import DefectCell, IntArray
+from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
@@ -67,7 +67,7 @@ def relax_batched(
         raise DataError(f"{len(groups)} symmetries for {len(cells)} cells; give at least one cell, and one for each")
     if how.relax_cell:
         raise ConditionError("a batched relaxation keeps the cell; relax cells one by one, or leave out relax_cell")
-    potential.require({chemical_symbols[int(z)] for cell in cells for z in np.unique(cell.numbers)})
+    potential.require(elements_of(z for cell in cells for z in cell.numbers))
     began, on = time.perf_counter(), device_of(device)
     with one_torch_thread(wanted=on == "cpu"):
         descent = _Descent(cells, groups, how, BatchForces(potential, on))

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
+from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.conditions.environment import check_pressure
@@ -228,9 +229,7 @@ def relax_with(
     cell: DefectCell, potential: Potential, settings: RelaxSettings, symmetry: CellSymmetry | None = None
 ) -> Relaxation:
     """As `relax`, with the settings in one value."""
-    from ase.data import chemical_symbols
-
-    potential.require({chemical_symbols[int(z)] for z in cell.numbers})
+    potential.require(elements_of(cell.numbers))
     began = time.perf_counter()
     with one_torch_thread(wanted=potential.uses_torch), warnings.catch_warnings():
         # SciPy remarks on rounding errors of 1e-13 in the logarithm of the deformation gradient.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.errors import PotentialError
 from augment.storage.archive import write_atomically
+from augment.versions import versions
 from md.students.folders import CARD, WEIGHTS, register_folder, remedy, student_folders, user_folder
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def save_student(network: nn.Module, folder: Path, card: Mapping[str, Any]) -> N
     """
     from safetensors.torch import save
 
-    from md.students.network import config_of, versions
+    from md.students.network import LIBRARIES, config_of
     from md.students.selftest import reference_of
 
     config = config_of(network)
@@ -102,7 +103,7 @@ def save_student(network: nn.Module, folder: Path, card: Mapping[str, Any]) -> N
         "config": config,
         "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(content).hexdigest()},
         "reference": reference_of(network, config["atomic_numbers"]),
-        "versions": versions(),
+        "versions": versions(*LIBRARIES),
     }
     write_atomically(folder / WEIGHTS, content)
     write_atomically(folder / CARD, (json.dumps(full, indent=1, sort_keys=True) + "\n").encode())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from augment.errors import PotentialError
+from augment.versions import versions
 from md.labels.third_party import quiet_loading
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ _UNSUPPORTED = ("edge_irreps", "cueq_config", "embedding_specs", "use_embedding_
 _ARRAYS = ("atomic_energies", "atomic_numbers", "atomic_inter_scale", "atomic_inter_shift")
 
 
+LIBRARIES = ("mace-torch", "e3nn", "torch")
+"""What a network is built with."""
+
 _COUPLING = "U_matrix"
 _SINGLE = 1e-5
 """Rounding of coefficients of order one in float32, with a margin."""
@@ -72,11 +75,6 @@ def double_precision() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that a network is built with."""
-    return {name: version(name) for name in ("mace-torch", "e3nn", "torch")}
 
 
 def config_of(network: nn.Module) -> dict[str, Any]:
@@ -116,7 +114,7 @@ def build_network(config: Mapping[str, Any], state: Mapping[str, Tensor], where:
         network.load_state_dict(dict(state), strict=True)
     except (KeyError, TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise PotentialError(
-            f"{where}: the student does not fit the installed {versions()} ({error}); reinstall the package"
+            f"{where}: the student does not fit the installed {versions(*LIBRARIES)} ({error}); reinstall the package"
         ) from None
     return network.eval().requires_grad_(requires_grad=False)
 
@@ -137,7 +135,8 @@ def doubled(network: nn.Module) -> nn.Module:
         if _COUPLING not in name:
             exact[name] = value.to(exact[name].dtype)
         elif not close:
-            raise PotentialError(f"{name} is in another basis than here; train with the installed {versions()}")
+            installed = versions(*LIBRARIES)
+            raise PotentialError(f"{name} is in another basis than here; train with the installed {installed}")
     return build_network(config, exact, where="network in double precision")
 
 

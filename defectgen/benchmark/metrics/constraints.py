@@ -6,7 +6,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.groups.symmetry import BoolArray
-from defectgen.benchmark.metrics.pairs import pairs_within
+from augment.neighbours import pairs_within
 from defectgen.representation.elements import covalent_radii
 
 OVERLAP = 0.6

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from augment.cell import FloatArray
-from defectgen.benchmark.metrics.pairs import pairs_within
+from augment.neighbours import pairs_within
 
 NEIGHBOURS = 50
 """Columns of the distributions: two to three shells of coordination in a dense crystal."""

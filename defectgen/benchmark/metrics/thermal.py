@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from augment.cell import FloatArray
-from defectgen.benchmark.metrics.pairs import pairs_within
+from augment.neighbours import pairs_within
 
 RDF_RANGE = 6.0
 """Å; radial distribution functions are compared up to here."""

@@ -6,11 +6,11 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from augment.versions import versions
 from defectgen.benchmark.energy import FMAX, MAX_STEPS, Descent, duel, energy_scores
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator
 from defectgen.benchmark.metrics.catalogue import ENERGY, ERRORS, METRICS
@@ -99,7 +99,7 @@ def assemble(
         "benchmark": "DefectBench",
         "tasks": _tasks_json(settings, whole, tasks),
         "settings": {name: getattr(settings, name) for name in ("n", "seed", "kinds", "limit")},
-        "versions": {name: version(name) for name in LIBRARIES},
+        "versions": versions(*LIBRARIES),
         "generators": [_generator_json(one, base, by_name) for one in scored],
         "energy": _energy_json(by_name["energy"]),
         "dft": _dft_json(by_name["dft"]),

@@ -9,10 +9,10 @@ from typing import Any
 
 from augment.errors import DataError, DefectgenError
 from augment.groups.distortion import State, project, residual
+from augment.storage.archive import file_hash
 from defectgen.benchmark.metrics.alignment import Alignment, Atoms, align
 from defectgen.benchmark.tasks.task import KINDS, Kind, Reference, Task, write_tasks
 from defectgen.corpus import Case, Label, read_cases
-from defectgen.corpus.cases import file_hash
 
 HELD_OUT = ("valid", "test")
 """Splits that tasks are made of."""

@@ -11,8 +11,8 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.groups.distortion import State, apply_state
+from augment.storage.archive import file_hash
 from defectgen.benchmark.tasks.task import Reference, Task, read_tasks, rewrite_tasks
-from defectgen.corpus.cases import file_hash
 from defectgen.corpus.thermal import frames_of_run
 from md.campaigns.relax_and_md import md_all
 from md.conditions.environment import Environment

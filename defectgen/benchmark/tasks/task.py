@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from augment import Defect, Edit, Host, Supercell, host_from_structure
 from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError, DefectgenError
 from augment.groups.distortion import State
-from augment.storage.archive import read_arrays, write_arrays
+from augment.storage.archive import file_hash, read_arrays, write_arrays
 from defectgen.benchmark.metrics.alignment import Atoms, pymatgen_structure
 from defectgen.benchmark.protocol import FULL, NONE, Ask
 
@@ -173,7 +172,7 @@ def read_tasks(path: Path | None = None) -> TaskSet:
     """
     where = Path(str(files("defectgen.benchmark") / "data" / "tasks.npz")) if path is None else path
     arrays = read_arrays(where)
-    digest = hashlib.sha256(where.read_bytes()).hexdigest()
+    digest = file_hash(where)
     try:
         manifest = json.loads(str(arrays["manifest"]))
         if manifest["format"] != FORMAT:

@@ -16,7 +16,7 @@ from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import State, project
 from augment.groups.subgroups import freedom_of
-from defectgen.corpus.cases import Case, Label, check_split
+from defectgen.corpus.cases import Case, Label, check_hosts
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import (
     DISPLACEMENT_SCALE,
@@ -30,7 +30,7 @@ from defectgen.model.network import (
 )
 from defectgen.representation.conditions import CONDITIONS, Conditions
 from defectgen.representation.template import Edges, Template
-from defectgen.training.loop import device_of
+from md.training.processes import device_of
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class DisplacementTask:
     bridge: Bridge = field(default_factory=Bridge)
 
     def __post_init__(self) -> None:
-        check_split(self.cases)
+        check_hosts(self.cases)
         if not self.train:
             raise DataError("no case of the split `train` to learn from")
 

@@ -16,7 +16,7 @@ from augment.errors import DataError
 from defectgen.corpus.arrangements import Arrangements
 from defectgen.model.network.keys import KeyConfig, KeyNetwork, edit_tokens
 from defectgen.model.occupied import BOLTZMANN, next_edits
-from defectgen.training.loop import device_of
+from md.training.processes import device_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,6 @@ from defectgen.model.bridge import Bridge
 from defectgen.model.network import Batch, NetworkConfig, collate
 from defectgen.model.network.latent import FAMILIES, LATENT, Family, LatentNetwork
 from defectgen.representation.elements import descriptor_table
-from defectgen.training.loop import device_of
 from defectgen.training.objectives.displacements import (
     DisplacementSettings,
     DisplacementTask,
@@ -27,6 +26,7 @@ from defectgen.training.objectives.displacements import (
     node_weights,
     padded_displacements,
 )
+from md.training.processes import device_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from defectgen.model.network import NetworkConfig, OccupationNetwork, fresh
 from defectgen.model.occupied import BOLTZMANN, Occupied, coulomb_of, field_of, next_edits, occupied_batch
 from defectgen.representation.conditions import CONDITIONS, Conditions
 from defectgen.representation.template import Edges
-from defectgen.training.loop import device_of
+from md.training.processes import device_of
 
 OCCUPATION_CONFIG = NetworkConfig(width=48, layers=3, cutoff=4.5)
 

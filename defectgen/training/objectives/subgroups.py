@@ -11,10 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from augment.errors import DataError
-from defectgen.corpus.cases import Case, Label, check_split
+from defectgen.corpus.cases import Case, Label, check_hosts
 from defectgen.model.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh
 from defectgen.representation.conditions import CONDITIONS, Conditions
-from defectgen.training.loop import device_of
+from md.training.processes import device_of
 
 SUBGROUP_CONFIG = NetworkConfig(width=48, layers=2)
 """Three classes of answers for a few thousand defects need a smaller network than their geometries."""
@@ -46,7 +46,7 @@ class SubgroupTask:
     anonymous: float = 0.3
 
     def __post_init__(self) -> None:
-        check_split(self.cases)
+        check_hosts(self.cases)
         if not self.train:
             raise DataError("no case of the split `train` has a symmetry to lose")
 

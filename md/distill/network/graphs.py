@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from augment.cell import FloatArray, IntArray
+from augment.neighbours import neighbours
 from md.distill.network.dense import DenseGraphs, Labels
 from md.labels.record import Record
 
@@ -91,10 +92,9 @@ def _single(values: Any) -> torch.Tensor:
 
 def _graph(record: Record, numbers: list[int], atomic: FloatArray, cutoff: float) -> LabelledGraph:
     from ase.stress import voigt_6_to_full_3x3_stress
-    from matscipy.neighbours import neighbour_list
 
     atoms = record.cell.to_ase()
-    receivers, senders, vectors = neighbour_list("ijD", atoms, cutoff)
+    receivers, senders, vectors = neighbours("ijD", record.cell.cell, record.cell.positions, cutoff)
     counts = np.bincount(receivers, minlength=len(atoms))
     rank = np.arange(len(receivers)) - np.repeat(np.cumsum(counts) - counts, counts)
     table = np.zeros((len(atoms), counts.max()), dtype=np.int64)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
+from augment.elements import element_symbol, elements_of
 from augment.errors import PotentialError
 from augment.storage.archive import write_atomically
 from md.conditions.point import MdPoint
@@ -39,10 +40,8 @@ def write_deck(point: MdPoint, cell: DefectCell, potential: Potential, folder: P
         ConditionError: the point is not possible in the cell.
         PotentialError: an element is not covered, or LAMMPS has no form of the potential.
     """
-    from ase.data import chemical_symbols
-
     point.check(cell)
-    potential.require({chemical_symbols[int(z)] for z in cell.numbers})
+    potential.require(elements_of(cell.numbers))
     lines = "\n".join(_input(point, cell, potential)) + "\n"
     write_atomically(folder / DATA, _data(point, cell).encode())
     write_atomically(folder / INPUT, lines.encode())
@@ -75,8 +74,6 @@ def _input(point: MdPoint, cell: DefectCell, potential: Potential) -> Iterator[s
 
 def _pair(potential: Potential, cell: DefectCell) -> tuple[tuple[str, ...], str]:
     """Commands of the potential, and how to start LAMMPS with them."""
-    from ase.data import chemical_symbols
-
     if potential.kind == "lammps":
         from md.potentials.lammps_style import style_commands
 
@@ -85,7 +82,7 @@ def _pair(potential: Potential, cell: DefectCell) -> tuple[tuple[str, ...], str]
         raise PotentialError(
             f"LAMMPS has no form of {potential.name}; decks are for pair styles (lammps:STYLE FILE) and MACE models"
         )
-    symbols = " ".join(chemical_symbols[int(z)] for z in np.unique(cell.numbers))
+    symbols = " ".join(element_symbol(z) for z in np.unique(cell.numbers))
     model = f"{Path(potential.name).name}-mliap_lammps.pt"
     return (
         (f"pair_style mliap unified {model} 0", f"pair_coeff * * {symbols}"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import PotentialError
+from augment.storage.archive import file_hash
 from md.labels.third_party import quiet_loading
 from md.potentials.potential import Potential
 from md.potentials.reference import Tolerance, check_cells, read_cells
@@ -82,7 +83,7 @@ def describe_chgnet(name: str = DEFAULT) -> Potential:
     from ase.data import chemical_symbols
 
     weights = WEIGHT_SETS[name]
-    digest = hashlib.sha256(_weights_path(weights).read_bytes()).hexdigest()
+    digest = file_hash(_weights_path(weights))
     elements = frozenset(chemical_symbols[1 : _LAST_ATOMIC_NUMBER + 1]) - _NOT_IN_TRAINING
     source = f"chgnet {version('chgnet')}, weights {weights.version}"
     return ChgnetPotential(name, "chgnet", elements, "float32", digest, source, "chgnet")

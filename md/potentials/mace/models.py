@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from augment.elements import element_symbol
 from augment.errors import PotentialError
 from md.labels.third_party import quiet_loading
 from md.potentials.domain import Domain, domain_of
@@ -83,9 +84,7 @@ def describe_model(path: Path) -> Potential:
     content = _read_model(path)
     digest = hashlib.sha256(content).hexdigest()
     module = _unpickle(content, path)
-    from ase.data import chemical_symbols
-
-    elements = frozenset(chemical_symbols[int(z)] for z in module.atomic_numbers)
+    elements = frozenset(element_symbol(z) for z in module.atomic_numbers)
     return ModelPotential(path.name, "mace", elements, "float64", digest, str(path.resolve()), "mace-torch")
 
 

@@ -18,7 +18,7 @@ import pytest
 from augment import Defect, find_supercell, point_defects
 from augment.distort import bond_distorted, mode_distorted, rattled, strain_distorted
 from augment.distort.store import HEADER, ColumnStore, ColumnWriter
-from augment.errors import DataError
+from augment.errors import DataError, ResumeError
 from tests.support.crystals import host
 from tests.support.places import HOSTS
 
@@ -125,7 +125,7 @@ def test_an_empty_store_is_one_too_and_two_writers_do_not_meet(tmp_path) -> None
     with ColumnWriter(tmp_path / "s") as writer:
         assert len(ColumnStore(tmp_path / "s")) == 0
         assert list(ColumnStore(tmp_path / "s").batches()) == []
-        with pytest.raises(DataError, match="another process"):
+        with pytest.raises(ResumeError, match="another process"):
             ColumnWriter(tmp_path / "s")
         writer.append(next(iter(rattled(defects("MgO")[0].cell(), 0.1, 0, 0)), next(every_kind()))[:0])
     assert len(ColumnStore(tmp_path / "s")) == 0

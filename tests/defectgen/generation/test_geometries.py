@@ -179,7 +179,7 @@ def test_guidance_zero_forgets_the_subgroup_but_not_its_constraint(defects, mode
     [
         ({"temperature": -1.0}, "between 0"),
         ({"temperature": float("nan")}, "between 0"),
-        ({"pressure": 1e4}, "beyond"),
+        ({"pressure": 1e4}, "outside"),
         ({"snapshot": True}, "above 0 K"),
         ({"n": 0}, "at least one"),
         ({"steps": 0}, "at least one"),

@@ -10,8 +10,9 @@ from safetensors.torch import save_file
 
 from defectgen.corpus import read_cases
 from defectgen.model.network import NetworkConfig
-from defectgen.training.loop import Processes, Training, TrainSettings
+from defectgen.training.loop import Training, TrainSettings
 from defectgen.training.objectives.displacements import DisplacementTask
+from md.training.processes import Processes
 
 SMALL = NetworkConfig(width=16, layers=1, cutoff=4.0, radial=6, embedding=4)
 

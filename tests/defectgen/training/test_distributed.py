@@ -12,7 +12,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from augment.errors import SettingsError
-from defectgen.training.loop import Processes, Training, TrainSettings
+from defectgen.training.loop import Training, TrainSettings
+from md.training.processes import Processes
 from tests.defectgen.training.test_loop import cases  # noqa: F401  a fixture
 
 RUN = Path(__file__).with_name("distributed_run.py")

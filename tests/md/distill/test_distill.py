@@ -188,18 +188,18 @@ def test_training_learns_and_a_resumed_one_ends_at_the_same_bytes(records: list[
         if done >= 6:
             raise Stop
 
-    from md.distill import trainer
+    from md.training import loop
 
-    before, trainer._CHECKPOINT_SECONDS = trainer._CHECKPOINT_SECONDS, 0.0
+    before, loop.CHECKPOINT_SECONDS = loop.CHECKPOINT_SECONDS, 0.0
     try:
         with pytest.raises(Stop):
             train_student(records, shape, how, tmp_path / "b.pt", progress=stop)
     finally:
-        trainer._CHECKPOINT_SECONDS = before
+        loop.CHECKPOINT_SECONDS = before
     resumed = train_student(records, shape, how, tmp_path / "b.pt")
     for name, value in weights(whole).items():
         np.testing.assert_array_equal(value, weights(resumed)[name])
-    with pytest.raises(ResumeError, match="other cells or settings"):
+    with pytest.raises(ResumeError, match="other data or other settings"):
         train_student(records[1:], shape, how, tmp_path / "a.pt")
     (tmp_path / "a.pt").write_bytes(b"half")
     with pytest.raises(ResumeError, match="damaged"):
@@ -265,7 +265,7 @@ def test_what_cannot_be_done_is_refused_with_nothing_begun(host: Host, emt: Pote
         distil([host], emt, tmp_path / "a", replace(TINY, dopants=("Fe",)))
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "mine.txt").write_text("")
-    with pytest.raises(ResumeError, match="holds other files"):
+    with pytest.raises(ResumeError, match="not empty and not a distillation"):
         distil([host], emt, tmp_path / "b", TINY)
     with pytest.raises(SettingsError, match="--max-atoms"):
         distil([read_host(HOSTS / "Al.cif")], emt, tmp_path / "a", replace(TINY, max_atoms=0))

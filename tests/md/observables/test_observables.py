@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from md.labels.evaluator import Clearance, Divergence, check_geometry, shortest_distance
+from augment.neighbours import closest_pair
+from md.labels.evaluator import Clearance, Divergence, check_geometry
 from md.labels.frames import Frames
 from md.observables import block_average, mean_square_displacement, mean_strain, radial_distribution, strains
 from tests.support.cells import cell_of
@@ -85,13 +86,13 @@ def test_radial_distribution_of_a_gas_is_one_and_of_a_crystal_counts_neighbours(
     assert neighbours == pytest.approx(6.0)
 
 
-def test_the_shortest_distance_looks_across_the_faces_of_a_skewed_cell() -> None:
+def test_the_closest_pair_looks_across_the_faces_of_a_skewed_cell() -> None:
     cell = np.array([[4.0, 0, 0], [3.5, 4.0, 0], [3.5, 3.5, 4.0]])
     positions = np.array([[0.05, 0.02, 0.01], [0.25, 0.12, 0.01]])
     positions[1] += cell[0] - 2 * cell[2]
-    assert shortest_distance(positions, cell, 0.5) == pytest.approx(np.hypot(0.2, 0.1))
-    assert shortest_distance(positions, cell, 0.2) == np.inf
-    assert shortest_distance(positions[:1], np.diag([0.3, 4.0, 4.0]), 0.5) == pytest.approx(0.3)
+    assert closest_pair(positions, cell, 0.5) == pytest.approx(np.hypot(0.2, 0.1))
+    assert closest_pair(positions, cell, 0.2) == np.inf
+    assert closest_pair(positions[:1], np.diag([0.3, 4.0, 4.0]), 0.5) == pytest.approx(0.3)
     check_geometry(np.zeros((1, 3)), cell, 64.0)
 
 
@@ -115,8 +116,8 @@ def test_pairs_are_looked_for_again_before_two_atoms_overlap(
     """However two atoms and their cell move, it is at the very step at which looking finds them too close."""
     rng, clearance, looked, walked = np.random.default_rng(0), Clearance(), [], 0
     cell, positions = 5.0 * np.eye(3), np.array([[0.0, 0, 0], [apart, 0, 0]])
-    monkeypatch.setattr("md.labels.evaluator.shortest_distance", lambda *a: looked.append(1) or shortest_distance(*a))
-    while shortest_distance(positions, cell, 0.5) >= 0.5:
+    monkeypatch.setattr("md.labels.evaluator.closest_pair", lambda *a: looked.append(1) or closest_pair(*a))
+    while closest_pair(positions, cell, 0.5) >= 0.5:
         clearance.check(positions, cell)
         gradient, moves = move(rng)
         cell, positions, walked = cell @ gradient, positions @ gradient + moves, walked + 1

@@ -16,9 +16,10 @@ from itertools import chain
 
 import numpy as np
 import torch
-from ase.data import atomic_masses, chemical_symbols
+from ase.data import atomic_masses
 
 from augment.cell import DefectCell, IntArray
+from augment.elements import elements_of
 from augment.errors import ConditionError
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
@@ -73,7 +74,7 @@ def _check(points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential) -
         point.check(cell)
         if point.engine != "batched":
             raise ConditionError(f"{point.label}: a batch takes points of engine batched, not {point.engine}")
-        potential.require({chemical_symbols[int(z)] for z in cell.numbers})
+        potential.require(elements_of(cell.numbers))
     if len({point.pace for point, _ in points}) > 1:
         raise ConditionError(
             "the points of a batch differ in steps, time step, interval or checkpoint; give them alike"

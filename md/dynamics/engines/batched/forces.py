@@ -17,6 +17,7 @@ from torch import Tensor
 
 from augment.cell import DefectCell, IntArray
 from augment.errors import PotentialError
+from augment.neighbours import neighbours
 from md.labels.third_party import quiet_evaluation
 from md.potentials import Potential
 from md.potentials.mace.models import through_torch
@@ -234,10 +235,7 @@ _NONE = _Edges(*[torch.empty(0)] * 5)
 
 
 def _edges(positions: Tensor, cell: Tensor, reach: float) -> _Edges:
-    from matscipy.neighbours import neighbour_list
-
-    where = {"positions": positions.cpu().numpy(), "cell": cell.cpu().numpy(), "pbc": np.ones(3, dtype=bool)}
-    senders, receivers, shifts = neighbour_list("ijS", cutoff=reach, **where)
+    senders, receivers, shifts = neighbours("ijS", cell.cpu().numpy(), positions.cpu().numpy(), reach)
     on = positions.device
     return _Edges(
         torch.as_tensor(senders.astype(np.int64), device=on),

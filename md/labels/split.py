@@ -33,7 +33,7 @@ def check_split(hosts_of_split: Mapping[str, Iterable[str]]) -> None:
     """Refuse a split that shares a host.
 
     Args:
-        hosts_of_split: the host hashes found in each split.
+        hosts_of_split: the hosts of each split, by hash, or by any names that two records of one host share.
 
     Raises:
         DataError: a host is in two splits.
