@@ -1,6 +1,6 @@
 """Other codes give the same answers: doped for point defects, libcasm, bsym and StructureMatcher for complexes.
 
-The peers come with the extra `oracles`; where one is missing its tests are skipped.
+The peers come with the extra `oracles`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from augment.defects.editspace import EditSpace
 from augment.defects.orderly import complexes, count_by_size
 from augment.defects.recipe import Recipe
 from tests.support.crystals import host
+from tests.support.optional import optional
 from tests.support.places import HOSTS as EXAMPLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the peers' warnings
@@ -29,7 +30,7 @@ MERGED = 0.5
 
 @pytest.mark.parametrize("name", HOSTS)
 def test_doped_finds_the_same_vacancies_and_antisites_and_no_other_interstitial(name) -> None:
-    generation = pytest.importorskip("doped.generation", reason="doped is not installed (extra `oracles`)")
+    generation = optional("doped.generation")
     structure = host(name).to_pymatgen()
     made = generation.DefectsGenerator(structure, processes=1).defects
     own = host_from_structure(structure)
@@ -81,7 +82,7 @@ def _per_formula(entry, multiplicity: int) -> float:
     [("SrTiO3", "v_O", 3), ("MgO", "v_O,v_Mg,Al_Mg", 2), ("MgO", "v_O,Al_Mg", 3), ("TiO2_rutile", "v_O,Nb_Ti", 3)],
 )
 def test_libcasm_counts_the_same_complexes(name, kinds, size) -> None:
-    casm = pytest.importorskip("libcasm.configuration", reason="libcasm is not installed (extra `oracles`)")
+    casm = optional("libcasm.configuration")
     from ase.data import chemical_symbols
     from libcasm import xtal
 
@@ -117,7 +118,7 @@ def _one_more(casm, level, allowed, index: int):
 
 @pytest.mark.parametrize(("name", "element", "size"), [("MgO", "O", 2), ("GaN", "N", 2), ("TiO2_rutile", "O", 3)])
 def test_bsym_counts_the_same_substitutions_with_the_same_degeneracies(name, element, size) -> None:
-    interface = pytest.importorskip("bsym.interface.pymatgen", reason="bsym is not installed (extra `oracles`)")
+    interface = optional("bsym.interface.pymatgen")
     matrix = np.diag([2, 2, 2] if name == "GaN" else [1, 1, 2])
     supercell = conventional_supercell(host(name), matrix)
     structure = host(name).to_pymatgen().make_supercell(matrix)

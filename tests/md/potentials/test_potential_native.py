@@ -19,8 +19,9 @@ from md.potentials.mace_torch import torch_calculator
 from md.potentials.native import NotNativeError, cache_folder, native_calculator
 from md.students import load_student, student_names
 from md.students.network import construct
+from tests.support.optional import optional
 
-pytest.importorskip("symmetrix")
+optional("symmetrix")
 
 SHORTEST = 1.6
 """Å; of the random cells. Untrained networks are smooth, so that overlaps would hide nothing and prove nothing."""
