@@ -28,7 +28,7 @@ COMFORTABLE_MEMORY = 4.0
 _GIB = 2**30
 _PROBE_SECONDS = 120
 _COLOURS = {"ok": "green", "warning": "yellow", "missing": "red"}
-_LAMMPS_PROBE = "from md.dynamics.lammps_library import lammps_version; print(lammps_version())"
+_LAMMPS_PROBE = "from md.lammps.library import lammps_version; print(lammps_version())"
 
 
 @dataclass(frozen=True)
