@@ -29,7 +29,7 @@ _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 _START = """
 import json, sys
 descriptor, starter, sys.path[:] = json.loads(sys.argv[1])
-from md.worker import serve
+from md.jobs.workers import serve
 serve(descriptor, starter)
 """
 _ORPHAN_CHECK = 0.5
