@@ -92,7 +92,7 @@ def test_an_archive_of_another_kind_or_format_is_refused(cells, tmp_path) -> Non
 def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path) -> None:
     path = tmp_path / "data"
     old, new = b"old" * 500_000, b"new" * 500_000
-    code = "import sys; from pathlib import Path; from augment.store import write_atomically\n"
+    code = "import sys; from pathlib import Path; from augment.storage.archive import write_atomically\n"
     code += "while True:\n  for b in (b'new', b'old'): write_atomically(Path(sys.argv[1]), b * 500_000)\n"
     write_atomically(path, old)
     for delay in (0.0, 0.02, 0.05):
@@ -102,6 +102,7 @@ def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path) ->
             if path.stat().st_mtime_ns != before:
                 break
         time.sleep(delay + 1.0)
+        assert writer.poll() is None, "the writer is at work"
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
         assert path.read_bytes() in (old, new)
