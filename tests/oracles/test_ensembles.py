@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.optional import optional
 from tests.support.places import ROOT
 
-pytest.importorskip("physical_validation")
+optional("physical_validation")
 FAR = 4.0
 """Standard errors; some 60 numbers are tested, and of so many Gaussian ones 1 in 250 runs would have one beyond it."""
 

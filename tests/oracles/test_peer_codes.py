@@ -1,79 +1,24 @@
-"""Other codes give the same answers: doped for point defects, libcasm, bsym and StructureMatcher for complexes.
+"""Other codes give the same answers: libcasm, bsym and StructureMatcher for complexes, spglib for built cells.
 
-The peers come with the extra `oracles`; where one is missing its tests are skipped.
+The peers come with the extra `oracles`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 
 import numpy as np
 import pytest
 
-from augment import Defect, conventional_supercell, find_supercell, host_from_structure, point_defects
-from augment.crystal.standard import standardise
+from augment import conventional_supercell, find_supercell, point_defects
 from augment.defects.editspace import EditSpace
 from augment.defects.orderly import complexes, count_by_size
 from augment.defects.recipe import Recipe
 from tests.support.crystals import host
+from tests.support.optional import optional
 from tests.support.places import HOSTS as EXAMPLES
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the peers' warnings
-
-HOSTS = ("Si", "Fe", "MgO", "GaN", "SrTiO3", "TiO2_rutile", "ZrO2_monoclinic", "Ga2O3_beta", "Li6PS5Cl")
-
-MERGED = 0.5
-"""Å; within this distance of each other pymatgen-analysis-defects, which doped asks, joins void sites."""
-
-
-@pytest.mark.parametrize("name", HOSTS)
-def test_doped_finds_the_same_vacancies_and_antisites_and_no_other_interstitial(name) -> None:
-    generation = pytest.importorskip("doped.generation", reason="doped is not installed (extra `oracles`)")
-    structure = host(name).to_pymatgen()
-    made = generation.DefectsGenerator(structure, processes=1).defects
-    own = host_from_structure(structure)
-    found = point_defects(find_supercell(own, min_image_distance=6.0))
-    for kind, ours in (("vacancies", "vacancy"), ("substitutions", "antisite")):
-        theirs = Counter(
-            (entry.site.specie.symbol, _removed(entry), _per_formula(entry, entry.multiplicity))
-            for entry in made.get(kind, [])
-        )
-        mine = Counter(
-            (d.cell_element, d.orbits[0].element, d.multiplicity / own.n_conventional)
-            for d in map(_WithElement, found)
-            if d.type == ours
-        )
-        assert mine == theirs, kind
-    for entry in made.get("interstitials", []):
-        crystal = standardise(entry.structure, name)
-        point = crystal.linear @ entry.site.frac_coords + crystal.shift
-        gap = own.points[own.n_lattice :] - point
-        distance = np.linalg.norm((gap - np.rint(gap)) @ own.primitive, axis=1)
-        assert distance.min() < MERGED, entry.name
-
-
-class _WithElement:
-    """A defect with the element that ends up at its site, the removed one's for a vacancy."""
-
-    def __init__(self, defect: Defect) -> None:
-        from ase.data import chemical_symbols
-
-        self.type, self.orbits, self.multiplicity = defect.type, defect.orbits, defect.multiplicity
-        self.cell_element = (
-            chemical_symbols[defect.edits[0].number] if defect.edits[0].number else self.orbits[0].element
-        )
-
-
-def _removed(entry) -> str:
-    """Element of the host at the defect's site."""
-    gaps = entry.structure.frac_coords - entry.site.frac_coords
-    gaps -= np.rint(gaps)
-    return entry.structure[int(np.linalg.norm(gaps, axis=1).argmin())].specie.symbol
-
-
-def _per_formula(entry, multiplicity: int) -> float:
-    return multiplicity / len(entry.structure)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +26,7 @@ def _per_formula(entry, multiplicity: int) -> float:
     [("SrTiO3", "v_O", 3), ("MgO", "v_O,v_Mg,Al_Mg", 2), ("MgO", "v_O,Al_Mg", 3), ("TiO2_rutile", "v_O,Nb_Ti", 3)],
 )
 def test_libcasm_counts_the_same_complexes(name, kinds, size) -> None:
-    casm = pytest.importorskip("libcasm.configuration", reason="libcasm is not installed (extra `oracles`)")
+    casm = optional("libcasm.configuration")
     from ase.data import chemical_symbols
     from libcasm import xtal
 
@@ -117,7 +62,7 @@ def _one_more(casm, level, allowed, index: int):
 
 @pytest.mark.parametrize(("name", "element", "size"), [("MgO", "O", 2), ("GaN", "N", 2), ("TiO2_rutile", "O", 3)])
 def test_bsym_counts_the_same_substitutions_with_the_same_degeneracies(name, element, size) -> None:
-    interface = pytest.importorskip("bsym.interface.pymatgen", reason="bsym is not installed (extra `oracles`)")
+    interface = optional("bsym.interface.pymatgen")
     matrix = np.diag([2, 2, 2] if name == "GaN" else [1, 1, 2])
     supercell = conventional_supercell(host(name), matrix)
     structure = host(name).to_pymatgen().make_supercell(matrix)

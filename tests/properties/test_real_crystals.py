@@ -10,9 +10,9 @@ import pytest
 
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import CifError
-from tests.support.reference import REFERENCE
+from tests.support.places import SHARED
 
-DATA = REFERENCE.parents[1] / "data" / "mpts52_test.csv.gz"
+DATA = SHARED / "data" / "mpts52_test.csv.gz"
 pytestmark = pytest.mark.skipif(not DATA.exists(), reason=f"{DATA.name} is not beside this checkout")
 
 

@@ -1,27 +1,21 @@
-"""Facts about nine hosts that the builder must reproduce."""
+"""Facts about nine hosts that the builder must reproduce, written by `tests.support.make_reference`."""
 
 from __future__ import annotations
 
 import json
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-import pytest
-
-from tests.support.places import SHARED
-
-REFERENCE = SHARED / "reference" / "point_defects.json"
-NAMES = {
-    "Si": "Si",
-    "Fe_bcc": "Fe",
-    "MgO": "MgO",
-    "GaN": "GaN",
-    "SrTiO3": "SrTiO3",
-    "TiO2_rutile": "TiO2_rutile",
-    "Ga2O3_beta": "Ga2O3_beta",
-    "ZrO2_mono": "ZrO2_monoclinic",
-    "Li6PS5Cl": "Li6PS5Cl",
-}
-needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason=f"{REFERENCE.name} is not beside this checkout")
+REFERENCE = Path(__file__).with_name("point_defects.json")
+NAMES = ("Si", "Fe", "MgO", "GaN", "SrTiO3", "TiO2_rutile", "Ga2O3_beta", "ZrO2_monoclinic", "Li6PS5Cl")
 
 
-def reference(name):
-    return json.loads(REFERENCE.read_text(encoding="utf-8"))[name]
+@cache
+def _all_facts() -> dict[str, Any]:
+    return json.loads(REFERENCE.read_text(encoding="utf-8"))
+
+
+def reference(name: str) -> dict[str, Any]:
+    """The facts about one of the hosts in `NAMES`."""
+    return _all_facts()[name]

@@ -30,6 +30,7 @@ from augment.exchange import (
     write_poscars,
 )
 from tests.support.crystals import disguised, host
+from tests.support.optional import optional
 
 MATERIALS = ["MgO", "GaN", "Fe", "ZrO2_monoclinic"]
 
@@ -115,7 +116,7 @@ def test_a_structure_that_does_not_fit_is_refused(change, said) -> None:
 
 @pytest.mark.parametrize("name", MATERIALS)
 def test_pymatgen_defects_come_back(name) -> None:
-    pytest.importorskip("pymatgen.analysis.defects")
+    optional("pymatgen.analysis.defects")
     for defect in defects_of(name, max_voids=2):
         theirs = to_pymatgen_defect(defect)
         assert theirs.multiplicity * host(name).n_conventional == defect.multiplicity * host(name).n_lattice
@@ -127,7 +128,7 @@ def test_pymatgen_defects_come_back(name) -> None:
 
 
 def test_the_multiplicity_is_the_one_that_pymatgen_finds() -> None:
-    core = pytest.importorskip("pymatgen.analysis.defects.core")
+    core = optional("pymatgen.analysis.defects.core")
     for defect in itertools.chain(defects_of("TiO2_rutile"), defects_of("GaN")):
         theirs = to_pymatgen_defect(defect)
         if not isinstance(theirs, core.Interstitial):
@@ -136,7 +137,7 @@ def test_the_multiplicity_is_the_one_that_pymatgen_finds() -> None:
 
 @pytest.mark.parametrize("name", MATERIALS)
 def test_defect_entries_come_back_from_relaxed_supercells(name) -> None:
-    pytest.importorskip("pymatgen.analysis.defects")
+    optional("pymatgen.analysis.defects")
     from pymatgen.analysis.defects.thermo import DefectEntry
 
     for defect in defects_of(name, max_voids=2):
@@ -151,7 +152,7 @@ def test_defect_entries_come_back_from_relaxed_supercells(name) -> None:
 
 
 def test_a_complex_goes_out_and_comes_back() -> None:
-    core = pytest.importorskip("pymatgen.analysis.defects.core")
+    core = optional("pymatgen.analysis.defects.core")
     theirs = to_pymatgen_defect(pair())
     assert isinstance(theirs, core.DefectComplex)
     assert {d.name for d in theirs.defects} == {"v_O", "Al_Mg"}
@@ -161,7 +162,7 @@ def test_a_complex_goes_out_and_comes_back() -> None:
 
 
 def test_pymatgen_objects_that_do_not_fit_are_refused() -> None:
-    core = pytest.importorskip("pymatgen.analysis.defects.core")
+    core = optional("pymatgen.analysis.defects.core")
     theirs = to_pymatgen_defect(defects_of("GaN")[0])
     with pytest.raises(DefectError, match="not of the supercell's host"):
         from_pymatgen_defect(theirs, supercell_of("MgO"))

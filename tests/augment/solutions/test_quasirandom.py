@@ -13,8 +13,9 @@ from augment.solutions.concentration import Concentration, realise
 from augment.solutions.configurations import ensemble
 from augment.solutions.quasirandom import objective, quasirandom, warren_cowley
 from tests.support.crystals import host
+from tests.support.optional import optional
 
-pytest.importorskip("sqsgenerator")
+optional("sqsgenerator")
 
 
 def measured(solution, defect: Defect) -> float:

@@ -102,6 +102,7 @@ def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path) ->
             if path.stat().st_mtime_ns != before:
                 break
         time.sleep(delay + 1.0)
+        assert writer.poll() is None, "the writer is at work"
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait()
         assert path.read_bytes() in (old, new)

@@ -1,5 +1,6 @@
 """The command line as a user meets it: JSON lines, tables, and one clear line with exit code 2 for bad input."""
 
+import importlib
 import json
 from importlib.metadata import version
 
@@ -153,7 +154,8 @@ def test_an_interrupt_is_one_line_that_says_how_to_go_on(call, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("defectgen.cli.doctor.diagnose", interrupted)
+    # By its name in a string the command `doctor` would be found, or the module, whichever was imported last.
+    monkeypatch.setattr(importlib.import_module("defectgen.cli.doctor"), "diagnose", interrupted)
     code, out, err = call("doctor")
     assert (code, out) == (130, "")
     assert err == "defectgen: stopped; the same command goes on from here\n"

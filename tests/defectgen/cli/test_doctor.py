@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import shutil
 import subprocess
@@ -11,8 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from augment.errors import DataError
-from defectgen.cli import doctor
 from defectgen.cli.doctor import Check, diagnose, doctor_table
+
+doctor = importlib.import_module("defectgen.cli.doctor")  # the package has a command of this name
 
 
 @pytest.fixture

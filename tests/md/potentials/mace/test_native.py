@@ -20,8 +20,9 @@ from md.potentials.mace.native import NotNativeError, cache_folder, native_calcu
 from md.potentials.mace.torch_calculator import torch_calculator
 from md.students import load_student, student_names
 from md.students.network import construct
+from tests.support.optional import optional
 
-pytest.importorskip("symmetrix")
+optional("symmetrix")
 
 SHORTEST = 1.6
 """Å; of the random cells. Untrained networks are smooth, so that overlaps would hide nothing and prove nothing."""
