@@ -93,7 +93,7 @@ def forces_by(potential: str) -> DefectForces:
 
 
 def _remembered(memory: dict[str, Known], name: str, make: Callable[[], Known]) -> Known:
-    """What is remembered under a name, or made now; of more than `KEPT` the one that was not used for longest goes."""
+    """What is remembered under a name, or made now; of more than `KEPT` the one not used for longest goes."""
     found = memory.pop(name) if name in memory else make()
     memory[name] = found
     if len(memory) > KEPT:
