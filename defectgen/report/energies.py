@@ -102,7 +102,7 @@ def _pairs(best: Mapping[str, tuple[float, str]], changes: Mapping[str, Composit
     """Pairs of defects whose changes cancel: an atom moved to a void, or two elements swapped."""
     from ase.data import chemical_symbols
 
-    found = []
+    pairs = []
     labels = sorted(best)
     for i, one in enumerate(labels):
         for other in labels[i + 1 :]:
@@ -113,5 +113,5 @@ def _pairs(best: Mapping[str, tuple[float, str]], changes: Mapping[str, Composit
             symbols = [chemical_symbols[z] for z in sorted(changes[one])]
             kind = f"Frenkel {symbols[0]}" if len(symbols) == 1 else f"antisite pair {', '.join(symbols)}"
             (a, first), (b, second) = best[one], best[other]
-            found.append(Reaction(kind, f"{first} + {second}", a + b, 2))
-    return sorted(found, key=lambda reaction: reaction.energy)
+            pairs.append(Reaction(kind, f"{first} + {second}", a + b, 2))
+    return sorted(pairs, key=lambda reaction: reaction.energy)
