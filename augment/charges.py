@@ -77,17 +77,17 @@ def likely_charges(host: Host, edits: Sequence[tuple[str, str]]) -> tuple[int, .
 
 def _states(host: Host, element: str) -> tuple[int, ...]:
     """Oxidation states of an element in this host: its own there, else its common ones; (0,) where none is known."""
-    own = oxidation_states(host)
-    if not element or not any(own.values()):
+    states = oxidation_states(host)
+    if not element or not any(states.values()):
         return (0,)
-    return (own[element],) if element in own else _common_states(element)
+    return (states[element],) if element in states else _common_states(element)
 
 
 def _likely_states(host: Host, element: str) -> tuple[int, ...]:
     """As `_states`, but an element of the host may take its common states as well."""
     states = _states(host, element)
-    own = element in oxidation_states(host) and any(oxidation_states(host).values())
-    return tuple({*states, *_common_states(element)}) if own else states
+    is_host_element = element in oxidation_states(host) and any(oxidation_states(host).values())
+    return tuple({*states, *_common_states(element)}) if is_host_element else states
 
 
 @lru_cache(maxsize=128)

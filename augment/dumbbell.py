@@ -42,8 +42,8 @@ def with_dumbbells(host: Host) -> Host:
                     members = np.arange(len(points), len(points) + len(ends))
                     points.extend(ends)
                     text = "".join(map(str, axis))
-                    found = (standard, host.primitive, members, np.array(points))
-                    orbits.append(site_orbit(*found, radius=_room(host, orbit, ends[0]), axis=text))
+                    description = (standard, host.primitive, members, np.array(points))
+                    orbits.append(site_orbit(*description, radius=_room(host, orbit, ends[0]), axis=text))
     numbers = np.concatenate([host.numbers, np.zeros(len(points) - len(host.points), dtype=np.int64)])
     return replace(host, points=np.array(points), numbers=numbers, orbits=tuple(orbits))
 
@@ -82,7 +82,7 @@ def distinct_axes(host: Host, orbit: SiteOrbit) -> list[tuple[int, ...]]:
     first = orbit.members[0]
     rotations = host.group.rotations[image[:, first] == first]
     to_primitive = np.rint(host.lattice @ np.linalg.inv(host.primitive)).astype(np.int64)
-    found: list[tuple[int, ...]] = []
+    axes: list[tuple[int, ...]] = []
     seen: set[tuple[int, ...]] = set()
     for axis in AXES:
         vector = np.array(axis) @ to_primitive
@@ -90,8 +90,8 @@ def distinct_axes(host: Host, orbit: SiteOrbit) -> list[tuple[int, ...]]:
             turned = rotations @ vector
             seen.update(map(tuple, np.concatenate([turned, -turned]).tolist()))
             if min(_room(host, orbit, end) for end in dumbbell_ends(host, orbit, axis)) >= MIN_RADIUS:
-                found.append(axis)
-    return found
+                axes.append(axis)
+    return axes
 
 
 def dumbbell_ends(host: Host, orbit: SiteOrbit, axis: tuple[int, ...]) -> FloatArray:
@@ -103,13 +103,13 @@ def dumbbell_ends(host: Host, orbit: SiteOrbit, axis: tuple[int, ...]) -> FloatA
 
 def _end_orbits(host: Host, orbit: SiteOrbit, axis: tuple[int, ...]) -> list[FloatArray]:
     """Orbits (one or two) of the ends of a dumbbell, each as fractional coordinates (m, 3)."""
-    found: list[FloatArray] = []
+    orbits: list[FloatArray] = []
     for end in dumbbell_ends(host, orbit, axis):
-        if not found or dumbbell_gaps(host, found[0], end).min() > GRID:
+        if not orbits or dumbbell_gaps(host, orbits[0], end).min() > GRID:
             images = wrap(host.group.images(end[None])[:, 0])
             same = np.array([dumbbell_gaps(host, images, image) < GRID for image in images])
-            found.append(images[np.flatnonzero(same.argmax(axis=1) == np.arange(len(images)))])
-    return found
+            orbits.append(images[np.flatnonzero(same.argmax(axis=1) == np.arange(len(images)))])
+    return orbits
 
 
 def dumbbell_gaps(host: Host, points: FloatArray, point: FloatArray) -> FloatArray:
@@ -123,5 +123,5 @@ def _room(host: Host, orbit: SiteOrbit, end: FloatArray) -> float:
     """Distance from an end of a dumbbell at the orbit's first site to the nearest atom that stays, Å."""
     atoms = images_around(host.points[: host.n_lattice], host.primitive)
     distance = np.linalg.norm(atoms - wrap(end) @ host.primitive, axis=1)
-    own = SEPARATION * orbit.radius / 2
-    return float(distance[np.abs(distance - own) > GRID].min(initial=np.inf))
+    half_length = SEPARATION * orbit.radius / 2
+    return float(distance[np.abs(distance - half_length) > GRID].min(initial=np.inf))

@@ -235,7 +235,7 @@ def assemble_host(crystal: StandardCrystal, voids: list[VoidOrbit], normal: tupl
     radii = _nearest(crystal.points, crystal.primitive)
     smallest = image.min(axis=0)
     points, start = [crystal.points], len(crystal.points)
-    found = [
+    orbits = [
         site_orbit(
             crystal.standard,
             crystal.primitive,
@@ -250,7 +250,7 @@ def assemble_host(crystal: StandardCrystal, voids: list[VoidOrbit], normal: tupl
         members = np.arange(start, start + len(void.points))
         points.append(void.points)
         start += len(members)
-        found.append(
+        orbits.append(
             site_orbit(crystal.standard, crystal.primitive, members, np.concatenate(points), radius=void.radius)
         )
     return Host(
@@ -259,7 +259,7 @@ def assemble_host(crystal: StandardCrystal, voids: list[VoidOrbit], normal: tupl
         group=crystal.standard.group,
         points=np.concatenate(points),
         numbers=np.concatenate([crystal.numbers, np.zeros(start - len(crystal.points), dtype=np.int64)]),
-        orbits=tuple(found),
+        orbits=tuple(orbits),
         space_group_number=crystal.standard.number,
         space_group_symbol=crystal.symbol,
         normal=normal,

@@ -188,10 +188,10 @@ class Supercell:
 
     def operations(self, elements: IntArray) -> FiniteGroup:
         """Some elements of the group, given by their indices in its order, acting on all sites."""
-        kept, translation = np.divmod(elements, self.index)
-        image, landing = (column[kept] for column in self._landings)
+        point, translation = np.divmod(elements, self.index)
+        image, landing = (column[point] for column in self._landings)
         permutations = image * self.index + self._sums[landing, translation[:, None]]
-        return FiniteGroup(self.host.group.rotations[self.point_operations[kept]], permutations)
+        return FiniteGroup(self.host.group.rotations[self.point_operations[point]], permutations)
 
     @cached_property
     def _landings(self) -> tuple[IntArray, IntArray]:
@@ -212,7 +212,7 @@ class Supercell:
         images = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
         basis, cell = np.divmod(sites, self.index)
         between = self.cell_index(self.cells[cell] - self.cells[cell][:, None])
-        found = np.empty((len(sites), len(sites)))
+        distances = np.empty((len(sites), len(sites)))
         for first in np.unique(basis):
             rows = basis == first
             kinds, kind = np.unique(basis, return_inverse=True)
@@ -221,8 +221,8 @@ class Supercell:
             fractional -= np.rint(fractional)
             vectors = (fractional[:, :, None] + images) @ (reduced @ self.host.primitive)
             nearest = np.linalg.norm(vectors, axis=-1).min(axis=-1)
-            found[rows] = nearest[kind, between[rows]]
-        return found
+            distances[rows] = nearest[kind, between[rows]]
+        return distances
 
     @cached_property
     def cartesian_of(self) -> tuple[FloatArray, FloatArray]:

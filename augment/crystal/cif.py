@@ -148,12 +148,12 @@ def _atom_block(text: str, path: Path) -> CifBlock:
         raise CifError(
             f"{path}: not a readable CIF: a loop or a quotation is damaged ({type(error).__name__}: {error})"
         ) from None
-    found = {name: block for name, block in blocks.items() if any(c in block.data for c in _COORDINATES)}
-    if not found:
+    holders = {name: block for name, block in blocks.items() if any(c in block.data for c in _COORDINATES)}
+    if not holders:
         raise CifError(f"{path}: holds no atoms (no _atom_site_fract_x loop); give a CIF with fractional coordinates")
-    if len(found) > 1:
-        raise CifError(f"{path}: holds {len(found)} structures ({', '.join(found)}); give a CIF of one of them")
-    return next(iter(found.values()))
+    if len(holders) > 1:
+        raise CifError(f"{path}: holds {len(holders)} structures ({', '.join(holders)}); give a CIF of one of them")
+    return next(iter(holders.values()))
 
 
 def _column(block: CifBlock, *names: str) -> list[str]:
@@ -178,17 +178,17 @@ def _number(text: str, what: str) -> float:
 
 def _cell_parameters(block: CifBlock) -> tuple[float, ...]:
     """Lengths, Å, and angles, degrees."""
-    found = []
+    metric = []
     for name in (*_LENGTHS, *_ANGLES):
         values = _column(block, name)
         if len(values) != 1 or values[0] in _ABSENT:
             raise CifError(f"{name} is missing; complete the cell")
-        found.append(_number(values[0], name))
-    lengths, cosines = found[:3], np.cos(np.radians(found[3:]))
+        metric.append(_number(values[0], name))
+    lengths, cosines = metric[:3], np.cos(np.radians(metric[3:]))
     flatness = 1 + 2 * float(np.prod(cosines)) - float((cosines**2).sum())
-    if min(lengths) <= 0 or max(lengths) > 1000 or not all(0 < x < 180 for x in found[3:]) or flatness < _FLATTEST**2:  # noqa: PLR2004  degrees, and Å no crystal reaches
-        raise CifError(f"a cell of lengths {lengths} Å and angles {found[3:]}° cannot be; correct it")
-    return tuple(found)
+    if min(lengths) <= 0 or max(lengths) > 1000 or not all(0 < x < 180 for x in metric[3:]) or flatness < _FLATTEST**2:  # noqa: PLR2004  degrees, and Å no crystal reaches
+        raise CifError(f"a cell of lengths {lengths} Å and angles {metric[3:]}° cannot be; correct it")
+    return tuple(metric)
 
 
 def _sites(block: CifBlock, *, ordered: bool) -> tuple[list[str], IntArray, FloatArray, FloatArray]:
@@ -250,13 +250,13 @@ def _operations_by_name(block: CifBlock) -> list[str]:
         try:
             names: Any = CifBlock(dict(named), [], "names")
             parser = CifParser.from_str(str(CifBlock(dict(named), [[k] for k in named], "names")))
-            found = [operation.as_xyz_str() for operation in parser.get_symops(names)]
+            operations = [operation.as_xyz_str() for operation in parser.get_symops(names)]
         except Exception:  # noqa: BLE001  the parser raises whatever its input provokes
-            found = []
+            operations = []
     first_name = re.sub(r"[\s_]", "", next(iter(named.values()), "P1"))
-    if not found or (len(found) == 1 and first_name.upper() not in {"P1", "1"}):
+    if not operations or (len(operations) == 1 and first_name.upper() not in {"P1", "1"}):
         raise CifError(f"space group {first_name} is not known; list its operations (_symmetry_equiv_pos_as_xyz)")
-    return found
+    return operations
 
 
 def _check_bounds(sites: int, operations: Operations) -> None:
@@ -286,10 +286,10 @@ def _check_composition(block: CifBlock, structure: Structure) -> None:
         return
     amounts["H"] = sum(amounts.pop(isotope, 0) for isotope in ("H", "D", "T"))
     said = reduced_formula({k: v for k, v in amounts.items() if v})
-    found = reduced_formula(structure.composition.get_el_amt_dict())
-    if said != found:
+    listed = reduced_formula(structure.composition.get_el_amt_dict())
+    if said != listed:
         raise CifError(
-            f"its formula says {said}, its sites give {found}; "
+            f"its formula says {said}, its sites give {listed}; "
             "atoms are missing or doubled: complete the atom list or correct _chemical_formula_sum"
         )
 

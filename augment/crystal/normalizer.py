@@ -43,15 +43,15 @@ def least_cells(number: int, lattice: FloatArray) -> tuple[FloatArray, IntArray]
     # Columns of coordinates change by U, so rows of the lattice by its inverse transposed.
     change = np.linalg.inv(basis.T @ linear @ np.linalg.inv(basis.T)).transpose(0, 2, 1)
     identity = np.flatnonzero((linear == np.eye(3, dtype=int)).all(axis=(1, 2)))[0]
-    found, so_far = np.array(lattice, dtype=float), np.eye(3, dtype=np.int64)
+    shortest, so_far = np.array(lattice, dtype=float), np.eye(3, dtype=np.int64)
     while True:
-        lattices = change @ found
+        lattices = change @ shortest
         keys = _metric_keys(lattices @ lattices.transpose(0, 2, 1))
         best = np.lexsort(keys.T[::-1])[0]
         same = (keys == keys[best]).all(axis=1)
         if same[identity]:
-            return found, _without_point_group(number, linear[same] @ so_far)
-        found, so_far = lattices[best], linear[best] @ so_far
+            return shortest, _without_point_group(number, linear[same] @ so_far)
+        shortest, so_far = lattices[best], linear[best] @ so_far
 
 
 def _metric_keys(metrics: FloatArray) -> IntArray:

@@ -133,7 +133,7 @@ def expand(points: FloatArray, operations: Operations, lattice: FloatArray) -> t
         operations: of the space group.
         lattice: (3, 3) rows, Å.
     """
-    found, owner = [], []
+    coordinates, owner = [], []
     for site, point in enumerate(points):
         images = operations.rotations @ point + operations.translations
         images -= np.floor(images)
@@ -142,6 +142,6 @@ def expand(points: FloatArray, operations: Operations, lattice: FloatArray) -> t
         same = np.linalg.norm(difference @ lattice, axis=-1) < SPECIAL_DISTANCE
         atoms = np.flatnonzero(same.argmax(axis=1) == np.arange(len(images)))
         centred = images + (difference * same[..., None]).sum(axis=1) / same.sum(axis=1, keepdims=True)
-        found.append(centred[atoms])
+        coordinates.append(centred[atoms])
         owner.append(np.full(len(atoms), site, dtype=np.int64))
-    return np.concatenate(found), np.concatenate(owner)
+    return np.concatenate(coordinates), np.concatenate(owner)

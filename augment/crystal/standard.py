@@ -168,8 +168,8 @@ def _least_description(
     anchors = _rarest(rank)
     finalists = [
         (wrap(p + shift), u, tau + shift)
-        for p, found, (u, tau) in zip(described, letters, candidates, strict=True)
-        if found == best
+        for p, description, (u, tau) in zip(described, letters, candidates, strict=True)
+        if description == best
         for shift in anchor_shifts(standard.number, p[anchors])
     ]
     return least, *min(finalists, key=lambda finalist: _coordinates(finalist[0], rank))
@@ -177,11 +177,11 @@ def _least_description(
 
 def _letters(standard: StandardGroup, points: FloatArray, counts: IntArray, rank: IntArray) -> list[tuple[int, int]]:
     """Rank of the element and index of the Wyckoff position of each orbit, sorted."""
-    found = []
+    ranks = []
     for point, count, element in zip(points, counts, rank, strict=True):
         position = standard.position_of(point, int(count) * standard.cells)
-        found.append((int(element), standard.positions.index(position)))
-    return sorted(found)
+        ranks.append((int(element), standard.positions.index(position)))
+    return sorted(ranks)
 
 
 def _coordinates(points: FloatArray, rank: IntArray) -> tuple[int, ...]:

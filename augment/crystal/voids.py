@@ -61,14 +61,14 @@ def find_voids(
     """
     atoms = _atoms_that_matter(points, lattice, max_radius)
     vertices, saddles = _critical_points(atoms, lattice)
-    found: list[VoidOrbit] = []
+    orbits: list[VoidOrbit] = []
     for point in _determined(_distinct(vertices, lattice), atoms, lattice):
-        add_orbit(found, group, point, atoms, lattice, (MIN_RADIUS, max_radius), pinned=False)
-    largest = max((v.radius for v in found), default=0.0)
+        add_orbit(orbits, group, point, atoms, lattice, (MIN_RADIUS, max_radius), pinned=False)
+    largest = max((v.radius for v in orbits), default=0.0)
     radii = (max(MIN_RADIUS, SADDLE_FRACTION * largest), max_radius)
     for point in _distinct(saddles, lattice):
-        add_orbit(found, group, point, atoms, lattice, radii, pinned=True)
-    return sorted(found, key=lambda v: (-grid(np.array(v.radius)), len(v.points), tuple(grid(v.points[0]))))
+        add_orbit(orbits, group, point, atoms, lattice, radii, pinned=True)
+    return sorted(orbits, key=lambda v: (-grid(np.array(v.radius)), len(v.points), tuple(grid(v.points[0]))))
 
 
 def _atoms_that_matter(points: FloatArray, lattice: FloatArray, max_radius: float) -> FloatArray:
@@ -144,11 +144,11 @@ def _distinct(points: FloatArray, lattice: FloatArray) -> FloatArray:
     """Points modulo the lattice without repetitions, in a reproducible order."""
     wrapped = wrap(points)
     wrapped = wrapped[np.lexsort(grid(wrapped).T[::-1])]
-    kept: list[FloatArray] = []
+    distinct: list[FloatArray] = []
     for point in wrapped:
-        if not kept or _separation(np.array(kept), point, lattice).min() > _SAME:
-            kept.append(point)
-    return np.array(kept).reshape(-1, 3)
+        if not distinct or _separation(np.array(distinct), point, lattice).min() > _SAME:
+            distinct.append(point)
+    return np.array(distinct).reshape(-1, 3)
 
 
 def _separation(points: FloatArray, point: FloatArray, lattice: FloatArray) -> FloatArray:

@@ -120,11 +120,11 @@ class CycleCounter:
     def fixed(self) -> list[int]:
         """Number of sets that an operation of each cycle type leaves where they are."""
         wanted = self._wanted
-        found = []
+        counts = []
         for example in self._examples:
             lengths = [(len(cycle), choice) for cycle, choice in self.cycles(example)]
-            found.append(int(_products(tuple(lengths), self._shape, self.size)[-1][wanted].sum()))
-        return found
+            counts.append(int(_products(tuple(lengths), self._shape, self.size)[-1][wanted].sum()))
+        return counts
 
     @cached_property
     def _wanted(self) -> NDArray[np.bool_]:
@@ -162,11 +162,11 @@ class CycleCounter:
     def _draw_fixed(self, rng: random.Random, cycles: Sequence[tuple[IntArray, tuple[int, ...]]]) -> IntArray:
         """A set that is a union of these cycles, drawn evenly."""
         lengths = tuple((len(cycle), choice) for cycle, choice in cycles)
-        ways = _products(lengths, self._shape, self.size)
+        products = _products(lengths, self._shape, self.size)
         finals = np.argwhere(self._wanted)
-        state = tuple(finals[_choose(rng, [ways[-1][tuple(row)] for row in finals])].tolist())
+        state = tuple(finals[_choose(rng, [products[-1][tuple(row)] for row in finals])].tolist())
         chosen: list[int] = []
-        for (cycle, choice), before in zip(reversed(cycles), reversed(ways[:-1]), strict=True):
+        for (cycle, choice), before in zip(reversed(cycles), reversed(products[:-1]), strict=True):
             steps = [state, *(_less(state, label, len(cycle)) for label in choice)]
             pick = _choose(rng, [before[step] if min(step) >= 0 else 0 for step in steps])
             state = steps[pick]
@@ -192,20 +192,20 @@ def _cycle_lengths(permutations: IntArray) -> IntArray:
 @lru_cache(maxsize=64)
 def _products(cycles: tuple[Cycle, ...], shape: tuple[int, ...], size: int) -> list[NDArray[Any]]:
     """Ways (k + 1 arrays of integers of any size) to reach each number of edits with the first k cycles."""
-    ways = np.zeros(shape, dtype=object)
-    ways[(0,) * len(shape)] = 1
-    found = [ways]
+    products = np.zeros(shape, dtype=object)
+    products[(0,) * len(shape)] = 1
+    after_cycles = [products]
     for length, choice in cycles:
-        more = ways.copy()
+        more = products.copy()
         if length <= size:
             for label in choice:
                 here = [slice(None)] * len(shape)
                 there = [slice(None)] * len(shape)
                 here[label], there[label] = slice(length, None), slice(None, max(0, shape[label] - length))
-                more[tuple(here)] += ways[tuple(there)]
-        ways = more
-        found.append(ways)
-    return found
+                more[tuple(here)] += products[tuple(there)]
+        products = more
+        after_cycles.append(products)
+    return after_cycles
 
 
 def _less(state: tuple[int, ...], label: int, length: int) -> tuple[int, ...]:

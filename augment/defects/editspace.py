@@ -69,13 +69,13 @@ class EditSpace:
     @cached_property
     def permutations(self) -> NDArray[np.int32]:
         """(|G|, m) image of each edit under every operation of the supercell."""
-        found = np.empty((self.supercell.group_order, len(self)), dtype=np.int32)
+        images = np.empty((self.supercell.group_order, len(self)), dtype=np.int32)
         place = np.full(len(self.supercell.sites.numbers), -1, dtype=np.int32)
         for number in np.unique(self.number):
             chosen = np.flatnonzero(self.number == number)
             place[self.site[chosen]] = chosen
-            found[:, chosen] = place[self.supercell.images(self.site[chosen])]
-        return found
+            images[:, chosen] = place[self.supercell.images(self.site[chosen])]
+        return images
 
     @cached_property
     def representative(self) -> IntArray:

@@ -56,15 +56,15 @@ def kinds(host: Host, name: str) -> tuple[Kind, ...]:
 
 def _fitting(host: Host, name: str, element: str, suffix: str) -> list[int]:
     """Indices of the orbits of an element, or of the voids, that a suffix of a name fits."""
-    found = [k for k, orbit in enumerate(host.orbits) if orbit.element == element and not orbit.axis]
-    if not found:
+    orbits = [k for k, orbit in enumerate(host.orbits) if orbit.element == element and not orbit.axis]
+    if not orbits:
         there = "no interstitial site" if not element else f"no {element} (it is of {', '.join(host.elements)})"
         raise DefectError(f"{name}: {host.formula} has {there}")
     suffixes = orbit_suffixes(host)
-    chosen = [k for k in found if suffixes[k] == suffix] if suffix else found
-    chosen = chosen or [k for k in found if suffix[1:] in _descriptions(host.orbits[k])]
+    chosen = [k for k in orbits if suffixes[k] == suffix] if suffix else orbits
+    chosen = chosen or [k for k in orbits if suffix[1:] in _descriptions(host.orbits[k])]
     if not chosen:
-        choices = [f"{suffixes[k].removeprefix('_') or 'no suffix'} ({host.orbits[k].wyckoff})" for k in found]
+        choices = [f"{suffixes[k].removeprefix('_') or 'no suffix'} ({host.orbits[k].wyckoff})" for k in orbits]
         raise DefectError(f"{name}: no site {suffix[1:]!r}; {host.formula} offers {', '.join(choices)}")
     return chosen
 

@@ -128,12 +128,12 @@ def _exact(name: str, host: Host) -> bool:
 
 def _one(part: str, host: Host, name: str) -> Kind:
     """The one edit that a part of a name means."""
-    found = _by_surroundings(part, host) or kinds(host, part)
-    if len(found) > 1:
+    fitting = _by_surroundings(part, host) or kinds(host, part)
+    if len(fitting) > 1:
         stem = "_".join(part.split("_")[:2])
-        choices = ", ".join(stem + orbit_suffixes(host)[kind.orbit] for kind in found)
-        raise DefectError(f"{name}: {part} fits {len(found)} sites of {host.formula}; name one: {choices}")
-    return found[0]
+        choices = ", ".join(stem + orbit_suffixes(host)[kind.orbit] for kind in fitting)
+        raise DefectError(f"{name}: {part} fits {len(fitting)} sites of {host.formula}; name one: {choices}")
+    return fitting[0]
 
 
 def _by_surroundings(part: str, host: Host) -> tuple[Kind, ...]:
@@ -147,9 +147,9 @@ def _by_surroundings(part: str, host: Host) -> tuple[Kind, ...]:
     shells = [(element, float(distance)) for element, distance in _SHELL.findall(match["shells"])]
     same = [k for k in kinds(host, match["stem"]) if host.orbits[k.orbit].point_group == match["group"]]
     for rounding in _ROUNDINGS:
-        found = tuple(k for k in same if _has_shells(host, k.orbit, shells, rounding))
-        if found:
-            return found
+        fitting = tuple(k for k in same if _has_shells(host, k.orbit, shells, rounding))
+        if fitting:
+            return fitting
     return ()
 
 

@@ -70,8 +70,8 @@ def enumerate_orbits(space: EditSpace, size: int, recipe: Recipe | None = None) 
         if limits[space.label[first]] == 0:
             continue
         stabilizer = np.array([root.cosets.shape[1]])
-        for found in _grow(root, Orbits(np.array([[first]]), stabilizer), size, limits):
-            chosen = found.take(recipe.accepts(space, found.members))
+        for block in _grow(root, Orbits(np.array([[first]]), stabilizer), size, limits):
+            chosen = block.take(recipe.accepts(space, block.members))
             if len(chosen):
                 yield chosen
 
@@ -158,7 +158,7 @@ def count_by_size(space: EditSpace, recipe: Recipe) -> Iterator[tuple[int, int, 
     order = space.supercell.group_order
     for size in recipe.sizes(space):
         orbits = total = 0
-        for found in enumerate_orbits(space, size, recipe):
-            orbits += len(found)
-            total += int((order // found.stabilizers).sum())
+        for block in enumerate_orbits(space, size, recipe):
+            orbits += len(block)
+            total += int((order // block.stabilizers).sum())
         yield size, orbits, total

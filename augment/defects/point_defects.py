@@ -64,7 +64,7 @@ def _each(
 ) -> Iterator[Defect]:
     from ase.data import atomic_numbers
 
-    own = [int(atomic_numbers[e]) for e in supercell.host.elements]
+    host_elements = [int(atomic_numbers[e]) for e in supercell.host.elements]
     orbits = supercell.host.orbits
     first = [o.members[0] * supercell.index for o in orbits]
     lattice = [s for s, o in zip(first, orbits, strict=True) if not o.void]
@@ -73,8 +73,8 @@ def _each(
     if "vacancy" in kinds:
         yield from (Defect(supercell, (Edit(s, 0),)) for s in lattice)
     if "antisite" in kinds:
-        yield from (Defect(supercell, (Edit(s, z),)) for s in lattice for z in own if z != held[s])
+        yield from (Defect(supercell, (Edit(s, z),)) for s in lattice for z in host_elements if z != held[s])
     if "substitution" in kinds:
         yield from (Defect(supercell, (Edit(s, z),)) for z in dopants for s in lattice)
     if "interstitial" in kinds:
-        yield from (Defect(supercell, (Edit(s, z),)) for z in [*own, *dopants] for s in voids)
+        yield from (Defect(supercell, (Edit(s, z),)) for z in [*host_elements, *dopants] for s in voids)

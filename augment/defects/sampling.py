@@ -86,18 +86,18 @@ class _Cliques:
     def draw(self, seed: int, *, by_orbit: bool) -> Iterator[IntArray]:
         """Fitting sets for ever."""
         rng = np.random.default_rng(seed)
-        ways = self.degree.astype(float) ** (self.size - 1)
+        weights = self.degree.astype(float) ** (self.size - 1)
         largest = self.space.supercell.group_order // self._smallest_orbit
-        found = idle = 0
-        while ways.any() and idle < _MAX_BATCHES:
-            sets = self._fitting(rng, ways / ways.sum())
+        drawn = idle = 0
+        while weights.any() and idle < _MAX_BATCHES:
+            sets = self._fitting(rng, weights / weights.sum())
             if by_orbit:
                 sets = sets[rng.random(len(sets)) * largest * self.size < stabilizer_orders(self.space, sets)]
             yield from sets
-            found, idle = found + len(sets), 0 if len(sets) else idle + 1
+            drawn, idle = drawn + len(sets), 0 if len(sets) else idle + 1
         raise DefectError(
             f"no complex of {self.size} edits within {self.space.cutoff:g} Å of one another was found in "
-            f"{_MAX_BATCHES * _BATCH} draws after {found}; widen the cutoff or relax the numbers of each kind"
+            f"{_MAX_BATCHES * _BATCH} draws after {drawn}; widen the cutoff or relax the numbers of each kind"
         )
 
     @property

@@ -23,8 +23,8 @@ SPLIT_REACH = 1.3
 
 def frenkel_pairs(supercell: Supercell, element: str, *, cutoff: float | None = None) -> Iterator[Defect]:
     """One defect for each distinct pair of a vacancy and an interstitial of an element, at most `cutoff` Å apart."""
-    found = _mixed(supercell, {f"{VACANCY}_{element}": 1, f"{element}_{INTERSTITIAL}": 1}, cutoff)
-    return _some(found, f"Frenkel pair of {element}", cutoff)
+    pairs = _mixed(supercell, {f"{VACANCY}_{element}": 1, f"{element}_{INTERSTITIAL}": 1}, cutoff)
+    return _some(pairs, f"Frenkel pair of {element}", cutoff)
 
 
 def schottky_sets(supercell: Supercell, formula: str | None = None, *, cutoff: float | None = None) -> Iterator[Defect]:
@@ -52,19 +52,19 @@ def schottky_sets(supercell: Supercell, formula: str | None = None, *, cutoff: f
         charge += round(count) * formal_charges(supercell.host, orbit, 0)[0]
     if charge:
         raise DefectError(f"removing {formula} leaves a charge of {charge:+d}; give a neutral formula unit")
-    found = _mixed(supercell, {f"{VACANCY}_{e}": round(n) for e, n in amounts.items()}, cutoff)
-    return _some(found, "Schottky set", cutoff)
+    schottky = _mixed(supercell, {f"{VACANCY}_{e}": round(n) for e, n in amounts.items()}, cutoff)
+    return _some(schottky, "Schottky set", cutoff)
 
 
 def dopant_vacancy_pairs(supercell: Supercell, dopant: str, *, cutoff: float | None = None) -> Iterator[Defect]:
     """One defect for each distinct pair of a dopant (element symbol) on a lattice site and a vacancy."""
     elements = supercell.host.elements
-    found = (
+    pairs = (
         _mixed(supercell, {f"{dopant}_{site}": 1, f"{VACANCY}_{removed}": 1}, cutoff)
         for site in elements
         for removed in elements
     )
-    return _some(chain.from_iterable(found), f"pair of {dopant} and a vacancy", cutoff)
+    return _some(chain.from_iterable(pairs), f"pair of {dopant} and a vacancy", cutoff)
 
 
 def split_vacancies(supercell: Supercell, element: str, *, reach: float | None = None) -> Iterator[Defect]:
@@ -87,15 +87,15 @@ def split_vacancies(supercell: Supercell, element: str, *, reach: float | None =
 
 def _reaches(supercell: Supercell, element: str, reach: float | None) -> dict[int, float]:
     """Largest distance of a vacancy from the voids of each orbit, Å."""
-    found: dict[int, float] = {}
+    reaches: dict[int, float] = {}
     removed = [k.orbit for k in kinds(supercell.host, f"{VACANCY}_{element}")]
     lattice = np.flatnonzero(np.isin(supercell.sites.orbit, removed))
     for orbit, what in enumerate(supercell.host.orbits):
         if what.void and not what.axis:
             sites = np.concatenate([[what.members[0] * supercell.index], lattice])
             nearest = float(supercell.distances(sites)[0, 1:].min())
-            found[orbit] = SPLIT_REACH * nearest if reach is None else reach
-    return found
+            reaches[orbit] = SPLIT_REACH * nearest if reach is None else reach
+    return reaches
 
 
 def _mixed(supercell: Supercell, counts: dict[str, int], cutoff: float | None) -> Iterator[Defect]:
@@ -103,11 +103,11 @@ def _mixed(supercell: Supercell, counts: dict[str, int], cutoff: float | None) -
     return complexes(EditSpace.of(supercell, tuple(counts), cutoff), Recipe.exactly(counts))
 
 
-def _some(found: Iterator[Defect], what: str, cutoff: float | None) -> Iterator[Defect]:
+def _some(defects: Iterator[Defect], what: str, cutoff: float | None) -> Iterator[Defect]:
     """The defects found, of which there must be one."""
-    first = next(found, None)
+    first = next(defects, None)
     if first is None:
         within = "" if cutoff is None else f" within {cutoff:g} Å"
         raise DefectError(f"no {what}{within}; widen the cutoff or take a larger supercell")
     yield first
-    yield from found
+    yield from defects

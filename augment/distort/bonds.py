@@ -71,10 +71,10 @@ def distorted_neighbours(defect: Defect) -> int:
 
     An element that is not of the host counts with its most common oxidation state.
     """
-    own = oxidation_states(defect.host)
+    states = oxidation_states(defect.host)
     change = defect.charge
     for edit, orbit in zip(defect.edits, defect.orbits, strict=True):
-        change += own.get(orbit.element, 0) - _oxidation_state(edit.number, own)
+        change += states.get(orbit.element, 0) - _oxidation_state(edit.number, states)
     electrons = abs(change)
     return abs(_OCTET - electrons) if electrons > _HALF_OCTET else electrons
 
@@ -143,21 +143,23 @@ def bond_variants(defect: Defect, neighbours: int, factors: Sequence[float], *, 
     if not 0 <= neighbours < len(parent) - len(defect.edits) or not all(f > 0 for f in factors) or not defect.edits:
         raise ConditionError(f"{defect.name}: cannot move {neighbours} neighbours by factors {tuple(factors)}")
     radial = _radial(defect, parent)
-    found = []
+    variants = []
     for number, atoms in enumerate(neighbour_choices(defect, neighbours)):
         for factor in factors if neighbours else (1.0,):
             if number == 0 or factor != 1:
                 shifts = np.zeros_like(radial)
                 shifts[list(atoms)] = (factor - 1) * radial[list(atoms)]
-                found.append(Variant(f"bond {100 * (factor - 1):+.0f}%" if neighbours else "rattle", atoms, shifts))
-    found += _dimers(defect, parent) if dimers else []
+                variants.append(Variant(f"bond {100 * (factor - 1):+.0f}%" if neighbours else "rattle", atoms, shifts))
+    variants += _dimers(defect, parent) if dimers else []
     closest = CLOSEST_WITH_HYDROGEN if (parent.numbers == 1).any() else CLOSEST
-    kept = shortest_distances(parent, np.array([v.displacements for v in found]).reshape(-1, *radial.shape)) >= closest
-    if not kept.any():
+    allowed = (
+        shortest_distances(parent, np.array([v.displacements for v in variants]).reshape(-1, *radial.shape)) >= closest
+    )
+    if not allowed.any():
         raise ConditionError(
             f"{defect.name}: every distortion brings atoms closer than {closest} Å; use milder factors"
         )
-    return tuple(v for v, keep in zip(found, kept, strict=True) if keep)
+    return tuple(v for v, keep in zip(variants, allowed, strict=True) if keep)
 
 
 def neighbour_choices(defect: Defect, count: int) -> tuple[tuple[int, ...], ...]:
@@ -211,8 +213,8 @@ def _label(defect: Defect, variant: Variant, *, rattled: bool) -> Label:
     if rattled:
         return Label(variant.name, "", "1", group.order)
     images = np.sort(defect.symmetry().permutations[:, list(variant.atoms)], axis=1)
-    kept = np.flatnonzero((images == np.sort(variant.atoms)).all(axis=1)) if variant.displacements.any() else None
-    subgroup = group if kept is None else group.subset(kept)
+    members = np.flatnonzero((images == np.sort(variant.atoms)).all(axis=1)) if variant.displacements.any() else None
+    subgroup = group if members is None else group.subset(members)
     return Label(variant.name, "", subgroup.symbol, group.order // subgroup.order)
 
 
@@ -243,14 +245,14 @@ def _one_per_orbit(defect: Defect, sets: Sequence[tuple[int, ...]]) -> list[tupl
     return sorted({min(map(tuple, column)) for column in images.transpose(1, 0, 2).tolist()})
 
 
-def _oxidation_state(number: int, own: dict[str, int]) -> int:
+def _oxidation_state(number: int, states: dict[str, int]) -> int:
     """Oxidation state of what an edit puts at a site; 0 for nothing."""
     if number == 0:
         return 0
     from pymatgen.core import Element
 
     element = Element.from_Z(number)
-    if element.symbol in own:
-        return own[element.symbol]
+    if element.symbol in states:
+        return states[element.symbol]
     likely = element.common_oxidation_states or element.oxidation_states or (0,)
     return int(likely[0])

@@ -70,12 +70,12 @@ def modes(defect: Defect, *, only: Sequence[str] | None = None) -> tuple[Mode, .
         )
     return tuple(
         Mode(
-            Label("mode", irrep.label, kept.symbol, kept.multiplicity),
-            action.displacement_operator(subgroup_weights(group, irrep, kept.members)),
+            Label("mode", irrep.label, subgroup.symbol, subgroup.multiplicity),
+            action.displacement_operator(subgroup_weights(group, irrep, subgroup.members)),
         )
         for irrep in able
         if only is None or irrep.label in only
-        for kept in isotropy_subgroups(group, irrep.characters)
+        for subgroup in isotropy_subgroups(group, irrep.characters)
     )
 
 

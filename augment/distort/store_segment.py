@@ -64,14 +64,14 @@ class Segment:
             parents = _read_parents(tables["parents"], {k: d[()] for k, d in file["parents"].items()})
             counts = np.array([len(parent) for parent in parents])[rows["parent"]]
             labels = tuple(Label(*label) for label in tables["labels"])
-            found = cls(
+            segment = cls(
                 path, parents, labels, tuple(tables["provenance"]), rows, _starts(counts), file["displacements"]
             )
         except Exception as error:  # noqa: BLE001  a damaged file raises whatever its reader meets first
             raise _damaged(path, error) from None
-        if any(len(column) != expected for column in rows.values()) or found.stored.shape != (found.starts[-1], 3):
+        if any(len(column) != expected for column in rows.values()) or segment.stored.shape != (segment.starts[-1], 3):
             raise DataError(f"{path}: does not hold the {expected} rows that its name says")
-        return found
+        return segment
 
     def edges(self) -> list[int]:
         """Rows where the parent, the provenance or the seed changes, with both ends."""

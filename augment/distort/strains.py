@@ -49,16 +49,16 @@ def strain_distorted(
         raise ConditionError(f"volume changes {volume} must ascend from above -1, and shear {shear} be in [0, 1)")
     parent = defect.cell() if cell is None else cell
     group, action = defect.stabilizer, defect.symmetry()
-    kept = isotropy_subgroups(group, strain_characters(action))
+    subgroups = isotropy_subgroups(group, strain_characters(action))
     trivial = irreps(group, action)[0].label
-    labels = tuple(Label("strain", trivial if k.multiplicity == 1 else "", k.symbol, k.multiplicity) for k in kept)
-    uniform = np.zeros((len(kept), group.order))
-    for row, k in zip(uniform, kept, strict=True):
+    labels = tuple(Label("strain", trivial if k.multiplicity == 1 else "", k.symbol, k.multiplicity) for k in subgroups)
+    uniform = np.zeros((len(subgroups), group.order))
+    for row, k in zip(uniform, subgroups, strict=True):
         row[k.members] = 1 / len(k.members)
     made = provenance(defect, volume=volume, shear=shear)
 
     def make(index: IntArray, rng: np.random.Generator) -> Copies:
-        label = index % len(kept)
+        label = index % len(subgroups)
         noise = rng.normal(size=(len(index), 3, 3))
         noise += noise.transpose(0, 2, 1)
         size = shear * rng.random(len(index))

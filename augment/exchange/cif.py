@@ -93,10 +93,10 @@ def read_cif_cell(path: Path, host: Host) -> DefectCell:
     """
     structure = read_structure(path)
     text = path.read_text(encoding="utf-8")
-    found = re.search(r"^_defectgen_key\s+'([^']+)'", text, flags=re.MULTILINE)
-    if found is None:
+    key = re.search(r"^_defectgen_key\s+'([^']+)'", text, flags=re.MULTILINE)
+    if key is None:
         raise DataError(f"{path}: holds no defect key; use defect_from_structure for a CIF of another program")
-    ideal = Defect.from_key(host, found[1]).cell()
+    ideal = Defect.from_key(host, key[1]).cell()
     if _P1 not in text or list(structure.atomic_numbers) != ideal.numbers.tolist():
         raise DataError(f"{path}: its {len(structure)} atoms are not those of {ideal.name}; give the CIF in P1, whole")
     return ideal.with_geometry(structure.cart_coords, np.asarray(structure.lattice.matrix), geometry="cif")

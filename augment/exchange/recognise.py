@@ -113,12 +113,12 @@ def _edits(supercell: Supercell, fractional: FloatArray, numbers: IntArray, tole
     """What the atoms change of the pristine supercell."""
     held = supercell.sites.numbers
     distance = _distances(supercell, fractional)
-    found = held.copy()
-    found[held > 0] = 0
+    occupation = held.copy()
+    occupation[held > 0] = 0
     left = np.arange(len(numbers))
     for chosen in (np.flatnonzero(held > 0), np.flatnonzero(held == 0)):
         taken = _nearest_first(distance[np.ix_(left, chosen)], tolerance)
-        found[chosen[[site for _, site in taken]]] = numbers[left[[atom for atom, _ in taken]]]
+        occupation[chosen[[site for _, site in taken]]] = numbers[left[[atom for atom, _ in taken]]]
         left = np.delete(left, [atom for atom, _ in taken])
     if len(left):
         atom, nearest = int(left[0]), float(distance[left[0]].min())
@@ -127,7 +127,7 @@ def _edits(supercell: Supercell, fractional: FloatArray, numbers: IntArray, tole
             f"{supercell.host.formula}: the nearest is {nearest:.2f} Å away, and the tolerance is {tolerance:g} Å; "
             "give the unrelaxed structure, or the pristine crystal with the same origin"
         )
-    return tuple(Edit(int(site), int(found[site])) for site in np.flatnonzero(found != held))
+    return tuple(Edit(int(site), int(occupation[site])) for site in np.flatnonzero(occupation != held))
 
 
 def _distances(supercell: Supercell, fractional: FloatArray) -> FloatArray:

@@ -104,10 +104,10 @@ def irreps(group: FiniteGroup, action: CellSymmetry) -> tuple[Irrep, ...]:
     off = np.abs(turned - np.einsum("rii->ri", turned)[:, :, None] * np.eye(len(sums))).max()
     if off > _EXACT * group.order:
         raise SymmetryError(f"the class sums of a group of {group.order} do not come apart (off by {off:.1e})")
-    found = [_real_character(column / np.sqrt(np.bincount(classes)), classes, group.table) for column in vectors.T]
-    _check_orthogonality(found, group.order)
-    labels = mulliken_labels(action.rotations, [(d, chi) for d, _, chi in found])
-    table = [Irrep(label, *values) for label, values in zip(labels, found, strict=True)]
+    characters = [_real_character(column / np.sqrt(np.bincount(classes)), classes, group.table) for column in vectors.T]
+    _check_orthogonality(characters, group.order)
+    labels = mulliken_labels(action.rotations, [(d, chi) for d, _, chi in characters])
+    table = [Irrep(label, *values) for label, values in zip(labels, characters, strict=True)]
     return tuple(sorted(table, key=lambda x: (not x.trivial, x.dimension, x.label)))
 
 
@@ -129,15 +129,15 @@ def isotropy_subgroups(group: FiniteGroup, characters: FloatArray) -> tuple[Isot
         group: the operations.
         characters: (h,) of the representation.
     """
-    found = []
+    subgroups = []
     for members in group.subgroup_classes:
         dimension = float(characters[members].mean())
         traces = characters[group.table[:, members]].mean(axis=1)
         fixing = np.flatnonzero(traces > dimension - _EXACT)
         if dimension > _EXACT and len(fixing) == len(members):
             symbol = group.subset(members).symbol
-            found.append(IsotropySubgroup(members, symbol, group.order // len(members), round(dimension)))
-    return tuple(found)
+            subgroups.append(IsotropySubgroup(members, symbol, group.order // len(members), round(dimension)))
+    return tuple(subgroups)
 
 
 def subgroup_weights(group: FiniteGroup, irrep: Irrep, members: IntArray) -> FloatArray:
@@ -205,9 +205,9 @@ def _real_character(values: FloatArray, classes: IntArray, table: IntArray) -> t
     return dimension, norm, whole if np.abs(characters - whole).max() < _EXACT else characters
 
 
-def _check_orthogonality(found: list[tuple[int, int, FloatArray]], order: int) -> None:
-    characters = np.array([chi for _, _, chi in found])
-    norms = np.diag([norm for _, norm, _ in found])
-    regular = sum(dimension**2 // norm for dimension, norm, _ in found)
+def _check_orthogonality(table: list[tuple[int, int, FloatArray]], order: int) -> None:
+    characters = np.array([chi for _, _, chi in table])
+    norms = np.diag([norm for _, norm, _ in table])
+    regular = sum(dimension**2 // norm for dimension, norm, _ in table)
     if np.abs(characters @ characters.T / order - norms).max() > _EXACT or regular != order:
         raise SymmetryError(f"the characters found for a group of {order} operations are not orthogonal")

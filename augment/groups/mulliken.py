@@ -128,8 +128,8 @@ class _Frame:
 
 
 def _first(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
-    found: IntArray = np.flatnonzero(mask)
-    return int(found[0]) if len(found) else -1
+    places: IntArray = np.flatnonzero(mask)
+    return int(places[0]) if len(places) else -1
 
 
 def _axis(rotation: FloatArray) -> FloatArray:

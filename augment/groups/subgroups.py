@@ -77,10 +77,10 @@ class SubgroupClasses:
         for index, subgroup in enumerate(self.symmetries):
             for operation in range(self.symmetry.order):
                 image = transformed(still, self.symmetry, operation)
-                kept = project(image, subgroup)
-                off = np.linalg.norm(kept.displacements - image.displacements, axis=1).max(initial=0.0)
+                projected = project(image, subgroup)
+                off = np.linalg.norm(projected.displacements - image.displacements, axis=1).max(initial=0.0)
                 if off < tolerance:
-                    return index, operation, kept
+                    return index, operation, projected
         raise AssertionError("the trivial group keeps every geometry")  # pragma: no cover
 
     def normaliser(self, members: IntArray) -> IntArray:
@@ -100,8 +100,8 @@ def freedom(rotations: FloatArray, here: np.ndarray[Any, np.dtype[np.bool_]]) ->
         rotations: (h, 3, 3) of a group.
         here: (h, n) whether an operation leaves an atom where it is.
     """
-    found: FloatArray = np.einsum("hn,hab->nab", here.astype(float), rotations) / here.sum(axis=0)[:, None, None]
-    return found
+    projectors: FloatArray = np.einsum("hn,hab->nab", here.astype(float), rotations) / here.sum(axis=0)[:, None, None]
+    return projectors
 
 
 def freedom_of(symmetry: CellSymmetry) -> FloatArray:

@@ -190,16 +190,16 @@ class FiniteGroup:
         marks = np.eye(self.order, dtype=bool)
         marks[:, identity] = True
         cyclic = {mask.tobytes(): mask for mask in (close_group(mark, table) for mark in marks)}
-        found, frontier = dict(cyclic), list(cyclic.values())
+        subgroups, frontier = dict(cyclic), list(cyclic.values())
         while frontier:
             group = frontier.pop()
             for generator in cyclic.values():
                 if (generator & ~group).any():
                     joined = close_group(group | generator, table)
-                    if joined.tobytes() not in found:
-                        found[joined.tobytes()] = joined
+                    if joined.tobytes() not in subgroups:
+                        subgroups[joined.tobytes()] = joined
                         frontier.append(joined)
-        chosen = sorted(tuple(np.flatnonzero(mask).tolist()) for mask in found.values())
+        chosen = sorted(tuple(np.flatnonzero(mask).tolist()) for mask in subgroups.values())
         seen: set[tuple[int, ...]] = set()
         classes = []
         for members in chosen:

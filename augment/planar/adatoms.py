@@ -40,17 +40,17 @@ def adatom_sites(crystal: StandardCrystal, normal: IntArray, lowest: float, take
 
     group, lattice = crystal.standard.group, crystal.primitive
     image, _ = group.site_maps(crystal.points, crystal.numbers, lattice)
-    own, slab = _slab(crystal.points, lattice, normal, lowest)
+    slab_atoms, slab = _slab(crystal.points, lattice, normal, lowest)
     tree = KDTree(slab)
-    bond = float(np.asarray(tree.query(own, k=2)[0])[:, 1].min())
+    bond = float(np.asarray(tree.query(slab_atoms, k=2)[0])[:, 1].min())
     across = np.linalg.solve(lattice, normal.astype(float))
     around = images_around(crystal.points, lattice, 2 * bond)
-    found = list(taken)
+    orbits = list(taken)
     for count, up, first in itertools.product(range(1, _CONTACTS + 1), (across, -across), np.unique(image.min(axis=0))):
-        probes = _critical_probes(own[first], tree, count, bond, up / np.linalg.norm(across))
+        probes = _critical_probes(slab_atoms[first], tree, count, bond, up / np.linalg.norm(across))
         for probe in np.linalg.solve(lattice.T, probes.T).T:
-            add_orbit(found, group, probe, around, lattice, (bond - _TOUCH, np.inf), pinned=False)
-    return found[len(taken) :]
+            add_orbit(orbits, group, probe, around, lattice, (bond - _TOUCH, np.inf), pinned=False)
+    return orbits[len(taken) :]
 
 
 def _slab(points: FloatArray, lattice: FloatArray, normal: IntArray, lowest: float) -> tuple[FloatArray, FloatArray]:
@@ -58,13 +58,13 @@ def _slab(points: FloatArray, lattice: FloatArray, normal: IntArray, lowest: flo
     basis = plane_basis(normal, lattice)
     inside = points @ np.linalg.inv(basis)
     inside -= np.floor(inside - [0, 0, lowest - _WEIGHT])
-    own = inside @ basis @ lattice
+    atoms = inside @ basis @ lattice
     edges = basis[:2] @ lattice
     width = np.linalg.norm(np.cross(*edges)) / np.linalg.norm(edges, axis=1).max()
     distance = np.linalg.norm(edges, axis=1).max()  # no bond is longer
     reach = int(np.ceil(2 * distance / width)) + 2
     shifts = np.array(list(itertools.product(range(-reach, reach + 1), repeat=2))) @ edges
-    return own, (own + shifts[:, None]).reshape(-1, 3)
+    return atoms, (atoms + shifts[:, None]).reshape(-1, 3)
 
 
 def _critical_probes(first: FloatArray, tree: Any, count: int, bond: float, up: FloatArray) -> FloatArray:

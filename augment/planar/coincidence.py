@@ -97,13 +97,13 @@ def coincidences(host: Host, axis: Sequence[int]) -> list[Coincidence]:
             "give a cubic crystal, or the axis 0 0 1 of a tetragonal, trigonal or hexagonal one"
         )
     reach = int(np.ceil(2 * np.sqrt(MAX_SIGMA)))
-    found: dict[bytes, Coincidence] = {}
+    by_rotation: dict[bytes, Coincidence] = {}
     for m, n in itertools.product(range(reach + 1), range(-reach, reach + 1)):
         if np.gcd(m, n) == 1 and m * m + scale * n * n <= 4 * MAX_SIGMA:
             turn, norm = step(m, n, direction)
             made = _in_primitive(host, turn, norm)
-            found.setdefault(made.rotation.round(9).tobytes(), made)
-    return [c for c in found.values() if 1 < c.sigma <= MAX_SIGMA]
+            by_rotation.setdefault(made.rotation.round(9).tobytes(), made)
+    return [c for c in by_rotation.values() if 1 < c.sigma <= MAX_SIGMA]
 
 
 def _quaternion_rotation(m: int, n: int, axis: IntArray) -> tuple[IntArray, int]:

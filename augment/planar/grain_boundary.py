@@ -129,9 +129,9 @@ def _bicrystal(
     numbers = np.concatenate([lower_numbers, upper_numbers])
     if len(numbers) > MAX_ATOMS:
         raise SupercellError(f"{label}: {len(numbers)} atoms, more than {MAX_ATOMS}; take a smaller sigma or distance")
-    positions, kept, unlike = _merged(positions, numbers, edges, size)
-    merged = len(numbers) - len(kept)
-    return _Bicrystal(turn, edges, positions, numbers[kept], height * plane.spacing, merged, unlike)
+    positions, atoms, unlike = _merged(positions, numbers, edges, size)
+    merged = len(numbers) - len(atoms)
+    return _Bicrystal(turn, edges, positions, numbers[atoms], height * plane.spacing, merged, unlike)
 
 
 def _miller(host: Host, normal: IntArray) -> list[int]:

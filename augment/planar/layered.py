@@ -177,15 +177,19 @@ def planar_host(
     structure = type(structure)(structure.lattice, structure.species, structure.frac_coords, to_unit_cell=True)
     check_overlap(structure, label)
     crystal = standardise(structure, label)
-    own, scale = _normal(crystal, np.array(normal, dtype=np.int64))
-    turned = own @ crystal.standard.group.rotations
-    if not ((turned == own).all(axis=1) | (turned == -own).all(axis=1)).all():
+    primitive_normal, scale = _normal(crystal, np.array(normal, dtype=np.int64))
+    turned = primitive_normal @ crystal.standard.group.rotations
+    if not ((turned == primitive_normal).all(axis=1) | (turned == -primitive_normal).all(axis=1)).all():
         raise SupercellError(f"{label}: symmetric beyond its plane, so it has none; make it thicker or shift it")
     if kind == "surface":
-        heights = _slab_heights(crystal, own, label)
+        heights = _slab_heights(crystal, primitive_normal, label)
     else:
-        heights = np.unique(np.round(np.mod(np.array(planes) * scale + own @ crystal.shift, 1), 6))
-    host = assemble_host(crystal, _voids(crystal, own, heights, kind), (int(own[0]), int(own[1]), int(own[2])))
+        heights = np.unique(np.round(np.mod(np.array(planes) * scale + primitive_normal @ crystal.shift, 1), 6))
+    host = assemble_host(
+        crystal,
+        _voids(crystal, primitive_normal, heights, kind),
+        (int(primitive_normal[0]), int(primitive_normal[1]), int(primitive_normal[2])),
+    )
     return PlanarHost(host, kind, label, heights, info or {})
 
 
@@ -195,9 +199,9 @@ def _normal(crystal: StandardCrystal, given: IntArray) -> tuple[IntArray, float]
     whole = np.rint(np.linalg.solve(linear.T, given) * round(abs(float(np.linalg.det(linear))))).astype(np.int64)
     if not whole.any():
         raise SupercellError(f"{given.tolist()} is no normal; give three integers, not all zero")
-    own = whole // np.gcd.reduce(whole) * np.sign(whole[np.flatnonzero(whole)[0]])
-    along = own @ linear
-    return np.asarray(own), float(along @ given / (given @ given))
+    primitive_normal = whole // np.gcd.reduce(whole) * np.sign(whole[np.flatnonzero(whole)[0]])
+    along = primitive_normal @ linear
+    return np.asarray(primitive_normal), float(along @ given / (given @ given))
 
 
 def _slab_heights(crystal: StandardCrystal, normal: IntArray, label: str) -> FloatArray:
@@ -218,9 +222,9 @@ def _slab_heights(crystal: StandardCrystal, normal: IntArray, label: str) -> Flo
 def _voids(crystal: StandardCrystal, normal: IntArray, planes: FloatArray, kind: str) -> list[VoidOrbit]:
     """Interstitial sites between the atoms, then, on a slab, adatom sites."""
     group = crystal.standard.group
-    found = find_voids(group, crystal.points, crystal.primitive, MAX_VOID_RADIUS)
+    voids = find_voids(group, crystal.points, crystal.primitive, MAX_VOID_RADIUS)
     if kind != "surface":
-        return found
-    above = [np.mod(float(v.points[0] @ normal) - planes[0], 1) for v in found]
-    inside = [v for v, height in zip(found, above, strict=True) if height < planes[1] - planes[0]]
+        return voids
+    above = [np.mod(float(v.points[0] @ normal) - planes[0], 1) for v in voids]
+    inside = [v for v, height in zip(voids, above, strict=True) if height < planes[1] - planes[0]]
     return inside + adatom_sites(crystal, normal, float(planes[0]), inside)

@@ -74,9 +74,9 @@ class Plane:
         """Operations of the host that keep the planes: sign and shift (k,) of the height, and rotations (k, 3, 3)."""
         turned = self.normal @ self.host.group.rotations
         sign = (turned == self.normal).all(axis=1).astype(np.int64) - (turned == -self.normal).all(axis=1)
-        kept = sign != 0
-        shifts = self.host.group.translations[kept] @ self.normal
-        return sign[kept], shifts, self.host.group.rotations[kept]
+        keeping = sign != 0
+        shifts = self.host.group.translations[keeping] @ self.normal
+        return sign[keeping], shifts, self.host.group.rotations[keeping]
 
     @cached_property
     def gaps(self) -> tuple[FloatArray, FloatArray]:

@@ -87,19 +87,19 @@ def formal_charge(host: Host, name: str, states: Mapping[str, int]) -> int:
     from pymatgen.core import Element
 
     kind = kinds(host, name)[0]
-    own = {**oxidation_states(host), **states}
-    before = own.get(host.orbits[kind.orbit].element, 0)
+    oxidation = {**oxidation_states(host), **states}
+    before = oxidation.get(host.orbits[kind.orbit].element, 0)
     put = element_symbol(kind.number)
-    if not kind.number or not any(own.values()):
+    if not kind.number or not any(oxidation.values()):
         return -before
-    choices = (own[put],) if put in own else Element(put).common_oxidation_states or (0,)
+    choices = (oxidation[put],) if put in oxidation else Element(put).common_oxidation_states or (0,)
     return min((state - before for state in choices), key=lambda charge: (abs(charge), charge))
 
 
 def pristine_charge(host: Host, states: Mapping[str, int]) -> int:
     """Sum of the oxidation states in a primitive cell, e; other than 0 only where `states` overrides the usual ones."""
-    own = {**oxidation_states(host), **states}
-    return sum(own[orbit.element] * len(orbit.members) for orbit in host.orbits if not orbit.void)
+    oxidation = {**oxidation_states(host), **states}
+    return sum(oxidation[orbit.element] * len(orbit.members) for orbit in host.orbits if not orbit.void)
 
 
 def realise(
@@ -141,18 +141,18 @@ def realise(
 
     def search(wanted: _Request) -> tuple[Supercell, dict[str, int]] | None:
         for index, numbers in wanted.candidates(max_atoms // host.n_lattice):
-            found = _of_index(host, index, min_image_distance, keep_point_group=keep_point_group)
-            if found is not None:
-                return found, numbers
+            candidate = _of_index(host, index, min_image_distance, keep_point_group=keep_point_group)
+            if candidate is not None:
+                return candidate, numbers
         return None
 
     chosen = search(request)
     if chosen is None:
         nearest_cell, nearest = search(request.loosened()) or (None, None)
-        kept = ", the point group kept," if keep_point_group else ""
+        also = ", the point group kept," if keep_point_group else ""
         wider = ", or supercells that break the point group (--any-supercell)" if keep_point_group else ""
         raise SupercellError(
-            f"{host.formula}: no supercell of up to {max_atoms} atoms with images {min_image_distance:g} Å apart{kept} "
+            f"{host.formula}: no supercell of up to {max_atoms} atoms with images {min_image_distance:g} Å apart{also} "
             f"realises {request}{request.told(nearest, nearest_cell)}{wider}"
         )
     return request.solution(*chosen, min_separation)
@@ -183,10 +183,15 @@ class _Request:
     concentration: Concentration
 
     def __str__(self) -> str:
-        asked = self.concentration
-        amounts = [*(f"{k}={v:g}" for k, v in asked.fractions.items()), *(f"{k}={n}" for k, n in asked.counts.items())]
-        tolerance = "" if asked.tolerance is None or not asked.fractions else f" within {asked.tolerance:g}"
-        balanced = f" balanced by {asked.compensate}" if asked.compensate else " with balanced charges" * asked.neutral
+        wanted = self.concentration
+        amounts = [
+            *(f"{k}={v:g}" for k, v in wanted.fractions.items()),
+            *(f"{k}={n}" for k, n in wanted.counts.items()),
+        ]
+        tolerance = "" if wanted.tolerance is None or not wanted.fractions else f" within {wanted.tolerance:g}"
+        balanced = (
+            f" balanced by {wanted.compensate}" if wanted.compensate else " with balanced charges" * wanted.neutral
+        )
         return ", ".join(amounts) + tolerance + balanced
 
     def solution(self, supercell: Supercell, counts: Mapping[str, int], min_separation: float) -> SolidSolution:
@@ -201,13 +206,13 @@ class _Request:
         """What is nearest, in words for an error."""
         if counts is None or supercell is None:
             return "; allow more atoms, a larger tolerance, or another balance of charges"
-        found = [f"{k} = {n / (supercell.index * self.sites[k]):.4g}" for k, n in counts.items()]
-        return f"; {', '.join(found)} in {supercell.n_atoms} atoms is nearest: allow more atoms or a larger tolerance"
+        nearest = [f"{k} = {n / (supercell.index * self.sites[k]):.4g}" for k, n in counts.items()]
+        return f"; {', '.join(nearest)} in {supercell.n_atoms} atoms is nearest: allow more atoms or a larger tolerance"
 
     @cached_property
     def sites(self) -> dict[str, int]:
         """Sites in the primitive cell that each kind can be at."""
-        return {name: sum(len(self.host.orbits[k].members) for k in found) for name, found in self._orbits.items()}
+        return {name: sum(len(self.host.orbits[k].members) for k in orbits) for name, orbits in self._orbits.items()}
 
     @cached_property
     def charges(self) -> dict[str, int]:
@@ -221,29 +226,29 @@ class _Request:
 
     def check_balance(self) -> None:
         """Refuse a compensating kind whose charge has the wrong sign, or charges of one sign that are to balance."""
-        asked, charges = self.concentration, self.charges
-        if self.pristine or not (asked.compensate or asked.neutral):
+        wanted, charges = self.concentration, self.charges
+        if self.pristine or not (wanted.compensate or wanted.neutral):
             return
-        told = ", ".join(f"{name} {charge:+d}" for name, charge in charges.items())
-        signs = {int(np.sign(charges[name])) for name in asked.names} - {0}
-        if asked.compensate and len(signs) == 1 and np.sign(charges[asked.compensate]) not in {-s for s in signs}:
+        listed = ", ".join(f"{name} {charge:+d}" for name, charge in charges.items())
+        signs = {int(np.sign(charges[name])) for name in wanted.names} - {0}
+        if wanted.compensate and len(signs) == 1 and np.sign(charges[wanted.compensate]) not in {-s for s in signs}:
             raise DefectError(
-                f"{asked.compensate} cannot balance the others: formal charges are {told} e; "
+                f"{wanted.compensate} cannot balance the others: formal charges are {listed} e; "
                 f"name a kind of the other sign, or give oxidation states"
             )
-        if asked.neutral and not asked.compensate and len(signs) == 1:
+        if wanted.neutral and not wanted.compensate and len(signs) == 1:
             raise DefectError(
-                f"no numbers balance: formal charges are {told} e; add a kind of the other sign, "
+                f"no numbers balance: formal charges are {listed} e; add a kind of the other sign, "
                 "or give oxidation states"
             )
 
     def candidates(self, most: int) -> Iterator[tuple[int, dict[str, int]]]:
         """Numbers of primitive cells and of edits: the smallest first or, without a tolerance, the nearest."""
         every = ((index, self.counts(index)) for index in range(1, most + 1))
-        found = ((index, counts) for index, counts in every if counts is not None)
+        possible = ((index, counts) for index, counts in every if counts is not None)
         if self.concentration.tolerance is not None:
-            return found
-        return iter(sorted(found, key=lambda item: (round(self._departure(*item), _DIGITS), item[0])))
+            return possible
+        return iter(sorted(possible, key=lambda item: (round(self._departure(*item), _DIGITS), item[0])))
 
     def _departure(self, index: int, counts: Mapping[str, int]) -> float:
         """Largest departure of a fraction."""
@@ -252,13 +257,13 @@ class _Request:
 
     def counts(self, index: int) -> dict[str, int] | None:
         """Numbers of edits in so many primitive cells, the nearest that fit and balance; none where there are none."""
-        asked = self.concentration
-        balanced = asked.compensate is not None or asked.neutral
-        given = sum(self.charges[name] * count for name, count in asked.counts.items())
+        wanted = self.concentration
+        balanced = wanted.compensate is not None or wanted.neutral
+        given = sum(self.charges[name] * count for name, count in wanted.counts.items())
         start = index * self.pristine + given if balanced else 0
         # For each total charge, the nearest numbers of the kinds so far.
-        best: dict[int, tuple[float, dict[str, int]]] = {start: (0.0, dict(asked.counts))}
-        for name, fraction in asked.fractions.items():
+        best: dict[int, tuple[float, dict[str, int]]] = {start: (0.0, dict(wanted.counts))}
+        for name, fraction in wanted.fractions.items():
             grown: dict[int, tuple[float, dict[str, int]]] = {}
             for number in self._choices(fraction, index * self.sites[name]):
                 step = self.charges[name] * number if balanced else 0
@@ -300,5 +305,5 @@ class _Request:
     @cached_property
     def _orbits(self) -> dict[str, frozenset[int]]:
         """Orbits that each kind can be at."""
-        asked = [*self.concentration.names, *filter(None, [self.concentration.compensate])]
-        return {name: frozenset(kind.orbit for kind in kinds(self.host, name)) for name in asked}
+        names = [*self.concentration.names, *filter(None, [self.concentration.compensate])]
+        return {name: frozenset(kind.orbit for kind in kinds(self.host, name)) for name in names}

@@ -129,12 +129,12 @@ def _all(solution: SolidSolution, most: int) -> Iterator[Defect]:
             f"{solution.formula} has {number} distinct configurations, more than {most}; "
             "draw random or quasirandom ones, or take a smaller supercell"
         )
-    found = 0
+    count = 0
     for orbits in enumerate_orbits(solution.space, solution.recipe.max_size, solution.recipe):
         for members in orbits.members[solution.possible(orbits.members)]:
-            found += 1
+            count += 1
             yield Defect.canonical(solution.supercell, solution.space.edits(members))
-    if not found:
+    if not count:
         raise _impossible(solution)
 
 
@@ -142,17 +142,17 @@ def _some(solution: SolidSolution, count: int, seed: int, weight: Weight) -> lis
     """Random distinct configurations, in the order in which they came up."""
     if solution.orbits is not None and solution.orbits <= count:
         return list(_all(solution, count))
-    found: dict[str, Defect] = {}
+    defects: dict[str, Defect] = {}
     repeats = 0
     for members in draws(solution, seed, weight):
         defect = Defect(solution.supercell, solution.space.edits(members))
-        repeats = repeats + 1 if defect.key in found else 0
-        found.setdefault(defect.key, defect)
-        if len(found) == count or repeats == _MAX_REPEATS:
+        repeats = repeats + 1 if defect.key in defects else 0
+        defects.setdefault(defect.key, defect)
+        if len(defects) == count or repeats == _MAX_REPEATS:
             break
-    if not found:
+    if not defects:
         raise _impossible(solution)
-    return list(found.values())
+    return list(defects.values())
 
 
 def _impossible(solution: SolidSolution) -> DefectError:

@@ -69,27 +69,27 @@ class ExclusiveClusters:
         inside = [(place[a], place[b]) for a, b in self.solution.clashes.tolist() if a in place]
         for a, b in inside:
             chosen, filled = (rows[~(filled[:, a] & filled[:, b])] for rows in (chosen, filled))
-        found: dict[Amounts, list[Amounts]] = {}
+        edits_by_amounts: dict[Amounts, list[Amounts]] = {}
         for row in chosen:
             edits = row[row >= 0]
             amounts = np.bincount(space.label[edits], minlength=len(space.names))
-            found.setdefault(tuple(amounts.tolist()), []).append(tuple(edits.tolist()))
-        return found
+            edits_by_amounts.setdefault(tuple(amounts.tolist()), []).append(tuple(edits.tolist()))
+        return edits_by_amounts
 
     @cached_property
     def _ways(self) -> list[dict[Amounts, int]]:
         """Ways to fill the first 0, 1, ... clusters with each number of edits of each kind."""
         wanted = tuple(self.solution.counts[name] for name in self.solution.space.names)
-        ways = [{(0,) * len(wanted): 1}]
+        counts = [{(0,) * len(wanted): 1}]
         for fillings in self._fillings:
             grown: dict[Amounts, int] = {}
-            for have, number in ways[-1].items():
+            for have, number in counts[-1].items():
                 for amounts, sets in fillings.items():
                     total = tuple(a + b for a, b in zip(have, amounts, strict=True))
                     if all(a <= b for a, b in zip(total, wanted, strict=True)):
                         grown[total] = grown.get(total, 0) + number * len(sets)
-            ways.append(grown)
-        return ways
+            counts.append(grown)
+        return counts
 
     @property
     def configurations(self) -> int:

@@ -129,13 +129,13 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
 
 def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:
     """Atoms of each element in one of so many formula units."""
-    found: dict[str, float] = {}
+    amounts: dict[str, float] = {}
     for mixture in mixtures:
         for number, share in mixture:
             if number:
                 symbol = element_symbol(number)
-                found[symbol] = found.get(symbol, 0.0) + share / units
-    return {symbol: round(amount, _DIGITS) for symbol, amount in found.items()}
+                amounts[symbol] = amounts.get(symbol, 0.0) + share / units
+    return {symbol: round(amount, _DIGITS) for symbol, amount in amounts.items()}
 
 
 def _nearest_states(amounts: Mapping[str, float]) -> dict[str, int]:
@@ -180,11 +180,11 @@ def _mixture(shares: Mapping[int, float], labels: list[str], where: str) -> Mixt
             f"{where}: the site of {', '.join(labels)} is occupied {total:.4g} times; correct the occupancies"
         )
     scale = 1 / total if abs(total - 1) <= OCCUPANCY_ROUNDING else 1.0
-    found = [(z, round(share * scale, _DIGITS)) for z, share in shares.items() if share > 0]
-    found.sort(key=lambda item: -item[1])
-    if not found:
+    occupants = [(z, round(share * scale, _DIGITS)) for z, share in shares.items() if share > 0]
+    occupants.sort(key=lambda item: -item[1])
+    if not occupants:
         return ()
-    return tuple(found) if scale != 1 or total == 1 else (*found, (0, round(1 - total, _DIGITS)))
+    return tuple(occupants) if scale != 1 or total == 1 else (*occupants, (0, round(1 - total, _DIGITS)))
 
 
 def _separation(
@@ -227,9 +227,9 @@ def _parent(parent: Structure, kind: IntArray, majority: IntArray, where: str) -
     carried = _carried(crystal, parent.frac_coords, kind)
     if carried is not None:
         host = _assembled(crystal)
-        found = [{int(carried[m]) for m in orbit.members} for orbit in host.orbits if not orbit.void]
-        if all(len(each) == 1 for each in found):
-            return host, [each.pop() for each in found]
+        mixtures = [{int(carried[m]) for m in orbit.members} for orbit in host.orbits if not orbit.void]
+        if all(len(each) == 1 for each in mixtures):
+            return host, [each.pop() for each in mixtures]
     labelled = type(parent)(parent.lattice, (kind + 1).tolist(), parent.frac_coords)
     crystal = standardise(labelled, where)
     host = _assembled(replace(crystal, numbers=majority[crystal.numbers - 1]))
@@ -245,9 +245,9 @@ def _carried(crystal: StandardCrystal, points: FloatArray, kind: IntArray) -> In
     difference = (points @ crystal.linear.T + crystal.shift)[:, None] - crystal.points
     difference -= np.rint(difference)
     nearest = np.linalg.norm(difference @ crystal.primitive, axis=-1).argmin(axis=1)
-    found = np.full(len(crystal.points), -1, dtype=np.int64)
-    found[nearest] = kind
-    return found if (found[nearest] == kind).all() else None
+    mixture = np.full(len(crystal.points), -1, dtype=np.int64)
+    mixture[nearest] = kind
+    return mixture if (mixture[nearest] == kind).all() else None
 
 
 def _fractions(host: Host, mixtures: list[Mixture]) -> dict[str, float]:

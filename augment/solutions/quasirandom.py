@@ -61,18 +61,18 @@ def quasirandom(
         DefectError: the library is not installed, kinds share a part of their sites, or no configuration was found
             that leaves the atoms far enough apart.
     """
-    found: dict[str, tuple[Defect, float]] = {}
+    best: dict[str, tuple[Defect, float]] = {}
     search = _search_apart(solution, seed, shells) if len(solution.clashes) else None
     for members, value in search or _search(solution, count, seed, shells, iterations):
         defect = Defect(solution.supercell, solution.space.edits(members))
-        found.setdefault(defect.key, (defect, round(value, _DIGITS)))
-    if not found:
+        best.setdefault(defect.key, (defect, round(value, _DIGITS)))
+    if not best:
         raise DefectError(
             f"{solution.formula}: no quasirandom configuration has all atoms {solution.min_separation:.2f} Å apart; "
             "draw random ones, or allow a smaller separation"
         )
     # The library lists equal ones in an order of its own.
-    return sorted(found.values(), key=lambda item: (item[1], item[0].key))[:count]
+    return sorted(best.values(), key=lambda item: (item[1], item[0].key))[:count]
 
 
 def warren_cowley(
@@ -84,11 +84,11 @@ def warren_cowley(
     shell = np.searchsorted(edges, distance)
     occupied = np.eye(len(sublattice.counts))[placed]
     share = occupied.mean(axis=0)
-    found = np.zeros((len(edges) - 1, len(share), len(share)))
+    parameters = np.zeros((len(edges) - 1, len(share), len(share)))
     for k in range(1, len(edges)):
         pairs = occupied.T @ (shell == k) @ occupied
-        found[k - 1] = 1 - pairs / (pairs.sum() * np.outer(share, share))
-    return found
+        parameters[k - 1] = 1 - pairs / (pairs.sum() * np.outer(share, share))
+    return parameters
 
 
 def objective(parameters: FloatArray) -> float:

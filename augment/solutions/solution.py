@@ -101,8 +101,8 @@ class SolidSolution:
             first = int(np.argmax(self.space.label == self.space.names.index(name)))
             amounts[numbers[self.space.site[first]]] -= count
             amounts[self.space.number[first]] += count
-        found = {element_symbol(z): int(n) for z, n in enumerate(amounts) if z and n}
-        return full_formula(found)
+        composition = {element_symbol(z): int(n) for z, n in enumerate(amounts) if z and n}
+        return full_formula(composition)
 
     @property
     def _counted(self) -> list[int]:
@@ -115,16 +115,16 @@ class SolidSolution:
         Raises:
             DefectError: two kinds share some of their sites only.
         """
-        space, found = self.space, dict[tuple[int, ...], list[int]]()
+        space, labels_by_sites = self.space, dict[tuple[int, ...], list[int]]()
         for label in range(len(space.names)):
-            found.setdefault(tuple(space.site[space.label == label].tolist()), []).append(label)
-        every = [site for sites in found for site in sites]
+            labels_by_sites.setdefault(tuple(space.site[space.label == label].tolist()), []).append(label)
+        every = [site for sites in labels_by_sites for site in sites]
         if len(set(every)) < len(every):
             raise DefectError(
                 f"some of {', '.join(space.names)} share a part of their sites; "
                 "name them by the same sites (v_O_8c and F_O_8c), or draw by orbit"
             )
-        return tuple(self._sublattice(np.array(sites), labels) for sites, labels in found.items())
+        return tuple(self._sublattice(np.array(sites), labels) for sites, labels in labels_by_sites.items())
 
     def _sublattice(self, sites: IntArray, labels: list[int]) -> Sublattice:
         edits = np.stack([np.flatnonzero(self.space.label == label) for label in labels], axis=1)

@@ -58,9 +58,9 @@ def find_supercell(
     search = _Search(host, keep_point_group, max_aspect)
     for index in _indices(host, min_atoms, max_atoms):
         if longest_possible(search.volume * index) >= min_image_distance - _SAME:
-            found = search.widest(index, min_image_distance)
-            if found is not None:
-                return found
+            supercell = search.widest(index, min_image_distance)
+            if supercell is not None:
+                return supercell
     raise SupercellError(
         f"{host.formula}: no supercell of {min_atoms} to {max_atoms} atoms has images {min_image_distance:g} Å apart"
         f"{search.limits} ({_best_reached(search, min_atoms, max_atoms)}); allow more atoms or a smaller distance"
@@ -145,8 +145,8 @@ class _Search:
     @property
     def limits(self) -> str:
         """What else is asked, in words for an error."""
-        kept = " and keeps the point group" if self.keep_point_group else ""
-        return kept + (f" and an aspect of at most {self.max_aspect:g}" if math.isfinite(self.max_aspect) else "")
+        condition = " and keeps the point group" if self.keep_point_group else ""
+        return condition + (f" and an aspect of at most {self.max_aspect:g}" if math.isfinite(self.max_aspect) else "")
 
     @cached_property
     def invariant(self) -> InvariantForms:
@@ -162,9 +162,9 @@ class _Search:
         for index in reversed(indices):
             if longest_possible(self.volume * index) < distance - _SAME:
                 break
-            found = self.widest(index, distance)
-            if found is not None:
-                best, distance = found, found.image_distance
+            supercell = self.widest(index, distance)
+            if supercell is not None:
+                best, distance = supercell, supercell.image_distance
         return best
 
     def widest(self, index: int, least: float) -> Supercell | None:
@@ -194,8 +194,8 @@ class _Search:
         wide = minima[:, 0] >= minima[:, 0].max() - _SAME
         forms, minima = forms[wide], minima[wide]
         turned = forms[:, None] @ self.host.group.rotations.transpose(0, 2, 1) @ np.linalg.inv(forms)[:, None]
-        kept = (np.abs(turned - np.rint(turned)).max(axis=(2, 3)) < _SAME).sum(axis=1)
-        forms, minima = forms[kept == kept.max()], minima[kept == kept.max()]
+        order = (np.abs(turned - np.rint(turned)).max(axis=(2, 3)) < _SAME).sum(axis=1)
+        forms, minima = forms[order == order.max()], minima[order == order.max()]
         even = forms[minima[:, 2] <= minima[:, 2].min() + _SAME]
         normal = min(hermite_normal_form(form).tolist() for form in even)
         return Supercell.from_normal_form(self.host, np.array(normal, dtype=np.int64))

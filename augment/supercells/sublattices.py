@@ -55,10 +55,10 @@ class InvariantForms:
 
     def _prime_power(self, prime: int, power: int) -> IntArray:
         if (prime, power) not in self._of_prime_power:
-            found = [np.eye(3, dtype=np.int64)[None]] if power == 0 else []
+            forms = [np.eye(3, dtype=np.int64)[None]] if power == 0 else []
             for step in range(1, min(power, 3) + 1):
-                found += [self._below(form, prime, step) for form in self._prime_power(prime, power - step)]
-            self._of_prime_power[prime, power] = np.unique(np.concatenate(found), axis=0)
+                forms += [self._below(form, prime, step) for form in self._prime_power(prime, power - step)]
+            self._of_prime_power[prime, power] = np.unique(np.concatenate(forms), axis=0)
         return self._of_prime_power[prime, power]
 
     def _below(self, form: IntArray, prime: int, step: int) -> IntArray:
@@ -93,15 +93,15 @@ def _generators(rotations: IntArray) -> IntArray:
 @lru_cache(maxsize=4096)
 def _factors(index: int) -> tuple[tuple[int, int], ...]:
     """Primes of a number and their powers."""
-    found, rest, prime = [], index, 2
+    factors, rest, prime = [], index, 2
     while rest > 1:
         power = 0
         while rest % prime == 0:
             rest, power = rest // prime, power + 1
         if power:
-            found.append((prime, power))
+            factors.append((prime, power))
         prime += 1
-    return tuple(found)
+    return tuple(factors)
 
 
 def _intersections(one: IntArray, index: int, other: IntArray, coprime: int) -> IntArray:
@@ -219,8 +219,8 @@ class CompactLattices:
         firsts = np.flatnonzero(
             self._first & (length >= shortest - _ROUNDING) & (length <= product ** (1 / 3) + _ROUNDING)
         )
-        found = [self._bases(first, cartesian, length, index, most_aspect) for first in firsts.tolist()]
-        return np.concatenate([np.zeros((0, 3, 3), dtype=np.int64), *found], dtype=np.int64)
+        bases = [self._bases(first, cartesian, length, index, most_aspect) for first in firsts.tolist()]
+        return np.concatenate([np.zeros((0, 3, 3), dtype=np.int64), *bases], dtype=np.int64)
 
     def _bases(self, first: int, cartesian: FloatArray, length: FloatArray, index: int, most_aspect: float) -> IntArray:
         """Reduced bases that begin with a vector."""

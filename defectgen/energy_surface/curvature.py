@@ -70,8 +70,8 @@ class Krylov:
 
     def curvatures(self, classes: SubgroupClasses) -> FloatArray:
         """Least curvature (c,), eV/Å², that each class of subgroups would let the atoms follow; 0 of the stabilizer."""
-        found = [self._ritz(symmetry)[0].min(initial=RIGID) for symmetry in classes.symmetries[1:]]
-        return np.array([0.0, *found])
+        least = [self._ritz(symmetry)[0].min(initial=RIGID) for symmetry in classes.symmetries[1:]]
+        return np.array([0.0, *least])
 
     def direction(self, subgroup: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
         """A unit displacement (n, 3) drawn from the Ritz vectors that a subgroup allows; None where there are none.
@@ -87,11 +87,11 @@ class Krylov:
 
     def _ritz(self, subgroup: CellSymmetry) -> tuple[FloatArray, FloatArray]:
         """Ritz values (r,), eV/Å², and orthonormal vectors (r, n, 3) in what a subgroup allows beyond G."""
-        kept, bent = (
+        basis, bent = (
             project(State(x, _STRAIN), subgroup).displacements.reshape(len(x), -1) for x in (self.vectors, self.images)
         )
-        values, inward = _ritz_pairs(kept, bent)
-        return values, (inward.T @ kept).reshape(-1, *self.vectors.shape[1:])
+        values, inward = _ritz_pairs(basis, bent)
+        return values, (inward.T @ basis).reshape(-1, *self.vectors.shape[1:])
 
 
 def _krylov(forces: Forces, breaking: Callable[[FloatArray], FloatArray], atoms: int) -> tuple[FloatArray, FloatArray]:
@@ -117,7 +117,7 @@ def _ritz_pairs(vectors: FloatArray, images: FloatArray) -> tuple[FloatArray, Fl
     """Values (r,) of the Hessian in the span of vectors (k, 3n), which may depend on each other, and weights (k, r)."""
     overlap, energy = vectors @ vectors.T, vectors @ images.T
     sizes, basis = np.linalg.eigh(overlap)
-    kept = sizes > _DEPENDENT * max(sizes.max(initial=0.0), _EXHAUSTED)
-    inward = basis[:, kept] / np.sqrt(sizes[kept])
+    independent = sizes > _DEPENDENT * max(sizes.max(initial=0.0), _EXHAUSTED)
+    inward = basis[:, independent] / np.sqrt(sizes[independent])
     values, turned = np.linalg.eigh(inward.T @ (0.5 * (energy + energy.T)) @ inward)
     return values, inward @ turned

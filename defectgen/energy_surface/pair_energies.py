@@ -88,17 +88,17 @@ class PairEnergies:
         chosen = np.triu(space.compatible, 1)
         first: dict[int, tuple[int, ...]] = {int(code): (int(code),) for code in alone}
         first |= {int(code) + count: divmod(int(code), count) for code in together[chosen]}
-        found: dict[int, float] = {}
+        energies: dict[int, float] = {}
         for code, places in first.items():
-            found[code] = self.energy(self._cell(places)) - pristine
+            energies[code] = self.energy(self._cell(places)) - pristine
             if self.progress is not None:
-                self.progress(len(found), len(first))
-        single = np.array([found[int(code)] for code in alone])
+                self.progress(len(energies), len(first))
+        single = np.array([energies[int(code)] for code in alone])
         if not np.isfinite(single).all():
             bad = space.names[int(space.label[int(np.flatnonzero(~np.isfinite(single))[0])])]
             raise PotentialError(f"no energy of {bad} alone: its relaxation diverged; choose another potential")
         pair = np.zeros((count, count))
-        pair[chosen] = [found[int(code) + count] for code in together[chosen]]
+        pair[chosen] = [energies[int(code) + count] for code in together[chosen]]
         pair[chosen] -= (single[:, None] + single)[chosen]
         return single, np.nan_to_num(pair + pair.T)
 
@@ -107,8 +107,8 @@ class PairEnergies:
         images, count = self.space.permutations.astype(np.int64), len(self.space)
         pairs = np.empty((count, count), dtype=np.int64)
         for k in range(count):
-            own = images[:, k, None]
-            pairs[k] = (np.minimum(own, images) * count + np.maximum(own, images)).min(axis=0)
+            image = images[:, k, None]
+            pairs[k] = (np.minimum(image, images) * count + np.maximum(image, images)).min(axis=0)
         return images.min(axis=0), pairs
 
     def _cell(self, places: Sequence[int]) -> DefectCell:

@@ -54,20 +54,20 @@ def quasi_newton(points: FloatArray) -> FloatArray:
     """
     here, forces = points[:, -1, 0], points[:, -1, 1]
     steps = np.diff(points, axis=1)
-    told = [(steps[:, k, 0], -steps[:, k, 1]) for k in range(steps.shape[1])]
-    pairs = [(s, y, float((s * y).sum())) for s, y in told]
+    differences = [(steps[:, k, 0], -steps[:, k, 1]) for k in range(steps.shape[1])]
+    pairs = [(s, y, float((s * y).sum())) for s, y in differences]
     pairs = [(s, y, work) for s, y, work in pairs if work > TELLING * float((s**2).sum())]
     if not pairs:
         return suggested(points)
-    way, shares = forces, []
+    direction, shares = forces, []
     for s, y, work in reversed(pairs):
-        shares.append(float((s * way).sum()) / work)
-        way = way - shares[-1] * y
+        shares.append(float((s * direction).sum()) / work)
+        direction = direction - shares[-1] * y
     _, y, work = pairs[-1]
-    way = way / float(np.clip((y**2).sum() / work, SOFTEST, STIFFEST))
+    direction = direction / float(np.clip((y**2).sum() / work, SOFTEST, STIFFEST))
     for (s, y, work), share in zip(pairs, reversed(shares), strict=True):
-        way = way + (share - float((y * way).sum()) / work) * s
-    return here + _limited(way)
+        direction = direction + (share - float((y * direction).sum()) / work) * s
+    return here + _limited(direction)
 
 
 def _limited(steps: FloatArray) -> FloatArray:

@@ -56,9 +56,9 @@ class DefectForces:
         pristine = _remembered(self._pristine, cell_hash(bulk), lambda: self._at_rest(bulk))
         if pristine is None:
             return None
-        anyway = np.zeros((max(int(ideal.sites.max()), int(bulk.sites.max())) + 1, 3))
-        anyway[bulk.sites] = pristine
-        return Surface(ideal, symmetry, anyway[ideal.sites], partial(_evaluated, potential=self.potential))
+        pristine_forces = np.zeros((max(int(ideal.sites.max()), int(bulk.sites.max())) + 1, 3))
+        pristine_forces[bulk.sites] = pristine
+        return Surface(ideal, symmetry, pristine_forces[ideal.sites], partial(_evaluated, potential=self.potential))
 
     def _at_rest(self, bulk: DefectCell) -> FloatArray | None:
         try:
@@ -93,12 +93,12 @@ def forces_by(potential: str) -> DefectForces:
 
 
 def _remembered(memory: dict[str, Known], name: str, make: Callable[[], Known]) -> Known:
-    """What is remembered under a name, or made now; of more than `KEPT` the one that was not used for longest goes."""
-    found = memory.pop(name) if name in memory else make()
-    memory[name] = found
+    """What is remembered under a name, or made now; of more than `KEPT` the one not used for longest goes."""
+    value = memory.pop(name) if name in memory else make()
+    memory[name] = value
     if len(memory) > KEPT:
         del memory[next(iter(memory))]
-    return found
+    return value
 
 
 def _evaluated(cell: DefectCell, potential: Potential) -> FloatArray:

@@ -52,8 +52,8 @@ class Surface:
         Raises:
             Divergence: the potential can say nothing there.
         """
-        own = self.evaluate(apply_state(self.ideal, state)) - self.anyway
-        return project(State(own, _STRAIN), symmetry).displacements
+        defect_forces = self.evaluate(apply_state(self.ideal, state)) - self.anyway
+        return project(State(defect_forces, _STRAIN), symmetry).displacements
 
     @cached_property
     def descent(self) -> FloatArray | None:
@@ -91,10 +91,13 @@ class Surface:
         along the direction vanish.
         """
         drawn = [self.direction(subgroup, rng) for _ in range(tries)]
-        ways = [way for way in drawn if way is not None]
-        found = [self.towards(subgroup, way) for way in ways]
-        work = [-np.inf if p is None else float((p[:, -1, 1] * way).sum()) for p, way in zip(found, ways, strict=True)]
-        return found[int(np.argmax(work))] if found else self.descent
+        directions = [direction for direction in drawn if direction is not None]
+        descents = [self.towards(subgroup, direction) for direction in directions]
+        work = [
+            -np.inf if p is None else float((p[:, -1, 1] * direction).sum())
+            for p, direction in zip(descents, directions, strict=True)
+        ]
+        return descents[int(np.argmax(work))] if descents else self.descent
 
     def direction(self, subgroup: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
         """Displacements (n, 3), Å, drawn from the softest directions that a subgroup allows beyond the stabilizer.

@@ -101,7 +101,7 @@ def _schottky(
 
 def _pairs(best: Mapping[str, tuple[float, str]], changes: Mapping[str, Composition]) -> list[Reaction]:
     """Pairs of defects whose changes cancel: an atom moved to a void, or two elements swapped."""
-    found = []
+    pairs = []
     labels = sorted(best)
     for i, one in enumerate(labels):
         for other in labels[i + 1 :]:
@@ -112,5 +112,5 @@ def _pairs(best: Mapping[str, tuple[float, str]], changes: Mapping[str, Composit
             symbols = [element_symbol(z) for z in sorted(changes[one])]
             kind = f"Frenkel {symbols[0]}" if len(symbols) == 1 else f"antisite pair {', '.join(symbols)}"
             (a, first), (b, second) = best[one], best[other]
-            found.append(Reaction(kind, f"{first} + {second}", a + b, 2))
-    return sorted(found, key=lambda reaction: reaction.energy)
+            pairs.append(Reaction(kind, f"{first} + {second}", a + b, 2))
+    return sorted(pairs, key=lambda reaction: reaction.energy)

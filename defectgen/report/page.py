@@ -126,11 +126,11 @@ def facts(data: RunData) -> list[Fact]:
 
 def notices(data: RunData) -> list[Notice]:
     """What a reader should know before trusting a number."""
-    found = []
+    listed = []
     if data.defects:
         supercell = data.defects[0]["supercell"]
         if supercell["point_group_order"] < supercell["host_point_group_order"]:
-            found.append(Notice(f"The supercell {supercell_text(supercell)}.", "warning"))
+            listed.append(Notice(f"The supercell {supercell_text(supercell)}.", "warning"))
     words: tuple[tuple[str, str, Level], ...] = (
         ("not converged", "ran out of steps", "warning"),
         ("diverged", "diverged", "bad"),
@@ -138,33 +138,33 @@ def notices(data: RunData) -> list[Notice]:
     for status, what, level in words:
         names = [f"{r['name']} ({start_of(r)})" for r in data.relaxations if status_of(r) == status]
         if names:
-            found.append(Notice(f"Relaxations that {what}: {', '.join(names)}.", level))
+            listed.append(Notice(f"Relaxations that {what}: {', '.join(names)}.", level))
     early = unsettled(data.points)
     if early:
         text = (
             f"{len(early)} of {len(data.points)} MD points have a mean temperature more than 10 % from the one asked "
             "for: they are too short to have equilibrated, and their averages are not those of that temperature."
         )
-        found.append(Notice(text, "warning"))
+        listed.append(Notice(text, "warning"))
     far = unbalanced(data.points)
     if far:
         text = (
             f"{len(far)} of {len(data.points)} MD points have a mean pressure more than {PRESSURE_MISSED:g} GPa from "
             "the one asked for: their mean volumes are not those of that pressure. Run longer."
         )
-        found.append(Notice(text, "warning"))
+        listed.append(Notice(text, "warning"))
     outside = [p for p in data.points if p.get("frames_outside_domain")]
     if outside:
         text = (
             f"{len(outside)} of {len(data.points)} MD points have frames outside of what the potential learnt; "
             "their numbers are extrapolations."
         )
-        found.append(Notice(text, "warning"))
+        listed.append(Notice(text, "warning"))
     points = [p for p in data.points if p["status"] == "diverged"]
     if points:
         names = [f"{p['cell']} ({p['engine']}, {' K, '.join(condition(p))} GPa)" for p in points]
-        found.append(Notice(f"MD points that diverged: {', '.join(names)}.", "bad"))
-    return found
+        listed.append(Notice(f"MD points that diverged: {', '.join(names)}.", "bad"))
+    return listed
 
 
 def _counted(count: int, kind: str) -> str:

@@ -81,5 +81,5 @@ def _other_seeds(data: RunData) -> dict[str, int]:
         f"MD {p.get('cell', '')} {p.get('engine', '')} {p.get('temperature')} K {p.get('pressure')} GPa": p.get("seed")
         for p in data.points
     }
-    own = data.identity["seed"]
-    return {name: seed for name, seed in seeds.items() if seed is not None and seed != own}
+    run_seed = data.identity["seed"]
+    return {name: seed for name, seed in seeds.items() if seed is not None and seed != run_seed}

@@ -107,20 +107,20 @@ def _wrapped(points: FloatArray, cell: FloatArray) -> FloatArray:
 
 def _geometries(data: RunData, cell: DefectCell) -> list[tuple[DefectCell, str, str, str]]:
     """Cell, label, kind and note of every geometry known of a defect."""
-    found = [(data.reference[cell.key], "ideal", "ideal", "Ideal sites of the host.")]
+    geometries = [(data.reference[cell.key], "ideal", "ideal", "Ideal sites of the host.")]
     if cell.name == BULK and data.bulk is not None:
-        found.append((data.bulk.cell, "relaxed", "relaxed", "Positions and lattice relaxed under the potential."))
+        geometries.append((data.bulk.cell, "relaxed", "relaxed", "Positions and lattice relaxed under the potential."))
     for proposal in data.proposals:
         if proposal.key == cell.key:
             label = symbol_text(str(proposal.provenance.get("start", "generated")))
-            found.append((proposal, label, "generated", "Proposed by the diffusion model, before any relaxation."))
+            geometries.append((proposal, label, "generated", "Proposed by the diffusion model, before any relaxation."))
     for record in data.relaxed:
         if record.cell.key == cell.key and record.cell.name != BULK:
             start = symbol_text(str(record.cell.provenance.get("start", "an unknown start")))
             made_by = record.cell.provenance.get("potential", "the potential")
             note = f"The lowest relaxed geometry, under {made_by}; from {start}."
-            found.append((record.cell, "relaxed", "relaxed", note))
-    return found
+            geometries.append((record.cell, "relaxed", "relaxed", note))
+    return geometries
 
 
 def _geometry(

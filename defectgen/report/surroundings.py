@@ -38,8 +38,8 @@ def surroundings_section(data: RunData) -> Section:
 
 def _beyond(rdf: Row) -> tuple[list[float], list[float]]:
     """A distribution without the atom that sits in the place itself, whose peak would dwarf the rest."""
-    kept = [(r, g) for r, g in zip(rdf["r"], rdf["g"], strict=True) if r > NEAREST]
-    return [r for r, _ in kept], [g for _, g in kept]
+    neighbours = [(r, g) for r, g in zip(rdf["r"], rdf["g"], strict=True) if r > NEAREST]
+    return [r for r, _ in neighbours], [g for _, g in neighbours]
 
 
 def _pair(name: str) -> Callable[[Row], Measured | None]:
@@ -76,9 +76,9 @@ def _shell_figure(
     for row in rows:
         for element in dict.fromkeys(s["element"] for s in row["shells"]):
             shells = [s for s in row["shells"] if s["element"] == element]
-            found = [(s["distance"], m) for s in shells if (m := quantity(s)) is not None]
-            if found:
-                x, y, error = [d for d, _ in found], [m[0] for _, m in found], [m[1] for _, m in found]
+            values = [(s["distance"], m) for s in shells if (m := quantity(s)) is not None]
+            if values:
+                x, y, error = [d for d, _ in values], [m[0] for _, m in values], [m[1] for _, m in values]
                 trace = points(x, y, error, legend.name(row), legend.number(row), legend.colour(row))
                 panels.setdefault(f"{row['cell']}: {element}", []).append(trace)
     if not panels:

@@ -117,8 +117,8 @@ class OrbitSpace:
             inside = np.zeros((len(self), len(self.space)), dtype=np.int64)
             inside[self.orbit, np.arange(len(self.space))] = 1
             apart &= (inside @ (~fits).astype(np.int64) @ inside.T) == 0
-            own = [fits[np.ix_(m, m)].all() for m in self.members]
-            np.fill_diagonal(apart, own)
+            within = [fits[np.ix_(m, m)].all() for m in self.members]
+            np.fill_diagonal(apart, within)
         else:
             np.fill_diagonal(apart, val=True)
         return np.asarray(~apart)
@@ -164,12 +164,12 @@ class Arranging:
         code, places = orbits.places(free)
         pairs = np.stack([orbits.kind, code[orbits.place]], axis=1)
         allowed = np.zeros(len(free), dtype=bool)
-        for kind, own in np.unique(pairs[free], axis=0).tolist():
+        for kind, signature in np.unique(pairs[free], axis=0).tolist():
             rest = self.left.copy()
             rest[orbits.kinds[kind, 0]] -= orbits.kinds[kind, 1]
-            others = tuple((c, count - (c == own)) for c, count in places)
+            others = tuple((c, count - (c == signature)) for c, count in places)
             if reachable(tuple(rest.tolist()), orbits.signatures(others)):
-                allowed |= free & (pairs == (kind, own)).all(axis=1)
+                allowed |= free & (pairs == (kind, signature)).all(axis=1)
         return allowed
 
     def draw(self, orbit: int) -> None:
@@ -190,21 +190,21 @@ def reachable(left: tuple[int, ...], places: tuple[tuple[Signature, int], ...]) 
     if min(left) < 0:
         return False
     # (counts of each kind) that can be reached; a subset sum in several dimensions.
-    found = np.zeros([n + 1 for n in left], dtype=bool)
-    found[(0,) * len(left)] = True
+    reached = np.zeros([n + 1 for n in left], dtype=bool)
+    reached[(0,) * len(left)] = True
     for signature, count in places:
         for _ in range(min(count, max(left) // min(size for _, size in signature) * len(left))):
-            grown = found.copy()
+            grown = reached.copy()
             for label, size in signature:
                 if size <= left[label]:
                     ahead = [slice(None)] * len(left)
                     behind = list(ahead)
                     ahead[label], behind[label] = slice(size, None), slice(None, -size)
-                    grown[tuple(ahead)] |= found[tuple(behind)]
-            if (grown == found).all():
+                    grown[tuple(ahead)] |= reached[tuple(behind)]
+            if (grown == reached).all():
                 break
-            found = grown
-    return bool(found[left])
+            reached = grown
+    return bool(reached[left])
 
 
 def compositions(orbits: OrbitSpace, recipe: Recipe) -> tuple[IntArray, FloatArray]:
@@ -225,9 +225,9 @@ def compositions(orbits: OrbitSpace, recipe: Recipe) -> tuple[IntArray, FloatArr
     places = orbits.signatures(orbits.places(whole.free())[1])
     grid = grid[[reachable(tuple(row.tolist()), places) for row in grid]] if len(grid) else grid
     if len(grid) == 0:
-        asked = ", ".join(space.names)
+        names = ", ".join(space.names)
         raise DefectError(
-            f"no arrangement of {asked} with H meets these counts; change the counts or ask for less symmetry"
+            f"no arrangement of {names} with H meets these counts; change the counts or ask for less symmetry"
         )
     sites = np.bincount(space.label, minlength=len(limits))
     weight = np.array([sum(_log_ways(int(n), int(k)) for n, k in zip(sites, row, strict=True)) for row in grid])
@@ -276,21 +276,21 @@ def draw_arrangements(
     """
     rng = np.random.default_rng(seed)
     counts, chance = compositions(orbits, recipe)
-    found: list[IntArray] = []
+    arrangements: list[IntArray] = []
     restarts = 0
-    while len(found) < n:
-        missing = n - len(found)
+    while len(arrangements) < n:
+        missing = n - len(arrangements)
         step = max(1, min(missing, MAX_NODES // len(orbits.space.supercell.sites.numbers)))
         under_way = [Arranging(orbits, counts[int(rng.choice(len(counts), p=chance))]) for _ in range(step)]
         finished = _draw_all(under_way, scorer, rng)
-        found += finished
+        arrangements += finished
         restarts += len(finished) < step
         if restarts > MAX_RESTARTS + n:
             raise DefectError(
                 f"no arrangement of these counts lies within {orbits.space.cutoff} Å in {restarts} draws; "
                 "widen the cutoff or ask for less symmetry"
             )
-    return found
+    return arrangements
 
 
 def _draw_all(under_way: list[Arranging], scorer: Scorer, rng: np.random.Generator) -> list[IntArray]:
@@ -299,10 +299,10 @@ def _draw_all(under_way: list[Arranging], scorer: Scorer, rng: np.random.Generat
     while active:
         logits = scorer(active)
         going = []
-        for arranging, own in zip(active, logits, strict=True):
+        for arranging, orbit_logits in zip(active, logits, strict=True):
             allowed = arranging.allowed()
             if allowed.any():
-                arranging.draw(drawn_orbit(own, allowed, rng))
+                arranging.draw(drawn_orbit(orbit_logits, allowed, rng))
                 going.append(arranging)
         active = [a for a in going if not a.done]
     return [a.members for a in under_way if a.done]

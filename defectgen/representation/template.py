@@ -91,7 +91,7 @@ class Template:
         markers[sites.void[index]] = Marker.INTERSTITIAL
         markers[numbers == 0] = Marker.VACANCY
         markers[sites.void[index] & (numbers == 0)] = Marker.VOID
-        found = cls(
+        template = cls(
             key=cell.key,
             cell=cell.cell,
             positions=np.concatenate([cell.positions, sites.positions[index[len(cell.sites) :]]]),
@@ -102,7 +102,7 @@ class Template:
             site_order=sites.site_symmetry_order[index],
             multiplicity=sites.multiplicity[index],
         )
-        return found.with_descent(descent)
+        return template.with_descent(descent)
 
     def with_descent(self, descent: FloatArray | None) -> Template:
         """The template with points (n, k, 2, 3) on the way down; vacant nodes do not move."""

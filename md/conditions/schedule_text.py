@@ -76,13 +76,13 @@ def split_list(text: str) -> list[str]:
 
 
 def _piece(text: str, timestep: float) -> Profile:
-    found = _PIECE.fullmatch(text)
-    if found is None:
+    parsed = _PIECE.fullmatch(text)
+    if parsed is None:
         raise ValueError(text)
-    if found["value"]:
-        return constant(_value(found["value"]))
-    given = found["arguments"].split(",")
-    match found["name"], len(given):
+    if parsed["value"]:
+        return constant(_value(parsed["value"]))
+    given = parsed["arguments"].split(",")
+    match parsed["name"], len(given):
         case "hold", 2:
             return constant(_value(given[0]), _time(given[1], timestep))
         case "ramp", 3:

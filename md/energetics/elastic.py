@@ -61,10 +61,10 @@ def invariant_stiffnesses(rotations: FloatArray) -> FloatArray:
         basis.append(mean[upper])
     _, values, rows = np.linalg.svd(np.array(basis))
     chosen = rows[: int((values > FULL_RANK).sum())]
-    found = np.zeros((len(chosen), 6, 6))
-    found[:, upper[0], upper[1]] = chosen
-    found[:, upper[1], upper[0]] = chosen
-    return found
+    stiffnesses = np.zeros((len(chosen), 6, 6))
+    stiffnesses[:, upper[0], upper[1]] = chosen
+    stiffnesses[:, upper[1], upper[0]] = chosen
+    return stiffnesses
 
 
 def _distinct(rotations: FloatArray) -> FloatArray:

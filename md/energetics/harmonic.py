@@ -146,12 +146,12 @@ def hessian_of(forces: Forces, positions: FloatArray, symmetry: CellSymmetry) ->
         symmetry: a group that the positions have; `difference_evaluations` says how often forces are asked for.
     """
     n = len(positions)
-    found = np.zeros((n, 3, n, 3))
+    blocks = np.zeros((n, 3, n, 3))
     for atom in np.unique(orbits(symmetry.permutations)):
         column = _column(forces, positions, symmetry, int(atom))
         for rotation, image in zip(symmetry.rotations, symmetry.permutations, strict=True):
-            found[image, :, image[atom]] = rotation @ column @ rotation.T
-    flat = found.reshape(3 * n, 3 * n)
+            blocks[image, :, image[atom]] = rotation @ column @ rotation.T
+    flat = blocks.reshape(3 * n, 3 * n)
     flat = (flat + flat.T) / 2
     shift = np.tile(np.eye(3), (n, 1)) / np.sqrt(n)
     keep = np.eye(3 * n) - shift @ shift.T

@@ -112,7 +112,7 @@ def _differences(
     at_rest = evaluate(cell.positions, cell.cell).energy
     moved = np.zeros_like(cell.positions)
     velocities = thermal_velocities(masses, 2 * temperature, rng)  # half of it becomes potential energy
-    found = np.empty(steps)
+    differences = np.empty(steps)
 
     def mixed() -> tuple[FloatArray, float]:
         pull = -(hessian @ moved.ravel()).reshape(moved.shape)
@@ -129,6 +129,6 @@ def _differences(
         moved += step / 2 * velocities
         if float((moved**2).sum(axis=1).max()) > FARTHEST**2:
             raise Divergence(f"an atom is {FARTHEST:g} Å from its site, which it has left")
-        acceleration, found[index] = mixed()
+        acceleration, differences[index] = mixed()
         velocities += step / 2 * acceleration
-    return found
+    return differences

@@ -136,7 +136,7 @@ def jumps(defect: Defect, cutoff: float | None = None) -> tuple[Jump, ...]:
         ConditionError: nothing can jump, or not so far.
         SupercellError: a goal and its periodic image are equally near; the supercell is too small.
     """
-    found: dict[tuple[int, ...], list[tuple[int, int, float]]] = {}
+    by_kind: dict[tuple[int, ...], list[tuple[int, int, float]]] = {}
     candidates = [pair for edit in defect.edits for pair in _candidates(defect, edit)]
     if not candidates:
         raise ConditionError(f"{defect.name} has no vacancy and no interstitial with an empty site to jump to")
@@ -148,12 +148,12 @@ def jumps(defect: Defect, cutoff: float | None = None) -> tuple[Jump, ...]:
     reach = min(lengths) * NEAREST if cutoff is None else cutoff
     for (origin, goal), length in zip(candidates, lengths, strict=True):
         if length <= reach:
-            found.setdefault(_kind(defect, origin, goal), []).append((origin, goal, length))
-    if not found:
+            by_kind.setdefault(_kind(defect, origin, goal), []).append((origin, goal, length))
+    if not by_kind:
         raise ConditionError(
             f"no jump of {defect.name} is as short as {reach:.2f} Å; the shortest has {min(lengths):.2f}"
         )
-    kinds = [_jump(defect, members) for members in found.values()]
+    kinds = [_jump(defect, members) for members in by_kind.values()]
     return tuple(sorted(kinds, key=lambda jump: (jump.distance, jump.origin, jump.goal)))
 
 
@@ -200,9 +200,9 @@ def _kind(defect: Defect, origin: int, goal: int) -> tuple[int, ...]:
     sites = np.flatnonzero((before != ideal) | (after != ideal))
     base = int(max(before.max(), after.max())) + 1
     images = defect.supercell.images(sites)
-    ways = []
+    paths = []
     for one, other in ((before, after), (after, before)):
         codes = (images * base + one[sites]) * base + other[sites]
         codes.sort(axis=1)
-        ways.append(codes[np.lexsort(codes.T[::-1])[0]].tolist())
-    return tuple(min(ways))
+        paths.append(codes[np.lexsort(codes.T[::-1])[0]].tolist())
+    return tuple(min(paths))

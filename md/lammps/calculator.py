@@ -45,12 +45,12 @@ class LammpsCalculator(Calculator):  # type: ignore[misc]  # ase is untyped here
         except BaseException:
             self.close()
             raise
-        found = session.evaluation
+        evaluation = session.evaluation
         self.results = {
-            "energy": found.energy,
-            "free_energy": found.energy,
-            "forces": found.forces,
-            "stress": found.stress,
+            "energy": evaluation.energy,
+            "free_energy": evaluation.energy,
+            "forces": evaluation.forces,
+            "stress": evaluation.stress,
         }
 
     def close(self) -> None:

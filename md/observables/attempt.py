@@ -18,14 +18,14 @@ EQUILIBRATION = 1 / 3
 
 def attempt(ways: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """The value of each measure, None where it cannot be had; `not_measurable` gives the reason for each None."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     reasons = {}
     for name, measure in ways.items():
         try:
-            found[name] = measure()
+            values[name] = measure()
         except (DataError, ConditionError, SymmetryError) as error:
-            found[name], reasons[name] = None, str(error)
-    return {**found, "not_measurable": reasons}
+            values[name], reasons[name] = None, str(error)
+    return {**values, "not_measurable": reasons}
 
 
 def pair(mean: Mean) -> list[float]:

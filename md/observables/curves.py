@@ -51,15 +51,15 @@ def curves(response: Response, host: Host | None = None) -> dict[str, Any]:
         DataError: its cell has the atoms or axes of no supercell of the host.
     """
     first = first_frame(response)
-    ways: dict[str, Callable[[], Any]] = {
+    quantities: dict[str, Callable[[], Any]] = {
         "msd": lambda: _displacements(response, first),
         "vacf": lambda: _memory(response, first),
         "phonons": lambda: _phonons(response, first),
     }
     if host is not None:
         defect = defect_of(response.frames.start, host)
-        ways["defect_rdf"] = lambda: _named("rg", *defect_radial_distribution(response.frames, defect, first))
-    return {"id": response.point.id, "course": _course(response), **attempt(ways)}
+        quantities["defect_rdf"] = lambda: _named("rg", *defect_radial_distribution(response.frames, defect, first))
+    return {"id": response.point.id, "course": _course(response), **attempt(quantities)}
 
 
 def block_means(values: FloatArray, block: int) -> FloatArray:
@@ -97,12 +97,12 @@ def _displacements(response: Response, first: int) -> dict[str, list[float]]:
     moved = displacements(response.frames, first)
     lags = lags_of(len(moved))
     numbers = response.frames.start.numbers
-    found = {"lag": rounded(np.asarray(lags * _spacing(response) / FS_PER_PS, dtype=float))}
+    columns = {"lag": rounded(np.asarray(lags * _spacing(response) / FS_PER_PS, dtype=float))}
     for z in np.unique(numbers):
         chosen = moved[:, numbers == z]
         means = [squared_displacements(chosen, int(lag)).mean() for lag in lags]
-        found[element_symbol(z)] = rounded(np.array(means))
-    return found
+        columns[element_symbol(z)] = rounded(np.array(means))
+    return columns
 
 
 def lags_of(frames: int) -> IntArray:
@@ -128,8 +128,8 @@ def _memory(response: Response, first: int) -> dict[str, list[float]]:
     spacing = _spacing(response)
     velocities = midpoint_velocities(displacements(response.frames, first), spacing)
     correlation = velocity_autocorrelation(velocities, _masses(response))
-    kept = correlation[: max(2, min(len(correlation) // 2, int(LONGEST_MEMORY * FS_PER_PS / spacing) + 1))]
-    return _named("tc", np.arange(len(kept), dtype=float) * (spacing / FS_PER_PS), kept)
+    shown = correlation[: max(2, min(len(correlation) // 2, int(LONGEST_MEMORY * FS_PER_PS / spacing) + 1))]
+    return _named("tc", np.arange(len(shown), dtype=float) * (spacing / FS_PER_PS), shown)
 
 
 def _phonons(response: Response, first: int) -> dict[str, list[float]]:
@@ -141,5 +141,5 @@ def _phonons(response: Response, first: int) -> dict[str, list[float]]:
     spectrum = phonon_spectrum(moved, _masses(response), spacing, resolution)
     weight = np.cumsum(spectrum.density) / spectrum.density.sum()
     highest = spectrum.frequencies[min(int(np.searchsorted(weight, WEIGHT_DRAWN)), len(weight) - 1)]
-    kept = spectrum.frequencies <= BEYOND * highest
-    return _named("fg", spectrum.frequencies[kept], spectrum.density[kept])
+    shown = spectrum.frequencies <= BEYOND * highest
+    return _named("fg", spectrum.frequencies[shown], spectrum.density[shown])

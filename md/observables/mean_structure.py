@@ -158,11 +158,11 @@ def shells(frames: Frames, defect: Defect, first: int = 0) -> tuple[Shell, ...]:
     squares = ((moved - moved.mean(axis=0)) ** 2).sum(axis=2)
     shift = np.linalg.norm(symmetry.project_displacements(moved.mean(axis=0)), axis=1)
     orbit = orbits(symmetry.permutations)
-    found = []
+    by_distance = []
     for smallest in np.unique(orbit):
         atoms = np.flatnonzero(orbit == smallest)
         b = block_average(B_PER_SQUARE * squares[:, atoms].mean(axis=1))
         radial = block_average(outward[:, atoms].mean(axis=1))
         distance, moved_by = float(distances[atoms].mean()), float(shift[atoms].mean())
-        found.append(Shell(tuple(atoms.tolist()), distance, radial, moved_by, b))
-    return tuple(sorted(found, key=lambda shell: shell.distance))
+        by_distance.append(Shell(tuple(atoms.tolist()), distance, radial, moved_by, b))
+    return tuple(sorted(by_distance, key=lambda shell: shell.distance))

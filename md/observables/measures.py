@@ -49,7 +49,7 @@ def measures(response: Response) -> dict[str, Any]:
     settled = equilibration(slow).start if len(series) >= FEWEST_SAMPLES else 0
     first = int(np.searchsorted(response.frame_steps, settled))
     everything = np.ones(len(frames.start), dtype=bool)
-    ways: dict[str, Callable[[], Any]] = {
+    quantities: dict[str, Callable[[], Any]] = {
         "lattice": lambda: {k: pair(v) for k, v in _lattice(response, settled).items()},
         "strain_error": lambda: _strain_error(response, settled),
         "bulk_modulus": lambda: pair(_bulk_modulus(response, settled)),
@@ -58,7 +58,7 @@ def measures(response: Response) -> dict[str, Any]:
         "diffusion_of": lambda: _diffusion_of_elements(response, first),
         "coordination": lambda: float(coordination(frames, first).numbers.mean()),
     }
-    return {"settled": settled, **attempt(ways)}
+    return {"settled": settled, **attempt(quantities)}
 
 
 def defect_measures(response: Response, host: Host) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def defect_measures(response: Response, host: Host) -> dict[str, Any]:
     defect = defect_of(response.frames.start, host)
     frames, first = response.frames, first_frame(response)
     after = response.series.cells[response.frame_steps[first] if len(frames) else 0 :]
-    ways: dict[str, Callable[[], Any]] = {
+    quantities: dict[str, Callable[[], Any]] = {
         "survival": lambda: _survival(response, host),
         "mean_point_group": lambda: mean_symmetry(frames, defect, first).point_group,
         "conventional_lattice": lambda: {
@@ -85,8 +85,8 @@ def defect_measures(response: Response, host: Host) -> dict[str, Any]:
         },
         "shells": lambda: _shells(response, shells(frames, defect, first), first),
     }
-    found = attempt(ways)
-    return {**(found.pop("survival") or {"fate": None}), **found}
+    values = attempt(quantities)
+    return {**(values.pop("survival") or {"fate": None}), **values}
 
 
 def _lattice(response: Response, settled: int) -> dict[str, Mean]:
@@ -109,8 +109,12 @@ def _bulk_modulus(response: Response, settled: int) -> Mean:
 
 def _diffusion(response: Response, first: int, chosen: NDArray[np.bool_]) -> dict[str, Any]:
     spacing = response.point.interval * response.point.timestep
-    found = diffusion_coefficient(displacements(response.frames, first)[:, chosen], spacing, CORRELATED)
-    return {"coefficient": pair(found.coefficient), "detected": found.detected, "upper_bound": found.upper_bound}
+    diffusion = diffusion_coefficient(displacements(response.frames, first)[:, chosen], spacing, CORRELATED)
+    return {
+        "coefficient": pair(diffusion.coefficient),
+        "detected": diffusion.detected,
+        "upper_bound": diffusion.upper_bound,
+    }
 
 
 def _diffusion_of_elements(response: Response, first: int) -> dict[str, Any]:
@@ -118,7 +122,7 @@ def _diffusion_of_elements(response: Response, first: int) -> dict[str, Any]:
     return {element_symbol(z): _diffusion(response, first, numbers == z) for z in np.unique(numbers)}
 
 
-def _shells(response: Response, found: Sequence[Shell], first: int) -> list[dict[str, Any]]:
+def _shells(response: Response, shells: Sequence[Shell], first: int) -> list[dict[str, Any]]:
     counted = _neighbours(response, first)
     numbers = response.frames.start.numbers
     return [
@@ -130,7 +134,7 @@ def _shells(response: Response, found: Sequence[Shell], first: int) -> list[dict
             "b_factor": [round(x, 5) for x in pair(shell.b_factor)],
             "coordination": None if counted is None else round(float(counted.numbers[list(shell.atoms)].mean()), 3),
         }
-        for shell in found
+        for shell in shells
     ]
 
 

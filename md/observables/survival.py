@@ -89,8 +89,8 @@ class Survival:
         """Share of the frames in which the defect is what it was at the start, at whatever equivalent site."""
         frames = len(self.occupation)
         ends = [s.frame for s in self.states[1:]] + [frames]
-        kept = [end - s.frame for s, end in zip(self.states, ends, strict=True) if s.key == self.defect.key]
-        return sum(kept) / frames
+        durations = [end - s.frame for s, end in zip(self.states, ends, strict=True) if s.key == self.defect.key]
+        return sum(durations) / frames
 
     @property
     def rate(self) -> Mean | None:
@@ -153,12 +153,12 @@ def _occupations(frames: Frames, defect: Defect) -> Iterator[IntArray]:
 
 def _hops(occupation: IntArray, defect: Defect) -> tuple[Hop, ...]:
     orbit, host = defect.supercell.sites.orbit, defect.host
-    found = []
+    hops = []
     for before, atom in np.argwhere(np.diff(occupation, axis=0)):
         pair = int(occupation[before, atom]), int(occupation[before + 1, atom])
         wyckoff = host.orbits[orbit[pair[0]]].wyckoff, host.orbits[orbit[pair[1]]].wyckoff
-        found.append(Hop(int(before) + 1, int(atom), pair, wyckoff))
-    return tuple(found)
+        hops.append(Hop(int(before) + 1, int(atom), pair, wyckoff))
+    return tuple(hops)
 
 
 def _states(occupation: IntArray, frames: Frames, defect: Defect) -> tuple[State, ...]:

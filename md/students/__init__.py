@@ -138,10 +138,10 @@ def _read_weights(path: Path, expected: str) -> dict[str, Tensor]:
         content = path.read_bytes()
     except OSError as error:
         raise PotentialError(f"{path}: weights cannot be read ({error}); {remedy(path.parent)}") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != expected:
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != expected:
         raise PotentialError(
-            f"{path}: SHA-256 is {found[:12]}..., the card says {expected[:12]}...; the weights were "
+            f"{path}: SHA-256 is {actual[:12]}..., the card says {expected[:12]}...; the weights were "
             f"altered, {remedy(path.parent)}"
         )
     try:

@@ -44,11 +44,11 @@ def student_folders() -> dict[str, Path]:
 
     A student of the user's takes the place of a shipped one of the same name.
     """
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for base in (user_folder(), shipped_folder()):
         for card in sorted(base.glob(f"[!.]*/{CARD}")):
-            found.setdefault(PREFIX + card.parent.name, card.parent)
-    return found
+            folders.setdefault(PREFIX + card.parent.name, card.parent)
+    return folders
 
 
 def register_folder(source: Path, name: str) -> Path:

@@ -86,18 +86,18 @@ def config_of(network: nn.Module) -> dict[str, Any]:
     with quiet_mace():
         from mace.tools.scripts_utils import extract_config_mace_model
 
-        found = extract_config_mace_model(network)
-    if "error" in found:
+        config = extract_config_mace_model(network)
+    if "error" in config:
         raise PotentialError(f"cannot store a {type(network).__name__}: only ScaleShiftMACE is supported")
-    strange = [key for key in ("edge_irreps", "cueq_config", "embedding_specs", "use_embedding_readout") if found[key]]
-    if strange or found["readout_cls"].__name__ != "NonLinearReadoutBlock":
+    strange = [key for key in ("edge_irreps", "cueq_config", "embedding_specs", "use_embedding_readout") if config[key]]
+    if strange or config["readout_cls"].__name__ != "NonLinearReadoutBlock":
         raise PotentialError(f"cannot store this MACE network: unsupported {', '.join(strange) or 'readout'}")
-    if found["gate"].__name__ != "silu":
-        raise PotentialError(f"cannot store this MACE network: gate {found['gate'].__name__} is not silu")
-    plain = {key: found[key] for key in _PLAIN}
-    irreps = {key: str(found[key]) for key in _IRREPS}
-    blocks = {key: found[key].__name__ for key in _BLOCKS}
-    return {**plain, **irreps, **blocks, **{key: found[key].tolist() for key in _ARRAYS}}
+    if config["gate"].__name__ != "silu":
+        raise PotentialError(f"cannot store this MACE network: gate {config['gate'].__name__} is not silu")
+    plain = {key: config[key] for key in _PLAIN}
+    irreps = {key: str(config[key]) for key in _IRREPS}
+    blocks = {key: config[key].__name__ for key in _BLOCKS}
+    return {**plain, **irreps, **blocks, **{key: config[key].tolist() for key in _ARRAYS}}
 
 
 def build_network(config: Mapping[str, Any], state: Mapping[str, Tensor], where: str) -> nn.Module:

@@ -61,8 +61,8 @@ def check_reference(network: nn.Module, reference: Mapping[str, Any], where: str
         PotentialError: a value deviates by more than `TOLERANCE` (relative).
     """
     cell, positions = np.array(reference["cell"]), np.array(reference["positions"])
-    found = _values(network, cell, np.array(reference["numbers"]), positions)
-    for name, value in found.items():
+    values = _values(network, cell, np.array(reference["numbers"]), positions)
+    for name, value in values.items():
         stored = np.array(reference[name])
         deviation = float(np.abs(np.array(value) - stored).max() / np.abs(stored).max())
         if not deviation <= TOLERANCE:

@@ -51,8 +51,8 @@ def operations(number: int) -> tuple[IntArray, FloatArray]:
     """Rotations (g, 3, 3) and translations (g, 3) of the conventional cell in spglib's default setting."""
     import moyopy
 
-    found = moyopy.operations_from_number(number, setting=moyopy.Setting.spglib())
-    return np.array(found.rotations, dtype=np.int64), np.array(found.translations)
+    group = moyopy.operations_from_number(number, setting=moyopy.Setting.spglib())
+    return np.array(group.rotations, dtype=np.int64), np.array(group.translations)
 
 
 def wyckoff_rows(number: int) -> list[Row]:
@@ -119,20 +119,20 @@ def _rows_at(number: int, point: FloatArray) -> dict[str, Row]:
     if dataset.number != number:
         return {}
     sites = dataset.normalizer_wyckoff_positions().wyckoffs
-    found = [w for w, z in zip(sites, dataset.std_cell.numbers, strict=True) if z == max(dataset.std_cell.numbers)]
-    return {w.letter: (w.letter, w.multiplicity, w.site_symmetry, w.coordinates) for w in found}
+    positions = [w for w, z in zip(sites, dataset.std_cell.numbers, strict=True) if z == max(dataset.std_cell.numbers)]
+    return {w.letter: (w.letter, w.multiplicity, w.site_symmetry, w.coordinates) for w in positions}
 
 
 def _orbit(number: int, point: FloatArray) -> FloatArray:
     rotations, translations = operations(number)
     images = rotations @ point + translations
     images -= np.floor(images + 1e-6)
-    kept: list[FloatArray] = []
+    points: list[FloatArray] = []
     for image in images:
-        gaps = np.array(kept).reshape(-1, 3) - image
+        gaps = np.array(points).reshape(-1, 3) - image
         if np.abs(gaps - np.rint(gaps)).max(axis=1, initial=0).min(initial=1) > 1e-6:  # noqa: PLR2004  rounding
-            kept.append(image)
-    return np.array(kept)
+            points.append(image)
+    return np.array(points)
 
 
 def main() -> None:

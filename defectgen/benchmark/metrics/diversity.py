@@ -22,9 +22,9 @@ def pointwise_distances(cell: FloatArray, positions: FloatArray, neighbours: int
     """PDD before its rows are sorted: distances (n, k) from each atom to its k nearest others, images included, Å."""
     reach = (3.0 * neighbours * abs(np.linalg.det(cell)) / len(positions) / (4.0 * np.pi)) ** (1 / 3)
     while True:
-        found = _within(cell, positions, reach)
-        if min(len(row) for row in found) >= neighbours:
-            return np.array([np.sort(row)[:neighbours] for row in found])
+        distances = _within(cell, positions, reach)
+        if min(len(row) for row in distances) >= neighbours:
+            return np.array([np.sort(row)[:neighbours] for row in distances])
         reach *= 1.2
 
 

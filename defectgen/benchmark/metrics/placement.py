@@ -114,15 +114,15 @@ def _assigned(
     """Displacements (n, 3) of the assignment within species that has the least sum of squares."""
     from scipy.optimize import linear_sum_assignment
 
-    found = np.empty_like(there)
+    displacements = np.empty_like(there)
     inverse = np.linalg.inv(lattice)
     for kind in np.unique(kinds):
         mine, places = np.flatnonzero(numbers == kind), np.flatnonzero(kinds == kind)
         fractional = (here[mine][None] - there[places][:, None]) @ inverse
         vectors = (fractional - np.rint(fractional)) @ lattice
         rows, columns = linear_sum_assignment((vectors**2).sum(axis=-1))
-        found[places[rows]] = vectors[rows, columns]
-    return found
+        displacements[places[rows]] = vectors[rows, columns]
+    return displacements
 
 
 def _unmistakable(there: FloatArray, lattice: FloatArray) -> float:

@@ -31,8 +31,8 @@ def spglib_rotations(cell: FloatArray, fractional: FloatArray, numbers: IntArray
     """Rotations (g, 3, 3) of the space group that spglib finds; none where it finds no group."""
     import spglib
 
-    found = spglib.get_symmetry((cell, fractional, numbers), symprec=symprec)
-    return np.zeros((0, 3, 3), np.int64) if found is None else np.asarray(found["rotations"], dtype=np.int64)
+    operations = spglib.get_symmetry((cell, fractional, numbers), symprec=symprec)
+    return np.zeros((0, 3, 3), np.int64) if operations is None else np.asarray(operations["rotations"], dtype=np.int64)
 
 
 def moyopy_rotations(cell: FloatArray, fractional: FloatArray, numbers: IntArray, symprec: float = SYMPREC) -> IntArray:
@@ -83,9 +83,9 @@ def site_symmetry(state: State, stabilizer: CellSymmetry, cell: FloatArray, tole
     """
     off = abs(symmetry_images(state.displacements, stabilizer) - state.displacements).max(axis=(1, 2))
     rotations = integer_rotations(stabilizer, cell)
-    while not _closed(kept := rotations[off <= tolerance]):
+    while not _closed(subgroup := rotations[off <= tolerance]):
         tolerance /= 2
-    return point_group_symbol(kept)
+    return point_group_symbol(subgroup)
 
 
 def _closed(rotations: IntArray) -> bool:

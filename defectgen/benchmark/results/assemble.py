@@ -111,7 +111,7 @@ def assemble(
 
 def task_metrics(scored: Scored, base: Scored) -> dict[str, dict[str, Any]]:
     """Estimates by kind of task and metric, with the gain over the unrelaxed baseline for errors."""
-    found: dict[str, dict[str, Any]] = {}
+    estimates: dict[str, dict[str, Any]] = {}
     for kind in KINDS:
         places = scored.of_kind(kind)
         hosts = [scored.tasks[k].formula for k in places]
@@ -119,11 +119,11 @@ def task_metrics(scored: Scored, base: Scored) -> dict[str, dict[str, Any]]:
             if kind in metric.kinds:
                 values = [scored.values[k].get(name, float("nan")) for k in places]
                 reference = [base.values[k].get(name, float("nan")) for k in places]
-                _add(found.setdefault(kind, {}), name, values, reference, hosts)
+                _add(estimates.setdefault(kind, {}), name, values, reference, hosts)
     pooled = scored.site_symmetry
     if pooled:
-        _add(found["free"], "site_symmetry", list(pooled.values()), list(base.site_symmetry.values()), list(pooled))
-    return {kind: metrics for kind, metrics in found.items() if metrics}
+        _add(estimates["free"], "site_symmetry", list(pooled.values()), list(base.site_symmetry.values()), list(pooled))
+    return {kind: metrics for kind, metrics in estimates.items() if metrics}
 
 
 def _add(
@@ -157,14 +157,14 @@ def _energy_metrics(part: Part, name: str) -> dict[str, Any]:
     if name not in part.descents:
         return {}
     pairs = zip(part.descents[name], part.descents[UNRELAXED], strict=True)
-    scores = [energy_scores(found, ideal[0]) for found, ideal in pairs]
+    scores = [energy_scores(ends, ideal[0]) for ends, ideal in pairs]
     hosts = [case.formula for case in part.cases]
-    found: dict[str, Any] = {}
+    estimates: dict[str, Any] = {}
     for metric in ENERGY:
-        _add(found, metric, [s[metric] for s in scores], [0.0] * len(scores), hosts)
+        _add(estimates, metric, [s[metric] for s in scores], [0.0] * len(scores), hosts)
     best = {other: _best(rows) for other, rows in part.descents.items()}
     duels = {other: _json(duel(best[name], energies)) for other, energies in best.items() if other != name}
-    return {**found, "lower_than": duels}
+    return {**estimates, "lower_than": duels}
 
 
 def _best(rows: Sequence[Sequence[Descent]]) -> list[float]:
@@ -178,11 +178,11 @@ def _dft_metrics(part: Part, name: str) -> dict[str, Any]:
         return {}
     errors = dict(zip([t.id for t in part.cases], part.errors[name], strict=True))
     base = dict(zip([t.id for t in part.cases], part.errors[UNRELAXED], strict=True))
-    found: dict[str, Any] = {}
+    estimates: dict[str, Any] = {}
     for metric, tasks in split_by_charge(part.cases).items():
         units = [t.defect.with_charge(0).key for t in tasks]
-        _add(found, metric, [errors[t.id] for t in tasks], [base[t.id] for t in tasks], units)
-    return {**found, "defects": {key: _json(value) for key, value in errors.items()}}
+        _add(estimates, metric, [errors[t.id] for t in tasks], [base[t.id] for t in tasks], units)
+    return {**estimates, "defects": {key: _json(value) for key, value in errors.items()}}
 
 
 def _tasks_json(settings: BenchSettings, whole: TaskSet, tasks: Sequence[Task]) -> dict[str, Any]:

@@ -78,6 +78,6 @@ def _share(value: float | None) -> str:
 
 
 def _provenance(results: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: results[name] for name in ("tasks", "settings", "versions", "energy", "dft", "timings")}
+    entries = {name: results[name] for name in ("tasks", "settings", "versions", "energy", "dft", "timings")}
     generators = [{k: g[k] for k in ("name", "identity", "provenance")} for g in results["generators"]]
-    return {**kept, "generators": generators}
+    return {**entries, "generators": generators}

@@ -33,9 +33,9 @@ def errors_by_kind(results: Mapping[str, Any]) -> str:
         axes = figure.add_subplot()
         width = 0.8 / len(generators)
         for place, generator in enumerate(generators):
-            found = [generator["metrics"].get(kind, {}).get("mae_5") for kind in kinds]
-            values = np.array([np.nan if e is None else e["value"] for e in found])
-            bars = [reach(entry) for entry in found]
+            estimates = [generator["metrics"].get(kind, {}).get("mae_5") for kind in kinds]
+            values = np.array([np.nan if e is None else e["value"] for e in estimates])
+            bars = [reach(entry) for entry in estimates]
             x = np.arange(len(kinds)) + (place - (len(generators) - 1) / 2) * width
             colour = COLOURS[place % len(COLOURS)]
             axes.bar(x, values, width * 0.92, yerr=np.array(bars).T, label=generator["name"], color=colour, capsize=2)
@@ -68,8 +68,8 @@ def errors_by_task(rows: Sequence[Mapping[str, Any]]) -> str:
         axes = figure.add_subplot()
         top = max([*base.values(), 0.01]) * 1.1
         axes.plot([0, top], [0, top], color=COLOURS[0], lw=1, label="unrelaxed")
-        for place, (name, found) in enumerate(list(errors.items())[1:], start=1):
-            x, y = np.array([[base[task], value] for task, value in found.items()]).T
+        for place, (name, by_task) in enumerate(list(errors.items())[1:], start=1):
+            x, y = np.array([[base[task], value] for task, value in by_task.items()]).T
             axes.plot(x, y, "o", ms=3.5, alpha=0.7, color=COLOURS[place % len(COLOURS)], label=name)
         axes.set_xlabel("error of not moving (Å)")
         axes.set_ylabel("error of the generator (Å)")

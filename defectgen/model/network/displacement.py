@@ -62,16 +62,16 @@ class DisplacementNetwork(Trunk):
         self, batch: Batch, displacements: Tensor, strain: Tensor, time: Tensor, told: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Clean displacements (m, 3) in Å and strains (g, 3, 3); the arguments are those of `features`."""
-        found = self.features(batch, displacements, strain, time, told)
-        known = torch.cat([found.s, found.condition], dim=1)
+        features = self.features(batch, displacements, strain, time, told)
+        known = torch.cat([features.s, features.condition], dim=1)
         gate = self.gate(known)
         # The last gate lets what is already right through, more and more so towards the end of the path.
         passed = gate[:, -1:] * time.index_select(0, batch.graph)[:, None]
-        moved = self.read(gate[:, None, :-1] * found.v)[:, :, 0] * DISPLACEMENT_SCALE + passed * displacements
+        moved = self.read(gate[:, None, :-1] * features.v)[:, :, 0] * DISPLACEMENT_SCALE + passed * displacements
         if self.trust is not None:
             moved = moved + self.trust(known) * batch.pushes[:, -1] * STEP_SCALE
         scale = (batch.strain_scale * STRAIN_SCALE)[:, None, None]
-        return moved * batch.occupied[:, None], self.strain(found.s, found.v, batch, found.edge) * scale
+        return moved * batch.occupied[:, None], self.strain(features.s, features.v, batch, features.edge) * scale
 
 
 def fresh_network(config: NetworkConfig, seed: int) -> DisplacementNetwork:

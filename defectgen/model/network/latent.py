@@ -50,10 +50,10 @@ class LatentNetwork(nn.Module):
     def forward(self, batch: Batch, noisy: tuple[Tensor, Tensor], latent: Tensor) -> tuple[Tensor, Tensor]:
         """Displacements (m, 3) and strains (g, 3, 3) of latent vectors (g, LATENT)."""
         displacements, strain = noisy
-        found: tuple[Tensor, Tensor] = self.decoder(
+        geometry: tuple[Tensor, Tensor] = self.decoder(
             batch, displacements, strain, strain.new_zeros(len(strain)), self.told(latent)
         )
-        return found
+        return geometry
 
 
 class Autoencoder(LatentNetwork):

@@ -49,8 +49,8 @@ class OccupationNetwork(Trunk):
 
         `charged` (g,) is the sum of q q'/d over their pairs of edits, e²/Å.
         """
-        found = self.ideal_features(batch)
-        each = self.each_energy(torch.cat([found.s, found.condition], dim=1))[:, 0]
+        features = self.ideal_features(batch)
+        each = self.each_energy(torch.cat([features.s, features.condition], dim=1))[:, 0]
         # What is near an edit decides; far nodes are those of the pristine crystal.
         total: Tensor = each.new_zeros(len(batch.nodes)).index_add(0, batch.graph, each * batch.scalars[:, 2])
         return total + COULOMB * self.screening[1] * charged

@@ -80,19 +80,19 @@ class SubgroupNetwork(Trunk):
 
     def forward(self, batch: Batch, classes: Sequence[ClassFeatures]) -> list[Tensor]:
         """Logits (c,) of each graph."""
-        found = self.ideal_features(batch)
-        tensors = self._tensors(found, batch)
-        gate = self.weight(found.s).sigmoid() * batch.occupied[:, None]
+        features = self.ideal_features(batch)
+        tensors = self._tensors(features, batch)
+        gate = self.weight(features.s).sigmoid() * batch.occupied[:, None]
         logits, start = [], 0
-        for nodes, own in zip(batch.nodes, classes, strict=True):
+        for nodes, class_features in zip(batch.nodes, classes, strict=True):
             part = slice(start, start + nodes)
-            logits.append(self._scores(found.s[part], tensors[part], gate[part], own))
+            logits.append(self._scores(features.s[part], tensors[part], gate[part], class_features))
             start += nodes
         return logits
 
-    def _scores(self, s: Tensor, tensors: Tensor, gate: Tensor, own: ClassFeatures) -> Tensor:
-        scalars = torch.as_tensor(own.scalars, dtype=s.dtype, device=s.device)
-        freedoms = torch.as_tensor(own.freedoms, dtype=s.dtype, device=s.device)
+    def _scores(self, s: Tensor, tensors: Tensor, gate: Tensor, class_features: ClassFeatures) -> Tensor:
+        scalars = torch.as_tensor(class_features.scalars, dtype=s.dtype, device=s.device)
+        freedoms = torch.as_tensor(class_features.freedoms, dtype=s.dtype, device=s.device)
         count = len(scalars)
         along = torch.einsum("cnab,nkab->cnk", freedoms, tensors)
         gained = along - along[:1]  # the first class is the whole stabilizer
@@ -105,11 +105,11 @@ class SubgroupNetwork(Trunk):
         scores: Tensor = (self.score(known) + self.direct(scalars))[:, 0]
         return scores
 
-    def _tensors(self, found: Features, batch: Batch) -> Tensor:
+    def _tensors(self, features: Features, batch: Batch) -> Tensor:
         """(m, channels, 3, 3) symmetric tensors of the surroundings: dyads of edges with learnt weights."""
-        basis, envelope, units = found.edge
-        pair = [found.s.index_select(0, batch.senders), found.s.index_select(0, batch.receivers)]
+        basis, envelope, units = features.edge
+        pair = [features.s.index_select(0, batch.senders), features.s.index_select(0, batch.receivers)]
         strength = self.tensor(torch.cat([basis, *pair], dim=1)) * envelope[:, None] * self.config.neighbours**-0.5
         ideal = units[:, 0]
         dyads = strength[:, :, None, None] * (ideal[:, :, None] * ideal[:, None, :])[:, None]
-        return found.s.new_zeros(len(found.s), self.channels, 3, 3).index_add(0, batch.receivers, dyads)
+        return features.s.new_zeros(len(features.s), self.channels, 3, 3).index_add(0, batch.receivers, dyads)

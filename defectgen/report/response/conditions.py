@@ -86,8 +86,8 @@ class Legend:
     def of(cls, rows: Sequence[Row]) -> Legend:
         """The legend of some points."""
         ordered = sorted(rows, key=lambda r: (float(r["temperature"]), float(r["pressure"])))
-        found = list(dict.fromkeys(condition(r) for r in ordered))
-        shades = {each: PALETTE[k % len(PALETTE)] for k, each in enumerate(found)}
+        conditions = list(dict.fromkeys(condition(r) for r in ordered))
+        shades = {each: PALETTE[k % len(PALETTE)] for k, each in enumerate(conditions)}
         return cls(shades, tuple(sorted({str(r["engine"]) for r in rows})))
 
     def colour(self, row: Row) -> str:

@@ -48,10 +48,10 @@ def value_of(name: str, error: str = "") -> Callable[[Row], Measured | None]:
     """The quantity of a row under a name: a number with its error under another, or a pair of both."""
 
     def quantity(row: Row) -> Measured | None:
-        found = row.get(name)
-        if found is None:
+        value = row.get(name)
+        if value is None:
             return None
-        return (found[0], found[1]) if isinstance(found, list) else (found, row.get(error))
+        return (value[0], value[1]) if isinstance(value, list) else (value, row.get(error))
 
     return quantity
 
@@ -125,7 +125,7 @@ def _constants(rows: Sequence[Row]) -> list[Table]:
         ("bulk modulus", bulk_moduli(settled), "T", "K", "P", "GPa", "GPa", 1.0),
     )
     tables = []
-    for name, found, held, held_unit, varied, varied_unit, unit, scale in kinds:
+    for name, constants, held, held_unit, varied, varied_unit, unit, scale in kinds:
         columns = (
             Column("cell"),
             Column("engine"),
@@ -141,7 +141,7 @@ def _constants(rows: Sequence[Row]) -> list[Table]:
                 f"{c.between[0]:.4g}, {c.between[1]:.4g}".replace("-", "−"),
                 with_error(scale * c.value.value, scale * c.value.error, 1),
             )
-            for c in found
+            for c in constants
         ]
         if body:
             what = "Volumetric thermal expansion" if name == "expansion" else "Isothermal bulk modulus"
@@ -293,6 +293,6 @@ def _untold(data: RunData) -> list[Table]:
             reasons.setdefault(name, []).append(str(reason))
     if not reasons:
         return []
-    body = [(name.replace("_", " "), str(len(found)), found[0]) for name, found in sorted(reasons.items())]
+    body = [(name.replace("_", " "), str(len(causes)), causes[0]) for name, causes in sorted(reasons.items())]
     columns = (Column("quantity"), Column("points", numeric=True), Column("the first reason"))
     return [Table("What some runs could not tell.", columns, body)]

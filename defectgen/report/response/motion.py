@@ -78,12 +78,12 @@ def _displacement_table(points: Sequence[Row]) -> list[Table]:
     return [Table(caption, columns, body)]
 
 
-def _diffusion_text(found: Row | None) -> str:
-    if found is None:
+def _diffusion_text(diffusion: Row | None) -> str:
+    if diffusion is None:
         return "–"
-    if not found["detected"]:
-        return f"< {number(found['upper_bound'], 5)}"
-    return pair_text(found["coefficient"], 5)
+    if not diffusion["detected"]:
+        return f"< {number(diffusion['upper_bound'], 5)}"
+    return pair_text(diffusion["coefficient"], 5)
 
 
 class Rate(NamedTuple):
@@ -96,22 +96,22 @@ class Rate(NamedTuple):
 
 
 def _diffusions(rows: Sequence[Row]) -> list[Rate]:
-    found = []
+    rates = []
     for row in rows:
         for element, d in (row.get("diffusion_of") or {}).items():
             mean = Mean(*d["coefficient"]) if d["detected"] else Mean(d["upper_bound"], 0.0)
-            found.append(Rate(f"{row['cell']}: D of {element}", row, mean, bool(d["detected"])))
-    return [rate for rate in found if is_steady(rate.row) and rate.mean.value > 0]
+            rates.append(Rate(f"{row['cell']}: D of {element}", row, mean, bool(d["detected"])))
+    return [rate for rate in rates if is_steady(rate.row) and rate.mean.value > 0]
 
 
 def _rates(rows: Sequence[Row]) -> list[Rate]:
-    found = []
+    rates = []
     for row in rows:
         if row.get("fate"):
             seen = row.get("rate")
             mean = Mean(*seen) if seen else Mean(row["rate_bound"], 0.0)
-            found.append(Rate(f"{row['cell']}: hops", row, mean, bool(seen)))
-    return [rate for rate in found if is_steady(rate.row)]
+            rates.append(Rate(f"{row['cell']}: hops", row, mean, bool(seen)))
+    return [rate for rate in rates if is_steady(rate.row)]
 
 
 def _arrhenius_figure(rates: Sequence[Rate]) -> list[Figure]:

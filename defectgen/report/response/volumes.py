@@ -51,7 +51,7 @@ def _constants(points: Sequence[Point], varied: str, held: str, fitted: Callable
     for point in points:
         if _is_usable(point):
             groups.setdefault((str(point["cell"]), str(point["engine"]), float(point[held])), []).append(point)
-    found = []
+    constants = []
     for (cell, engine, at), members in groups.items():
         if len({p[varied] for p in members}) == 1:
             continue
@@ -60,8 +60,8 @@ def _constants(points: Sequence[Point], varied: str, held: str, fitted: Callable
             value = fitted(x, [Mean(float(p["volume"]), float(p["volume_error"])) for p in members])
         except DataError:  # volumes too uncertain to tell
             continue
-        found.append(Constant(cell, engine, at, (min(x), max(x)), value))
-    return found
+        constants.append(Constant(cell, engine, at, (min(x), max(x)), value))
+    return constants
 
 
 def _reached(point: Point, varied: str) -> float:

@@ -86,8 +86,8 @@ def equilibration(series: FloatArray) -> Equilibration:
     if s < FEWEST_SAMPLES:
         raise DataError(f"{s} values are too few to see equilibration (at least {FEWEST_SAMPLES}); run longer")
     starts = np.unique(np.linspace(0, s - FEWEST_SAMPLES, CANDIDATES).astype(int))
-    found = [(int(start), statistical_inefficiency(series[start:])) for start in starts]
-    start, g = max(found, key=lambda pair: (s - pair[0]) / pair[1])
+    inefficiencies = [(int(start), statistical_inefficiency(series[start:])) for start in starts]
+    start, g = max(inefficiencies, key=lambda pair: (s - pair[0]) / pair[1])
     return Equilibration(start, g, (s - start) / g)
 
 
@@ -98,8 +98,8 @@ def equilibrated_mean(series: FloatArray) -> Mean:
         DataError: the series holds fewer than 8 values.
     """
     part = equilibration(series)
-    kept = np.asarray(series, dtype=float)[part.start :]
-    return Mean(float(kept.mean()), float(kept.std() / np.sqrt(max(part.effective - 1, 1.0))))
+    production = np.asarray(series, dtype=float)[part.start :]
+    return Mean(float(production.mean()), float(production.std() / np.sqrt(max(part.effective - 1, 1.0))))
 
 
 def variance(series: FloatArray) -> Mean:

@@ -157,11 +157,11 @@ class _Run:
     def _labelled(self, now: _Now, step: int) -> tuple[_Now, BatchLabels]:
         """Labels of the points that pass the guards, and these."""
         volumes = self._whole.volumes[now.alive]
-        now, kept = self._without(now, tripped_geometries(now.motion.flat, volumes), step)
-        if len(kept) == 0:
+        now, places = self._without(now, tripped_geometries(now.motion.flat, volumes), step)
+        if len(places) == 0:
             return now, _no_labels(now.motion.flat)
         labels = self._forces(now.motion.flat)
-        now, labels = self._without_labels(now, labels, tripped_labels(now.motion.flat, labels, volumes[kept]), step)
+        now, labels = self._without_labels(now, labels, tripped_labels(now.motion.flat, labels, volumes[places]), step)
         return now, labels
 
     def _observed(
@@ -177,18 +177,18 @@ class _Run:
 
     def _without_labels(self, now: _Now, labels: BatchLabels, tripped: Tripped, step: int) -> tuple[_Now, BatchLabels]:
         flat = now.motion.flat
-        now, kept = self._without(now, tripped, step)
-        return now, labels.only(kept, flat.rows(kept)) if tripped else labels
+        now, places = self._without(now, tripped, step)
+        return now, labels.only(places, flat.rows(places)) if tripped else labels
 
     def _without(self, now: _Now, tripped: Tripped, step: int) -> tuple[_Now, IntArray]:
         """The points that go on, and their places among those before."""
-        kept = np.array([i for i in range(len(now.alive)) if i not in tripped], dtype=np.int64)
+        places = np.array([i for i in range(len(now.alive)) if i not in tripped], dtype=np.int64)
         if not tripped:
-            return now, kept
+            return now, places
         for i, reason in tripped.items():
             self._reasons[now.alive[i]] = f"{reason} (step {step} of {self._points[0].steps})"
-        self._forces.keep(kept)
-        return _Now(now.alive[kept], now.motion.only(kept)), kept
+        self._forces.keep(places)
+        return _Now(now.alive[places], now.motion.only(places)), places
 
     def _quenched(self, now: _Now, step: int) -> _Now:
         """Velocities set to a new temperature where a schedule says so."""

@@ -68,15 +68,15 @@ class Flat:
         volumes: Tensor = torch.linalg.det(self.cells).abs()
         return volumes
 
-    def only(self, kept: IntArray) -> Flat:
+    def only(self, places: IntArray) -> Flat:
         """The geometries of these cells."""
-        rows = self.rows(kept)
-        owner = torch.searchsorted(torch.as_tensor(kept, device=rows.device), self.owner[rows])
-        return Flat(self.positions[rows], self.cells[kept], owner, self.numbers[rows])
+        rows = self.rows(places)
+        owner = torch.searchsorted(torch.as_tensor(places, device=rows.device), self.owner[rows])
+        return Flat(self.positions[rows], self.cells[places], owner, self.numbers[rows])
 
-    def rows(self, kept: IntArray) -> Tensor:
+    def rows(self, places: IntArray) -> Tensor:
         """(m,) the atoms of these cells (ascending)."""
-        return torch.isin(self.owner, torch.as_tensor(kept, device=self.owner.device)).nonzero()[:, 0]
+        return torch.isin(self.owner, torch.as_tensor(places, device=self.owner.device)).nonzero()[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +95,9 @@ class BatchLabels:
     stresses: Tensor
     closest: Tensor
 
-    def only(self, kept: IntArray, rows: Tensor) -> BatchLabels:
+    def only(self, places: IntArray, rows: Tensor) -> BatchLabels:
         """The labels of these cells, whose atoms are `rows`."""
-        return BatchLabels(self.energies[kept], self.forces[rows], self.stresses[kept], self.closest[kept])
+        return BatchLabels(self.energies[places], self.forces[rows], self.stresses[places], self.closest[places])
 
 
 class BatchForces:
@@ -123,9 +123,9 @@ class BatchForces:
         self._edges: list[_Edges] = []
         self._table: _Edges | None = None
 
-    def keep(self, kept: IntArray) -> None:
+    def keep(self, places: IntArray) -> None:
         """Go on with these of the cells of the last evaluation."""
-        self._edges = [self._edges[int(i)] for i in kept]
+        self._edges = [self._edges[int(i)] for i in places]
         self._table = None
 
     def __call__(self, flat: Flat) -> BatchLabels:
@@ -143,11 +143,11 @@ class BatchForces:
         closest = closest.scatter_reduce(0, flat.owner[edges[1]], lengths[inside], "amin")
         try:
             with quiet_evaluation():
-                found = self._network(self._data(flat, edges, table.shifts[inside]), compute_stress=True)
+                labels = self._network(self._data(flat, edges, table.shifts[inside]), compute_stress=True)
         except RuntimeError as error:
             text = f"the potential failed on {len(flat.cells)} cells of {len(flat.positions)} atoms in all ({error})"
             raise PotentialError(f"{text}; where memory ran out, give fewer atoms to a batch") from error
-        energies, forces, stresses = (found[name].detach() for name in ("energy", "forces", "stress"))
+        energies, forces, stresses = (labels[name].detach() for name in ("energy", "forces", "stress"))
         return BatchLabels(energies, forces, stresses, closest)
 
     def _vectors(self, flat: Flat, table: _Edges) -> Tensor:

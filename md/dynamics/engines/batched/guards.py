@@ -81,10 +81,10 @@ def _listed(flags: Tensor) -> list[int]:
 
 
 def _reasons(suspects: Iterable[int], check: Callable[[int], None]) -> Tripped:
-    found: Tripped = {}
+    reasons: Tripped = {}
     for i in suspects:
         try:
             check(i)
         except Divergence as signal:
-            found[i] = str(signal)
-    return found
+            reasons[i] = str(signal)
+    return reasons

@@ -50,10 +50,10 @@ class Motion:
     momenta: Tensor
     masses: Tensor
 
-    def only(self, kept: IntArray) -> Motion:
+    def only(self, places: IntArray) -> Motion:
         """These points."""
-        rows = self.flat.rows(kept)
-        return Motion(self.flat.only(kept), self.momenta[rows], self.masses[rows])
+        rows = self.flat.rows(places)
+        return Motion(self.flat.only(places), self.momenta[rows], self.masses[rows])
 
     @property
     def kinetic(self) -> Tensor:
@@ -88,9 +88,9 @@ class Baths:
     pressures: Tensor
     mobility: Tensor
 
-    def only(self, kept: IntArray) -> Baths:
+    def only(self, places: IntArray) -> Baths:
         """The baths of these points."""
-        return Baths(self.timestep, self.kt[kept], self.kept[kept], self.pressures[kept], self.mobility[kept])
+        return Baths(self.timestep, self.kt[places], self.kept[places], self.pressures[places], self.mobility[places])
 
 
 def baths(points: Sequence[MdPoint], targets: Sequence[Targets], step: int, device: str) -> Baths:
