@@ -11,6 +11,7 @@ import numpy as np
 
 from augment import CellSymmetry, Defect, DefectCell, Host
 from augment.cell import FloatArray
+from augment.elements import elements_of
 from augment.errors import ConditionError
 from augment.groups.distortion import State, apply_state, state_of
 from defectgen.energy_surface.harmonic_ensemble import Ensemble, affordable
@@ -283,9 +284,7 @@ def _finished(ideal: DefectCell, state: State, info: dict[str, Any], seconds: fl
 
 
 def _shared_info(ideal: DefectCell, symmetry: CellSymmetry, model: Model, request: Request) -> dict[str, Any]:
-    from ase.data import chemical_symbols
-
-    symbols = {str(chemical_symbols[int(z)]) for z in ideal.numbers}
+    symbols = elements_of(ideal.numbers)
     return {
         "geometry": "generated",
         "defect_key": ideal.key,
