@@ -1,4 +1,4 @@
-"""Complexes of vacancies and a dopant: all, how many, and some at random: python examples/orderly.py."""
+"""Complexes of vacancies and a dopant: all, how many, and some at random: python examples/complexes.py."""
 
 from pathlib import Path
 

@@ -14,6 +14,7 @@ def run_stage(
     """Run one stage in a run folder with some settings changed; the folder."""
     from defectgen.pipeline.checks import check_engines, check_environments
     from defectgen.pipeline.prepared import PreparedRun
+    from defectgen.pipeline.stages import check_inputs
     from defectgen.run.folder import RunFolder
     from defectgen.run.progress import tell_stage
 
@@ -22,6 +23,7 @@ def run_stage(
     prepared = PreparedRun.of_folder(RunFolder(path, folder.settings.replaced(changes)))
     check_environments(prepared.settings)
     check_engines(prepared)
+    check_inputs(stage, folder)
     with folder.locked():
         folder = folder.with_changes(stage, changes, overwrite=overwrite)
         if folder.finished(stage):

@@ -13,7 +13,7 @@ from augment.errors import DataError
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.dataset.proposals import write_proposals
 from defectgen.pipeline.prepared import INPUT, PreparedRun
-from defectgen.run.folder import RunFolder
+from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.progress import progress
 from md.labels.record import Record, read_records, write_records
 from md.relaxation.relax import Relaxation
@@ -89,7 +89,7 @@ def start_folder(prepared: PreparedRun) -> RunFolder:
 @_timed("generate")
 def generate_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     """Relax the host, put the defects onto it, and let the diffusion model propose their geometries there."""
-    folder.require("defects")
+    check_inputs("generate", folder)
     proposals: list[DefectCell] = []
     with progress("generate", "defects") as report:
         report(0, len(prepared.chosen), "relaxing the host first")
@@ -159,7 +159,7 @@ def relax_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     from md.campaigns.relax_and_md import relax_all
     from md.relaxation.relax import RelaxSettings
 
-    folder.require("generate")
+    check_inputs("relax", folder)
     settings = prepared.settings
     starts = _starts(prepared, folder)
     how = RelaxSettings(fmax=settings.relax.fmax, max_steps=settings.relax.max_steps)
@@ -214,6 +214,19 @@ def placed_cells(folder: RunFolder) -> list[DefectCell]:
     return cells
 
 
+def check_inputs(stage: str, folder: RunFolder) -> None:
+    """Check that a stage has what it reads, before anything of an earlier run of it is replaced.
+
+    Raises:
+        DataError: the stage before has not finished, or what it wrote is of a version that this one cannot go on from.
+    """
+    before = STAGES.index(stage) - 1
+    if stage in ("generate", "relax", "md"):
+        folder.require(STAGES[before])
+    if stage == "relax":
+        placed_cells(folder)
+
+
 def lowest(relaxations: Sequence[Relaxation]) -> list[Record]:
     """The lowest relaxed geometry of each defect, in the order of the defects; none of what diverged."""
     best: dict[str, Record] = {}
@@ -233,7 +246,7 @@ def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     from defectgen.pipeline.md_grid import md_points, run_points
     from md.observables import curves, summary
 
-    folder.require("relax")
+    check_inputs("md", folder)
     settings = prepared.settings
     records = read_records(folder.file("relax", "records.npz"))
     cells = [r.cell for r in records[: settings.md.max_cells]]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,3 +210,16 @@ def test_frames_are_asked_for_by_a_flag_and_say_what_their_fluctuations_are(tmp_
     code, _, err = call("generate", COPPER, "--snapshot", "-o", tmp_path / "cold")
     assert (code, "above 0 K" in err) == (2, True)
     assert not (tmp_path / "cold").exists()
+
+
+def test_a_folder_of_a_version_without_a_relaxed_host_is_refused_and_nothing_is_lost(finished, tmp_path, call):
+    old = tmp_path / "old"
+    shutil.copytree(finished, old)
+    (old / "generate" / "ideal.npz").unlink()
+    before = sorted(path for path in old.rglob("*.npz"))
+    code, _, err = call("relax", old, "--overwrite")
+    assert code == 2
+    assert "kept no generate/ideal.npz; make them again" in err
+    assert sorted(path for path in old.rglob("*.npz")) == before
+    assert call("report", old)[0] == 0
+    assert call("export", old, "-o", tmp_path / "dataset")[0] == 0
