@@ -13,7 +13,7 @@ from augment.cell import FloatArray
 from augment.crystal.spacegroup import standard_group
 from augment.crystal.voids import MIN_RADIUS
 from augment.elements import element_symbol
-from augment.groups.symmetry import GRID, wrap
+from augment.groups.symmetry import GRID_SPACING, wrap
 from augment.host import Host, SiteOrbit, site_orbit
 from augment.neighbours import images_around
 from augment.supercell import Edit
@@ -22,7 +22,7 @@ SEPARATION = 0.75
 """Length of a dumbbell over the distance from its site to the nearest atom: 1.9 Å in iron, 1.8 Å in silicon."""
 
 
-AXES = tuple(
+DUMBBELL_AXES = tuple(
     axis for axis in itertools.product((1, 0, -1), repeat=3) if any(axis) and next(filter(None, axis)) > 0
 )  # fmt: skip
 """The thirteen directions of the conventional cell up to [111], without a sense."""
@@ -84,7 +84,7 @@ def distinct_axes(host: Host, orbit: SiteOrbit) -> list[tuple[int, ...]]:
     to_primitive = np.rint(host.lattice @ np.linalg.inv(host.primitive)).astype(np.int64)
     axes: list[tuple[int, ...]] = []
     seen: set[tuple[int, ...]] = set()
-    for axis in AXES:
+    for axis in DUMBBELL_AXES:
         vector = np.array(axis) @ to_primitive
         if tuple(vector.tolist()) not in seen:
             turned = rotations @ vector
@@ -105,9 +105,9 @@ def _end_orbits(host: Host, orbit: SiteOrbit, axis: tuple[int, ...]) -> list[Flo
     """Orbits (one or two) of the ends of a dumbbell, each as fractional coordinates (m, 3)."""
     orbits: list[FloatArray] = []
     for end in dumbbell_ends(host, orbit, axis):
-        if not orbits or dumbbell_gaps(host, orbits[0], end).min() > GRID:
+        if not orbits or dumbbell_gaps(host, orbits[0], end).min() > GRID_SPACING:
             images = wrap(host.group.images(end[None])[:, 0])
-            same = np.array([dumbbell_gaps(host, images, image) < GRID for image in images])
+            same = np.array([dumbbell_gaps(host, images, image) < GRID_SPACING for image in images])
             orbits.append(images[np.flatnonzero(same.argmax(axis=1) == np.arange(len(images)))])
     return orbits
 
@@ -124,4 +124,4 @@ def _room(host: Host, orbit: SiteOrbit, end: FloatArray) -> float:
     atoms = images_around(host.points[: host.n_lattice], host.primitive)
     distance = np.linalg.norm(atoms - wrap(end) @ host.primitive, axis=1)
     half_length = SEPARATION * orbit.radius / 2
-    return float(distance[np.abs(distance - half_length) > GRID].min(initial=np.inf))
+    return float(distance[np.abs(distance - half_length) > GRID_SPACING].min(initial=np.inf))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 
-HEAVIEST = 100
+MAX_ATOMIC_NUMBER = 100
 """Fermium, the last element made in weighable amounts; the data that all else looks up end a little further."""
 
 
 def element_number(symbol: str) -> int | None:
-    """Atomic number of a symbol (`Mg`), None where it names no element up to `HEAVIEST`."""
+    """Atomic number of a symbol (`Mg`), None where it names no element up to `MAX_ATOMIC_NUMBER`."""
     from ase.data import atomic_numbers
 
     number = int(atomic_numbers.get(symbol, 0))
-    return number if 0 < number <= HEAVIEST else None
+    return number if 0 < number <= MAX_ATOMIC_NUMBER else None
 
 
 def element_symbol(number: int) -> str:

@@ -18,7 +18,15 @@ from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import VoidOrbit, find_voids
 from augment.elements import element_symbol, reduced_formula
 from augment.errors import SymmetryError
-from augment.groups.symmetry import GRID, MATCH_TOLERANCE, SpaceGroup, grid, point_group_symbol, schoenflies, wrap
+from augment.groups.symmetry import (
+    GRID_SPACING,
+    MATCH_TOLERANCE,
+    SpaceGroup,
+    point_group_symbol,
+    rounded_to_grid,
+    schoenflies,
+    wrap,
+)
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -133,8 +141,8 @@ class Host:
         """
         if self.unrelaxed is not None:
             return self.unrelaxed.hash
-        metric = grid((self.lattice @ self.lattice.T)[np.triu_indices(3)])
-        sites = grid(self.points[: self.n_lattice]) % round(1 / GRID)
+        metric = rounded_to_grid((self.lattice @ self.lattice.T)[np.triu_indices(3)])
+        sites = rounded_to_grid(self.points[: self.n_lattice]) % round(1 / GRID_SPACING)
         rows = np.concatenate([self.numbers[: self.n_lattice, None], sites], axis=1)
         content = [self.space_group_number, metric.tolist(), rows.tolist()]
         if self.normal is not None:

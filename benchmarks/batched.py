@@ -21,7 +21,7 @@ from md.conditions.environment import Environment
 from md.dynamics import MdPoint
 from md.dynamics.engines.batched.engine import run_batch
 from md.potentials import Potential
-from md.potentials.device import device_of
+from md.potentials.device import resolve_device
 from md.potentials.mace.models import describe_student
 
 TARGET = 10.0
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--steps", type=int, default=50)
     asked = parser.parse_args()
-    potential, device = describe_student(asked.potential), device_of(asked.device)
+    potential, device = describe_student(asked.potential), resolve_device(asked.device)
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU, one thread"
     print(f"{asked.potential} in float64 on {name}: {asked.steps} steps of {asked.atoms} atoms, nvt")
     print(f"{'points':>6} {'batched':>12} {'one by one':>12}   ratio   (points/s; target on a GPU: {TARGET:g})")

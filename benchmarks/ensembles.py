@@ -28,7 +28,7 @@ HOSTS = Path(__file__).parents[1] / "examples" / "hosts"
 PATIENCE = 120
 """s that a peer may take."""
 
-MOST = 100_000
+MAX_CONFIGURATIONS = 100_000
 CASES: list[tuple[str, tuple[int, int, int], dict[str, int]]] = [
     ("SrTiO3", (2, 2, 2), {"Ca_Sr": 4}),
     ("TiO2_rutile", (2, 2, 2), {"Fe_Ti": 4}),
@@ -70,7 +70,7 @@ def ours(supercell: Supercell, counts: dict[str, int]) -> tuple[int, int, float,
     count = solution.orbits or 0
     counted = time.process_time() - start
     start = time.process_time()
-    members = ensemble(solution, "exact", max_exact=MOST).members
+    members = ensemble(solution, "exact", max_exact=MAX_CONFIGURATIONS).members
     total = sum(member.defect.degeneracy for member in members)
     listed = time.process_time() - start
     if total != math.prod(part.configurations for part in solution.sublattices):

@@ -15,17 +15,17 @@ from pathlib import Path
 import numpy as np
 import spglib
 
-from augment.groups.distortion import State
+from augment.groups.distortion import Distortion
 from defectgen.benchmark.generators import REGRESSOR
 from defectgen.benchmark.held_out import (
     Method,
     diffusion,
-    downhill,
     label_symmetry,
     labels_of_kind,
     mean_scores,
     occupation_scores,
     one_shot,
+    secant_descent,
     subgroup_scores,
     symmetric_rattle,
     unrelaxed,
@@ -66,7 +66,7 @@ def show_parts(model: Model, cases: list[Case], corpus: Path, split: str) -> Non
     print("occupation: " + ", ".join(f"{name} {value:.3g}" for name, value in ordered.items()))
 
 
-def symmetry_holds(case: Case, label: Label, state: State) -> bool:
+def symmetry_holds(case: Case, label: Label, state: Distortion) -> bool:
     """Whether spglib finds a group whose order is a multiple of |H|."""
     template, frame = case.template, np.eye(3) + state.strain
     cell, numbers = template.cell @ frame, template.numbers[: template.n_atoms]
@@ -96,7 +96,7 @@ def main() -> None:
     methods: dict[str, Method] = {
         "unrelaxed": unrelaxed,
         "symmetric rattle, 0.05 Å": symmetric_rattle(0.05),
-        "downhill": downhill,
+        "downhill": secant_descent,
         "trained regressor" if regressor else "same network, one shot": one_shot(regressor or model),
         "diffusion, best guess": diffusion(model, spread=0.0),
         "diffusion, one draw": diffusion(model),

@@ -32,11 +32,11 @@ from ase import units
 
 from augment import Defect, conventional_supercell, read_host
 from augment.cell import FloatArray
+from augment.distort.single import strained
 from augment.errors import DataError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.energetics import Modes, normal_modes
-from md.energetics.elastic import strained
+from md.energetics import NormalModes, normal_modes
 from md.labels.evaluator import Evaluator
 from md.observables import Mean, equilibrated_mean
 from md.potentials import Potential, resolve_potential
@@ -83,7 +83,7 @@ class QuasiHarmonic:
 
     lengths: FloatArray
     energies: FloatArray
-    modes: tuple[Modes, ...]
+    modes: tuple[NormalModes, ...]
     cells: int
 
     def _free_energy(self, kelvin: float) -> np.polynomial.Polynomial:

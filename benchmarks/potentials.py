@@ -25,13 +25,13 @@ import numpy as np
 from augment.cell import DefectCell
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
-from md.labels.third_party import one_torch_thread, quiet_evaluation, quiet_loading
+from md.labels.third_party import one_torch_thread, silent_evaluation, silent_loading
 from md.potentials import Potential, resolve_potential
 from md.students.accuracy import milliseconds, timing_cell
 
 SIZES = (64, 216, 512)
 MGO = (12, 8)
-LARGEST_OF_CHGNET = 216
+MAX_ATOMS_OF_CHGNET = 216
 
 
 def untrained(folder: Path) -> Potential:
@@ -42,19 +42,19 @@ def untrained(folder: Path) -> Potential:
     from md.students.network import construct
 
     config = {**load_student("mace-mgo")[1]["config"], "max_ell": 3, "hidden_irreps": "16x0e", "r_max": 4.5}
-    with quiet_loading():
+    with silent_loading():
         torch.save(construct(config), folder / "untrained.model")
     return resolve_potential(folder / "untrained.model", trust=True)
 
 
 def chgnet_as_it_comes() -> Any:
     """CHGNet's own calculator, without magnetic moments."""
-    with quiet_loading():
+    with silent_loading():
         from chgnet.model import CHGNet, CHGNetCalculator
 
         class WithoutMoments(CHGNetCalculator):  # type: ignore[misc]  # chgnet is untyped
             def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = None) -> None:
-                with quiet_evaluation():
+                with silent_evaluation():
                     super().calculate(atoms, properties, system_changes, task="efs")
 
         model = CHGNet.load(use_device="cpu", verbose=False)
@@ -142,7 +142,7 @@ def main() -> None:
         print(f"\nCPU ms of energy, forces and stress{'':>10}" + "".join(f"{size} atoms".rjust(18) for size in SIZES))
         print(line(f"{student.name}, {student.evaluator}", native, native))
         print(line("  mace-torch", times(replace(student, evaluator="mace-torch").calculator()), native))
-        small = tuple(size for size in SIZES if size <= LARGEST_OF_CHGNET)
+        small = tuple(size for size in SIZES if size <= MAX_ATOMS_OF_CHGNET)
         print(line("  CHGNet, one backward pass", times(resolve_potential("chgnet").calculator(), small), native))
         print(line("  CHGNet as it comes", times(chgnet_as_it_comes(), small), native))
         inside, around = lammps_step(student, options.steps)

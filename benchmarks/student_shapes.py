@@ -15,7 +15,7 @@ from pathlib import Path
 
 from md.distill.network.student import StudentShape
 from md.distill.run import calculator_of
-from md.distill.trainer import TrainSettings, train_student
+from md.distill.trainer import StudentTrainSettings, train_student
 from md.distill.validate import errors
 from md.labels.record import read_records
 
@@ -40,7 +40,7 @@ def main() -> None:
         began = time.process_time()
         with tempfile.TemporaryDirectory() as state:
             student = train_student(
-                train, StudentShape(numbers, int(channels), float(cutoff)), TrainSettings(asked.steps),
+                train, StudentShape(numbers, int(channels), float(cutoff)), StudentTrainSettings(asked.steps),
                 Path(state) / "state.pt",
             )  # fmt: skip
         spent = time.process_time() - began

@@ -20,7 +20,7 @@ STRAINS = np.linspace(-0.02, 0.02, 9)
 """Of the lengths, around the relaxed cell."""
 
 EV_PER_CUBIC_ANGSTROM = 160.21766208
-FMAX, MOST_STEPS = 0.02, 300
+FMAX, MAX_STEPS = 0.02, 300
 
 
 def calculator_of(teacher: str) -> Any:
@@ -47,7 +47,7 @@ def equation_of_state(atoms: Any) -> dict[str, float]:
     from ase.filters import FrechetCellFilter
     from ase.optimize import LBFGS
 
-    LBFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.01, steps=MOST_STEPS)
+    LBFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.01, steps=MAX_STEPS)
     cell, energies = atoms.cell.array.copy(), []
     for strain in STRAINS:
         strained = atoms.copy()
@@ -70,7 +70,7 @@ def relaxed(atoms: Any) -> dict[str, object]:
     from ase.optimize import LBFGS
 
     optimizer = LBFGS(atoms, logfile=None, maxstep=0.2, alpha=30.0)
-    converged = optimizer.run(fmax=FMAX, steps=MOST_STEPS)
+    converged = optimizer.run(fmax=FMAX, steps=MAX_STEPS)
     return {
         "positions": atoms.positions.tolist(),
         "energy": float(atoms.get_potential_energy()),

@@ -20,7 +20,7 @@ import torch
 from augment.cell import DefectCell, FloatArray
 from defectgen.benchmark.metrics.thermal import volume_error
 from defectgen.benchmark.score import Scene
-from defectgen.benchmark.tasks.ensembles import Dynamics
+from defectgen.benchmark.tasks.ensembles import ReferenceDynamics
 from defectgen.benchmark.tasks.task import ENSEMBLE, Task, read_tasks
 from defectgen.energy_surface import harmonic_ensemble
 from defectgen.generation.geometries import generate
@@ -28,7 +28,7 @@ from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet.weights import DEFAULT
 
 BLOCKS = 5
-MOST = {"harmonic": harmonic_ensemble.MOST_EVALUATIONS, "learnt": 0}
+MAX_EVALUATIONS_OF = {"harmonic": harmonic_ensemble.MAX_EVALUATIONS, "learnt": 0}
 """Evaluations that a Hessian may take; without any the network draws the frames, told the forces all the same."""
 
 
@@ -59,17 +59,19 @@ def compare(task: Task, potential: Potential) -> dict[str, Any]:
         "md": squares(true).mean(),
         "error": np.std(blocks, ddof=1) / np.sqrt(BLOCKS) / squares(true).mean(),
     }
-    for name, most in MOST.items():
+    for name, most in MAX_EVALUATIONS_OF.items():
         start = time.process_time()
         asked = {"temperature": task.temperature, "pressure": task.pressure, "snapshot": True}
-        with patch.object(harmonic_ensemble, "MOST_EVALUATIONS", most):
+        with patch.object(harmonic_ensemble, "MAX_EVALUATIONS", most):
             cells = generate([task.defect], n=ENSEMBLE, seed=0, **asked)
         row[f"{name} seconds"] = time.process_time() - start
         states = [state for state in map(scene.place, cells) if state is not None]
         row[name] = squares(np.array([s.displacements for s in states])).mean() / row["md"]
         row[f"{name} volume"] = volume_error(np.array([s.strain for s in states]), strains)
         row[f"{name} is"] = cells[0].provenance["fluctuations"]
-    row["cost"] = row["harmonic seconds"] / (Dynamics().steps * seconds_of_evaluation(task.defect.cell(), potential))
+    row["cost"] = row["harmonic seconds"] / (
+        ReferenceDynamics().steps * seconds_of_evaluation(task.defect.cell(), potential)
+    )
     return row
 
 
@@ -93,7 +95,7 @@ def main() -> None:
             f"{100 * row['harmonic volume']:11.2f}{100 * row['learnt volume']:8.2f}{row['cost']:8.3f}{told}",
             flush=True,
         )
-    for name in MOST:
+    for name in MAX_EVALUATIONS_OF:
         found = np.array([row[name] for row in rows])
         low, middle, high = np.quantile(found, [0.16, 0.5, 0.84])
         off, volume = np.abs(found - 1), 100 * np.array([row[f"{name} volume"] for row in rows])

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from md.distill.network.dense import DenseMace
-from md.distill.network.graphs import collate, labelled_graphs
+from md.distill.network.graphs import collate_labelled, labelled_graphs
 from md.distill.network.student import StudentShape, initial_network
 from md.labels.record import Record, read_records
-from md.labels.third_party import one_torch_thread, quiet_evaluation
-from md.students.network import quiet_mace
+from md.labels.third_party import one_torch_thread, silent_evaluation
+from md.students.network import silent_mace
 
 LABELS = Path(__file__).resolve().parent.parent / "training" / "labels" / "mgo" / "train.npz"
 CELLS, REPEATS = slice(60, 63), 15
@@ -26,7 +26,7 @@ CELLS, REPEATS = slice(60, 63), 15
 def dense_step(network: Any, records: list[Record]) -> Callable[[], None]:
     """A step as the trainer does it, without the optimizer."""
     dense = DenseMace(network).float()
-    graphs, labels, _ = collate(labelled_graphs(records, network), float(network.r_max))
+    graphs, labels, _ = collate_labelled(labelled_graphs(records, network), float(network.r_max))
 
     def step() -> None:
         network.zero_grad()
@@ -60,7 +60,7 @@ def main() -> None:
     records = read_records(LABELS)[CELLS]
     atoms = sum(len(record.cell) for record in records)
     rows: list[str] = []
-    with one_torch_thread(wanted=True), quiet_evaluation(), quiet_mace():
+    with one_torch_thread(wanted=True), silent_evaluation(), silent_mace():
         for channels in (16, 24, 32):
             network = initial_network(records, StudentShape((8, 12), channels), 0).float()
             steps = dense_step(network, records), torch_step(network, records)

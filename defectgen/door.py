@@ -23,7 +23,7 @@ from md.labels.record import Record
 from md.potentials import Potential, resolve_potential
 from md.potentials.device import Device
 from md.relaxation.relax import Relaxation, RelaxSettings
-from md.relaxation.relaxed_host import MAX_FORCE, RelaxedHost
+from md.relaxation.relaxed_host import RELAXED_HOST_FMAX, RelaxedHost
 
 Condition = float | str
 """A constant, or the text of a schedule such as `ramp(300,900,5ps)+quench(300)`."""
@@ -55,7 +55,7 @@ def relax_host(
     *,
     pressure: float = 0.0,
     relax_cell: bool = True,
-    fmax: float = MAX_FORCE,
+    fmax: float = RELAXED_HOST_FMAX,
 ) -> RelaxedHost:
     """The host at rest under a potential: what displacements are measured from, and `generate` is asked on.
 

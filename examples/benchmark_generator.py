@@ -4,12 +4,12 @@ from pathlib import Path
 
 from augment import DefectCell
 from augment.distort import rattle
-from defectgen.benchmark import Ask, BenchSettings, run_benchmark
+from defectgen.benchmark import BenchmarkRequest, BenchSettings, run_benchmark
 
 
-def mine(ask: Ask) -> list[DefectCell]:
+def mine(request: BenchmarkRequest) -> list[DefectCell]:
     """Small displacements that keep the symmetry asked for."""
-    return [rattle(ask.ideal, 0.02, ask.seed + k, symmetry=ask.symmetry) for k in range(ask.n)]
+    return [rattle(request.ideal, 0.02, request.seed + k, symmetry=request.symmetry) for k in range(request.n)]
 
 
 # A few tasks only; leave out `limit` for all of them, and look at out/bench/benchmark.html.

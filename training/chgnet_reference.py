@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from augment.storage.archive import write_atomically
-from md.labels.third_party import quiet_evaluation, quiet_loading
+from md.labels.third_party import silent_evaluation, silent_loading
 from md.potentials.chgnet.weights import WEIGHT_SETS
 from md.potentials.reference import labelled_by
 
@@ -21,15 +21,15 @@ OUTPUT = Path(__file__).resolve().parent.parent / "md" / "potentials" / "chgnet"
 
 def main() -> None:
     """Write the file."""
-    with quiet_loading():
+    with silent_loading():
         from chgnet.model import CHGNet, CHGNetCalculator
 
     found: dict[str, Any] = {}
     for name, weights in WEIGHT_SETS.items():
-        with quiet_loading():
+        with silent_loading():
             model = CHGNet.load(model_name=weights.version, use_device="cpu", verbose=False)
             calculator = CHGNetCalculator(model, use_device="cpu")
-        with quiet_evaluation():
+        with silent_evaluation():
             found[name] = [labelled_by(calculator, *cell).json for cell in cells()]
     write_atomically(OUTPUT, (json.dumps(found, indent=1) + "\n").encode())
 

@@ -216,14 +216,14 @@ def _shipped(
     name: str, hosts: list[Host], teacher: Potential, settings: DistilSettings, records: list[Record]
 ) -> Distillation:
     """What a shipped student is the end of; without a student where there is none of the family's shape and teacher."""
-    from md.distill.crystal import crystal_of
+    from md.distill.crystal import relax_crystal
     from md.distill.network.student import shape_of
     from md.distill.run import Distillation
     from md.distill.settings import Plan
     from md.students import read_student
 
     s = settings
-    crystals = tuple(crystal_of(h, teacher, s.max_temperature, s.max_pressure, s.max_atoms) for h in hosts)
+    crystals = tuple(relax_crystal(h, teacher, s.max_temperature, s.max_pressure, s.max_atoms) for h in hosts)
     elements = sorted({*(e for host in hosts for e in host.elements), *s.dopants})
     foreign = tuple(tuple(e for e in elements if e not in host.elements) for host in hosts)
     student, plan = None, Plan(1.0, 0)

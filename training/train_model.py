@@ -33,11 +33,11 @@ from defectgen.model.network import NetworkConfig
 from defectgen.model.network.keys import KeyConfig
 from defectgen.model.weights import FOLDER, PARTS, Model, save_model
 from defectgen.training.loop import Training, TrainSettings
-from defectgen.training.objectives.displacements import DisplacementTask
-from defectgen.training.objectives.keys import KeyTask
-from defectgen.training.objectives.latent import LatentTask
-from defectgen.training.objectives.occupation import OCCUPATION_CONFIG, OccupationTask
-from defectgen.training.objectives.subgroups import SUBGROUP_CONFIG, SubgroupTask
+from defectgen.training.objectives.displacements import DisplacementObjective
+from defectgen.training.objectives.keys import KeyObjective
+from defectgen.training.objectives.latent import LatentObjective
+from defectgen.training.objectives.occupation import OCCUPATION_CONFIG, OccupationObjective
+from defectgen.training.objectives.subgroups import SUBGROUP_CONFIG, SubgroupObjective
 from md.training.processes import Processes
 
 HERE = Path(__file__).parent
@@ -83,14 +83,14 @@ def task_of(asked: argparse.Namespace) -> Any:
     config: Any = replace(SIZES[asked.part], **sizes)
     match asked.part:
         case "occupation":
-            return OccupationTask(read_arrangements(asked.corpus), config)
+            return OccupationObjective(read_arrangements(asked.corpus), config)
         case "keys":
-            return KeyTask(read_arrangements(asked.corpus), config)
+            return KeyObjective(read_arrangements(asked.corpus), config)
         case "subgroups":
-            return SubgroupTask(read_cases(asked.corpus), config)
+            return SubgroupObjective(read_cases(asked.corpus), config)
         case "vae" | "gan":
-            return LatentTask(read_cases(asked.corpus), asked.part, config)
-    return DisplacementTask(read_cases(asked.corpus), config, bridge=Bridge(schedule=asked.schedule))
+            return LatentObjective(read_cases(asked.corpus), asked.part, config)
+    return DisplacementObjective(read_cases(asked.corpus), config, bridge=Bridge(schedule=asked.schedule))
 
 
 def weights_file(asked: argparse.Namespace) -> Path:
@@ -113,11 +113,11 @@ def learnt_elements(task: Any) -> list[str]:
 
 def validation(task: Any, network: Any) -> Mapping[str, Any]:
     """Scores on the validation hosts; siblings are judged by the benchmark, `defectgen bench -g NAME`."""
-    if not isinstance(task, (SubgroupTask, OccupationTask, DisplacementTask)):
+    if not isinstance(task, (SubgroupObjective, OccupationObjective, DisplacementObjective)):
         return {}
-    if isinstance(task, SubgroupTask):
+    if isinstance(task, SubgroupObjective):
         return subgroup_scores(network, task.cases, "valid")
-    if isinstance(task, OccupationTask):
+    if isinstance(task, OccupationObjective):
         return occupation_scores(network, task.items, "valid")
     model = Model("trained", network, task.bridge, {"elements": []}, "")
     table: dict[str, Any] = {}

@@ -46,7 +46,7 @@ _LENGTHS = ("_cell_length_a", "_cell_length_b", "_cell_length_c")
 _ANGLES = ("_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma")
 _COORDINATES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
 _ABSENT = {"", "?", "."}
-_FLATTEST = 1e-3
+_MIN_FLAT = 1e-3
 """Volume over the product of the edges; a flatter cell is a typing error."""
 
 
@@ -186,7 +186,7 @@ def _cell_parameters(block: CifBlock) -> tuple[float, ...]:
         metric.append(_number(values[0], name))
     lengths, cosines = metric[:3], np.cos(np.radians(metric[3:]))
     flatness = 1 + 2 * float(np.prod(cosines)) - float((cosines**2).sum())
-    if min(lengths) <= 0 or max(lengths) > 1000 or not all(0 < x < 180 for x in metric[3:]) or flatness < _FLATTEST**2:  # noqa: PLR2004  degrees, and Å no crystal reaches
+    if min(lengths) <= 0 or max(lengths) > 1000 or not all(0 < x < 180 for x in metric[3:]) or flatness < _MIN_FLAT**2:  # noqa: PLR2004  degrees, and Å no crystal reaches
         raise CifError(f"a cell of lengths {lengths} Å and angles {metric[3:]}° cannot be; correct it")
     return tuple(metric)
 

@@ -16,7 +16,7 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.crystal.lattice import diagonal_form
 from augment.crystal.spacegroup import FRACTIONS, standard_group
-from augment.groups.symmetry import grid
+from augment.groups.symmetry import rounded_to_grid
 
 TRICLINIC = 3
 MONOCLINIC = 16
@@ -58,7 +58,7 @@ def _metric_keys(metrics: FloatArray) -> IntArray:
     """What to minimise, (k, 8): trace, squared lengths, angles (0 obtuse, 1 acute, 2 mixed), scalar products."""
     lengths = np.diagonal(metrics, axis1=1, axis2=2)
     products = metrics[:, [1, 0, 0], [2, 2, 1]]
-    rounded = grid(np.concatenate([lengths.sum(axis=1)[:, None], lengths, products], axis=1))
+    rounded = rounded_to_grid(np.concatenate([lengths.sum(axis=1)[:, None], lengths, products], axis=1))
     kind = np.where((rounded[:, 4:] <= 0).all(axis=1), 0, np.where((rounded[:, 4:] >= 0).all(axis=1), 1, 2))
     return np.concatenate([rounded[:, :4], kind[:, None], rounded[:, 4:]], axis=1)
 

@@ -15,17 +15,17 @@ from augment.errors import CifError
 SPECIAL_DISTANCE = 0.03
 """Å; images of one site this close are one atom on a special position, written with rounded coordinates."""
 
-LARGEST_STRAIN = 0.02
+MAX_METRIC_STRAIN = 0.02
 """Of the cell by one of its own operations; cells measured without their symmetry miss it by tenths of a percent."""
 
-MOST_OPERATIONS = 1000
+MAX_OPERATIONS = 1000
 """More than any space group has in a cell of reasonable size (192 in a conventional one)."""
 
 _TERM = re.compile(r"([+-]?)(?:(\d+(?:\.\d*)?|\.\d+)(?:/(\d+))?)?\*?([xyz]?)")
 _ROUNDING = 2e-3
 """Translations this close to a simple fraction are meant to be it."""
 
-_LARGEST_DENOMINATOR = 24
+_MAX_DENOMINATOR = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def parse_operations(texts: Sequence[str]) -> Operations:
     Raises:
         CifError: a text is no operation, or they form no group.
     """
-    if len(texts) > MOST_OPERATIONS:
+    if len(texts) > MAX_OPERATIONS:
         raise CifError(f"{len(texts)} symmetry operations; give a smaller cell")
     every = [_parse(text) for text in texts]
     parsed = [operation for k, operation in enumerate(every) if operation not in every[:k]]
@@ -83,7 +83,7 @@ def _parse(text: str) -> tuple[list[list[int]], list[float]]:
 
 def _simple(value: float) -> float:
     """The simple fraction that a rounded decimal stands for."""
-    fraction = float(Fraction(value).limit_denominator(_LARGEST_DENOMINATOR))
+    fraction = float(Fraction(value).limit_denominator(_MAX_DENOMINATOR))
     return fraction if abs(fraction - value) < _ROUNDING else value
 
 
@@ -112,7 +112,7 @@ def check_metric(operations: Operations, lattice: FloatArray) -> None:
     """
     cartesian = lattice.T @ operations.rotations @ np.linalg.inv(lattice.T)
     strain = np.abs(cartesian.transpose(0, 2, 1) @ cartesian - np.eye(3)).max() / 2
-    if strain > LARGEST_STRAIN:
+    if strain > MAX_METRIC_STRAIN:
         raise CifError(
             f"its symmetry operations strain its cell by {strain:.0%}: they are of another space group or setting; "
             "correct the cell or the operations"

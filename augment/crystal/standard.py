@@ -12,7 +12,7 @@ from augment.cell import FloatArray, IntArray
 from augment.crystal.normalizer import anchor_shifts, least_cells, origin_shifts
 from augment.crystal.spacegroup import StandardGroup, standard_group
 from augment.errors import CifError, SymmetryError
-from augment.groups.symmetry import GRID, MATCH_TOLERANCE, grid, wrap
+from augment.groups.symmetry import GRID_SPACING, MATCH_TOLERANCE, rounded_to_grid, wrap
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -186,7 +186,7 @@ def _letters(standard: StandardGroup, points: FloatArray, counts: IntArray, rank
 
 def _coordinates(points: FloatArray, rank: IntArray) -> tuple[int, ...]:
     """Coordinates on the comparison grid, sorted by rank and then by themselves."""
-    rounded = grid(points) % round(1 / GRID)
+    rounded = rounded_to_grid(points) % round(1 / GRID_SPACING)
     order = np.lexsort((*rounded.T[::-1], rank))
     return tuple(rounded[order].ravel().tolist())
 
@@ -206,5 +206,5 @@ def _rarest(rank: IntArray) -> IntArray:
 
 
 def _site_order(numbers: IntArray, points: FloatArray) -> IntArray:
-    rounded = grid(points) % round(1 / GRID)
+    rounded = rounded_to_grid(points) % round(1 / GRID_SPACING)
     return np.asarray(np.lexsort((*rounded.T[::-1], numbers)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from augment.cell import FloatArray
 from augment.crystal.lattice import shortest_basis_diagonal
-from augment.groups.symmetry import SpaceGroup, grid, point_group_symbol, schoenflies, wrap
+from augment.groups.symmetry import SpaceGroup, point_group_symbol, rounded_to_grid, schoenflies, wrap
 from augment.neighbours import images_around, inverse_heights
 
 MIN_RADIUS = 1.0
@@ -68,7 +68,9 @@ def find_voids(
     radii = (max(MIN_RADIUS, SADDLE_FRACTION * largest), max_radius)
     for point in _distinct(saddles, lattice):
         add_orbit(orbits, group, point, atoms, lattice, radii, pinned=True)
-    return sorted(orbits, key=lambda v: (-grid(np.array(v.radius)), len(v.points), tuple(grid(v.points[0]))))
+    return sorted(
+        orbits, key=lambda v: (-rounded_to_grid(np.array(v.radius)), len(v.points), tuple(rounded_to_grid(v.points[0])))
+    )
 
 
 def _atoms_that_matter(points: FloatArray, lattice: FloatArray, max_radius: float) -> FloatArray:
@@ -143,7 +145,7 @@ def _edge_saddles(vertices: FloatArray, ridges: list[list[int]], owners: FloatAr
 def _distinct(points: FloatArray, lattice: FloatArray) -> FloatArray:
     """Points modulo the lattice without repetitions, in a reproducible order."""
     wrapped = wrap(points)
-    wrapped = wrapped[np.lexsort(grid(wrapped).T[::-1])]
+    wrapped = wrapped[np.lexsort(rounded_to_grid(wrapped).T[::-1])]
     distinct: list[FloatArray] = []
     for point in wrapped:
         if not distinct or _separation(np.array(distinct), point, lattice).min() > _SAME:
@@ -159,7 +161,7 @@ def _separation(points: FloatArray, point: FloatArray, lattice: FloatArray) -> F
 
 
 def add_orbit(
-    found: list[VoidOrbit],
+    orbits: list[VoidOrbit],
     group: SpaceGroup,
     point: FloatArray,
     atoms: FloatArray,
@@ -169,7 +171,7 @@ def add_orbit(
     pinned: bool,
 ) -> None:
     """Close a point under the group; keep its orbit if new, of a radius between two, and, where asked, pinned."""
-    known = np.concatenate([np.zeros((0, 3)), *(v.points for v in found)])
+    known = np.concatenate([np.zeros((0, 3)), *(v.points for v in orbits)])
     if _separation(known, point, lattice).min(initial=np.inf) < _SAME:
         return
     centre = _snapped(group, point, lattice)
@@ -182,7 +184,7 @@ def add_orbit(
         return
     orbit = _distinct(group.images(centre[None])[:, 0], lattice)
     if len(orbit) * len(rotations) == group.order:
-        found.append(VoidOrbit(orbit, radius, schoenflies(point_group_symbol(rotations))))
+        orbits.append(VoidOrbit(orbit, radius, schoenflies(point_group_symbol(rotations))))
 
 
 def _snapped(group: SpaceGroup, point: FloatArray, lattice: FloatArray) -> FloatArray:

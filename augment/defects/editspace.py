@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augment.cell import IntArray
-from augment.defects.kinds import Kind, kinds
+from augment.defects.kinds import EditKind, kinds
 from augment.errors import DefectError
-from augment.groups.symmetry import GRID, BoolArray
+from augment.groups.symmetry import GRID_SPACING, BoolArray
 from augment.supercell import Edit, Supercell
 
 
@@ -48,7 +48,7 @@ class EditSpace:
             raise DefectError("no kind of defect given; name some, such as v_O,Al_Mg")
         if cutoff is not None and not cutoff > 0:
             raise DefectError(f"cutoff {cutoff} Å must be positive")
-        owner: dict[Kind, int] = {}
+        owner: dict[EditKind, int] = {}
         for label, name in enumerate(names):
             for kind in kinds(supercell.host, name):
                 if kind in owner:
@@ -89,7 +89,7 @@ class EditSpace:
         if self.cutoff is None:
             return np.asarray(apart)
         sites, index = np.unique(self.site, return_inverse=True)
-        near = self.supercell.distances(sites) <= self.cutoff + GRID
+        near = self.supercell.distances(sites) <= self.cutoff + GRID_SPACING
         return np.asarray(apart & near[index[:, None], index])
 
     def check_cutoff(self) -> None:

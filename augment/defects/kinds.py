@@ -17,7 +17,7 @@ _VACANCIES = {VACANCY, "Va"}
 
 
 @dataclass(frozen=True, order=True)
-class Kind:
+class EditKind:
     """One edit allowed at every site of one orbit.
 
     Attributes:
@@ -29,7 +29,7 @@ class Kind:
     number: int
 
 
-def kinds(host: Host, name: str) -> tuple[Kind, ...]:
+def kinds(host: Host, name: str) -> tuple[EditKind, ...]:
     """The edits that a name in doped's convention means, one for each orbit that it fits.
 
     `v_O` is a vacancy on any oxygen orbit; `v_O_C2v` (the name that a defect prints) and `v_O_4c` (by Wyckoff position)
@@ -51,7 +51,7 @@ def kinds(host: Host, name: str) -> tuple[Kind, ...]:
         raise DefectError(f"{name}: a void holds no atom to remove; name the element of a lattice site, such as v_O")
     if put == element:
         raise DefectError(f"{name}: {put} on a site of {put} changes nothing; name another element")
-    return tuple(Kind(k, number) for k in _fitting(host, name, element, match["suffix"] or ""))
+    return tuple(EditKind(k, number) for k in _fitting(host, name, element, match["suffix"] or ""))
 
 
 def _fitting(host: Host, name: str, element: str, suffix: str) -> list[int]:

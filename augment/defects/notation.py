@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from augment.defect import Defect
-from augment.defects.kinds import Kind, kinds
+from augment.defects.kinds import EditKind, kinds
 from augment.elements import element_symbol
 from augment.errors import DefectError
 from augment.host import Host
@@ -52,7 +52,7 @@ class DefectName:
         charge: total charge, e; None where the name has none.
     """
 
-    kinds: tuple[Kind, ...]
+    kinds: tuple[EditKind, ...]
     charge: int | None
 
 
@@ -69,7 +69,7 @@ def kroger_vink(defect: Defect, style: Style = "unicode") -> str:
         style: `unicode` and `ascii` are read back by `parse_name`; `html` and `latex` are for display.
     """
     orbit = defect.supercell.sites.orbit
-    parts = [_symbol(defect.host, Kind(int(orbit[edit.site]), edit.number), style) for edit in defect.edits]
+    parts = [_symbol(defect.host, EditKind(int(orbit[edit.site]), edit.number), style) for edit in defect.edits]
     body = _SIGNS[style][3].join(parts) or defect.host.formula
     body = f"({body})" if len(parts) > 1 else body
     charge = _charge(defect.charge, style)
@@ -86,7 +86,7 @@ def _charge(charge: int, style: Style) -> str:
     return sign if charge < 0 else f"^{sign}"
 
 
-def _symbol(host: Host, kind: Kind, style: Style) -> str:
+def _symbol(host: Host, kind: EditKind, style: Style) -> str:
     """What is put and where, with the site in parentheses where its element does not tell it."""
     element = host.orbits[kind.orbit].element
     alone = sum(o.element == element for o in host.orbits) == 1
@@ -126,7 +126,7 @@ def _exact(name: str, host: Host) -> bool:
     return any(suffix and name.endswith(suffix) for suffix in orbit_suffixes(host))
 
 
-def _one(part: str, host: Host, name: str) -> Kind:
+def _one(part: str, host: Host, name: str) -> EditKind:
     """The one edit that a part of a name means."""
     fitting = _by_surroundings(part, host) or kinds(host, part)
     if len(fitting) > 1:
@@ -136,7 +136,7 @@ def _one(part: str, host: Host, name: str) -> Kind:
     return fitting[0]
 
 
-def _by_surroundings(part: str, host: Host) -> tuple[Kind, ...]:
+def _by_surroundings(part: str, host: Host) -> tuple[EditKind, ...]:
     """Edits at the sites that a name tells by point group and neighbours, where it is not this package's own name.
 
     Several elements may be equally near, and which of them a name mentions is then a matter of its program.
@@ -160,7 +160,7 @@ def _has_shells(host: Host, orbit: int, shells: list[tuple[str, float]], roundin
     return all(any(e == other and abs(d - x) < rounding for other, x in near) for e, d in shells)
 
 
-def _from_symbol(match: re.Match[str], host: Host, name: str) -> tuple[tuple[Kind, ...], int]:
+def _from_symbol(match: re.Match[str], host: Host, name: str) -> tuple[tuple[EditKind, ...], int]:
     """Edits and charge of a Kröger-Vink symbol."""
     body, sign = match["body"], match["sign"] or match["ascii"]
     size = 0 if sign in ("×", "x") else len(sign)

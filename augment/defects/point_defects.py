@@ -9,14 +9,14 @@ from augment.elements import element_number
 from augment.errors import DefectError
 from augment.supercell import Edit, Supercell
 
-KINDS = ("vacancy", "antisite", "substitution", "interstitial")
+POINT_DEFECT_KINDS = ("vacancy", "antisite", "substitution", "interstitial")
 
 
 def point_defects(
     supercell: Supercell,
     *,
     dopants: Sequence[str] = (),
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[str] = POINT_DEFECT_KINDS,
     max_voids: int | None = None,
 ) -> list[Defect]:
     """One defect per orbit: vacancies, antisites, dopant substitutions, then native and dopant interstitials.
@@ -24,15 +24,15 @@ def point_defects(
     Args:
         supercell: where the defects are put.
         dopants: element symbols to substitute on every lattice site and to insert.
-        kinds: which of `KINDS` to make.
+        kinds: which of `POINT_DEFECT_KINDS` to make.
         max_voids: how many void orbits to fill, widest first; all by default.
 
     Raises:
         DefectError: a dopant is no element or belongs to the host, or a kind is unknown.
     """
-    unknown = [k for k in kinds if k not in KINDS]
+    unknown = [k for k in kinds if k not in POINT_DEFECT_KINDS]
     if unknown:
-        raise DefectError(f"unknown kind of defect {unknown[0]!r}; the kinds are {', '.join(KINDS)}")
+        raise DefectError(f"unknown kind of defect {unknown[0]!r}; the kinds are {', '.join(POINT_DEFECT_KINDS)}")
     numbers = [_foreign(supercell, symbol) for symbol in dopants]
     return list(_each(supercell, numbers, kinds, max_voids))
 

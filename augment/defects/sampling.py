@@ -18,7 +18,7 @@ from augment.defects.editspace import EditSpace
 from augment.defects.recipe import Recipe
 from augment.errors import DefectError
 
-Weight = Literal["orbit", "degeneracy"]
+SamplingWeight = Literal["orbit", "degeneracy"]
 
 _BATCH = 4096
 """Candidate sets drawn at once."""
@@ -32,7 +32,7 @@ _IMAGES = 2_000_000
 
 
 def sample_complexes(
-    space: EditSpace, recipe: Recipe, count: int, seed: int, *, weight: Weight = "orbit"
+    space: EditSpace, recipe: Recipe, count: int, seed: int, *, weight: SamplingWeight = "orbit"
 ) -> Iterator[Defect]:
     """Independent random complexes of one size, with repetition.
 

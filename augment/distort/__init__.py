@@ -5,7 +5,7 @@ asking for copies 0 to 1000 at once, in parts, or by several processes gives the
 """
 
 from augment.distort.bonds import bond_distorted, distorted_neighbours
-from augment.distort.copies import Copies, Label
+from augment.distort.copies import Copies, CopyLabel
 from augment.distort.modes import mode_distorted
 from augment.distort.montecarlo import rattled
 from augment.distort.pairs import shortest_distances
@@ -15,7 +15,7 @@ from augment.neighbours import shortest_distance
 
 __all__ = [
     "Copies",
-    "Label",
+    "CopyLabel",
     "bond_distorted",
     "distorted_neighbours",
     "mode_distorted",

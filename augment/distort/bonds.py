@@ -17,9 +17,9 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.charges import oxidation_states
 from augment.defect import Defect
-from augment.distort.copies import Copies, Label, provenance, stream
+from augment.distort.copies import Copies, CopyLabel, copies_provenance, copy_stream
 from augment.distort.modes import vectors_from_defect
-from augment.distort.montecarlo import WIDTH, sweep
+from augment.distort.montecarlo import WIDTH, plan_rattle
 from augment.distort.pairs import shortest_distances
 from augment.distort.single import DEFAULT_MIN_FRACTION
 from augment.errors import ConditionError
@@ -32,10 +32,10 @@ DEFAULT_FACTORS = tuple(round(0.4 + 0.1 * k, 1) for k in range(13))
 DEFAULT_RATTLE = 0.1
 """Standard deviation of the rattle in units of the shortest distance of the host, as in the paper."""
 
-CLOSEST = 1.0
+MIN_BOND_LENGTH = 1.0
 """Å; a bond distortion that brings a pair closer is left out."""
 
-CLOSEST_WITH_HYDROGEN = 0.6
+MIN_BOND_LENGTH_WITH_HYDROGEN = 0.6
 """Å; in the presence of hydrogen, whose bonds are short (0.74 Å in H2)."""
 
 _OCTET = 8
@@ -47,7 +47,7 @@ _SAME_SHELL = 1.05
 _COORDINATION = 1.25
 """Ratio to the nearest distance up to which atoms are the defect's neighbours, between which a dimer may form."""
 
-_MOST_CHOICES = 1000
+_MAX_CHOICES = 1000
 """Ways to choose the neighbours; of more, only the most compact is taken."""
 
 
@@ -120,8 +120,10 @@ def bond_distorted(
     active = np.array([_rattled_atoms(defect, parent, v.atoms) for v in variants])
     labels = tuple(_label(defect, variant, rattled=sigma > 0) for variant in variants)
     amplitudes = np.linalg.norm(moved, axis=-1).max(axis=1)
-    plan = sweep(parent, sigma, limit, np.linalg.norm(moved, axis=-1).max(axis=0))
-    made = provenance(defect, neighbours=count, factors=list(factors), sigma=sigma, min_distance=limit, width=WIDTH)
+    plan = plan_rattle(parent, sigma, limit, np.linalg.norm(moved, axis=-1).max(axis=0))
+    made = copies_provenance(
+        defect, neighbours=count, factors=list(factors), sigma=sigma, min_distance=limit, width=WIDTH
+    )
 
     def make(index: IntArray, rng: np.random.Generator) -> Copies:
         label = index % len(variants)
@@ -130,7 +132,7 @@ def bond_distorted(
         return Copies(parent, shifts, np.zeros((len(index), 3, 3)), labels, label, amplitudes[label], seed, index, made)
 
     stop = start + (len(variants) if copies is None else copies)
-    return stream(make, f"bond {parent.key}", seed, start, stop)
+    return copy_stream(make, f"bond {parent.key}", seed, start, stop)
 
 
 def bond_variants(defect: Defect, neighbours: int, factors: Sequence[float], *, dimers: bool) -> tuple[Variant, ...]:
@@ -151,7 +153,7 @@ def bond_variants(defect: Defect, neighbours: int, factors: Sequence[float], *, 
                 shifts[list(atoms)] = (factor - 1) * radial[list(atoms)]
                 variants.append(Variant(f"bond {100 * (factor - 1):+.0f}%" if neighbours else "rattle", atoms, shifts))
     variants += _dimers(defect, parent) if dimers else []
-    closest = CLOSEST_WITH_HYDROGEN if (parent.numbers == 1).any() else CLOSEST
+    closest = MIN_BOND_LENGTH_WITH_HYDROGEN if (parent.numbers == 1).any() else MIN_BOND_LENGTH
     allowed = (
         shortest_distances(parent, np.array([v.displacements for v in variants]).reshape(-1, *radial.shape)) >= closest
     )
@@ -176,7 +178,7 @@ def neighbour_choices(defect: Defect, count: int) -> tuple[tuple[int, ...], ...]
     sure = np.flatnonzero(distance < last / _SAME_SHELL)
     near = np.flatnonzero((distance >= last / _SAME_SHELL) & (distance <= last * _SAME_SHELL))
     apart = _separations(parent)
-    if comb(len(near), count - len(sure)) > _MOST_CHOICES:
+    if comb(len(near), count - len(sure)) > _MAX_CHOICES:
         by_first = near[np.lexsort((near, np.round(apart[near[0], near], 2)))]
         return (tuple(np.sort(np.concatenate([sure, by_first[: count - len(sure)]])).tolist()),)
     sets = [tuple(sorted((*sure.tolist(), *more))) for more in combinations(near.tolist(), count - len(sure))]
@@ -207,15 +209,15 @@ def _dimers(defect: Defect, parent: DefectCell) -> list[Variant]:
     return [Variant("dimer", (i, j), shifts)]
 
 
-def _label(defect: Defect, variant: Variant, *, rattled: bool) -> Label:
+def _label(defect: Defect, variant: Variant, *, rattled: bool) -> CopyLabel:
     """Label of a variant: H' is what maps the atoms that move onto themselves, and nothing after a rattle."""
     group = defect.stabilizer
     if rattled:
-        return Label(variant.name, "", "1", group.order)
+        return CopyLabel(variant.name, "", "1", group.order)
     images = np.sort(defect.symmetry().permutations[:, list(variant.atoms)], axis=1)
     members = np.flatnonzero((images == np.sort(variant.atoms)).all(axis=1)) if variant.displacements.any() else None
     subgroup = group if members is None else group.subset(members)
-    return Label(variant.name, "", subgroup.symbol, group.order // subgroup.order)
+    return CopyLabel(variant.name, "", subgroup.symbol, group.order // subgroup.order)
 
 
 def _rattled_atoms(defect: Defect, parent: DefectCell, moved: Sequence[int]) -> BoolArray:

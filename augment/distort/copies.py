@@ -19,7 +19,7 @@ BLOCK = 128
 
 
 @dataclass(frozen=True)
-class Label:
+class CopyLabel:
     """What kind of distortion a copy is and what symmetry it keeps.
 
     Attributes:
@@ -55,7 +55,7 @@ class Copies:
     parent: DefectCell
     displacements: FloatArray
     strains: FloatArray
-    labels: tuple[Label, ...]
+    labels: tuple[CopyLabel, ...]
     label: IntArray
     amplitudes: FloatArray
     seed: int
@@ -93,7 +93,7 @@ def distorted_cell(
     parent: DefectCell,
     displacements: FloatArray,
     strain: FloatArray,
-    label: Label,
+    label: CopyLabel,
     numbers: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> DefectCell:
@@ -104,7 +104,7 @@ def distorted_cell(
     return parent.with_geometry(positions, parent.cell @ deformation.T, **info)
 
 
-def stream(
+def copy_stream(
     make: Callable[[IntArray, np.random.Generator], Copies], name: str, seed: int, start: int, stop: int
 ) -> Iterator[Copies]:
     """Copies `start` to `stop` of a stream, block by block; each block has a generator of its own.
@@ -130,7 +130,7 @@ def stream(
         yield block[max(start - first, 0) : stop - first]
 
 
-def provenance(defect: Defect | None, **settings: object) -> dict[str, Any]:
+def copies_provenance(defect: Defect | None, **settings: object) -> dict[str, Any]:
     """JSON values that say how copies were made: settings, versions, and of a defect where it is and its stabilizer."""
     made = {"settings": settings, "versions": versions("defectgen", "numpy", "spglib")}
     if defect is None:

@@ -15,8 +15,8 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.defect import Defect
-from augment.distort.copies import Copies, Label, provenance, stream
-from augment.distort.pairs import Pairs, pairs_within
+from augment.distort.copies import Copies, CopyLabel, copies_provenance, copy_stream
+from augment.distort.pairs import Pairs, approaching_pairs
 from augment.distort.single import DEFAULT_MIN_FRACTION
 from augment.errors import ConditionError
 from augment.groups.irreps import displacement_characters, irreps, isotropy_subgroups, subgroup_weights
@@ -36,7 +36,7 @@ _SHRINK = 0.9
 
 
 @dataclass(frozen=True, eq=False)
-class Mode:
+class SymmetryMode:
     """One irrep and one symmetry that displacements along it can keep.
 
     Attributes:
@@ -44,11 +44,11 @@ class Mode:
         operator: (3n, 3n) projector onto these displacements.
     """
 
-    label: Label
+    label: CopyLabel
     operator: csr_array
 
 
-def modes(defect: Defect, *, only: Sequence[str] | None = None) -> tuple[Mode, ...]:
+def modes(defect: Defect, *, only: Sequence[str] | None = None) -> tuple[SymmetryMode, ...]:
     """All modes of a defect: irreps, each with one isotropy subgroup per conjugacy class under H.
 
     Args:
@@ -69,8 +69,8 @@ def modes(defect: Defect, *, only: Sequence[str] | None = None) -> tuple[Mode, .
             f"those of this defect: {', '.join(names) or 'none'}"
         )
     return tuple(
-        Mode(
-            Label("mode", irrep.label, subgroup.symbol, subgroup.multiplicity),
+        SymmetryMode(
+            CopyLabel("mode", irrep.label, subgroup.symbol, subgroup.multiplicity),
             action.displacement_operator(subgroup_weights(group, irrep, subgroup.members)),
         )
         for irrep in able
@@ -119,8 +119,8 @@ def mode_distorted(
     chosen = modes(defect, only=only)
     labels = tuple(mode.label for mode in chosen)
     envelope = np.exp(-np.square(distances_to_defect(defect, defect.cell()).min(axis=1) / decay))
-    pairs = pairs_within(parent, limit, np.full(len(parent), amplitude[1]))
-    made = provenance(defect, amplitude=amplitude, decay=decay, min_distance=limit, only=list(only or ()))
+    pairs = approaching_pairs(parent, limit, np.full(len(parent), amplitude[1]))
+    made = copies_provenance(defect, amplitude=amplitude, decay=decay, min_distance=limit, only=list(only or ()))
 
     def make(index: IntArray, rng: np.random.Generator) -> Copies:
         label = index % len(chosen)
@@ -135,7 +135,7 @@ def mode_distorted(
         strains = np.zeros((len(index), 3, 3))
         return Copies(parent, moved, strains, labels, label, size * factors, seed, index, made)
 
-    return stream(make, f"mode {parent.key}", seed, start, start + copies)
+    return copy_stream(make, f"mode {parent.key}", seed, start, start + copies)
 
 
 def distances_to_defect(defect: Defect, cell: DefectCell) -> FloatArray:

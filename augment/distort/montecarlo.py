@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
-from augment.distort.copies import Copies, Label, provenance, stream
-from augment.distort.pairs import Pairs, pairs_within
+from augment.distort.copies import Copies, CopyLabel, copies_provenance, copy_stream
+from augment.distort.pairs import Pairs, approaching_pairs
 from augment.distort.single import DEFAULT_MIN_FRACTION
 from augment.errors import ConditionError
 from augment.groups.symmetry import BoolArray
@@ -24,7 +24,7 @@ from augment.neighbours import shortest_distance
 WIDTH = 0.1
 """Å over which the probability of a move rises from 0; hiPhive's default."""
 
-REACH = 3.5
+MAX_STEP_DEVIATIONS = 3.5
 """Standard deviations; a longer step (6 in 1,000) is drawn again, so that the list of pairs is finite."""
 
 _ATTEMPTS = 50
@@ -50,7 +50,7 @@ class Colour:
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class RattlePlan:
     """What a Monte-Carlo rattle needs to know of a cell; made once for all copies.
 
     Attributes:
@@ -98,13 +98,13 @@ class Sweep:
             distance = _distance(neighbours[:, chosen], moved)
             gap = (distance - (self.min_distance if limit is None else limit[chosen])).min(axis=1, initial=_FAR)
             accepted = rng.random(len(waiting)) < erf(gap / WIDTH)
-            accepted &= np.einsum("cp,cp->p", step, step) <= (REACH * self.sigma) ** 2
+            accepted &= np.einsum("cp,cp->p", step, step) <= (MAX_STEP_DEVIATIONS * self.sigma) ** 2
             here[:, waiting[accepted]] = moved[:, accepted]
             waiting = waiting[~accepted]
         now[:, :, colour.atoms] = here.reshape(3, now.shape[1], -1)
 
 
-def sweep(cell: DefectCell, sigma: float, min_distance: float, start: FloatArray | None = None) -> Sweep:
+def plan_rattle(cell: DefectCell, sigma: float, min_distance: float, start: FloatArray | None = None) -> RattlePlan:
     """Plan the rattle of a cell.
 
     Args:
@@ -118,11 +118,11 @@ def sweep(cell: DefectCell, sigma: float, min_distance: float, start: FloatArray
     """
     if not (sigma >= 0 and min_distance >= 0):
         raise ConditionError(f"rattle amplitude {sigma} Å and least distance {min_distance} Å must not be negative")
-    reach = np.full(len(cell), REACH * sigma) + (0.0 if start is None else start)
-    pairs = pairs_within(cell, min_distance + 2 * WIDTH, reach)
+    reach = np.full(len(cell), MAX_STEP_DEVIATIONS * sigma) + (0.0 if start is None else start)
+    pairs = approaching_pairs(cell, min_distance + 2 * WIDTH, reach)
     apart = pairs.first != pairs.second
     pairs = Pairs(pairs.first[apart], pairs.second[apart], pairs.vectors[apart])
-    return Sweep(tuple(_colours(pairs, len(cell))), sigma, min_distance)
+    return RattlePlan(tuple(_colours(pairs, len(cell))), sigma, min_distance)
 
 
 def rattled(
@@ -151,9 +151,9 @@ def rattled(
     """
     shortest = shortest_distance(cell)
     limit = DEFAULT_MIN_FRACTION * shortest if min_distance is None else min_distance
-    plan = sweep(cell, sigma, limit)
-    labels = (Label("rattle", "", "1", stabilizer_order),)
-    made = provenance(None, sigma=sigma, min_distance=limit, width=WIDTH)
+    plan = plan_rattle(cell, sigma, limit)
+    labels = (CopyLabel("rattle", "", "1", stabilizer_order),)
+    made = copies_provenance(None, sigma=sigma, min_distance=limit, width=WIDTH)
 
     def make(index: IntArray, rng: np.random.Generator) -> Copies:
         m = len(index)
@@ -162,7 +162,7 @@ def rattled(
         zero = np.zeros(m, dtype=np.int64)
         return Copies(cell, moved, np.zeros((m, 3, 3)), labels, zero, np.full(m, sigma), seed, index, made)
 
-    return stream(make, f"rattle {cell.key}", seed, start, start + copies)
+    return copy_stream(make, f"rattle {cell.key}", seed, start, start + copies)
 
 
 def _distance(neighbours: FloatArray, points: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ from augment.neighbours import neighbours, shortest_distance
 _ROUNDING = 1e-6
 """Å added to every bound, so that rounding cannot drop a pair."""
 
-_MOST_STRAIN = 0.5
+_MAX_STRAIN = 0.5
 """Principal strain; beyond, the list of pairs that may come close grows without use."""
 
 
@@ -43,7 +43,7 @@ class Pairs:
         return np.asarray(np.sqrt(np.einsum("mpa,mpa->mp", now, now)))
 
 
-def pairs_within(cell: DefectCell, distance: float, reach: FloatArray, stretch: float = 0.0) -> Pairs:
+def approaching_pairs(cell: DefectCell, distance: float, reach: FloatArray, stretch: float = 0.0) -> Pairs:
     """All pairs that can come within a distance of each other, Å, both ways.
 
     Args:
@@ -55,8 +55,8 @@ def pairs_within(cell: DefectCell, distance: float, reach: FloatArray, stretch: 
     Raises:
         ConditionError: the strain is too large for a list of pairs.
     """
-    if not stretch <= _MOST_STRAIN:
-        raise ConditionError(f"{cell.name}: a strain of {stretch:.2f}; at most {_MOST_STRAIN} is supported")
+    if not stretch <= _MAX_STRAIN:
+        raise ConditionError(f"{cell.name}: a strain of {stretch:.2f}; at most {_MAX_STRAIN} is supported")
     bound = (distance + 2 * reach.max(initial=0.0) + _ROUNDING) / (1 - stretch)
     first, second, length, vectors = neighbours("ijdD", cell.cell, cell.positions, bound)
     near = (1 - stretch) * length <= distance + reach[first] + reach[second] + _ROUNDING
@@ -75,5 +75,5 @@ def shortest_distances(cell: DefectCell, displacements: FloatArray, strains: Flo
     stretch = 0.0 if strains is None else float(np.abs(np.linalg.eigvalsh(strains)).max(initial=0.0))
     # The closest pair of the undistorted cell is this close in every copy, so that no pair farther away matters.
     bound = (1 + stretch) * shortest_distance(cell) + 2 * float(reach.max(initial=0.0))
-    pairs = pairs_within(cell, bound, reach, stretch)
+    pairs = approaching_pairs(cell, bound, reach, stretch)
     return np.asarray(pairs.distances(displacements, strains).min(axis=1))

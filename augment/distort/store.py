@@ -26,12 +26,12 @@ import numpy as np
 
 from augment.cell import DefectCell, IntArray
 from augment.distort.copies import Copies
-from augment.distort.store_segment import Column, Segment, segment_bytes
+from augment.distort.store_segment import ColumnArray, Segment, segment_bytes
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
-from augment.storage.lock import held
+from augment.storage.lock import folder_lock
 
-FORMAT = {"format": "defectgen columns", "version": 1}
+COLUMN_FORMAT = {"format": "defectgen columns", "version": 1}
 HEADER = "columns.json"
 
 SEGMENT_BYTES = 1 << 24
@@ -58,7 +58,7 @@ class ColumnWriter:
         self._waiting: list[Copies] = []
         _make_header(path)
         self._hold = ExitStack()
-        self._hold.enter_context(held(path))
+        self._hold.enter_context(folder_lock(path))
         for left in path.glob(".rows-*"):  # of a writer that was killed
             left.unlink()
         self._committed = int(_segments(path)[1][-1])
@@ -142,7 +142,7 @@ class ColumnStore(Sequence[DefectCell]):
             for start, stop in pairwise(segment.edges()):
                 yield segment.copies(start, stop)
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> ColumnArray:
         """One value a row: `kind`, `irrep`, `subgroup`, `multiplicity`, `amplitude`, `seed`, `index`, `name`, `key`.
 
         Raises:
@@ -166,7 +166,7 @@ def _make_header(path: Path) -> None:
     if path.exists() and (not path.is_dir() or any(not x.name.startswith(".") for x in path.iterdir())):
         _check_header(path)
         return
-    write_atomically(path / HEADER, json.dumps(FORMAT).encode())
+    write_atomically(path / HEADER, json.dumps(COLUMN_FORMAT).encode())
     _sync_folder(path)
 
 
@@ -175,8 +175,8 @@ def _check_header(path: Path) -> None:
         header = json.loads((path / HEADER).read_bytes())
     except (OSError, ValueError):
         raise DataError(f"{path}: not a store of distorted copies; its folder holds no readable {HEADER}") from None
-    if header != FORMAT:
-        raise DataError(f"{path}: format {header} is not {FORMAT}; read it with the version that wrote it")
+    if header != COLUMN_FORMAT:
+        raise DataError(f"{path}: format {header} is not {COLUMN_FORMAT}; read it with the version that wrote it")
 
 
 def _segments(path: Path) -> tuple[list[Path], IntArray]:

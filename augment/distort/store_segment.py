@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
-from augment.distort.copies import Copies, Label, distorted_cell
+from augment.distort.copies import Copies, CopyLabel, distorted_cell
 from augment.errors import DataError
 
 _CHUNK_ROWS = 4096
@@ -23,7 +23,7 @@ _CHUNK_ROWS = 4096
 
 _UPPER = np.triu_indices(3)
 
-Column = np.ndarray[Any, Any]
+ColumnArray = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +42,9 @@ class Segment:
 
     path: Path
     parents: tuple[DefectCell, ...]
-    labels: tuple[Label, ...]
+    labels: tuple[CopyLabel, ...]
     provenance: tuple[dict[str, Any], ...]
-    rows: dict[str, Column]
+    rows: dict[str, ColumnArray]
     starts: IntArray
     stored: Any
 
@@ -63,7 +63,7 @@ class Segment:
             rows = {name: dataset[()] for name, dataset in file["rows"].items()}
             parents = _read_parents(tables["parents"], {k: d[()] for k, d in file["parents"].items()})
             counts = np.array([len(parent) for parent in parents])[rows["parent"]]
-            labels = tuple(Label(*label) for label in tables["labels"])
+            labels = tuple(CopyLabel(*label) for label in tables["labels"])
             segment = cls(
                 path, parents, labels, tuple(tables["provenance"]), rows, _starts(counts), file["displacements"]
             )
@@ -106,11 +106,11 @@ class Segment:
         shared = self.provenance[rows["provenance"][0]]
         return Copies(parent, moved, _full_strain(rows["strain"]), self.labels, rows["label"], *numbers, shared)
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> ColumnArray:
         """One value a row, by name."""
         if name in ("amplitude", "seed", "index"):
             return self.rows[name]
-        if name in Label.__dataclass_fields__:
+        if name in CopyLabel.__dataclass_fields__:
             return np.asarray([getattr(label, name) for label in self.labels])[self.rows["label"]]
         if name in ("name", "key"):
             return np.array([getattr(parent, name) for parent in self.parents])[self.rows["parent"]]
@@ -125,7 +125,7 @@ def segment_bytes(batches: Sequence[Copies]) -> bytes:
     texts = [json.dumps(dict(b.provenance), sort_keys=True) for b in batches]
     provenance = {text: k for k, text in enumerate(dict.fromkeys(texts))}
     size = [len(b) for b in batches]
-    rows: dict[str, Column] = {
+    rows: dict[str, ColumnArray] = {
         "rows/parent": np.repeat(np.array([parent[id(b.parent)] for b in batches], np.int32), size),
         "rows/provenance": np.repeat(np.array([provenance[t] for t in texts], np.int32), size),
         "rows/seed": np.repeat(np.array([b.seed for b in batches], np.int64), size),
@@ -144,7 +144,7 @@ def segment_bytes(batches: Sequence[Copies]) -> bytes:
     return _hdf5(rows | _parent_columns(list(parents.values())) | {"displacements": flat, "tables": text})
 
 
-def _hdf5(columns: dict[str, Column]) -> bytes:
+def _hdf5(columns: dict[str, ColumnArray]) -> bytes:
     """An HDF5 file of these columns, compressed and with checksums, as bytes; equal columns give equal bytes."""
     import h5py
 
@@ -158,7 +158,7 @@ def _hdf5(columns: dict[str, Column]) -> bytes:
         return bytes(file.id.get_file_image())
 
 
-def _parent_columns(parents: Sequence[DefectCell]) -> dict[str, Column]:
+def _parent_columns(parents: Sequence[DefectCell]) -> dict[str, ColumnArray]:
     return {
         "parents/atoms": np.array([len(p) for p in parents], np.int64),
         "parents/cell": np.array([p.cell for p in parents]),
@@ -169,7 +169,7 @@ def _parent_columns(parents: Sequence[DefectCell]) -> dict[str, Column]:
 
 
 def _read_parents(
-    described: Sequence[tuple[str, str, int, dict[str, Any]]], columns: dict[str, Column]
+    described: Sequence[tuple[str, str, int, dict[str, Any]]], columns: dict[str, ColumnArray]
 ) -> tuple[DefectCell, ...]:
     starts = _starts(columns["atoms"])
     parents = []

@@ -8,7 +8,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.defect import Defect
-from augment.distort.copies import Copies, Label, provenance, stream
+from augment.distort.copies import Copies, CopyLabel, copies_provenance, copy_stream
 from augment.errors import ConditionError
 from augment.groups.irreps import irreps, isotropy_subgroups, strain_characters
 
@@ -51,11 +51,13 @@ def strain_distorted(
     group, action = defect.stabilizer, defect.symmetry()
     subgroups = isotropy_subgroups(group, strain_characters(action))
     trivial = irreps(group, action)[0].label
-    labels = tuple(Label("strain", trivial if k.multiplicity == 1 else "", k.symbol, k.multiplicity) for k in subgroups)
+    labels = tuple(
+        CopyLabel("strain", trivial if k.multiplicity == 1 else "", k.symbol, k.multiplicity) for k in subgroups
+    )
     uniform = np.zeros((len(subgroups), group.order))
     for row, k in zip(uniform, subgroups, strict=True):
         row[k.members] = 1 / len(k.members)
-    made = provenance(defect, volume=volume, shear=shear)
+    made = copies_provenance(defect, volume=volume, shear=shear)
 
     def make(index: IntArray, rng: np.random.Generator) -> Copies:
         label = index % len(subgroups)
@@ -69,7 +71,7 @@ def strain_distorted(
         still = np.zeros((len(index), len(parent), 3))
         return Copies(parent, still, strains, labels, label, _principal(strains), seed, index, made)
 
-    return stream(make, f"strain {parent.key}", seed, start, start + copies)
+    return copy_stream(make, f"strain {parent.key}", seed, start, start + copies)
 
 
 def _traceless(strains: FloatArray, size: FloatArray) -> FloatArray:

@@ -16,13 +16,13 @@ from augment.defect import Defect
 from augment.defects.notation import charged_name
 from augment.elements import element_symbol, full_formula
 from augment.errors import DataError, SymmetryError
-from augment.exchange.folder import Names, whole_folder
+from augment.exchange.folder import UniqueNames, atomic_folder
 from augment.host import Host
 
 POSITION_TOLERANCE = 1e-3
 """Å; atoms that the operations make must be this close to those of the cell."""
 
-_LARGEST_DENOMINATOR = 24
+_MAX_DENOMINATOR = 24
 _DIGITS = 10
 _P1 = "_symmetry_space_group_name_H-M 'P 1'"
 
@@ -73,8 +73,8 @@ def write_cifs(folder: Path, cells: Iterable[DefectCell], *, symmetric: Host | N
         DataError: the folder has other content or cannot be written.
         SymmetryError: symmetry was asked for and a geometry does not have it.
     """
-    names, written = Names(), []
-    with whole_folder(folder) as draft:
+    names, written = UniqueNames(), []
+    with atomic_folder(folder) as draft:
         for cell in cells:
             name = f"{names.next(charged_name(cell.name, cell.charge))}.cif"
             defect = None if symmetric is None else Defect.from_key(symmetric, cell.key)
@@ -164,6 +164,6 @@ def _operation(rotation: IntArray, translation: FloatArray) -> str:
             for c, v in zip(row, "xyz", strict=True)
             if c
         )
-        fraction = Fraction(shift).limit_denominator(_LARGEST_DENOMINATOR) % 1
+        fraction = Fraction(shift).limit_denominator(_MAX_DENOMINATOR) % 1
         texts.append(terms.removeprefix("+") + (f"+{fraction}" if fraction else ""))
     return ", ".join(texts)

@@ -11,7 +11,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.errors import DataError
-from augment.exchange.folder import whole_file
+from augment.exchange.folder import atomic_file
 
 _SITES = "site_index"
 
@@ -27,7 +27,7 @@ def write_extxyz(path: Path, cells: Iterable[DefectCell]) -> int:
     from ase.io import write
 
     count = 0
-    with whole_file(path) as draft, draft.open("w", encoding="utf-8") as stream:
+    with atomic_file(path) as draft, draft.open("w", encoding="utf-8") as stream:
         for cell in cells:
             atoms = cell.to_ase()
             atoms.set_array(_SITES, cell.sites)

@@ -12,7 +12,7 @@ from augment.errors import DataError
 
 
 @contextlib.contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path) -> Iterator[Path]:
     """A new folder to write into, which takes its name when the block ends without an error.
 
     Raises:
@@ -36,7 +36,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A new file to write to, which takes its name when the block ends without an error.
 
     Raises:
@@ -60,7 +60,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-class Names:
+class UniqueNames:
     """File names that are told apart: the second defect of one name gets `-2`."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from augment.cell import BULK, DefectCell
 from augment.defects.notation import charged_name
-from augment.exchange.folder import Names, whole_folder
+from augment.exchange.folder import UniqueNames, atomic_folder
 
 
 def poscar_text(cell: DefectCell) -> str:
@@ -50,8 +50,8 @@ def write_poscars(folder: Path, cells: Iterable[DefectCell]) -> list[str]:
     Raises:
         DataError: the folder has other content or cannot be written.
     """
-    names, written = Names(), []
-    with whole_folder(folder) as draft:
+    names, written = UniqueNames(), []
+    with atomic_folder(folder) as draft:
         for cell in cells:
             name = names.next(
                 f"{cell.provenance['formula']}_bulk" if cell.name == BULK else charged_name(cell.name, cell.charge)

@@ -9,7 +9,7 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.defect import Defect
 from augment.errors import DefectError
-from augment.exchange.recognise import SITE_TOLERANCE, Frame, defect_from_structure
+from augment.exchange.recognise import SITE_TOLERANCE, HostFrame, defect_from_structure
 from augment.host import Host
 from augment.supercell import Edit, Supercell
 
@@ -82,7 +82,7 @@ def from_pymatgen_defect(theirs: PymatgenDefect, supercell: Supercell, charge: i
     Raises:
         DefectError: it is of another host, or its site is none of the host's.
     """
-    frame = Frame.of(_without_oxidation_states(theirs.structure))
+    frame = HostFrame.of(_without_oxidation_states(theirs.structure))
     if frame.host.hash != supercell.host.hash:
         raise DefectError(
             f"{theirs.name} is a defect of {frame.host.formula} ({frame.host.hash}), "
@@ -167,7 +167,7 @@ def _without_oxidation_states(structure: Structure) -> Structure:
     return plain
 
 
-def _edit(theirs: Any, frame: Frame, supercell: Supercell) -> Edit:
+def _edit(theirs: Any, frame: HostFrame, supercell: Supercell) -> Edit:
     """The edit at the site of the supercell nearest to that of a point defect."""
     point = frame.point(np.asarray(theirs.site.frac_coords))
     kind = type(theirs).__name__

@@ -26,7 +26,7 @@ LATTICE_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class HostFrame:
     """Where a host lies in somebody's axes: a point x of `lattice` is `linear @ x + shift` in its primitive cell.
 
     Attributes:
@@ -42,7 +42,7 @@ class Frame:
     shift: FloatArray
 
     @classmethod
-    def of(cls, bulk: Host | Structure) -> Frame:
+    def of(cls, bulk: Host | Structure) -> HostFrame:
         """The frame of a host itself, or of a pristine structure in any cell, setting and orientation.
 
         Raises:
@@ -92,7 +92,7 @@ def defect_from_structure(
     Raises:
         DefectError: the lattice is no supercell of the host, or an atom is on no site.
     """
-    frame = Frame.of(bulk)
+    frame = HostFrame.of(bulk)
     matrix = frame.matrix(np.asarray(structure.lattice.matrix))
     supercell = Supercell(frame.host, matrix if np.linalg.det(matrix) > 0 else matrix[[1, 0, 2]])
     # Through integers, so that a strain of the whole cell does not move atoms off their sites.

@@ -14,7 +14,7 @@ RESIDUAL_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class Distortion:
     """Displacements (n, 3) of the real atoms, Å, and symmetric strain (3, 3), both relative to the ideal cell.
 
     Several states of one defect have a leading axis.
@@ -23,37 +23,37 @@ class State:
     displacements: FloatArray
     strain: FloatArray
 
-    def __add__(self, other: State) -> State:
-        return State(self.displacements + other.displacements, self.strain + other.strain)
+    def __add__(self, other: Distortion) -> Distortion:
+        return Distortion(self.displacements + other.displacements, self.strain + other.strain)
 
-    def __sub__(self, other: State) -> State:
+    def __sub__(self, other: Distortion) -> Distortion:
         return self + other.scaled(-1.0)
 
-    def scaled(self, factor: float) -> State:
+    def scaled(self, factor: float) -> Distortion:
         """The state times a number."""
-        return State(factor * self.displacements, factor * self.strain)
+        return Distortion(factor * self.displacements, factor * self.strain)
 
 
-def project(state: State, symmetry: CellSymmetry) -> State:
+def project(state: Distortion, symmetry: CellSymmetry) -> Distortion:
     """The part of a state, or of each of several, that H leaves invariant, without rigid translation.
 
     The projection is idempotent and orthogonal, in float64.
     """
     u = symmetry.project_displacements(state.displacements)
     e = symmetry.project_strain(state.strain)
-    return State(u - u.mean(axis=-2, keepdims=True), 0.5 * (e + np.swapaxes(e, -1, -2)))
+    return Distortion(u - u.mean(axis=-2, keepdims=True), 0.5 * (e + np.swapaxes(e, -1, -2)))
 
 
-def apply_state(ideal: DefectCell, state: State) -> DefectCell:
+def apply_distortion(ideal: DefectCell, state: Distortion) -> DefectCell:
     """The ideal cell with a state applied: x = X (1 + e) + u, with positions X and cell vectors as rows."""
     frame = np.eye(3) + state.strain
     return ideal.with_geometry(ideal.positions @ frame + state.displacements, ideal.cell @ frame)
 
 
-def state_of(positions: FloatArray, ideal: DefectCell, strain: FloatArray) -> State:
-    """Inverse of `apply_state` for positions (n, 3), without rigid translation."""
+def distortion_of(positions: FloatArray, ideal: DefectCell, strain: FloatArray) -> Distortion:
+    """Inverse of `apply_distortion` for positions (n, 3), without rigid translation."""
     u = positions - ideal.positions @ (np.eye(3) + strain)
-    return State(u - u.mean(axis=0), strain)
+    return Distortion(u - u.mean(axis=0), strain)
 
 
 def stretch(before: FloatArray, after: FloatArray) -> FloatArray:
@@ -64,7 +64,7 @@ def stretch(before: FloatArray, after: FloatArray) -> FloatArray:
     return root - np.eye(3)
 
 
-def residual(state: State, symmetry: CellSymmetry) -> float:
+def residual(state: Distortion, symmetry: CellSymmetry) -> float:
     """Largest component by which a state leaves the H-invariant space."""
     off = state - project(state, symmetry)
     return float(max(abs(off.displacements).max(initial=0.0), abs(off.strain).max()))

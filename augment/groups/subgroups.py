@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.groups.cell_symmetry import CellSymmetry
-from augment.groups.distortion import State, project
+from augment.groups.distortion import Distortion, project
 
 SYMMETRY_TOLERANCE = 0.05
 """Å; an atom this near to where a symmetry operation asks it to be counts as there. Relaxations to 0.05 eV/Å leave
@@ -61,7 +61,7 @@ class SubgroupClasses:
         here = self.symmetry.permutations == np.arange(self.symmetry.permutations.shape[1])
         return np.stack([freedom(self.symmetry.rotations[m], here[m]) for m in self.members])
 
-    def surviving(self, state: State, tolerance: float = SYMMETRY_TOLERANCE) -> tuple[int, int, State]:
+    def surviving(self, state: Distortion, tolerance: float = SYMMETRY_TOLERANCE) -> tuple[int, int, Distortion]:
         """The largest subgroup that a geometry keeps, and the equivalent geometry that its representative keeps.
 
         Args:
@@ -73,7 +73,7 @@ class SubgroupClasses:
             of its class, and the image of the state under it, projected onto its invariant space.
         """
         u = state.displacements
-        still = State(u - u.mean(axis=0), state.strain)  # a rigid translation is no distortion
+        still = Distortion(u - u.mean(axis=0), state.strain)  # a rigid translation is no distortion
         for index, subgroup in enumerate(self.symmetries):
             for operation in range(self.symmetry.order):
                 image = transformed(still, self.symmetry, operation)
@@ -109,9 +109,9 @@ def freedom_of(symmetry: CellSymmetry) -> FloatArray:
     return freedom(symmetry.rotations, symmetry.permutations == np.arange(symmetry.permutations.shape[1]))
 
 
-def transformed(state: State, symmetry: CellSymmetry, operation: int) -> State:
+def transformed(state: Distortion, symmetry: CellSymmetry, operation: int) -> Distortion:
     """The image of a state under one operation of the stabilizer: atom i goes to the place of its image."""
     rotation, permutation = symmetry.rotations[operation], symmetry.permutations[operation]
     u = np.empty_like(state.displacements)
     u[permutation] = state.displacements @ rotation.T
-    return State(u, rotation @ state.strain @ rotation.T)
+    return Distortion(u, rotation @ state.strain @ rotation.T)

@@ -28,7 +28,7 @@ SCHOENFLIES = {
     "-43m": "Td", "m-3m": "Oh",
 }  # fmt: skip
 
-GRID = 1e-4
+GRID_SPACING = 1e-4
 """Å, Å² or fraction; numbers this close are equal when descriptions are compared or hashed."""
 
 _OFF_CENTRE = 0.6234567
@@ -42,9 +42,9 @@ def wrap(points: FloatArray) -> FloatArray:
     return wrapped
 
 
-def grid(values: FloatArray) -> IntArray:
+def rounded_to_grid(values: FloatArray) -> IntArray:
     """Integers that are equal where numbers are, up to rounding errors."""
-    return np.asarray(np.floor(np.asarray(values) / GRID + _OFF_CENTRE), dtype=np.int64)
+    return np.asarray(np.floor(np.asarray(values) / GRID_SPACING + _OFF_CENTRE), dtype=np.int64)
 
 
 def point_group_symbol(rotations: IntArray) -> str:

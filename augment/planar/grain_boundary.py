@@ -16,7 +16,7 @@ from augment.planar.coincidence import MAX_SIGMA, Coincidence, coincidences
 from augment.planar.layered import PlanarHost, planar_host
 from augment.planar.planes import Plane
 
-DEFAULT_SEPARATION = 10.0
+DEFAULT_BOUNDARY_SEPARATION = 10.0
 """Å from one boundary of a cell to the next."""
 
 DEFAULT_MERGE = 0.7
@@ -29,7 +29,7 @@ def grain_boundary(
     axis: Sequence[int],
     miller: Sequence[int],
     *,
-    min_separation: float = DEFAULT_SEPARATION,
+    min_separation: float = DEFAULT_BOUNDARY_SEPARATION,
     shift: Sequence[float] = (0.0, 0.0),
     merge: float = DEFAULT_MERGE,
 ) -> PlanarHost:

@@ -15,7 +15,7 @@ from augment.planar.cells import crystal_cell, plane_name
 from augment.planar.layered import PlanarHost, planar_host
 from augment.planar.planes import Plane, close_to_integer
 
-DEFAULT_SEPARATION = 18.0
+DEFAULT_FAULT_SEPARATION = 18.0
 """Å between a fault and its periodic image."""
 
 _IN_PLANE = 1e-6
@@ -24,7 +24,7 @@ _IN_PLANE = 1e-6
 _DIGITS = 12
 """Decimals of a grid's fault vectors."""
 
-_LARGEST_DENOMINATOR = 48
+_MAX_DENOMINATOR = 48
 """A fault vector is printed in fractions no finer than this."""
 
 
@@ -46,7 +46,7 @@ def stacking_fault(
     miller: Sequence[int],
     vector: Sequence[float],
     *,
-    min_separation: float = DEFAULT_SEPARATION,
+    min_separation: float = DEFAULT_FAULT_SEPARATION,
     cut: int = 0,
 ) -> PlanarHost:
     """A crystal in which all that is above a plane is shifted, once in each period along the normal.
@@ -123,4 +123,4 @@ def _fault_operations(plane: Plane, cut: float) -> IntArray:
 
 
 def _fraction(value: float) -> str:
-    return str(Fraction(value).limit_denominator(_LARGEST_DENOMINATOR)) if np.isfinite(value) else str(value)
+    return str(Fraction(value).limit_denominator(_MAX_DENOMINATOR)) if np.isfinite(value) else str(value)

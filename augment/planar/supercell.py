@@ -11,17 +11,16 @@ from augment.crystal.lattice import hermite_normal_form, invariant_forms, plane_
 from augment.errors import SupercellError
 from augment.host import Host
 from augment.supercell import Supercell
+from augment.supercells.search import DEFAULT_MAX_ATOMS
 
-DEFAULT_IMAGE_DISTANCE = 8.0
+DEFAULT_IN_PLANE_DISTANCE = 8.0
 """Å between a defect and its nearest image in the plane."""
-
-DEFAULT_MAX_ATOMS = 400
 
 
 def find_layer_supercell(
     host: Host,
     *,
-    min_image_distance: float = DEFAULT_IMAGE_DISTANCE,
+    min_image_distance: float = DEFAULT_IN_PLANE_DISTANCE,
     max_atoms: int = DEFAULT_MAX_ATOMS,
     keep_layer_group: bool = True,
 ) -> Supercell:

@@ -19,7 +19,7 @@ from augment.supercell import Supercell
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS, find_supercell
 from augment.supercells.sublattices import longest_possible
 
-TOLERANCE = 1e-3
+FRACTION_TOLERANCE = 1e-3
 """Fractions are often written with three decimals."""
 
 MAX_DEPARTURE = 0.1
@@ -53,7 +53,7 @@ class Concentration:
     compensate: str | None = None
     neutral: bool = False
     states: Mapping[str, int] = field(default_factory=dict)
-    tolerance: float | None = TOLERANCE
+    tolerance: float | None = FRACTION_TOLERANCE
 
     def __post_init__(self) -> None:
         if not self.fractions and not self.counts:
@@ -128,18 +128,18 @@ def realise(
         DefectError: a kind does not fit the host, or the charges cannot be balanced so.
         SupercellError: no supercell realises the concentration.
     """
-    request = _Request(host, concentration)
+    request = _RequestedNumbers(host, concentration)
     request.check_balance()
     if supercell is not None:
         counts = request.counts(supercell.index)
         if counts is None:
             nearest = request.loosened().counts(supercell.index)
             raise SupercellError(
-                f"{supercell.n_atoms} atoms do not realise {request}{request.told(nearest, supercell)}"
+                f"{supercell.n_atoms} atoms do not realise {request}{request.numbers_text(nearest, supercell)}"
             )
         return request.solution(supercell, counts, min_separation)
 
-    def search(wanted: _Request) -> tuple[Supercell, dict[str, int]] | None:
+    def search(wanted: _RequestedNumbers) -> tuple[Supercell, dict[str, int]] | None:
         for index, numbers in wanted.candidates(max_atoms // host.n_lattice):
             candidate = _of_index(host, index, min_image_distance, keep_point_group=keep_point_group)
             if candidate is not None:
@@ -153,7 +153,7 @@ def realise(
         wider = ", or supercells that break the point group (--any-supercell)" if keep_point_group else ""
         raise SupercellError(
             f"{host.formula}: no supercell of up to {max_atoms} atoms with images {min_image_distance:g} Å apart{also} "
-            f"realises {request}{request.told(nearest, nearest_cell)}{wider}"
+            f"realises {request}{request.numbers_text(nearest, nearest_cell)}{wider}"
         )
     return request.solution(*chosen, min_separation)
 
@@ -176,7 +176,7 @@ def _of_index(host: Host, index: int, min_image_distance: float, *, keep_point_g
 
 
 @dataclass(frozen=True, eq=False)
-class _Request:
+class _RequestedNumbers:
     """A concentration in a host: the numbers that it means in a supercell of any size."""
 
     host: Host
@@ -198,11 +198,11 @@ class _Request:
         """So many edits in a supercell."""
         return SolidSolution(supercell, counts, self.charges, self.pristine * supercell.index, min_separation)
 
-    def loosened(self) -> _Request:
+    def loosened(self) -> _RequestedNumbers:
         """The same without a tolerance."""
-        return _Request(self.host, replace(self.concentration, tolerance=None))
+        return _RequestedNumbers(self.host, replace(self.concentration, tolerance=None))
 
-    def told(self, counts: Mapping[str, int] | None, supercell: Supercell | None) -> str:
+    def numbers_text(self, counts: Mapping[str, int] | None, supercell: Supercell | None) -> str:
         """What is nearest, in words for an error."""
         if counts is None or supercell is None:
             return "; allow more atoms, a larger tolerance, or another balance of charges"

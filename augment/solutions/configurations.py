@@ -8,13 +8,13 @@ from typing import Any, Literal, get_args
 
 from augment.defect import Defect
 from augment.defects.orderly import enumerate_orbits
-from augment.defects.sampling import Weight
+from augment.defects.sampling import SamplingWeight
 from augment.errors import DefectError
 from augment.solutions.draws import draws
 from augment.solutions.quasirandom import quasirandom
 from augment.solutions.solution import SolidSolution
 
-Mode = Literal["exact", "random", "sqs"]
+SamplingMode = Literal["exact", "random", "sqs"]
 
 MAX_EXACT = 10_000
 """Configurations that are enumerated without being asked for more."""
@@ -37,7 +37,7 @@ class Configuration:
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble:
+class ConfigurationEnsemble:
     """Distinct configurations of a solid solution, and how they came about.
 
     Attributes:
@@ -49,8 +49,8 @@ class Ensemble:
     """
 
     solution: SolidSolution
-    mode: Mode
-    weight: Weight | None
+    mode: SamplingMode
+    weight: SamplingWeight | None
     seed: int | None
     members: tuple[Configuration, ...]
 
@@ -83,13 +83,13 @@ class Ensemble:
 
 def ensemble(
     solution: SolidSolution,
-    mode: Mode = "random",
+    mode: SamplingMode = "random",
     *,
     count: int = 10,
     seed: int = 0,
-    weight: Weight = "degeneracy",
+    weight: SamplingWeight = "degeneracy",
     max_exact: int = MAX_EXACT,
-) -> Ensemble:
+) -> ConfigurationEnsemble:
     """Distinct configurations of a solid solution.
 
     Args:
@@ -104,17 +104,17 @@ def ensemble(
     Raises:
         DefectError: there are too many to enumerate, or none leaves the atoms far enough apart.
     """
-    if mode not in get_args(Mode):
-        raise DefectError(f"mode {mode!r}; the modes are {', '.join(get_args(Mode))}")
+    if mode not in get_args(SamplingMode):
+        raise DefectError(f"mode {mode!r}; the modes are {', '.join(get_args(SamplingMode))}")
     if count < 1:
         raise DefectError(f"{count} configurations; ask for at least one")
     if mode == "exact":
-        return Ensemble(solution, mode, None, None, tuple(map(Configuration, _all(solution, max_exact))))
+        return ConfigurationEnsemble(solution, mode, None, None, tuple(map(Configuration, _all(solution, max_exact))))
     if mode == "sqs":
         best = quasirandom(solution, count, seed)
-        return Ensemble(solution, mode, None, seed, tuple(Configuration(*each) for each in best))
+        return ConfigurationEnsemble(solution, mode, None, seed, tuple(Configuration(*each) for each in best))
     drawn = _some(solution, count, seed, weight)
-    return Ensemble(solution, mode, weight, seed, tuple(map(Configuration, drawn)))
+    return ConfigurationEnsemble(solution, mode, weight, seed, tuple(map(Configuration, drawn)))
 
 
 def _all(solution: SolidSolution, most: int) -> Iterator[Defect]:
@@ -138,7 +138,7 @@ def _all(solution: SolidSolution, most: int) -> Iterator[Defect]:
         raise _impossible(solution)
 
 
-def _some(solution: SolidSolution, count: int, seed: int, weight: Weight) -> list[Defect]:
+def _some(solution: SolidSolution, count: int, seed: int, weight: SamplingWeight) -> list[Defect]:
     """Random distinct configurations, in the order in which they came up."""
     if solution.orbits is not None and solution.orbits <= count:
         return list(_all(solution, count))

@@ -9,7 +9,7 @@ import numpy as np
 
 from augment.cell import IntArray
 from augment.defects.burnside import CycleCounter
-from augment.defects.sampling import Weight
+from augment.defects.sampling import SamplingWeight
 from augment.errors import DefectError
 from augment.solutions.exclusion import ExclusiveClusters
 from augment.solutions.solution import SolidSolution
@@ -21,7 +21,7 @@ _BATCH = 1_000
 """Configurations drawn at once."""
 
 
-def draws(solution: SolidSolution, seed: int, weight: Weight) -> Iterator[IntArray]:
+def draws(solution: SolidSolution, seed: int, weight: SamplingWeight) -> Iterator[IntArray]:
     """Possible sets of edits (k,), drawn independently until none has come up for long.
 
     Args:

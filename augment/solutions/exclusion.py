@@ -20,7 +20,7 @@ from augment.solutions.solution import SolidSolution
 MAX_FILLINGS = 100_000
 """Ways to put species on the sites of one cluster, allowed or not; larger clusters are left to rejection."""
 
-Amounts = tuple[int, ...]
+EditCounts = tuple[int, ...]
 """Edits of each kind."""
 
 
@@ -56,11 +56,11 @@ class ExclusiveClusters:
         return [np.flatnonzero(self.solution.space.site == site).tolist() for site in self.solution.sites]
 
     @cached_property
-    def _fillings(self) -> list[dict[Amounts, list[Amounts]]]:
+    def _fillings(self) -> list[dict[EditCounts, list[EditCounts]]]:
         """Allowed sets of edits of each cluster, by how many of each kind they have."""
         return [self._allowed(cluster) for cluster in self.clusters]
 
-    def _allowed(self, cluster: Sequence[int]) -> dict[Amounts, list[Amounts]]:
+    def _allowed(self, cluster: Sequence[int]) -> dict[EditCounts, list[EditCounts]]:
         space, place = self.solution.space, {k: i for i, k in enumerate(cluster)}
         options = [np.array([-1, *self._edits_at[k]]) for k in cluster]
         chosen = np.stack(np.meshgrid(*options, indexing="ij"), axis=-1).reshape(-1, len(cluster))
@@ -69,7 +69,7 @@ class ExclusiveClusters:
         inside = [(place[a], place[b]) for a, b in self.solution.clashes.tolist() if a in place]
         for a, b in inside:
             chosen, filled = (rows[~(filled[:, a] & filled[:, b])] for rows in (chosen, filled))
-        edits_by_amounts: dict[Amounts, list[Amounts]] = {}
+        edits_by_amounts: dict[EditCounts, list[EditCounts]] = {}
         for row in chosen:
             edits = row[row >= 0]
             amounts = np.bincount(space.label[edits], minlength=len(space.names))
@@ -77,12 +77,12 @@ class ExclusiveClusters:
         return edits_by_amounts
 
     @cached_property
-    def _ways(self) -> list[dict[Amounts, int]]:
+    def _ways(self) -> list[dict[EditCounts, int]]:
         """Ways to fill the first 0, 1, ... clusters with each number of edits of each kind."""
         wanted = tuple(self.solution.counts[name] for name in self.solution.space.names)
         counts = [{(0,) * len(wanted): 1}]
         for fillings in self._fillings:
-            grown: dict[Amounts, int] = {}
+            grown: dict[EditCounts, int] = {}
             for have, number in counts[-1].items():
                 for amounts, sets in fillings.items():
                     total = tuple(a + b for a, b in zip(have, amounts, strict=True))

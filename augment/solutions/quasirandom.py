@@ -32,7 +32,7 @@ SHELLS = 4
 ITERATIONS = 100_000
 """Configurations that are tried: some seconds on one core for a hundred sites."""
 
-APART = 1_000
+EXCLUSIVE_ITERATIONS = 1_000
 """Random configurations that are compared where sites exclude each other."""
 
 _COPIES = 10
@@ -143,7 +143,7 @@ def _search(
 
 def _search_apart(solution: SolidSolution, seed: int, shells: int) -> Iterator[tuple[IntArray, float]]:
     """Random edits that leave the atoms far enough apart, and their objectives."""
-    for members in islice(draws(solution, seed, "degeneracy"), APART):
+    for members in islice(draws(solution, seed, "degeneracy"), EXCLUSIVE_ITERATIONS):
         value = 0.0
         for part in solution.sublattices:
             row, kind = np.nonzero(np.isin(part.edits, members))

@@ -14,9 +14,9 @@ from augment.cell import IntArray
 from augment.defects.burnside import count_orbits
 from augment.defects.editspace import EditSpace
 from augment.defects.recipe import Recipe
-from augment.elements import HEAVIEST, element_symbol, full_formula
+from augment.elements import MAX_ATOMIC_NUMBER, element_symbol, full_formula
 from augment.errors import DefectError
-from augment.groups.symmetry import GRID, BoolArray
+from augment.groups.symmetry import GRID_SPACING, BoolArray
 from augment.supercell import Supercell
 
 MAX_COUNTING = 1_000_000
@@ -96,7 +96,7 @@ class SolidSolution:
     def formula(self) -> str:
         """What a supercell holds, as pymatgen writes it."""
         numbers = self.supercell.sites.numbers
-        amounts = np.bincount(numbers, minlength=HEAVIEST + 1)
+        amounts = np.bincount(numbers, minlength=MAX_ATOMIC_NUMBER + 1)
         for name, count in zip(self.space.names, self._counted, strict=True):
             first = int(np.argmax(self.space.label == self.space.names.index(name)))
             amounts[numbers[self.space.site[first]]] -= count
@@ -148,7 +148,7 @@ class SolidSolution:
         """(k, 2) pairs of editable sites, as places among `sites`, that are too close for two atoms."""
         if self.min_separation <= 0:
             return np.zeros((0, 2), dtype=np.int64)
-        near = self.supercell.distances(self.sites) < self.min_separation - GRID
+        near = self.supercell.distances(self.sites) < self.min_separation - GRID_SPACING
         return np.argwhere(np.triu(near, k=1))
 
     @cached_property

@@ -15,7 +15,7 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import DataError
 
-FORMAT = 1
+ARCHIVE_FORMAT = 1
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -75,7 +75,7 @@ def cells_to_arrays(cells: Sequence[DefectCell]) -> dict[str, np.ndarray[Any, An
     counts = np.array([len(cell) for cell in cells], dtype=np.int64)
     meta = [json.dumps([c.name, c.key, c.charge, dict(c.provenance)], sort_keys=True) for c in cells]
     return {
-        "format": np.array(FORMAT),
+        "format": np.array(ARCHIVE_FORMAT),
         "start": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         "cell": np.array([c.cell for c in cells]).reshape(-1, 3, 3),
         "numbers": np.concatenate([c.numbers for c in cells] or [np.zeros(0, np.int64)]).astype(np.int64),
@@ -92,8 +92,8 @@ def cells_from_arrays(arrays: Mapping[str, np.ndarray[Any, Any]], where: str) ->
         DataError: a column is missing or the format is not this version's.
     """
     try:
-        if int(arrays["format"]) != FORMAT:
-            raise DataError(f"{where}: format {int(arrays['format'])} is not {FORMAT}; run its stage again")
+        if int(arrays["format"]) != ARCHIVE_FORMAT:
+            raise DataError(f"{where}: format {int(arrays['format'])} is not {ARCHIVE_FORMAT}; run its stage again")
         start, cells = arrays["start"], []
         for i, text in enumerate(arrays["meta"]):
             name, key, charge, provenance = json.loads(str(text))

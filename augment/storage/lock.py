@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from augment.errors import ResumeError
 
-__all__ = ["held", "held_file"]
+__all__ = ["folder_lock", "held_file"]
 
 _SHARER = ".shared-"
 _PATIENCE = 2.0
@@ -25,7 +25,7 @@ _PASSING = 0.1
 
 
 @contextmanager
-def held(folder: Path, *, shared: bool = False) -> Iterator[None]:
+def folder_lock(folder: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold a folder, which is made where there is none.
 
     Args:

@@ -28,7 +28,7 @@ VOID_COLOURS = ("#d62728", "#1f77b4", "#ff7f0e", "#9467bd", "#17becf", "#e377c2"
 OTHER_VOID = "#c8c8c8"
 _INK, _FAINT = "#333333", "#9a9a9a"
 
-MOST_VOIDS = 16
+MAX_VOID_BARS = 16
 """Void orbits that get a bar; the narrower ones are counted below."""
 
 _BAR_HEIGHT = 0.32
@@ -53,12 +53,12 @@ def plot_sites(host: Host, path: Path) -> None:
     _check_format(path)
     lattice = [orbit for orbit in host.orbits if not orbit.void]
     voids = sorted((orbit for orbit in host.orbits if orbit.void), key=lambda orbit: -orbit.radius)
-    shown = [*lattice, *voids[:MOST_VOIDS]]
+    shown = [*lattice, *voids[:MAX_VOID_BARS]]
     colours = [_element_colour(orbit.element) for orbit in lattice]
     colours += [VOID_COLOURS[k] if k < len(VOID_COLOURS) else OTHER_VOID for k in range(len(shown) - len(lattice))]
     figure = _figure(11.0, max(4.8, 1.6 + _BAR_HEIGHT * len(shown)))
     grid = figure.add_gridspec(1, 2, width_ratios=(1.0, 1.1), left=0.1, right=0.99, bottom=0.16, top=0.9, wspace=0.04)
-    _draw_bars(figure.add_subplot(grid[0]), shown, colours, len(voids) - MOST_VOIDS)
+    _draw_bars(figure.add_subplot(grid[0]), shown, colours, len(voids) - MAX_VOID_BARS)
     _draw_cell(figure.add_subplot(grid[1], projection="3d"), host, voids)
     _draw_legend(figure, host, voids)
     symbol = _overlined(host.space_group_symbol)

@@ -9,7 +9,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 
-DENSEST = math.sqrt(2.0)
+HERMITE_FACTOR = math.sqrt(2.0)
 """λ1 λ2 λ3 ≤ √2 V for the successive minima of a lattice of volume V (Hermite's constant in three dimensions)."""
 
 _ROUNDING = 1e-6
@@ -21,7 +21,7 @@ _LAST_ORDER = 3
 
 def longest_possible(volume: float) -> float:
     """Largest image distance that any lattice of a volume (Å³) can have, that of face-centred cubic, Å."""
-    return math.cbrt(DENSEST * volume)
+    return math.cbrt(HERMITE_FACTOR * volume)
 
 
 class InvariantForms:
@@ -212,7 +212,7 @@ class CompactLattices:
             shortest: Å, positive.
             most_aspect: largest ratio of the third to the first successive minimum.
         """
-        product = DENSEST * self.volume * index
+        product = HERMITE_FACTOR * self.volume * index
         self._extend(min(product / shortest**2, most_aspect * product ** (1 / 3)))
         cartesian = self._vectors @ self.primitive
         length = np.linalg.norm(cartesian, axis=1)
@@ -224,7 +224,7 @@ class CompactLattices:
 
     def _bases(self, first: int, cartesian: FloatArray, length: FloatArray, index: int, most_aspect: float) -> IntArray:
         """Reduced bases that begin with a vector."""
-        shortest, product = length[first], DENSEST * self.volume * index
+        shortest, product = length[first], HERMITE_FACTOR * self.volume * index
         projection = np.abs(cartesian @ cartesian[first])
         beside = np.flatnonzero((length >= shortest - _ROUNDING) & (2 * projection <= shortest**2 + _ROUNDING))
         thirds = beside[length[beside] <= min(product / shortest**2, most_aspect * shortest) + _ROUNDING]

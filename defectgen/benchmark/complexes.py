@@ -74,7 +74,7 @@ COMPLEX_TASKS = (
 
 
 @dataclass(frozen=True, eq=False)
-class ComplexAsk:
+class ComplexBenchmarkRequest:
     """One request to a sampler.
 
     Attributes:
@@ -95,7 +95,7 @@ class ComplexAsk:
         return self.space.supercell.host
 
 
-Sampler = Callable[[ComplexAsk], Iterable[Any]]
+Sampler = Callable[[ComplexBenchmarkRequest], Iterable[Any]]
 """Returns up to `n` complexes as defect keys or `Defect`s, equivalent ones alike."""
 
 
@@ -124,29 +124,29 @@ class ComplexScore:
     valid: float
 
 
-def make_ask(task: ComplexTask, host: Host, n: int, seed: int) -> ComplexAsk:
+def make_request(task: ComplexTask, host: Host, n: int, seed: int) -> ComplexBenchmarkRequest:
     """The request of a task in a host."""
     supercell = find_supercell(host, min_image_distance=task.image_distance)
     space = EditSpace.of(supercell, [kind for kind, _ in task.counts])
-    return ComplexAsk(space, Recipe.exactly(dict(task.counts)), n, seed)
+    return ComplexBenchmarkRequest(space, Recipe.exactly(dict(task.counts)), n, seed)
 
 
-def uniform(ask: ComplexAsk) -> Iterable[Defect]:
+def uniform_sampler(request: ComplexBenchmarkRequest) -> Iterable[Defect]:
     """Every symmetry-distinct complex alike: the control, whose enrichment is 1 up to chance."""
-    return sample_complexes(ask.space, ask.recipe, ask.n, ask.seed + 1)
+    return sample_complexes(request.space, request.recipe, request.n, request.seed + 1)
 
 
-def point_charges(ask: ComplexAsk, tries: int = 8) -> Iterable[Defect]:
+def point_charges(request: ComplexBenchmarkRequest, tries: int = 8) -> Iterable[Defect]:
     """Of `tries` times as many uniform draws those of lowest sum q_i q_j / d_ij over pairs, nearest images only.
 
     Formal charges of each edit; what a chemist would try first.
     """
-    drawn = list(sample_complexes(ask.space, ask.recipe, tries * ask.n, ask.seed + 1))
+    drawn = list(sample_complexes(request.space, request.recipe, tries * request.n, request.seed + 1))
     energies = [_coulomb(defect) for defect in drawn]
-    return [drawn[k] for k in np.argsort(energies, kind="stable")[: ask.n]]
+    return [drawn[k] for k in np.argsort(energies, kind="stable")[: request.n]]
 
 
-SAMPLERS: Mapping[str, Sampler] = {"uniform": uniform, "point-charges": point_charges}
+SAMPLERS: Mapping[str, Sampler] = {"uniform": uniform_sampler, "point-charges": point_charges}
 """Samplers that have learnt nothing."""
 
 
@@ -203,41 +203,43 @@ def best_margin(energies: FloatArray, pool: FloatArray) -> float:
     return float(energies.min() - pool.min())
 
 
-def decode(answers: Iterable[Any], ask: ComplexAsk) -> list[Defect]:
+def decode(answers: Iterable[Any], request: ComplexBenchmarkRequest) -> list[Defect]:
     """Those of the answers that are complexes of the composition asked for, in their supercell, as defects."""
-    wanted = {name: count for name, (count, _) in ask.recipe.counts.items()}
-    form = ask.space.supercell.hermite_normal_form
+    wanted = {name: count for name, (count, _) in request.recipe.counts.items()}
+    form = request.space.supercell.hermite_normal_form
     found = []
     for answer in answers:
         try:
-            defect = answer if isinstance(answer, Defect) else Defect.from_key(ask.host, str(answer))
+            defect = answer if isinstance(answer, Defect) else Defect.from_key(request.host, str(answer))
         except DefectgenError:
             continue
         same_cell = np.array_equal(defect.supercell.hermite_normal_form, form)
-        if same_cell and _counts(defect, ask.space) == wanted:
+        if same_cell and _counts(defect, request.space) == wanted:
             found.append(defect)
     return found
 
 
-def score_sampler(ask: ComplexAsk, answers: Sequence[Any], energy: Callable[[Defect], float]) -> ComplexScore:
+def score_sampler(
+    request: ComplexBenchmarkRequest, answers: Sequence[Any], energy: Callable[[Defect], float]
+) -> ComplexScore:
     """Score one sampler on one task.
 
     Args:
-        ask: the request it got.
+        request: the request it got.
         answers: what it returned.
         energy: of a complex, eV; called once for each distinct one where it remembers.
 
     Raises:
         DataError: no answer is a complex of the composition asked for.
     """
-    chosen = decode(islice(answers, ask.n), ask)
+    chosen = decode(islice(answers, request.n), request)
     if not chosen:
-        raise DataError(f"no answer is a complex of {dict(ask.recipe.counts)} in the supercell asked for")
-    drawn = list(sample_complexes(ask.space, ask.recipe, POOL, ask.seed))
+        raise DataError(f"no answer is a complex of {dict(request.recipe.counts)} in the supercell asked for")
+    drawn = list(sample_complexes(request.space, request.recipe, POOL, request.seed))
     pool = np.array([energy(d) for d in drawn])
     energies = np.array([energy(d) for d in chosen])
     finite, known = energies[np.isfinite(energies)], pool[np.isfinite(pool)]
-    total = next(orbits for _, orbits, _ in count_orbits(ask.space, ask.recipe))
+    total = next(orbits for _, orbits, _ in count_orbits(request.space, request.recipe))
     keys = [d.key for d in chosen]
     share, low, high = enrichment(finite, known)
     margin = best_margin(finite[:BEST_OF], known)
@@ -249,7 +251,7 @@ def score_sampler(ask: ComplexAsk, answers: Sequence[Any], energy: Callable[[Def
         uniqueness=uniqueness(keys),
         novelty=novelty(keys, {d.key for d in drawn}),
         coverage=coverage(keys, total),
-        valid=len(chosen) / ask.n,
+        valid=len(chosen) / request.n,
     )
 
 

@@ -20,7 +20,7 @@ from defectgen.benchmark.tasks.task import Task
 from md.potentials import Potential
 from md.relaxation.relax import relax
 
-FMAX = 0.05
+BENCHMARK_FMAX = 0.05
 """eV/Å; largest force left."""
 
 MAX_STEPS = 300
@@ -70,7 +70,7 @@ def energy_scores(found: Sequence[Descent], ideal: Descent) -> dict[str, float]:
     }
 
 
-def duel(mine: Sequence[float], theirs: Sequence[float]) -> float:
+def win_share(mine: Sequence[float], theirs: Sequence[float]) -> float:
     """Share of cases in which the best of one's structures ends lower than the other's by more than `BASIN`, eV."""
     both = [(a, b) for a, b in zip(mine, theirs, strict=True) if np.isfinite(a) and np.isfinite(b)]
     return float(np.mean([a < b - BASIN for a, b in both])) if both else float("nan")
@@ -114,7 +114,7 @@ def descend(start: DefectCell, potential: Potential, *, max_steps: int = MAX_STE
     Raises:
         PotentialError: an element is not covered.
     """
-    result = relax(start, potential, fmax=FMAX, max_steps=max_steps)
+    result = relax(start, potential, fmax=BENCHMARK_FMAX, max_steps=max_steps)
     energy = float(result.record.energy) if result.record is not None else float("nan")
     return Descent(energy, result.steps, result.status == "converged" and not result.outside)
 

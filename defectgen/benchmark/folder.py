@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import DataError
-from defectgen.benchmark.protocol import Ask
+from defectgen.benchmark.protocol import BenchmarkRequest
 from defectgen.benchmark.tasks.task import TaskSet
 
 SUFFIXES = (".xyz", ".extxyz", ".cif")
@@ -30,9 +30,9 @@ class Structures:
     atoms: Sequence[Any]
     sha256: str
 
-    def __call__(self, ask: Ask) -> Iterable[Any]:
+    def __call__(self, request: BenchmarkRequest) -> Iterable[Any]:
         """The first `n` structures of this defect whose `info` does not name other conditions than are asked for."""
-        return [atoms for atoms in self.atoms if _answers(atoms.info, ask)][: ask.n]
+        return [atoms for atoms in self.atoms if _answers(atoms.info, request)][: request.n]
 
 
 def read_structures(path: Path) -> Structures:
@@ -58,7 +58,7 @@ def read_structures(path: Path) -> Structures:
     return Structures(atoms, digest.hexdigest())
 
 
-def write_asks(path: Path, tasks: TaskSet) -> int:
+def write_requests(path: Path, tasks: TaskSet) -> int:
     """Write the ideal cell of each task with what is asked for in `info` to an extended XYZ file; how many there are.
 
     A program in any language reads it, moves the atoms, keeps `info`, and gives the file back as a generator.
@@ -68,25 +68,25 @@ def write_asks(path: Path, tasks: TaskSet) -> int:
     """
     from ase.io import write
 
-    from augment.exchange.folder import whole_file
+    from augment.exchange.folder import atomic_file
 
     images = []
     for task in tasks.tasks:
-        ask = task.ask(1, 0)
+        ask = task.request(1, 0)
         atoms = ask.ideal.to_ase()
         atoms.info |= {"task": task.id, "temperature": ask.temperature, "pressure": ask.pressure}
         atoms.info |= {"snapshot": ask.snapshot, "subgroup": ask.subgroup or "any"}
         images.append(atoms)
-    with whole_file(path) as draft:
+    with atomic_file(path) as draft:
         write(draft, images, format="extxyz")
     return len(images)
 
 
-def _answers(info: dict[str, Any], ask: Ask) -> bool:
-    if info["defect_key"] != ask.defect.key:
+def _answers(info: dict[str, Any], request: BenchmarkRequest) -> bool:
+    if info["defect_key"] != request.defect.key:
         return False
-    wanted = {name: getattr(ask, name) for name in _CONDITIONS}
-    wanted["subgroup"] = ask.subgroup or "any"
+    wanted = {name: getattr(request, name) for name in _CONDITIONS}
+    wanted["subgroup"] = request.subgroup or "any"
     return all(_alike(info[name], wanted[name]) for name in _CONDITIONS if name in info)
 
 

@@ -19,7 +19,7 @@ from augment.distort import bond_distorted, rattle
 from augment.errors import ConditionError
 from augment.storage.archive import file_hash
 from defectgen.benchmark.folder import read_structures
-from defectgen.benchmark.protocol import NONE, Ask, Generator
+from defectgen.benchmark.protocol import NONE, BenchmarkRequest, Generator
 
 if TYPE_CHECKING:
     from defectgen.model.weights import Model
@@ -41,7 +41,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 REGRESSOR = "regressor"
 """Name of the weights that were trained to answer at once."""
 
-LATENT = ("vae", "gan")
+LATENT_PARTS = ("vae", "gan")
 """Parts that are generators of geometries besides the network of displacements."""
 
 RATTLE = 0.05
@@ -65,62 +65,62 @@ class NamedGenerator:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def unrelaxed(ask: Ask) -> Iterable[DefectCell]:
+def unrelaxed(request: BenchmarkRequest) -> Iterable[DefectCell]:
     """Nothing moves."""
-    return [ask.ideal] * ask.n
+    return [request.ideal] * request.n
 
 
-def symmetric_rattle(ask: Ask) -> Iterable[DefectCell]:
+def symmetric_rattle(request: BenchmarkRequest) -> Iterable[DefectCell]:
     """Gaussian displacements of `RATTLE` that keep the symmetry asked for, the whole stabilizer if none is named."""
-    return [_rattled(ask, "symmetric-rattle", index, ask.symmetry) for index in range(ask.n)]
+    return [_rattled(request, "symmetric-rattle", index, request.symmetry) for index in range(request.n)]
 
 
-def random_rattle(ask: Ask) -> Iterable[DefectCell]:
+def random_rattle(request: BenchmarkRequest) -> Iterable[DefectCell]:
     """Gaussian displacements of `RATTLE` without any symmetry."""
-    return [_rattled(ask, "rattle", index, CellSymmetry.trivial(len(ask.ideal))) for index in range(ask.n)]
+    return [_rattled(request, "rattle", index, CellSymmetry.trivial(len(request.ideal))) for index in range(request.n)]
 
 
-def subgroup_enumeration(ask: Ask) -> Iterable[DefectCell]:
+def subgroup_enumeration(request: BenchmarkRequest) -> Iterable[DefectCell]:
     """One symmetric rattle for each conjugacy class of subgroups in turn, the largest first: a systematic search."""
-    classes = [ask.symmetry] if ask.subgroup else ask.defect.subgroups()
-    chosen = islice(cycle(classes), ask.n)
-    return [_rattled(ask, "enumeration", index, group) for index, group in enumerate(chosen)]
+    classes = [request.symmetry] if request.subgroup else request.defect.subgroups()
+    chosen = islice(cycle(classes), request.n)
+    return [_rattled(request, "enumeration", index, group) for index, group in enumerate(chosen)]
 
 
-def distortion_search(ask: Ask) -> Iterable[DefectCell]:
+def distortion_search(request: BenchmarkRequest) -> Iterable[DefectCell]:
     """ShakeNBreak-style bond distortions: neighbours moved by -60 to +60 %, dimers, and the rest rattled.
 
     A new implementation of the method (I. Mosquera-Lois et al., npj Comput. Mater. 9, 25 (2023)) by
     `augment.distort.bond_distorted`, not the code of its authors. Of all distortions every other one is taken first, so
     that few structures span them.
     """
-    batches = bond_distorted(ask.defect, seed=int(ask.rng("distortions", 0).integers(2**31)))
+    batches = bond_distorted(request.defect, seed=int(request.rng("distortions", 0).integers(2**31)))
     cells = [cell for copies in batches for cell in copies]
-    spread = [cells[round(k * (len(cells) - 1) / max(ask.n - 1, 1))] for k in range(min(ask.n, len(cells)))]
-    return spread if ask.n <= len(cells) else list(islice(cycle(cells), ask.n))
+    spread = [cells[round(k * (len(cells) - 1) / max(request.n - 1, 1))] for k in range(min(request.n, len(cells)))]
+    return spread if request.n <= len(cells) else list(islice(cycle(cells), request.n))
 
 
-def descent(ask: Ask) -> Iterable[DefectCell]:
+def descent(request: BenchmarkRequest) -> Iterable[DefectCell]:
     """Steps down the energy of the default potential: what the model is told of it, and its correction, without it.
 
     Towards a lower symmetry that is named each structure starts in its own direction, as those of the model do.
     """
-    from augment.groups.distortion import State, apply_state
-    from defectgen.energy_surface.quasi_newton import suggested
+    from augment.groups.distortion import Distortion, apply_distortion
+    from defectgen.energy_surface.quasi_newton import secant_step
     from defectgen.energy_surface.source import forces_by
     from defectgen.generation.geometries import DIRECTIONS
     from md.potentials.chgnet.weights import DEFAULT
 
-    surface, symmetry = forces_by(DEFAULT)(ask.defect), ask.symmetry
+    surface, symmetry = forces_by(DEFAULT)(request.defect), request.symmetry
     cells: list[DefectCell] = []
-    for k in range(ask.n if ask.subgroup == NONE else 1):
+    for k in range(request.n if request.subgroup == NONE else 1):
         tries = 1 if k else DIRECTIONS
-        points = None if surface is None else surface.furthest_down(symmetry, ask.rng("descent", k), tries)
+        points = None if surface is None else surface.furthest_down(symmetry, request.rng("descent", k), tries)
         if surface is None or points is None:
-            return [ask.ideal] * ask.n
-        start = State(suggested(points), np.zeros((3, 3)))
-        cells.append(apply_state(ask.ideal, surface.lowered(start, symmetry, points, 1)[0]))
-    return list(islice(cycle(cells), ask.n))
+            return [request.ideal] * request.n
+        start = Distortion(secant_step(points), np.zeros((3, 3)))
+        cells.append(apply_distortion(request.ideal, surface.lowered(start, symmetry, points, 1)[0]))
+    return list(islice(cycle(cells), request.n))
 
 
 BASELINES: Mapping[str, Generator] = {
@@ -167,9 +167,9 @@ def load_generator(spec: str) -> NamedGenerator:
     raise ConditionError(f"no generator {spec!r}: give one of {known}, a folder of structures, or module:function")
 
 
-def _rattled(ask: Ask, name: str, index: int, group: CellSymmetry) -> DefectCell:
-    seed = int(ask.rng(name, index).integers(2**31))
-    return rattle(ask.ideal, RATTLE, seed, symmetry=group)
+def _rattled(request: BenchmarkRequest, name: str, index: int, group: CellSymmetry) -> DefectCell:
+    seed = int(request.rng(name, index).integers(2**31))
+    return rattle(request.ideal, RATTLE, seed, symmetry=group)
 
 
 def _version() -> str:
@@ -181,7 +181,7 @@ def _version() -> str:
 def _models() -> list[str]:
     from defectgen.model.weights import model_names
 
-    return model_names("displacements", *LATENT)
+    return model_names("displacements", *LATENT_PARTS)
 
 
 def _trained(spec: str) -> NamedGenerator:
@@ -191,7 +191,7 @@ def _trained(spec: str) -> NamedGenerator:
 
     network, card = load_trained(weights_path(spec))
     name = Path(spec).stem
-    if card["part"] not in LATENT:
+    if card["part"] not in LATENT_PARTS:
         return _model(load_model(spec), name)
     from defectgen.energy_surface.source import TEACHER, find_forces
     from defectgen.generation.baselines.latent import LatentGenerator
@@ -217,7 +217,7 @@ def _model(model: Model, name: str, **settings: Any) -> NamedGenerator:
     return NamedGenerator(name, call, identity, {"model": model.name, "model_sha256": model.sha256, **settings})
 
 
-def _propose(model: Model, settings: Mapping[str, Any], ask: Ask) -> Iterable[DefectCell]:
+def _propose(model: Model, settings: Mapping[str, Any], ask: BenchmarkRequest) -> Iterable[DefectCell]:
     """Structures of a model; where it is to find the symmetry, the likeliest comes first and then draws from p(H)."""
     from defectgen.generation.geometries import generate
 

@@ -10,12 +10,12 @@ import torch
 
 from augment import CellSymmetry
 from augment.cell import FloatArray
-from augment.groups.distortion import State, project
+from augment.groups.distortion import Distortion, project
 from defectgen.corpus.arrangements import Arrangements
 from defectgen.corpus.cases import Case, Label
-from defectgen.energy_surface.quasi_newton import suggested
+from defectgen.energy_surface.quasi_newton import secant_step
 from defectgen.generation.validity import sample_seed
-from defectgen.model.bridge import STEPS, Predictor
+from defectgen.model.bridge import SAMPLER_STEPS, Predictor
 from defectgen.model.network import OccupationNetwork, SubgroupNetwork, collate
 from defectgen.model.occupied import Occupied, coulomb_of, occupied_batch
 from defectgen.model.predictor import predictor
@@ -24,10 +24,10 @@ from defectgen.representation.conditions import CONDITIONS, Conditions
 from defectgen.training.objectives.displacements import descent_for
 from defectgen.training.objectives.subgroups import lowest_labels, subgroup_sample
 
-NEAR = 5.0
+NEAR_DISTANCE = 5.0
 """Å; errors are averaged over atoms within this distance of the defect, where something happens."""
 
-Method = Callable[[Case, Label], State]
+Method = Callable[[Case, Label], Distortion]
 """A way to propose the geometry of a label, told only its conditions and subgroup."""
 
 
@@ -36,7 +36,7 @@ class Score:
     """Error of one proposal.
 
     Attributes:
-        error: mean length of the displacement error within `NEAR` of the defect, Å.
+        error: mean length of the displacement error within `NEAR_DISTANCE` of the defect, Å.
         size: mean length of the label's displacements there, which is the error of not moving at all, Å.
         cosine: between proposed and true displacements there; NaN where one of them vanishes.
         strain: error of the relative volume change, trace of the strain.
@@ -74,9 +74,9 @@ def _predictor(model: Model, case: Case, label: Label, guidance: float = 1.0) ->
     return predictor(model, template, conditions_of(case, label), guidance, groups=groups)
 
 
-def score(case: Case, label: Label, proposal: State) -> Score:
+def score(case: Case, label: Label, proposal: Distortion) -> Score:
     """Compare a proposal with a label; both are taken without rigid translation."""
-    near = case.template.defect_distance[: case.template.n_atoms] < NEAR
+    near = case.template.defect_distance[: case.template.n_atoms] < NEAR_DISTANCE
     none = case.symmetry.generated_by([])
     found, true = (project(s, none).displacements[near] for s in (proposal, label.state))
     lengths = np.linalg.norm(found) * np.linalg.norm(true)
@@ -91,11 +91,17 @@ def score(case: Case, label: Label, proposal: State) -> Score:
 
 
 def diffusion(
-    model: Model, *, steps: int = STEPS, seed: int = 0, eta: float = 0.0, guidance: float = 1.0, spread: float = 1.0
+    model: Model,
+    *,
+    steps: int = SAMPLER_STEPS,
+    seed: int = 0,
+    eta: float = 0.0,
+    guidance: float = 1.0,
+    spread: float = 1.0,
 ) -> Method:
     """The generative model; where H is lower than the stabilizer it needs noise (`spread`) to break the symmetry."""
 
-    def propose(case: Case, label: Label) -> State:
+    def propose(case: Case, label: Label) -> Distortion:
         symmetry, conditions = label_symmetry(case, label), conditions_of(case, label)
         predict = _predictor(model, case, label, guidance)
         rng = np.random.default_rng(sample_seed(seed, case.template.key, symmetry.symbol, 0))
@@ -107,23 +113,23 @@ def diffusion(
 def one_shot(model: Model) -> Method:
     """The same network asked once, at t = 0 and without noise: a regressor."""
 
-    def propose(case: Case, label: Label) -> State:
-        start = State(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
+    def propose(case: Case, label: Label) -> Distortion:
+        start = Distortion(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
         clean = _predictor(model, case, label)(start, 0.0)
         return project(clean, label_symmetry(case, label))
 
     return propose
 
 
-def unrelaxed(_case: Case, label: Label) -> State:
+def unrelaxed(_case: Case, label: Label) -> Distortion:
     """Nothing moves."""
-    return State(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
+    return Distortion(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
 
 
-def downhill(case: Case, label: Label) -> State:
+def secant_descent(case: Case, label: Label) -> Distortion:
     """The steps down that the forces suggest, which the model is told; nothing moves where there are none."""
     points = _descent(case, label)
-    return unrelaxed(case, label) if points is None else State(suggested(points), np.zeros((3, 3)))
+    return unrelaxed(case, label) if points is None else Distortion(secant_step(points), np.zeros((3, 3)))
 
 
 def _descent(case: Case, label: Label) -> FloatArray | None:
@@ -135,10 +141,10 @@ def _descent(case: Case, label: Label) -> FloatArray | None:
 def symmetric_rattle(sigma: float, seed: int = 0) -> Method:
     """Random displacements of `sigma` (Å per component) that keep H."""
 
-    def propose(case: Case, label: Label) -> State:
+    def propose(case: Case, label: Label) -> Distortion:
         rng = np.random.default_rng(sample_seed(seed, case.template.key, "rattle", 0))
         noise: FloatArray = rng.normal(scale=sigma, size=label.state.displacements.shape)
-        return project(State(noise, np.zeros((3, 3))), label_symmetry(case, label))
+        return project(Distortion(noise, np.zeros((3, 3))), label_symmetry(case, label))
 
     return propose
 

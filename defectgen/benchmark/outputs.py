@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,8 +21,9 @@ from augment.storage.archive import read_cells, write_atomically, write_cells
 from augment.storage.claim import claim
 from defectgen.benchmark.generators import NamedGenerator
 from defectgen.benchmark.metrics.placement import atoms_of
-from defectgen.benchmark.protocol import Ask
+from defectgen.benchmark.protocol import BenchmarkRequest
 from defectgen.benchmark.tasks.task import Task
+from md.jobs.sweep import Progress
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
@@ -45,8 +46,6 @@ class Outcome:
     peak: float
 
 
-Progress = Callable[[int, int, str], None]
-
 IDENTITY = "identity.json"
 """Says what a folder of the benchmark belongs to."""
 
@@ -65,14 +64,14 @@ def collect(
     for done, task in enumerate(tasks, start=1):
         path = folder / f"{item_name(task.id)}.npz"
         if not path.with_suffix(".json").exists():
-            _keep(path, run_one(generator, task.ask(n, seed)))
+            _keep(path, run_one(generator, task.request(n, seed)))
         outcomes.append(_read(path))
         if progress is not None:
             progress(done, len(tasks), f"{generator.name}: {task.id}")
     return outcomes
 
 
-def run_one(generator: NamedGenerator, ask: Ask) -> Outcome:
+def run_one(generator: NamedGenerator, request: BenchmarkRequest) -> Outcome:
     """Call a generator once. Whatever it raises is an outcome, not the end of the benchmark."""
     before = _reset_peak()
     start = _cpu_seconds()
@@ -81,8 +80,8 @@ def run_one(generator: NamedGenerator, ask: Ask) -> Outcome:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a generator's own remarks
-            for structure in islice(_called(generator, ask), ask.n):
-                cells.append(_as_cell(structure, ask))  # noqa: PERF401  what came before an error is kept
+            for structure in islice(_called(generator, request), request.n):
+                cells.append(_as_cell(structure, request))  # noqa: PERF401  what came before an error is kept
     except Exception as problem:  # noqa: BLE001  of somebody else's code
         error = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
     return Outcome(cells, error, _cpu_seconds() - start, _peak() - before)
@@ -94,16 +93,16 @@ def item_name(task: str) -> str:
     return f"{readable}-{hashlib.sha256(task.encode()).hexdigest()[:8]}"
 
 
-def _called(generator: NamedGenerator, ask: Ask) -> Iterable[Any]:
-    found = generator.call(ask)
+def _called(generator: NamedGenerator, request: BenchmarkRequest) -> Iterable[Any]:
+    found = generator.call(request)
     if isinstance(found, DefectCell) or not isinstance(found, Iterable):
         raise DataError(f"{generator.name} returned a {type(found).__name__}; return a list of structures")
     return found
 
 
-def _as_cell(structure: Any, ask: Ask) -> DefectCell:
+def _as_cell(structure: Any, request: BenchmarkRequest) -> DefectCell:
     cell, numbers, positions, charge = atoms_of(structure)
-    kept = ask.defect.charge if charge is None else charge
+    kept = request.defect.charge if charge is None else charge
     return DefectCell("", "", cell, numbers, positions, np.zeros(len(numbers), np.int64), kept)
 
 

@@ -20,7 +20,7 @@ NONE = "1"
 
 
 @dataclass(frozen=True, eq=False)
-class Ask:
+class BenchmarkRequest:
     """One request to a generator.
 
     Attributes:
@@ -62,5 +62,5 @@ class Ask:
         return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]))
 
 
-Generator = Callable[[Ask], Iterable[Any]]
+Generator = Callable[[BenchmarkRequest], Iterable[Any]]
 """Returns up to `n` structures: `DefectCell`, ASE `Atoms` or pymatgen `Structure`, atoms in any order."""

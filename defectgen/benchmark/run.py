@@ -14,31 +14,31 @@ import numpy as np
 
 from augment.elements import elements_of
 from augment.errors import DataError, PotentialError
-from augment.groups.distortion import State, apply_state
+from augment.groups.distortion import Distortion, apply_distortion
 from augment.storage.archive import write_atomically
 from augment.storage.claim import claim
-from augment.storage.lock import held
+from augment.storage.lock import folder_lock
 from defectgen.benchmark import complexes, energy
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator, load_generator
 from defectgen.benchmark.outputs import IDENTITY, Outcome, collect, item_name
-from defectgen.benchmark.results.assemble import Part, Scored, assemble
+from defectgen.benchmark.results.assemble import OptionalPart, ScoredGenerator, assemble
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.settings import BenchSettings
 from defectgen.benchmark.tasks import dft
 from defectgen.benchmark.tasks.task import Task, TaskSet, read_tasks
 from defectgen.run.progress import progress
+from md.jobs.sweep import Progress
 from md.potentials import Potential, resolve_potential
 
 RESULTS = "results.json"
 SCORES = "scores.jsonl"
 
 
-Report = Callable[[int, int, str], None]
-Bars = Callable[[str, str], AbstractContextManager[Report]]
+OpenProgress = Callable[[str, str], AbstractContextManager[Progress]]
 """Opens a progress bar of a title and a unit."""
 
 
-def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, Any]:
+def run_benchmark(settings: BenchSettings, bars: OpenProgress = progress) -> dict[str, Any]:
     """Run what is missing, write `results.json`, `scores.jsonl`, plots and page; the results.
 
     Everything that can be refused is refused before anything is run.
@@ -53,7 +53,7 @@ def run_benchmark(settings: BenchSettings, bars: Bars = progress) -> dict[str, A
     tasks = whole.of_split(settings.split)
     chosen = tasks.of_kinds(settings.kinds).few(settings.limit)
     reference = None if settings.dft is None else dft.read_dft(settings.dft)
-    with held(settings.output):
+    with folder_lock(settings.output):
         claim(settings.output / IDENTITY, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")
         scored = [score_generator(g, chosen, settings, bars) for g in generators]
         parts = [
@@ -89,7 +89,9 @@ def load_all(specs: Sequence[str]) -> list[NamedGenerator]:
     return found
 
 
-def score_generator(generator: NamedGenerator, tasks: Sequence[Task], settings: BenchSettings, bars: Bars) -> Scored:
+def score_generator(
+    generator: NamedGenerator, tasks: Sequence[Task], settings: BenchSettings, bars: OpenProgress
+) -> ScoredGenerator:
     """Structures of a generator for all tasks, made or read, and their metrics."""
     folder = settings.output / "structures" / generator.name
     with bars(f"generate: {generator.name}", "tasks") as report:
@@ -99,20 +101,22 @@ def score_generator(generator: NamedGenerator, tasks: Sequence[Task], settings: 
         for done, (task, outcome) in enumerate(zip(tasks, outcomes, strict=True), start=1):
             values.append(score_task(task, outcome.cells, settings.n))
             report(done, len(tasks), task.id)
-    return Scored(generator, tuple(tasks), tuple(outcomes), tuple(values))
+    return ScoredGenerator(generator, tuple(tasks), tuple(outcomes), tuple(values))
 
 
-def energy_part(scored: Sequence[Scored], potential: Potential | None, settings: BenchSettings, bars: Bars) -> Part:
+def energy_part(
+    scored: Sequence[ScoredGenerator], potential: Potential | None, settings: BenchSettings, bars: OpenProgress
+) -> OptionalPart:
     """Relaxations of a few cases from the structures of each generator."""
     if potential is None:
-        return Part("energy", skipped="name a potential with --relax")
+        return OptionalPart("energy", skipped="name a potential with --relax")
     known = potential.elements
     fits = [t for t in scored[0].tasks if known.issuperset(elements_of(t.defect.cell().numbers))]
     cases = energy.choose_cases(fits, settings.relax_cases)
     if not fits:
-        return Part("energy", skipped=f"no chosen task has only elements that {potential.name} covers")
+        return OptionalPart("energy", skipped=f"no chosen task has only elements that {potential.name} covers")
     if not cases:
-        return Part("energy", skipped="none of the chosen tasks is of the kind `free`; give a larger --limit")
+        return OptionalPart("energy", skipped="none of the chosen tasks is of the kind `free`; give a larger --limit")
     folder = settings.output / "relaxations"
     claim(folder / IDENTITY, {"potential": potential.sha256}, "a folder of relaxations")
     descents: dict[str, list[list[energy.Descent]]] = {}
@@ -123,15 +127,15 @@ def energy_part(scored: Sequence[Scored], potential: Potential | None, settings:
                 path = folder / one.generator.name / f"{item_name(case.id)}.json"
                 found.append(energy.relax_starts(_starts(one, case, settings.n), potential, path))
                 report(place * len(cases) + done, len(scored) * len(cases), f"{one.generator.name}: {case.id}")
-    return Part("energy", cases=cases, potential=potential, descents=descents)
+    return OptionalPart("energy", cases=cases, potential=potential, descents=descents)
 
 
 def dft_part(
-    generators: Sequence[NamedGenerator], reference: dft.DftSet | None, settings: BenchSettings, bars: Bars
-) -> Part:
+    generators: Sequence[NamedGenerator], reference: dft.DftSet | None, settings: BenchSettings, bars: OpenProgress
+) -> OptionalPart:
     """Errors against a set of DFT relaxations."""
     if reference is None:
-        return Part("dft", skipped="give a file of DFT relaxations with --dft")
+        return OptionalPart("dft", skipped="give a file of DFT relaxations with --dft")
     errors: dict[str, list[float]] = {}
     for generator in generators:
         folder = settings.output / "dft" / generator.name
@@ -140,7 +144,7 @@ def dft_part(
         errors[generator.name] = [
             dft.dft_error(t, _first(t, o)) for t, o in zip(reference.tasks, outcomes, strict=True)
         ]
-    return Part("dft", cases=list(reference.tasks), errors=errors, source=reference)
+    return OptionalPart("dft", cases=list(reference.tasks), errors=errors, source=reference)
 
 
 def complex_part(
@@ -148,11 +152,11 @@ def complex_part(
     tasks: TaskSet,
     potential: Potential | None,
     settings: BenchSettings,
-    bars: Bars,
-) -> Part:
+    bars: OpenProgress,
+) -> OptionalPart:
     """Samplers of complexes on the hosts that the potential covers."""
     if not samplers or potential is None:
-        return Part("complexes", skipped="name a sampler with --complexes and a potential with --relax")
+        return OptionalPart("complexes", skipped="name a sampler with --complexes and a potential with --relax")
     hosts = {task.formula: task.defect.host for task in tasks.tasks}
     found: dict[str, dict[str, dict[str, float]]] = {name: {} for name, _ in samplers}
     missing = []
@@ -160,7 +164,7 @@ def complex_part(
         if task.formula not in hosts or not potential.covers(task.elements(hosts[task.formula])):
             missing.append(task.name)
             continue
-        ask = complexes.make_ask(task, hosts[task.formula], complexes.SAMPLED, settings.seed)
+        ask = complexes.make_request(task, hosts[task.formula], complexes.SAMPLED, settings.seed)
         name = f"{item_name(task.name)}-{potential.sha256[:8]}-{settings.complex_steps}"
         most = complexes.POOL + len(samplers) * complexes.SAMPLED
         with bars(f"complexes: {task.name}", "energies") as report:
@@ -171,22 +175,22 @@ def complex_part(
                 found[sampler_name][task.name] = asdict(score)
     if len(missing) == len(complexes.COMPLEX_TASKS):
         raise PotentialError(f"{potential.name} covers none of the complexes: {'; '.join(missing)}")
-    return Part("complexes", potential=potential, complexes=found, missing=missing)
+    return OptionalPart("complexes", potential=potential, complexes=found, missing=missing)
 
 
-def _count(report: Report, most: int, known: int) -> None:
+def _count(report: Progress, most: int, known: int) -> None:
     report(min(known, most), most, "")
 
 
-def _starts(scored: Scored, case: Task, n: int) -> list[Any]:
+def _starts(scored: ScoredGenerator, case: Task, n: int) -> list[Any]:
     """The structures of one case in the ideal cell, the ideal geometry for those that are missing."""
     scene = Scene(case.defect)
     outcome = scored.outcomes[[t.id for t in scored.tasks].index(case.id)]
     states = [scene.place(cell) or scene.still for cell in outcome.cells] or [scene.still]
-    return [apply_state(scene.ideal, State(s.displacements, np.zeros((3, 3)))) for s in states[:n]]
+    return [apply_distortion(scene.ideal, Distortion(s.displacements, np.zeros((3, 3)))) for s in states[:n]]
 
 
-def _first(task: Task, outcome: Outcome) -> State | None:
+def _first(task: Task, outcome: Outcome) -> Distortion | None:
     return Scene(task.defect).place(outcome.cells[0]) if outcome.cells else None
 
 

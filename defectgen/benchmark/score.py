@@ -12,7 +12,7 @@ from augment import CellSymmetry, Defect
 from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError, DefectgenError
 from augment.exchange.recognise import defect_from_structure
-from augment.groups.distortion import State, apply_state, residual
+from augment.groups.distortion import Distortion, apply_distortion, residual
 from augment.groups.symmetry import BoolArray
 from defectgen.benchmark.metrics import constraints, geometry, symmetry, thermal
 from defectgen.benchmark.metrics.diversity import mean_pair_distance, pointwise_distances
@@ -59,11 +59,11 @@ class Scene:
         return constraints.closest_contact(self.ideal.cell, self.ideal.numbers, self.ideal.positions)
 
     @cached_property
-    def still(self) -> State:
+    def still(self) -> Distortion:
         """Nothing moved."""
-        return State(np.zeros((len(self.ideal), 3)), np.zeros((3, 3)))
+        return Distortion(np.zeros((len(self.ideal), 3)), np.zeros((3, 3)))
 
-    def place(self, cell: DefectCell) -> State | None:
+    def place(self, cell: DefectCell) -> Distortion | None:
         """Displacements and strain of a structure, or None where it is no geometry of this defect."""
         try:
             return place(cell.cell, cell.numbers, cell.positions, self.ideal)
@@ -103,7 +103,7 @@ def score_task(task: Task, cells: Sequence[DefectCell], n: int) -> dict[str, flo
 
 
 def constraint_scores(
-    scene: Scene, cells: Sequence[DefectCell], states: Sequence[State | None], n: int
+    scene: Scene, cells: Sequence[DefectCell], states: Sequence[Distortion | None], n: int
 ) -> dict[str, float]:
     """Shares of the n structures that meet each constraint, and all of them."""
     met = np.zeros((4, n), dtype=bool)
@@ -120,10 +120,10 @@ def constraint_scores(
     return {**shares, "valid": float(met.all(axis=0).mean())}
 
 
-def geometry_scores(task: Task, scene: Scene, states: Sequence[State]) -> dict[str, float]:
+def geometry_scores(task: Task, scene: Scene, states: Sequence[Distortion]) -> dict[str, float]:
     """Errors against the lowest reference, and matches of all of them."""
     true, stabilizer = task.references[0].state, scene.stabilizer
-    short, near = (scene.near(reach) for reach in geometry.NEAR)
+    short, near = (scene.near(reach) for reach in geometry.NEAR_DISTANCES)
     errors = [geometry.displacement_error(s.displacements, true.displacements, near, stabilizer) for s in states]
     first = states[0].displacements
     per_atom = scene.ideal.volume / len(scene.ideal)
@@ -149,7 +149,7 @@ def geometry_scores(task: Task, scene: Scene, states: Sequence[State]) -> dict[s
     }
 
 
-def symmetry_scores(scene: Scene, states: Sequence[State | None], n: int) -> dict[str, float]:
+def symmetry_scores(scene: Scene, states: Sequence[Distortion | None], n: int) -> dict[str, float]:
     """Shares of structures that contain the stabilizer by two libraries, and how far they are off it at most, Å."""
     wanted = symmetry.integer_rotations(scene.stabilizer, scene.ideal.cell)
     held = {"h_spglib": 0, "h_moyopy": 0}
@@ -157,7 +157,7 @@ def symmetry_scores(scene: Scene, states: Sequence[State | None], n: int) -> dic
     for state in states:
         if state is None:
             continue
-        cell = apply_state(scene.ideal, state)
+        cell = apply_distortion(scene.ideal, state)
         arguments = cell.cell, cell.positions @ np.linalg.inv(cell.cell), cell.numbers
         held["h_spglib"] += symmetry.contains(symmetry.spglib_rotations(*arguments), wanted)
         held["h_moyopy"] += symmetry.contains(symmetry.moyopy_rotations(*arguments), wanted)
@@ -166,7 +166,7 @@ def symmetry_scores(scene: Scene, states: Sequence[State | None], n: int) -> dic
     return {**shares, "h_residual": max(off, default=float("nan"))}
 
 
-def breaking_scores(task: Task, scene: Scene, states: Sequence[State]) -> dict[str, float]:
+def breaking_scores(task: Task, scene: Scene, states: Sequence[Distortion]) -> dict[str, float]:
     """Whether a proposal breaks the symmetry where the lowest reference does; NaN for the one that does not apply."""
     values = {"breaking_recall": float("nan"), "breaking_false": float("nan")}
     if scene.stabilizer.order == 1:
@@ -178,7 +178,7 @@ def breaking_scores(task: Task, scene: Scene, states: Sequence[State]) -> dict[s
     return values
 
 
-def thermal_scores(task: Task, scene: Scene, states: Sequence[State]) -> dict[str, float]:
+def thermal_scores(task: Task, scene: Scene, states: Sequence[Distortion]) -> dict[str, float]:
     """Distributions of proposed frames against those of the references."""
     reference = [r.state for r in task.references]
     u, v = (np.array([s.displacements for s in group]) for group in (states, reference))
@@ -192,7 +192,7 @@ def thermal_scores(task: Task, scene: Scene, states: Sequence[State]) -> dict[st
     }
 
 
-def site_symmetries(tasks: Sequence[Task], states: Sequence[State]) -> Mapping[str, tuple[list[str], list[str]]]:
+def site_symmetries(tasks: Sequence[Task], states: Sequence[Distortion]) -> Mapping[str, tuple[list[str], list[str]]]:
     """By host, site symmetries of first structures and of lowest references of the `free` tasks."""
     found: dict[str, tuple[list[str], list[str]]] = {}
     for task, state in zip(tasks, states, strict=True):
@@ -203,28 +203,28 @@ def site_symmetries(tasks: Sequence[Task], states: Sequence[State]) -> Mapping[s
     return found
 
 
-def _coordination(scene: Scene, found: State, true: State, near: BoolArray) -> float:
+def _coordination(scene: Scene, found: Distortion, true: Distortion, near: BoolArray) -> float:
     numbers = [
         constraints.coordination_numbers(cell.cell, cell.numbers, cell.positions)
-        for cell in (apply_state(scene.ideal, state) for state in (found, true))
+        for cell in (apply_distortion(scene.ideal, state) for state in (found, true))
     ]
     return constraints.coordination_kept(numbers[0], numbers[1], near)
 
 
-def _same_defect(scene: Scene, state: State) -> bool:
+def _same_defect(scene: Scene, state: Distortion) -> bool:
     # Without the strain, which may be larger than what recognition takes for that of a relaxed supercell.
-    structure = apply_state(scene.ideal, State(state.displacements, np.zeros((3, 3)))).to_pymatgen()
+    structure = apply_distortion(scene.ideal, Distortion(state.displacements, np.zeros((3, 3)))).to_pymatgen()
     try:
         return defect_from_structure(structure, scene.defect.host, charge=scene.defect.charge) == scene.defect
     except DefectgenError:
         return False
 
 
-def _distances(scene: Scene, state: State) -> FloatArray:
-    cell = apply_state(scene.ideal, state)
+def _distances(scene: Scene, state: Distortion) -> FloatArray:
+    cell = apply_distortion(scene.ideal, state)
     return pointwise_distances(cell.cell, cell.positions)
 
 
-def _pairs(scene: Scene, state: State) -> FloatArray:
-    cell = apply_state(scene.ideal, state)
+def _pairs(scene: Scene, state: Distortion) -> FloatArray:
+    cell = apply_distortion(scene.ideal, state)
     return thermal.pair_histogram(cell.cell, cell.positions)

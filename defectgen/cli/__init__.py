@@ -10,32 +10,32 @@ from typing import Annotated
 import typer
 
 from augment.errors import ConditionError, DefectgenError, ResumeError
-from defectgen.cli.bench import bench
-from defectgen.cli.defects import defects
-from defectgen.cli.distill import distill
-from defectgen.cli.generate import generate
-from defectgen.cli.impurities import impurities
-from defectgen.cli.md import md
+from defectgen.cli.bench import bench_command
+from defectgen.cli.defects import defects_command
+from defectgen.cli.distill import distill_command
+from defectgen.cli.generate import generate_command
+from defectgen.cli.impurities import impurities_command
+from defectgen.cli.md import md_command
 from defectgen.cli.options import (
-    DeviceName,
-    Distance,
-    Dopants,
-    Folder,
-    MaxAtoms,
-    MaxVoids,
-    Output,
-    Overwrite,
-    PotentialName,
-    Seed,
-    Trust,
-    Workers,
+    DeviceOption,
+    DistanceOption,
+    DopantsOption,
+    FolderArgument,
+    MaxAtomsOption,
+    MaxVoidsOption,
+    OutputOption,
+    OverwriteOption,
+    PotentialOption,
+    SeedOption,
+    TrustOption,
+    WorkersOption,
     defect_changes,
     say,
     settings_of,
     show,
 )
-from defectgen.cli.planar import planar
-from defectgen.cli.potentials import potentials
+from defectgen.cli.planar import planar_command
+from defectgen.cli.potentials import potentials_command
 from defectgen.cli.stage import run_stage
 
 INTERRUPTED = 130
@@ -49,18 +49,18 @@ app = typer.Typer(
 )
 
 
-def run(
+def run_command(
     what: Annotated[Path, typer.Argument(metavar="HOST.cif|SETTINGS.yaml", help="host crystal, or settings")],
-    output: Output = None,
-    dopant: Dopants = None,
-    min_image_distance: Distance = None,
-    max_atoms: MaxAtoms = None,
-    max_voids: MaxVoids = None,
-    potential: PotentialName = None,
-    device: DeviceName = None,
-    trust_model: Trust = False,
-    seed: Seed = None,
-    workers: Workers = None,
+    output: OutputOption = None,
+    dopant: DopantsOption = None,
+    min_image_distance: DistanceOption = None,
+    max_atoms: MaxAtomsOption = None,
+    max_voids: MaxVoidsOption = None,
+    potential: PotentialOption = None,
+    device: DeviceOption = None,
+    trust_model: TrustOption = False,
+    seed: SeedOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """From a host CIF to a report: defects, generation, relaxation, dynamics, dataset."""
     from defectgen.pipeline.run import run_pipeline
@@ -77,7 +77,7 @@ def run(
     say(f"report: {run_pipeline(settings_of(what, changes))}")
 
 
-def init(
+def init_command(
     path: Annotated[Path, typer.Argument(metavar="SETTINGS.yaml")] = Path("settings.yaml"),
     host: Annotated[Path, typer.Option("--host", help="CIF to write into it")] = Path("host.cif"),
 ) -> None:
@@ -92,14 +92,14 @@ def init(
     say(f"{path}: edit it, then `defectgen run {path}`")
 
 
-def relax(
-    folder: Folder,
+def relax_command(
+    folder: FolderArgument,
     fmax: Annotated[float | None, typer.Option("--fmax", help="force at convergence, eV/Å")] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation")] = None,
     max_defects: Annotated[int | None, typer.Option("--max-defects", help="relax the first so many defects")] = None,
-    device: DeviceName = None,
-    workers: Workers = None,
-    overwrite: Overwrite = False,
+    device: DeviceOption = None,
+    workers: WorkersOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Relax the proposals of a run folder with its potential."""
     from defectgen.cli.tables import relax_table
@@ -116,7 +116,7 @@ def relax(
     show(relax_table(done.read_lines("relax/summary.jsonl")))
 
 
-def export(
+def export_command(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders to join")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="folder of the dataset")] = None,
     seed: Annotated[int, typer.Option("--seed", help="of the split by host")] = 0,
@@ -134,7 +134,7 @@ def export(
     say(f"{target}")
 
 
-def report(folder: Folder) -> None:
+def report_command(folder: FolderArgument) -> None:
     """Write the report of a run folder again."""
     from defectgen.report import write_report
     from defectgen.run.folder import RunFolder
@@ -143,7 +143,7 @@ def report(folder: Folder) -> None:
     say(f"report: {write_report(folder)}")
 
 
-def doctor() -> None:
+def doctor_command() -> None:
     """Say what is installed, what can be used here, and what to do about the rest."""
     from defectgen.cli.doctor import diagnose, doctor_table
 
@@ -169,9 +169,22 @@ def about(
 
 
 for _command in (
-    run, init, defects, impurities, planar, generate, relax, md, export, report, bench, distill, potentials, doctor,
-):  # fmt: skip
-    app.command()(_command)
+    run_command,
+    init_command,
+    defects_command,
+    impurities_command,
+    planar_command,
+    generate_command,
+    relax_command,
+    md_command,
+    export_command,
+    report_command,
+    bench_command,
+    distill_command,
+    potentials_command,
+    doctor_command,
+):
+    app.command(_command.__name__.removesuffix("_command"))(_command)
 
 
 def main() -> None:

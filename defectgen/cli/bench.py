@@ -8,30 +8,30 @@ from typing import Annotated, Any
 
 import typer
 
-from defectgen.cli.options import Json, Trust, say, show
+from defectgen.cli.options import JsonOption, TrustOption, say, show
 
-Generators = Annotated[
+GeneratorsOption = Annotated[
     list[str] | None,
     typer.Option("-g", "--generator", help="a baseline, a model, a folder, or module:function; repeat for more"),
 ]
-Kinds = Annotated[
+TaskKindsOption = Annotated[
     list[str] | None,
     typer.Option("--kind", help="only these tasks: symmetric, broken, free, pressed, mean, snapshot; repeat for more"),
 ]
-Samplers = Annotated[
+SamplersOption = Annotated[
     list[str] | None,
     typer.Option("--complexes", metavar="SAMPLER", help="uniform, point-charges, or module:function; needs --relax"),
 ]
 
 
-def bench(
-    generator: Generators = None,
+def bench_command(
+    generator: GeneratorsOption = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write, and to go on from")] = Path("bench"),
     samples: Annotated[int, typer.Option("-n", "--samples", help="structures of each task")] = 4,
     seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
     split: Annotated[str, typer.Option("--split", help="test, or valid while you develop")] = "test",
     tasks: Annotated[Path | None, typer.Option("--tasks", help="archive of tasks instead of the shipped one")] = None,
-    kind: Kinds = None,
+    kind: TaskKindsOption = None,
     limit: Annotated[
         int | None, typer.Option("--limit", help="only so many tasks, of all hosts alike, for a quick look")
     ] = None,
@@ -39,14 +39,14 @@ def bench(
         str | None, typer.Option("--relax", metavar="POTENTIAL", help="also relax some structures with this potential")
     ] = None,
     relax_cases: Annotated[int, typer.Option("--relax-cases", help="defects to relax, one of each host in turn")] = 10,
-    trust_model: Trust = False,
-    complexes: Samplers = None,
+    trust_model: TrustOption = False,
+    complexes: SamplersOption = None,
     complex_steps: Annotated[int, typer.Option("--complex-steps", help="steps of relaxation of each complex")] = 0,
     dft: Annotated[Path | None, typer.Option("--dft", help="file of DFT relaxations to compare with")] = None,
     write_tasks: Annotated[
         Path | None, typer.Option("--write-tasks", metavar="FILE.xyz", help="write the ideal cells and stop")
     ] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure generators of defective crystals on held-out hosts, beside baselines."""
     if write_tasks is not None:
@@ -107,8 +107,8 @@ def bench_tables(results: dict[str, Any]) -> list[Any]:
 
 
 def _write(path: Path, tasks: Path | None, split: str) -> None:
-    from defectgen.benchmark.folder import write_asks
+    from defectgen.benchmark.folder import write_requests
     from defectgen.benchmark.tasks.task import read_tasks
 
-    count = write_asks(path, read_tasks(tasks).of_split(split))
+    count = write_requests(path, read_tasks(tasks).of_split(split))
     say(f"{path}: {count} tasks; move the atoms, keep the info, then defectgen bench --generator {path}")

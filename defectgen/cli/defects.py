@@ -9,21 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from augment.errors import ConditionError
-from defectgen.cli.listing import CifFolder, Exports, Extxyz, Poscar, list_defects
+from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption, list_defects
 from defectgen.cli.options import (
-    Cif,
-    Complex,
-    Cutoff,
-    Distance,
-    Dopants,
-    Json,
-    Kinds,
-    Matrix,
-    MaxAtoms,
-    MaxVoids,
-    Output,
-    Seed,
-    Size,
+    CifArgument,
+    ComplexOption,
+    CutoffOption,
+    DistanceOption,
+    DopantsOption,
+    JsonOption,
+    KindsOption,
+    MatrixOption,
+    MaxAtomsOption,
+    MaxVoidsOption,
+    OutputOption,
+    SeedOption,
+    SizeOption,
     defect_changes,
     integers,
     say,
@@ -31,53 +31,53 @@ from defectgen.cli.options import (
     show,
 )
 
-Sets = Annotated[
+SetsOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="frenkel, schottky, dopant-vacancy, split-vacancy, split-interstitial; frenkel:O"),
 ]
-MinSize = Annotated[int | None, typer.Option("--min-size", help="fewest edits in a complex")]
-Neutral = Annotated[bool, typer.Option("--neutral", help="only complexes whose formal charges balance")]
-Sample = Annotated[int | None, typer.Option("--sample", help="draw so many complexes at random")]
-Weight = Annotated[
+MinSizeOption = Annotated[int | None, typer.Option("--min-size", help="fewest edits in a complex")]
+NeutralComplexesOption = Annotated[bool, typer.Option("--neutral", help="only complexes whose formal charges balance")]
+SampleOption = Annotated[int | None, typer.Option("--sample", help="draw so many complexes at random")]
+WeightOption = Annotated[
     str | None,
     typer.Option("--weight", help="what is drawn evenly: orbit or degeneracy; low ones: model or pairs"),
 ]
-Count = Annotated[bool, typer.Option("--count", help="count the complexes of each size")]
-Limit = Annotated[int | None, typer.Option("--limit", help="stop after so many defects")]
-AnySupercell = Annotated[
+CountOption = Annotated[bool, typer.Option("--count", help="count the complexes of each size")]
+LimitOption = Annotated[int | None, typer.Option("--limit", help="stop after so many defects")]
+AnySupercellOption = Annotated[
     bool, typer.Option("--any-supercell", help="also supercells that break the host's point group")
 ]
-Plot = Annotated[
+PlotOption = Annotated[
     Path | None, typer.Option("--plot", help="folder for pictures of the sites and of the choice of supercell")
 ]
 
 
-def defects(
-    host: Cif,
-    output: Output = None,
-    dopant: Dopants = None,
-    kind: Kinds = None,
-    named_set: Sets = None,
-    complexes: Complex = None,
-    size: Size = None,
-    min_size: MinSize = None,
-    cutoff: Cutoff = None,
-    neutral: Neutral = False,
-    sample: Sample = None,
-    weight: Weight = None,
-    count: Count = False,
-    limit: Limit = None,
-    supercell: Matrix = None,
-    min_image_distance: Distance = None,
-    max_atoms: MaxAtoms = None,
-    any_supercell: AnySupercell = False,
-    max_voids: MaxVoids = None,
-    poscar: Poscar = None,
-    cif: CifFolder = None,
-    extxyz: Extxyz = None,
-    plot: Plot = None,
-    as_json: Json = False,
-    seed: Seed = None,
+def defects_command(
+    host: CifArgument,
+    output: OutputOption = None,
+    dopant: DopantsOption = None,
+    kind: KindsOption = None,
+    named_set: SetsOption = None,
+    complexes: ComplexOption = None,
+    size: SizeOption = None,
+    min_size: MinSizeOption = None,
+    cutoff: CutoffOption = None,
+    neutral: NeutralComplexesOption = False,
+    sample: SampleOption = None,
+    weight: WeightOption = None,
+    count: CountOption = False,
+    limit: LimitOption = None,
+    supercell: MatrixOption = None,
+    min_image_distance: DistanceOption = None,
+    max_atoms: MaxAtomsOption = None,
+    any_supercell: AnySupercellOption = False,
+    max_voids: MaxVoidsOption = None,
+    poscar: PoscarOption = None,
+    cif: CifFolderOption = None,
+    extxyz: ExtxyzOption = None,
+    plot: PlotOption = None,
+    as_json: JsonOption = False,
+    seed: SeedOption = None,
 ) -> None:
     """List the symmetry-distinct defects of a host; with -o, start a run folder with them."""
     names = [part.strip() for part in complexes.split(",")] if complexes is not None else None

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from defectgen.cli.options import Output, Trust, Workers, say
+from defectgen.cli.options import OutputOption, TrustOption, WorkersOption, say
 
 
-def distill(
+def distill_command(
     hosts: Annotated[list[Path], typer.Argument(help="CIF of a host; several make one student for all", exists=True)],
-    output: Output = None,
+    output: OutputOption = None,
     dopant: Annotated[
         list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
     ] = None,
@@ -24,7 +24,7 @@ def distill(
     teacher_python: Annotated[
         Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
     ] = None,
-    trust_model: Trust = False,
+    trust_model: TrustOption = False,
     max_temperature: Annotated[float, typer.Option("--max-temperature", help="K")] = 1500.0,
     max_pressure: Annotated[float, typer.Option("--max-pressure", help="GPa")] = 20.0,
     channels: Annotated[int, typer.Option("--channels", help="features of an atom in the student")] = 16,
@@ -40,7 +40,7 @@ def distill(
     register: Annotated[
         bool, typer.Option("--register/--no-register", help="add it to your students, which `auto` prefers")
     ] = True,
-    workers: Workers = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
     from augment import read_host

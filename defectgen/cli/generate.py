@@ -9,18 +9,18 @@ import typer
 
 from augment.errors import ConditionError
 from defectgen.cli.options import (
-    Complex,
-    Cutoff,
-    Distance,
-    Dopants,
-    MaxAtoms,
-    MaxVoids,
-    Output,
-    Overwrite,
-    PotentialName,
-    Seed,
-    Size,
-    Trust,
+    ComplexOption,
+    CutoffOption,
+    DistanceOption,
+    DopantsOption,
+    MaxAtomsOption,
+    MaxVoidsOption,
+    OutputOption,
+    OverwriteOption,
+    PotentialOption,
+    SeedOption,
+    SizeOption,
+    TrustOption,
     defect_changes,
     say,
     settings_of,
@@ -31,7 +31,7 @@ DEFAULT_SIZE = 2
 """Edits in a complex, as in the settings."""
 
 
-def generate(
+def generate_command(
     source: Annotated[Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or a host to start one")],
     defect: Annotated[list[str] | None, typer.Option("--defect", help="defect to take (name); repeat for more")] = None,
     subgroup: Annotated[
@@ -43,30 +43,30 @@ def generate(
         bool, typer.Option("--snapshot", help="instantaneous frames at that temperature, without symmetry")
     ] = False,
     samples: Annotated[int | None, typer.Option("-n", "--samples", help="per defect and subgroup")] = None,
-    complexes: Complex = None,
-    size: Size = None,
-    cutoff: Cutoff = None,
+    complexes: ComplexOption = None,
+    size: SizeOption = None,
+    cutoff: CutoffOption = None,
     propose: Annotated[
         int | None, typer.Option("--propose", help="let the model draw so many complexes of low energy")
     ] = None,
     weight: Annotated[
         str | None, typer.Option("--weight", help="how --propose draws: by the model, or by the energies of all pairs")
     ] = None,
-    dopant: Dopants = None,
-    min_image_distance: Distance = None,
-    max_atoms: MaxAtoms = None,
-    max_voids: MaxVoids = None,
+    dopant: DopantsOption = None,
+    min_image_distance: DistanceOption = None,
+    max_atoms: MaxAtomsOption = None,
+    max_voids: MaxVoidsOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
     ] = None,
     forces: Annotated[
         str | None, typer.Option("--forces", help="whose forces it is told: teacher, none, a name")
     ] = None,
-    potential: PotentialName = None,
-    trust_model: Trust = False,
-    seed: Seed = None,
-    output: Output = None,
-    overwrite: Overwrite = False,
+    potential: PotentialOption = None,
+    trust_model: TrustOption = False,
+    seed: SeedOption = None,
+    output: OutputOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Propose relaxed or thermal geometries with the diffusion model."""
     asked = {
@@ -126,7 +126,7 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     from defectgen.pipeline.checks import check_run
     from defectgen.pipeline.run import prepare
     from defectgen.pipeline.stages import generate_stage, start_folder
-    from defectgen.run.progress import tell_stage
+    from defectgen.run.progress import report_stage_end
 
     settings = settings_of(source, {**changes, "output": output})
     prepared = prepare(settings)
@@ -135,5 +135,5 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     with folder.locked():
         if not folder.finished("generate"):
             generate_stage(prepared, folder)
-        tell_stage("generate", folder.times["generate"])
+        report_stage_end("generate", folder.times["generate"])
     say(f"{output / 'generate'}")

@@ -10,60 +10,64 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from augment.errors import ConditionError
-from defectgen.cli.listing import CifFolder, Exports, Extxyz, Poscar
-from defectgen.cli.options import Distance, Json, Matrix, MaxAtoms, integers, say, show
+from defectgen.cli.defects import AnySupercellOption
+from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
+from defectgen.cli.options import DistanceOption, JsonOption, MatrixOption, MaxAtomsOption, integers, say, show
 
 if TYPE_CHECKING:
-    from augment.solutions.configurations import Ensemble
+    from augment.solutions.configurations import ConfigurationEnsemble
     from augment.solutions.solution import SolidSolution
 
 Number = TypeVar("Number", int, float)
 
-Source = Annotated[Path, typer.Argument(metavar="CIF", help="a host crystal, or one with partly occupied sites")]
-Concentrations = Annotated[
+SourceArgument = Annotated[
+    Path, typer.Argument(metavar="CIF", help="a host crystal, or one with partly occupied sites")
+]
+ConcentrationsOption = Annotated[
     list[str] | None,
     typer.Option("--concentration", help="fraction of the sites of a kind: Al_Mg=0.05; repeat for more"),
 ]
-Numbers = Annotated[
+NumbersOption = Annotated[
     list[str] | None, typer.Option("--number", help="number of edits of a kind: Al_Mg=2; repeat for more")
 ]
-Compensate = Annotated[str | None, typer.Option("--compensate", help="kind of defect that balances the charge: v_Mg")]
-Neutral = Annotated[bool, typer.Option("--neutral", help="refuse a composition whose formal charges do not balance")]
-States = Annotated[
+CompensateOption = Annotated[
+    str | None, typer.Option("--compensate", help="kind of defect that balances the charge: v_Mg")
+]
+NeutralOption = Annotated[
+    bool, typer.Option("--neutral", help="refuse a composition whose formal charges do not balance")
+]
+StatesOption = Annotated[
     list[str] | None, typer.Option("--state", help="oxidation state of an element: Fe=3; repeat for more")
 ]
-Tolerance = Annotated[float | None, typer.Option("--tolerance", help="largest error of a fraction")]
-ModeName = Annotated[str, typer.Option("--mode", help="exact, random or sqs")]
-Members = Annotated[int, typer.Option("-n", "--count", help="configurations to draw")]
-WeightName = Annotated[str, typer.Option("--weight", help="what is drawn evenly: degeneracy or orbit")]
-AnySupercell = Annotated[
-    bool, typer.Option("--any-supercell", help="also supercells that break the host's point group")
-]
+ToleranceOption = Annotated[float | None, typer.Option("--tolerance", help="largest error of a fraction")]
+ModeOption = Annotated[str, typer.Option("--mode", help="exact, random or sqs")]
+MembersOption = Annotated[int, typer.Option("-n", "--count", help="configurations to draw")]
+SamplingWeightOption = Annotated[str, typer.Option("--weight", help="what is drawn evenly: degeneracy or orbit")]
 
 
-def impurities(
-    source: Source,
-    concentration: Concentrations = None,
-    number: Numbers = None,
-    compensate: Compensate = None,
-    neutral: Neutral = False,
-    state: States = None,
-    tolerance: Tolerance = None,
-    mode: ModeName = "random",
-    count: Members = 10,
-    weight: WeightName = "degeneracy",
-    supercell: Matrix = None,
-    min_image_distance: Distance = None,
-    max_atoms: MaxAtoms = None,
-    any_supercell: AnySupercell = False,
-    poscar: Poscar = None,
-    cif: CifFolder = None,
-    extxyz: Extxyz = None,
-    as_json: Json = False,
+def impurities_command(
+    source: SourceArgument,
+    concentration: ConcentrationsOption = None,
+    number: NumbersOption = None,
+    compensate: CompensateOption = None,
+    neutral: NeutralOption = False,
+    state: StatesOption = None,
+    tolerance: ToleranceOption = None,
+    mode: ModeOption = "random",
+    count: MembersOption = 10,
+    weight: SamplingWeightOption = "degeneracy",
+    supercell: MatrixOption = None,
+    min_image_distance: DistanceOption = None,
+    max_atoms: MaxAtomsOption = None,
+    any_supercell: AnySupercellOption = False,
+    poscar: PoscarOption = None,
+    cif: CifFolderOption = None,
+    extxyz: ExtxyzOption = None,
+    as_json: JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="of the random configurations")] = 0,
 ) -> None:
     """Ordered configurations of a host with dopants at a concentration, or of a CIF with partly occupied sites."""
-    from augment.defects.sampling import Weight
+    from augment.defects.sampling import SamplingWeight
     from augment.solutions.configurations import ensemble
 
     size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
@@ -80,8 +84,8 @@ def impurities(
         solution = _doped(source, asked, tolerance, integers(supercell), options)
     else:
         solution = _disordered(source, states, tolerance, integers(supercell), options, neutral=neutral)
-    if weight not in get_args(Weight):
-        raise ConditionError(f"--weight {weight!r}; give one of {', '.join(get_args(Weight))}")
+    if weight not in get_args(SamplingWeight):
+        raise ConditionError(f"--weight {weight!r}; give one of {', '.join(get_args(SamplingWeight))}")
     how: dict[str, Any] = {"mode": mode, "count": count, "seed": seed, "weight": weight}
     made = ensemble(solution, **how)
     Exports(poscar, cif, extxyz).write(solution.supercell, lambda: (member.defect for member in made.members))
@@ -138,7 +142,7 @@ def _pairs(texts: list[str] | None, option: str, number: Callable[[str], Number]
     return found
 
 
-def _print(made: Ensemble, *, as_json: bool) -> None:
+def _print(made: ConfigurationEnsemble, *, as_json: bool) -> None:
     if as_json:
         about = {k: v for k, v in made.to_dict().items() if k not in {"members", "supercell"}}
         for member in made.members:

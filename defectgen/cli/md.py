@@ -11,21 +11,32 @@ import typer
 
 from augment.elements import elements_of
 from augment.errors import ConditionError
-from defectgen.cli.options import DeviceName, Json, Output, Overwrite, PotentialName, Seed, Trust, Workers, say, show
+from defectgen.cli.options import (
+    DeviceOption,
+    JsonOption,
+    OutputOption,
+    OverwriteOption,
+    PotentialOption,
+    SeedOption,
+    TrustOption,
+    WorkersOption,
+    say,
+    show,
+)
 from defectgen.cli.stage import run_stage
 
-Conditions = Annotated[
+TemperaturesOption = Annotated[
     str | None, typer.Option("--temperature", help="K, by commas: 300,900; or schedules: ramp(300,900,5ps)+quench(300)")
 ]
-Pressures = Annotated[
+PressuresOption = Annotated[
     str | None, typer.Option("--pressure", help="GPa, by commas: 0,10; schedules, or six components xx/yy/zz/yz/xz/xy")
 ]
 
 
-def md(
+def md_command(
     sources: Annotated[list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or CIF and extxyz files")],
-    temperature: Conditions = None,
-    pressure: Pressures = None,
+    temperature: TemperaturesOption = None,
+    pressure: PressuresOption = None,
     ensemble: Annotated[
         str | None, typer.Option("--ensemble", help="nve, nvt, npt, npt-aniso (axes) or npt-full (all strains)")
     ] = None,
@@ -39,20 +50,20 @@ def md(
     max_cells: Annotated[
         int | None, typer.Option("--max-cells", help="of a run folder: the pristine cell and the first defects")
     ] = None,
-    seed: Seed = None,
-    potential: PotentialName = None,
-    device: DeviceName = None,
-    trust_model: Trust = False,
-    output: Output = None,
+    seed: SeedOption = None,
+    potential: PotentialOption = None,
+    device: DeviceOption = None,
+    trust_model: TrustOption = False,
+    output: OutputOption = None,
     shard: Annotated[str | None, typer.Option("--shard", help="do share I/N of the points, 0/N to (N-1)/N")] = None,
     deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS instead of running")] = False,
     trajectory: Annotated[
         str | None,
         typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)"),
     ] = None,
-    as_json: Json = False,
-    workers: Workers = None,
-    overwrite: Overwrite = False,
+    as_json: JsonOption = False,
+    workers: WorkersOption = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Run cells at a grid of temperatures and pressures; an interrupted run goes on where it stopped."""
     from md.conditions.schedule_text import split_list

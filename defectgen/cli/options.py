@@ -10,20 +10,20 @@ import typer
 
 from augment.errors import ConditionError
 
-Cif = Annotated[Path, typer.Argument(metavar="HOST.cif", help="CIF of the host crystal")]
-Folder = Annotated[Path, typer.Argument(metavar="RUN", help="folder of the run")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="folder to write")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object a line")]
-Seed = Annotated[int | None, typer.Option("--seed", help="seed of everything random")]
-Workers = Annotated[int | None, typer.Option("--workers", help="processes; results do not depend on it")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace this stage, and drop those after it")]
-Dopants = Annotated[
+CifArgument = Annotated[Path, typer.Argument(metavar="HOST.cif", help="CIF of the host crystal")]
+FolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="folder of the run")]
+OutputOption = Annotated[Path | None, typer.Option("-o", "--output", help="folder to write")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object a line")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="seed of everything random")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", help="processes; results do not depend on it")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="replace this stage, and drop those after it")]
+DopantsOption = Annotated[
     list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
 ]
-Distance = Annotated[float | None, typer.Option("--min-image-distance", help="between a defect and its image, Å")]
-MaxAtoms = Annotated[int | None, typer.Option("--max-atoms", help="most atoms in the supercell")]
-MaxVoids = Annotated[int | None, typer.Option("--max-voids", help="interstitial sites to fill, widest first")]
-PotentialName = Annotated[
+DistanceOption = Annotated[float | None, typer.Option("--min-image-distance", help="between a defect and its image, Å")]
+MaxAtomsOption = Annotated[int | None, typer.Option("--max-atoms", help="most atoms in the supercell")]
+MaxVoidsOption = Annotated[int | None, typer.Option("--max-voids", help="interstitial sites to fill, widest first")]
+PotentialOption = Annotated[
     str | None,
     typer.Option(
         "--potential",
@@ -31,19 +31,19 @@ PotentialName = Annotated[
         "'lammps:STYLE FILE', or module:Class of an ASE calculator",
     ),
 ]
-DeviceName = Annotated[str | None, typer.Option("--device", help="of MACE networks: auto, cpu or cuda")]
-Trust = Annotated[
+DeviceOption = Annotated[str | None, typer.Option("--device", help="of MACE networks: auto, cpu or cuda")]
+TrustOption = Annotated[
     bool, typer.Option("--trust-model", help="a .model file, and module:Class, can run any code: trust this one")
 ]
 
 
-Kinds = Annotated[
+KindsOption = Annotated[
     list[str] | None, typer.Option("--kind", help="vacancy, antisite, substitution or interstitial; repeat for more")
 ]
-Complex = Annotated[str | None, typer.Option("--complex", help="kinds to combine, by commas: v_O,v_Sr,Fe_Ti")]
-Size = Annotated[int | None, typer.Option("--size", help="most edits in a complex")]
-Cutoff = Annotated[float | None, typer.Option("--cutoff", help="largest distance within a complex or set, Å")]
-Matrix = Annotated[str | None, typer.Option("--supercell", help="nine integers, rows, on the conventional cell")]
+ComplexOption = Annotated[str | None, typer.Option("--complex", help="kinds to combine, by commas: v_O,v_Sr,Fe_Ti")]
+SizeOption = Annotated[int | None, typer.Option("--size", help="most edits in a complex")]
+CutoffOption = Annotated[float | None, typer.Option("--cutoff", help="largest distance within a complex or set, Å")]
+MatrixOption = Annotated[str | None, typer.Option("--supercell", help="nine integers, rows, on the conventional cell")]
 
 
 def defect_changes(

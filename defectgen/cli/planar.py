@@ -10,58 +10,80 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from augment.errors import ConditionError
-from defectgen.cli.listing import CifFolder, Exports, Extxyz, Poscar
-from defectgen.cli.options import Cif, Complex, Cutoff, Distance, Dopants, Json, Kinds, MaxAtoms, Size, say, show
+from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
+from defectgen.cli.options import (
+    CifArgument,
+    ComplexOption,
+    CutoffOption,
+    DistanceOption,
+    DopantsOption,
+    JsonOption,
+    KindsOption,
+    MaxAtomsOption,
+    SizeOption,
+    say,
+    show,
+)
 
 if TYPE_CHECKING:
     from augment import Defect, Supercell
     from augment.planar import PlanarHost
 
-Surface = Annotated[str | None, typer.Option("--surface", help="Miller indices of a free surface: 1,0,0")]
-Thickness = Annotated[float, typer.Option("--thickness", help="least thickness of the slab, Å")]
-Vacuum = Annotated[float, typer.Option("--vacuum", help="above the slab, Å")]
-Symmetric = Annotated[bool, typer.Option("--symmetric", help="slabs with two equivalent sides, whatever their formula")]
-Termination = Annotated[
+SurfaceOption = Annotated[str | None, typer.Option("--surface", help="Miller indices of a free surface: 1,0,0")]
+ThicknessOption = Annotated[float, typer.Option("--thickness", help="least thickness of the slab, Å")]
+VacuumOption = Annotated[float, typer.Option("--vacuum", help="above the slab, Å")]
+SymmetricOption = Annotated[
+    bool, typer.Option("--symmetric", help="slabs with two equivalent sides, whatever their formula")
+]
+TerminationOption = Annotated[
     int, typer.Option("--termination", help="which of the distinct ends, from 0, non-polar ones first")
 ]
-Fault = Annotated[str | None, typer.Option("--fault", help="Miller indices of the plane of a stacking fault: 1,1,1")]
-Vector = Annotated[str | None, typer.Option("--vector", help="fault vector in the conventional cell: 1/6,1/6,-1/3")]
-Scan = Annotated[int | None, typer.Option("--scan", help="list the distinct fault vectors on a grid of so many steps")]
-Cut = Annotated[int, typer.Option("--cut", help="between which layers the fault lies: 0, 1, ...")]
-Boundary = Annotated[int | None, typer.Option("--grain-boundary", help="Σ of a coincidence-site grain boundary: 5")]
-Axis = Annotated[str, typer.Option("--axis", help="rotation axis of the grains")]
-BoundaryPlane = Annotated[str | None, typer.Option("--plane", help="Miller indices of the boundary: 3,1,0")]
-Shift = Annotated[str, typer.Option("--shift", help="of one grain along the plane, fractions of its cell")]
-Separation = Annotated[float, typer.Option("--separation", help="least distance between faults or boundaries, Å")]
+FaultOption = Annotated[
+    str | None, typer.Option("--fault", help="Miller indices of the plane of a stacking fault: 1,1,1")
+]
+VectorOption = Annotated[
+    str | None, typer.Option("--vector", help="fault vector in the conventional cell: 1/6,1/6,-1/3")
+]
+ScanOption = Annotated[
+    int | None, typer.Option("--scan", help="list the distinct fault vectors on a grid of so many steps")
+]
+CutOption = Annotated[int, typer.Option("--cut", help="between which layers the fault lies: 0, 1, ...")]
+BoundaryOption = Annotated[
+    int | None, typer.Option("--grain-boundary", help="Σ of a coincidence-site grain boundary: 5")
+]
+AxisOption = Annotated[str, typer.Option("--axis", help="rotation axis of the grains")]
+BoundaryPlaneOption = Annotated[str | None, typer.Option("--plane", help="Miller indices of the boundary: 3,1,0")]
+ShiftOption = Annotated[str, typer.Option("--shift", help="of one grain along the plane, fractions of its cell")]
+SeparationOption = Annotated[float, typer.Option("--separation", help="least distance between faults or boundaries, Å")]
 
 
-def planar(
-    host: Cif,
-    surface: Surface = None,
-    thickness: Thickness = 10.0,
-    vacuum: Vacuum = 15.0,
-    symmetric: Symmetric = False,
-    termination: Termination = 0,
-    fault: Fault = None,
-    vector: Vector = None,
-    scan: Scan = None,
-    cut: Cut = 0,
-    grain_boundary: Boundary = None,
-    axis: Axis = "0,0,1",
-    plane: BoundaryPlane = None,
-    shift: Shift = "0,0",
-    separation: Separation = 15.0,
-    dopant: Dopants = None,
-    kind: Kinds = None,
-    complexes: Complex = None,
-    size: Size = None,
-    cutoff: Cutoff = None,
-    min_image_distance: Distance = None,
-    max_atoms: MaxAtoms = None,
-    poscar: Poscar = None,
-    cif: CifFolder = None,
-    extxyz: Extxyz = None,
-    as_json: Json = False,
+def planar_command(
+    host: CifArgument,
+    surface: SurfaceOption = None,
+    thickness: ThicknessOption = 10.0,
+    vacuum: VacuumOption = 15.0,
+    symmetric: SymmetricOption = False,
+    termination: TerminationOption = 0,
+    fault: FaultOption = None,
+    vector: VectorOption = None,
+    scan: ScanOption = None,
+    cut: CutOption = 0,
+    grain_boundary: BoundaryOption = None,
+    axis: AxisOption = "0,0,1",
+    plane: BoundaryPlaneOption = None,
+    shift: ShiftOption = "0,0",
+    separation: SeparationOption = 15.0,
+    dopant: DopantsOption = None,
+    kind: KindsOption = None,
+    complexes: ComplexOption = None,
+    size: SizeOption = None,
+    cutoff: CutoffOption = None,
+    min_image_distance: DistanceOption = None,
+    max_atoms: MaxAtomsOption = None,
+    poscar: PoscarOption = None,
+    cif: CifFolderOption = None,
+    extxyz: ExtxyzOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """A free surface, a stacking fault or a grain boundary of a host, and every distinct defect in it by depth."""
     from augment.planar import find_layer_supercell
@@ -123,11 +145,11 @@ def _defects(supercell: Supercell, asked: dict[str, Any]) -> Iterator[Defect]:
     from augment import point_defects
     from augment.defects.editspace import EditSpace
     from augment.defects.orderly import complexes
-    from augment.defects.point_defects import KINDS
+    from augment.defects.point_defects import POINT_DEFECT_KINDS
     from augment.defects.recipe import Recipe
 
     if asked["names"] is None:
-        yield from point_defects(supercell, dopants=asked["dopants"], kinds=asked["kinds"] or KINDS)
+        yield from point_defects(supercell, dopants=asked["dopants"], kinds=asked["kinds"] or POINT_DEFECT_KINDS)
     else:
         space = EditSpace.of(supercell, [name.strip() for name in asked["names"].split(",")], asked["cutoff"])
         yield from complexes(space, Recipe(1, asked["size"]))

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from defectgen.cli.options import Json, say, show
+from defectgen.cli.options import JsonOption, say, show
 
 _SIZES = (64, 216)
 
 
-def potentials(
-    as_json: Json = False,
+def potentials_command(
+    as_json: JsonOption = False,
     time: Annotated[
         bool, typer.Option("--time", help="CPU milliseconds for energy, forces and stress of 64 and 216 atoms")
     ] = False,

@@ -16,7 +16,7 @@ def run_stage(
     from defectgen.pipeline.prepared import PreparedRun
     from defectgen.pipeline.stages import check_inputs
     from defectgen.run.folder import RunFolder
-    from defectgen.run.progress import tell_stage
+    from defectgen.run.progress import report_stage_end
 
     folder = RunFolder.open(path)
     # Before anything of the folder is replaced.
@@ -31,7 +31,7 @@ def run_stage(
                 say(f"{stage} has finished already; --overwrite runs it again")
         else:
             function(prepared, folder)
-            tell_stage(stage, folder.times[stage])
+            report_stage_end(stage, folder.times[stage])
             if not quiet:
                 say(f"{path / stage}")
     return folder

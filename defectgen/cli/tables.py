@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from augment import Defect, Host, Supercell
     from augment.defects.editspace import EditSpace
     from augment.planar import FaultVector, PlanarHost
-    from augment.solutions.configurations import Ensemble
+    from augment.solutions.configurations import ConfigurationEnsemble
 
 
 _TERMINAL = 80
@@ -65,7 +65,7 @@ def count_table(space: EditSpace, counts: Iterator[tuple[int, int, int]]) -> tup
     return table, _supercell_note(space.supercell)
 
 
-def ensemble_table(made: Ensemble) -> tuple[Table, str, str]:
+def ensemble_table(made: ConfigurationEnsemble) -> tuple[Table, str, str]:
     """Table of the configurations of a solid solution, a line on its composition, and one on the supercell."""
     solution = made.solution
     objective = (">objective",) if made.mode == "sqs" else ()

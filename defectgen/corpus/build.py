@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,10 @@ from defectgen.corpus.arrangements import Arrangements, arrangements_from_arrays
 from defectgen.corpus.cases import Case, Label, cases_from_arrays, cases_to_arrays, check_hosts
 from defectgen.corpus.label import label_host
 from defectgen.corpus.settings import LabelSettings
-from md.jobs.sweep import Item, Task, sweep
+from md.jobs.sweep import FinishedJob, Job, Progress, sweep
 from md.labels.split import check_split
 from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet.weights import DEFAULT as TEACHER
-
-Progress = Callable[[int, int, str], None]
-"""Called with hosts done, hosts in all, and the formula of the last one."""
 
 HOSTS_A_ROUND = 8
 """For each worker, between two looks at the clock."""
@@ -76,10 +73,10 @@ class CorpusPlan:
             names.setdefault(host.split, set()).update({host.formula, host.prototype or host.formula})
         check_split(names)
 
-    def tasks(self, potential: Potential) -> list[Task]:
+    def tasks(self, potential: Potential) -> list[Job]:
         """One task a host; its id is the hash of everything that decides its labels."""
         return [
-            Task(self._identity(host, potential), host.formula, _Work(host, self.settings, potential, self._seed(host)))
+            Job(self._identity(host, potential), host.formula, _Work(host, self.settings, potential, self._seed(host)))
             for host in self.hosts
         ]
 
@@ -148,7 +145,7 @@ def build_corpus(
     """
     potential = resolve_potential(plan.teacher)
     tasks, start = plan.tasks(potential), time.monotonic()
-    items: list[Item] = []
+    items: list[FinishedJob] = []
     step = HOSTS_A_ROUND * workers
     for first in range(0, len(tasks), step):
         if time.monotonic() - start > seconds:
@@ -205,7 +202,7 @@ def _label_item(work: _Work) -> dict[str, NDArray[Any]]:
     return {**cases_to_arrays(cases), **arrangements_to_arrays(arranged), "outcome": np.array(outcome)}
 
 
-def _gather(plan: CorpusPlan, items: Sequence[Item], potential: Potential) -> Corpus:
+def _gather(plan: CorpusPlan, items: Sequence[FinishedJob], potential: Potential) -> Corpus:
     cases: list[Case] = []
     arranged: list[Arrangements] = []
     rows = []

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from augment.cell import FloatArray
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
-from augment.groups.distortion import State
+from augment.groups.distortion import Distortion
 from augment.groups.subgroups import SubgroupClasses
 from augment.storage.archive import read_arrays, write_arrays
 from augment.storage.columns import from_columns, to_columns
@@ -47,7 +47,7 @@ class Label:
             forces there, Å and eV/Å (see `Surface.towards`).
     """
 
-    state: State
+    state: Distortion
     temperature: float
     pressure: float
     snapshot: bool
@@ -225,7 +225,7 @@ def _case(row: list[str], columns: Mapping[str, NDArray[Any]]) -> Case:
 def _label(columns: Mapping[str, NDArray[Any]], k: int) -> Label:
     temperature, pressure, energy = (float(x) for x in columns["conditions"][k])
     snapshot, broken = (bool(x) for x in columns["flags"][k])
-    state = State(_float64(columns["displacements"][k]), columns["strain"][k])
+    state = Distortion(_float64(columns["displacements"][k]), columns["strain"][k])
     end = int(np.cumsum(columns["path_lengths"])[k])
     way = slice(end - int(columns["path_lengths"][k]), end)
     last = int(np.cumsum(columns["towards_counts"])[k])

@@ -17,7 +17,7 @@ DOPANTS = (
 )  # fmt: skip
 """Elements to dope with: common ones that the teacher has seen much of."""
 
-MAX_VOID_ORBITS = 3
+MAX_INTERSTITIAL_ORBITS = 3
 """Interstitials are put into the widest voids only."""
 
 _LIKE_RADIUS = 1.3
@@ -51,7 +51,7 @@ def choose_defects(
     """
     chosen = _some(point_defects(supercell, kinds=["vacancy"]), rng, 2)
     substitutions = _substitutions(supercell, rng, known)
-    interstitials = point_defects(supercell, kinds=["interstitial"], max_voids=MAX_VOID_ORBITS)
+    interstitials = point_defects(supercell, kinds=["interstitial"], max_voids=MAX_INTERSTITIAL_ORBITS)
     chosen += substitutions[:1] + _some(interstitials, rng, 1)
     if rng.random() < extra:
         chosen += substitutions[1:]

@@ -11,7 +11,7 @@ from augment.cell import FloatArray
 from augment.errors import DataError, SupercellError
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
-from md.relaxation.relaxed_host import MAX_STRAIN, RelaxedHost
+from md.relaxation.relaxed_host import MAX_HOST_STRAIN, RelaxedHost
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +33,11 @@ class CompressedHost:
         """Lattice and atoms of a host under the potential, and its strain under a pressure (GPa).
 
         Raises:
-            DataError: the lattice changes by more than `MAX_STRAIN`, or expands under pressure.
+            DataError: the lattice changes by more than `MAX_HOST_STRAIN`, or expands under pressure.
         """
         reference = RelaxedHost.of(host, potential)
         strain = RelaxedHost.of(host, potential, pressure=pressure).strain_from(reference)
-        if not (np.trace(strain) < 0 and abs(strain).max() < MAX_STRAIN):
+        if not (np.trace(strain) < 0 and abs(strain).max() < MAX_HOST_STRAIN):
             raise DataError(f"{host.formula}: strain {np.trace(strain):.3f} at {pressure:.1f} GPa is not credible")
         return cls(reference.crystal, pressure, strain)
 

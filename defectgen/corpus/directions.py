@@ -1,7 +1,7 @@
 """Points off the symmetric geometry of a defect, towards its labels: what a generator is told of a lower symmetry.
 
-Whoever generates a geometry draws its direction (see `Surface.direction`) before the geometry is known. Which of the
-equivalent geometries of a label a direction leads to is a matter of the normaliser of H, whose operations keep H; a
+Whoever generates a geometry draws its direction (see `EnergySurface.direction`) before the geometry is known. Which of
+the equivalent geometries of a label a direction leads to is a matter of the normaliser of H, whose operations keep H; a
 direction is paired with the label that it overlaps most.
 """
 
@@ -14,16 +14,16 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray, IntArray
-from augment.groups.distortion import State, project
+from augment.groups.distortion import Distortion, project
 from augment.groups.subgroups import transformed
 from defectgen.corpus.cases import Case, Label
 from defectgen.corpus.settings import LabelSettings
-from defectgen.energy_surface.surface import Surface
+from defectgen.energy_surface.surface import EnergySurface
 
 _STRAIN = np.zeros((3, 3))
 
 
-def with_directions(case: Case, surface: Surface, settings: LabelSettings) -> Case:
+def with_directions(case: Case, surface: EnergySurface, settings: LabelSettings) -> Case:
     """The case with points towards its relaxed labels.
 
     Of a label with the whole stabilizer they lead away from it, without any symmetry: atoms that come back.
@@ -37,7 +37,7 @@ def _wanted(case: Case, label: Label) -> bool:
     return at_rest and (label.broken or not case.excess_energy(label))
 
 
-def _points(case: Case, label: Label, surface: Surface, settings: LabelSettings) -> FloatArray | None:
+def _points(case: Case, label: Label, surface: EnergySurface, settings: LabelSettings) -> FloatArray | None:
     subgroup = case.symmetry_of(label) if label.broken else case.symmetry.generated_by([])
     name = f"{case.template.key} {case.kept(label)} {label.energy:.6f}"
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]))
@@ -45,7 +45,7 @@ def _points(case: Case, label: Label, surface: Surface, settings: LabelSettings)
     found = [direction for direction in drawn if direction is not None]
     if label.broken:
         u = label.state.displacements
-        lies = u - project(State(u, _STRAIN), case.symmetry).displacements
+        lies = u - project(Distortion(u, _STRAIN), case.symmetry).displacements
         operations = case.classes.normaliser(np.array(case.kept(label)))
         paired = [_nearest_image(direction, lies, case.symmetry, operations) for direction in found]
         found = sorted(paired, key=lambda direction: -float((direction * lies).sum()))
@@ -56,7 +56,7 @@ def _points(case: Case, label: Label, surface: Surface, settings: LabelSettings)
 
 def _nearest_image(direction: FloatArray, lies: FloatArray, symmetry: CellSymmetry, operations: IntArray) -> FloatArray:
     """The image of a direction, or of its opposite, that overlaps most with where a geometry lies."""
-    images = [transformed(State(direction, _STRAIN), symmetry, int(k)).displacements for k in operations]
+    images = [transformed(Distortion(direction, _STRAIN), symmetry, int(k)).displacements for k in operations]
     overlaps = np.array([float((image * lies).sum()) for image in images])
     best = int(abs(overlaps).argmax())
     return images[best] if overlaps[best] >= 0 else -images[best]

@@ -15,7 +15,7 @@ from augment.distort.copies import BLOCK
 from augment.distort.modes import modes
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
-from augment.groups.distortion import State, apply_state, project, state_of
+from augment.groups.distortion import Distortion, apply_distortion, distortion_of, project
 from augment.groups.subgroups import SubgroupClasses, transformed
 from defectgen.corpus.cases import Label
 from defectgen.corpus.compressed_host import CompressedHost
@@ -57,7 +57,7 @@ class Relaxer:
         symmetric = self._label(self._relaxed(self.ideal, full), full)
         if full.order == 1:
             return symmetric
-        start = apply_state(self.ideal, symmetric[0].state) if symmetric else self.ideal
+        start = apply_distortion(self.ideal, symmetric[0].state) if symmetric else self.ideal
         limit = symmetric[0].energy - self.settings.broken_gain if symmetric else np.inf
         broken: list[Label] = []
         for cell in broken_starts(self.defect, start, self.settings, seed):
@@ -68,7 +68,7 @@ class Relaxer:
 
     def pressed(self, lowest: Label, relaxed: CompressedHost) -> list[Label]:
         """The lowest geometry relaxed again in the cell that the host has under pressure, keeping its symmetry."""
-        start = apply_state(self.ideal, State(lowest.state.displacements, relaxed.strain))
+        start = apply_distortion(self.ideal, Distortion(lowest.state.displacements, relaxed.strain))
         kept = tuple(range(self.classes.symmetry.order)) if lowest.kept is None else lowest.kept
         symmetry = self.defect.symmetry().subset(kept)
         found = self._label(self._relaxed(start, symmetry), symmetry, relaxed)
@@ -88,7 +88,7 @@ class Relaxer:
         strain, pressure = (np.zeros((3, 3)), 0.0) if pressed is None else (pressed.strain, pressed.pressure)
         if result.record is None or result.status == "diverged" or result.forces_max[-1] > self.settings.accept:
             return []
-        free = state_of(result.cell.positions, self.ideal, strain)
+        free = distortion_of(result.cell.positions, self.ideal, strain)
         if np.linalg.norm(free.displacements, axis=1).max() > MAX_DISPLACEMENT:
             return []
         if symmetry is None:
@@ -106,7 +106,7 @@ class Relaxer:
     def _path(self, result: Relaxation, strain: FloatArray, operation: int) -> tuple[FloatArray, FloatArray]:
         """Some geometries on the way, the end left out, in the orientation of the label."""
         steps = np.unique(np.linspace(0, len(result.frames) - 1, self.settings.path + 1).astype(np.int64))[:-1]
-        states = [state_of(result.frames.positions[k], self.ideal, strain) for k in steps]
+        states = [distortion_of(result.frames.positions[k], self.ideal, strain) for k in steps]
         turned = [transformed(s, self.classes.symmetry, operation).displacements for s in states]
         return np.array(turned).reshape(len(steps), len(self.ideal), 3), np.asarray(result.frames.energies[steps])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from augment import Defect, DefectCell
-from augment.groups.distortion import State, apply_state, state_of, stretch
+from augment.groups.distortion import Distortion, apply_distortion, distortion_of, stretch
 from defectgen.corpus.cases import Label
 from defectgen.corpus.compressed_host import CompressedHost
 from defectgen.corpus.relaxations import MAX_DISPLACEMENT
@@ -32,7 +32,7 @@ def thermal_labels(
     cold = rng.random() < settings.cold_share
     pressure = 0.0 if cold else float(rng.uniform(0.0, relaxed.pressure))
     ideal = defect.cell()
-    start = apply_state(ideal, State(lowest.state.displacements, relaxed.strain_at(pressure)))
+    start = apply_distortion(ideal, Distortion(lowest.state.displacements, relaxed.strain_at(pressure)))
     point = MdPoint.of(
         start,
         Environment(round(temperature, 1), round(pressure, 2), "npt"),
@@ -49,7 +49,7 @@ def labels_of_run(response: Response, ideal: DefectCell, settings: LabelSettings
     states = frames_of_run(response, ideal, settings.equilibration + 1)  # the first frame is the start
     if not states:
         return []
-    mean = State(
+    mean = Distortion(
         np.mean([s.displacements for s in states], axis=0),
         np.mean([s.strain for s in states], axis=0),
     )
@@ -62,13 +62,14 @@ def labels_of_run(response: Response, ideal: DefectCell, settings: LabelSettings
     return labels
 
 
-def frames_of_run(response: Response, ideal: DefectCell, first: int) -> list[State]:
+def frames_of_run(response: Response, ideal: DefectCell, first: int) -> list[Distortion]:
     """The frames of a run from one on; none if it diverged, or if an atom left its site."""
     if response.status != "finished":
         return []
     frames = response.frames
     states = [
-        state_of(frames.positions[k], ideal, stretch(ideal.cell, frames.cells[k])) for k in range(first, len(frames))
+        distortion_of(frames.positions[k], ideal, stretch(ideal.cell, frames.cells[k]))
+        for k in range(first, len(frames))
     ]
     far = max(np.linalg.norm(s.displacements, axis=1).max() for s in states) > MAX_DISPLACEMENT
     return [] if far else states

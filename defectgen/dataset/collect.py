@@ -16,10 +16,10 @@ from md.dynamics import MdPoint
 from md.labels.frames import frames_from_arrays
 from md.labels.record import Record, read_records
 
-PRISTINE = Path("generate/bulk.npz")
-RELAXED = Path("relax/records.npz")
+PRISTINE_RECORDS = Path("generate/bulk.npz")
+RELAXED_RECORDS = Path("relax/records.npz")
 SUMMARY = Path("md/summary.jsonl")
-POINTS = Path("md/points")
+POINTS_FOLDER = Path("md/points")
 
 DIVERGED = "diverged"
 """Status of a relaxation whose end a potential cannot be trusted on; never exported."""
@@ -28,7 +28,7 @@ _FROM_INFO = ("formula", "start", "potential", "potential_sha256", "potential_pr
 _FROM_MD = ("engine", "ensemble", "temperature", "pressure")
 
 
-def provenance(record: Record) -> dict[str, object]:
+def record_provenance(record: Record) -> dict[str, object]:
     """What the comment line of a record's frame says besides the labels: who made it, of what, and under what.
 
     Raises:
@@ -54,7 +54,7 @@ def trusted_records(run: Path) -> Iterator[Record]:
     Raises:
         DataError: the folder holds no records, or an archive is damaged.
     """
-    if not (run / RELAXED).is_file() and not (run / SUMMARY).is_file():
+    if not (run / RELAXED_RECORDS).is_file() and not (run / SUMMARY).is_file():
         raise DataError(f"{run}: no relaxed cells and no MD points to export; run `defectgen relax {run}` first")
     yield from _relaxed(run)
     for row, archive in md_archives(run):
@@ -62,7 +62,7 @@ def trusted_records(run: Path) -> Iterator[Record]:
 
 
 def _relaxed(run: Path) -> Iterator[Record]:
-    archives = [run / name for name in (PRISTINE, RELAXED) if (run / name).is_file()]
+    archives = [run / name for name in (PRISTINE_RECORDS, RELAXED_RECORDS) if (run / name).is_file()]
     seen: set[tuple[str, float, bytes]] = set()
     for record in (r for archive in archives for r in read_records(archive)):
         identity = (record.cell.key, record.energy, record.cell.positions.tobytes())
@@ -79,12 +79,12 @@ def md_archives(run: Path) -> list[tuple[Mapping[str, Any], Path]]:
     """
     if not (run / SUMMARY).is_file():
         return []
-    archives = {_point_of(path).id: path for path in sorted((run / POINTS).glob("*.npz"))}
+    archives = {_point_of(path).id: path for path in sorted((run / POINTS_FOLDER).glob("*.npz"))}
     pairs = []
     for text in (run / SUMMARY).read_text(encoding="utf-8").splitlines():
         row = json.loads(text)
         if row["id"] not in archives:
-            raise DataError(f"{run / POINTS}: no archive of the point {row['cell']} {row['id']}; run md again")
+            raise DataError(f"{run / POINTS_FOLDER}: no archive of the point {row['cell']} {row['id']}; run md again")
         pairs.append((row, archives[row["id"]]))
     return pairs
 

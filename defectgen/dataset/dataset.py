@@ -11,13 +11,13 @@ from augment.errors import DataError
 from augment.storage.archive import write_atomically
 from augment.versions import versions
 from defectgen.dataset.card import DatasetManifest, card_text, train_command
-from defectgen.dataset.collect import distinct_runs, provenance, trusted_records
+from defectgen.dataset.collect import distinct_runs, record_provenance, trusted_records
 from defectgen.dataset.extxyz import ExtxyzFile, frame_text
 from defectgen.dataset.statistics import Statistics
 from md.labels.record import Record
 from md.labels.split import SPLITS, check_split, split_hosts
 
-FORMAT = 1
+DATASET_FORMAT = 1
 Source = Callable[[], Iterator[Record]]
 """Gives the records of one place, from the first, as often as it is asked."""
 
@@ -69,7 +69,7 @@ def _export(sources: Sequence[Source], out: Path, seed: int, dataset_license: st
             for record in source():
                 host = str(record.cell.provenance["host"])
                 split = split_of_host[host]
-                files[split].write(frame_text(record, provenance(record)))
+                files[split].write(frame_text(record, record_provenance(record)))
                 written.setdefault(split, set()).add(host)
                 statistics.add(record, split)
         check_split(written)
@@ -77,7 +77,7 @@ def _export(sources: Sequence[Source], out: Path, seed: int, dataset_license: st
         hashes = {f"{split}.extxyz": file.publish() for split, file in files.items()}
         frames = {f"{split}.extxyz": file.frames for split, file in files.items()}
     manifest = DatasetManifest(
-        format=FORMAT,
+        format=DATASET_FORMAT,
         seed=seed,
         license=dataset_license,
         files=hashes,
@@ -97,7 +97,7 @@ def _hosts(sources: Sequence[Source]) -> set[str]:
     hosts = set()
     for source in sources:
         for record in source():
-            provenance(record)
+            record_provenance(record)
             hosts.add(str(record.cell.provenance["host"]))
     if not hosts:
         raise DataError("no trusted records: every relaxation and MD point diverged")

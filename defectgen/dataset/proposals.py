@@ -8,7 +8,7 @@ from pathlib import Path
 
 from augment.cell import DefectCell
 from augment.exchange import cif_text
-from augment.exchange.folder import Names
+from augment.exchange.folder import UniqueNames
 from augment.storage.archive import write_atomically
 
 _SHOWN = (
@@ -29,7 +29,7 @@ def write_proposals(folder: Path, cells: Sequence[DefectCell]) -> None:
     """Write `proposals.extxyz` and `NAME_SUBGROUP_SAMPLE.cif` of each cell; the second of one name gets `-2`."""
     from ase.io import write
 
-    stream, names = StringIO(), Names()
+    stream, names = StringIO(), UniqueNames()
     for cell in cells:
         atoms = cell.to_ase()
         atoms.info |= {name: cell.provenance[name] for name in _SHOWN if name in cell.provenance}

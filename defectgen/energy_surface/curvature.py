@@ -16,16 +16,16 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray
-from augment.groups.distortion import State, project
+from augment.groups.distortion import Distortion, project
 from augment.groups.subgroups import SubgroupClasses
 
-EVALUATIONS = 8
+KRYLOV_EVALUATIONS = 8
 """Force evaluations; negative curvatures, at the end of the spectrum, are found first."""
 
 AMPLITUDE = 0.02
 """Å; root-mean-square displacement of an atom in a finite difference."""
 
-RIGID = 100.0
+RIGID_CURVATURE = 100.0
 """eV/Å²; of a class that lets nothing move beyond the stabilizer, or that no vector reached."""
 
 SPREAD = 2.0
@@ -34,7 +34,7 @@ SPREAD = 2.0
 _EXHAUSTED, _DEPENDENT = 1e-3, 1e-2
 _STRAIN = np.zeros((3, 3))
 
-Forces = Callable[[FloatArray], FloatArray]
+DisplacementForces = Callable[[FloatArray], FloatArray]
 """Forces (n, 3), eV/Å, at displacements (n, 3), Å, from the symmetric geometry."""
 
 
@@ -53,8 +53,8 @@ class Krylov:
     images: FloatArray
 
     @classmethod
-    def around(cls, forces: Forces, symmetry: CellSymmetry) -> Krylov:
-        """The sequence of `EVALUATIONS` steps from a random start.
+    def around(cls, forces: DisplacementForces, symmetry: CellSymmetry) -> Krylov:
+        """The sequence of `KRYLOV_EVALUATIONS` steps from a random start.
 
         Args:
             forces: of a potential around a geometry that keeps the whole stabilizer.
@@ -63,14 +63,14 @@ class Krylov:
 
         def breaking(vector: FloatArray) -> FloatArray:
             still = vector - vector.mean(axis=0)
-            rest: FloatArray = still - project(State(still, _STRAIN), symmetry).displacements
+            rest: FloatArray = still - project(Distortion(still, _STRAIN), symmetry).displacements
             return rest
 
         return cls(symmetry, *_krylov(forces, breaking, symmetry.permutations.shape[1]))
 
     def curvatures(self, classes: SubgroupClasses) -> FloatArray:
         """Least curvature (c,), eV/Å², that each class of subgroups would let the atoms follow; 0 of the stabilizer."""
-        least = [self._ritz(symmetry)[0].min(initial=RIGID) for symmetry in classes.symmetries[1:]]
+        least = [self._ritz(symmetry)[0].min(initial=RIGID_CURVATURE) for symmetry in classes.symmetries[1:]]
         return np.array([0.0, *least])
 
     def direction(self, subgroup: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
@@ -88,20 +88,23 @@ class Krylov:
     def _ritz(self, subgroup: CellSymmetry) -> tuple[FloatArray, FloatArray]:
         """Ritz values (r,), eV/Å², and orthonormal vectors (r, n, 3) in what a subgroup allows beyond G."""
         basis, bent = (
-            project(State(x, _STRAIN), subgroup).displacements.reshape(len(x), -1) for x in (self.vectors, self.images)
+            project(Distortion(x, _STRAIN), subgroup).displacements.reshape(len(x), -1)
+            for x in (self.vectors, self.images)
         )
         values, inward = _ritz_pairs(basis, bent)
         return values, (inward.T @ basis).reshape(-1, *self.vectors.shape[1:])
 
 
-def _krylov(forces: Forces, breaking: Callable[[FloatArray], FloatArray], atoms: int) -> tuple[FloatArray, FloatArray]:
+def _krylov(
+    forces: DisplacementForces, breaking: Callable[[FloatArray], FloatArray], atoms: int
+) -> tuple[FloatArray, FloatArray]:
     """Orthonormal vectors (k, n, 3) and their images under the Hessian."""
     start = breaking(np.random.default_rng(0).standard_normal((atoms, 3)))
     vectors: list[FloatArray] = []
     images: list[FloatArray] = []
     size = float(np.linalg.norm(start))
     step = AMPLITUDE * np.sqrt(atoms)
-    while len(vectors) < EVALUATIONS and size > _EXHAUSTED:
+    while len(vectors) < KRYLOV_EVALUATIONS and size > _EXHAUSTED:
         vectors.append(start / size)
         # Forces that keep the symmetry, at rest or not, are projected out of the one-sided difference.
         images.append(-breaking(forces(step * vectors[-1])) / step)

@@ -25,14 +25,14 @@ from defectgen.representation.arrangements import Arranging
 from md.potentials import Potential
 from md.relaxation.relax import relax
 
-STEPS = 8
+PAIR_RELAXATION_STEPS = 8
 """Of the relaxation of each pair at most; as many as of the arrangements in the corpus."""
 
-DRAWN_AT = 0.3
+DEFAULT_BOLTZMANN_ENERGY = 0.3
 """eV; k_B T where no temperature is asked for. Vacancies bind by more: far below it the same few come again."""
 
 
-Progress = Callable[[int, int], None]
+CountProgress = Callable[[int, int], None]
 """Called with energies done and all of them."""
 
 
@@ -48,11 +48,15 @@ class PairEnergies:
 
     space: EditSpace
     energy: Callable[[DefectCell], float]
-    progress: Progress | None = None
+    progress: CountProgress | None = None
 
     @classmethod
     def by(
-        cls, potential: Potential, space: EditSpace, steps: int = STEPS, progress: Progress | None = None
+        cls,
+        potential: Potential,
+        space: EditSpace,
+        steps: int = PAIR_RELAXATION_STEPS,
+        progress: CountProgress | None = None,
     ) -> PairEnergies:
         """Energies by a potential, after so many steps of relaxation.
 
@@ -120,12 +124,12 @@ class PairScorer:
 
     Args:
         energies: of the pairs.
-        temperature: K, of the Boltzmann factors; `DRAWN_AT` without one.
+        temperature: K, of the Boltzmann factors; `DEFAULT_BOLTZMANN_ENERGY` without one.
     """
 
     def __init__(self, energies: PairEnergies, temperature: float | None = None) -> None:
         self._energies = energies
-        self._width = DRAWN_AT if temperature is None else float(units.kB) * temperature
+        self._width = DEFAULT_BOLTZMANN_ENERGY if temperature is None else float(units.kB) * temperature
         label = energies.space.label
         lowest = np.array([energies.single[label == k].min() for k in range(len(energies.space.names))])
         # What an edit of one kind costs must not decide which kind comes next.

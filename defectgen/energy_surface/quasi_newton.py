@@ -14,19 +14,19 @@ import numpy as np
 
 from augment.cell import FloatArray
 
-POINTS = 3
+DESCENT_POINTS = 3
 """Points of a descent that the generative model is told."""
 
 STIFFNESS = 10.0
 """eV/Å²; of the first step."""
 
-SOFTEST, STIFFEST = 2.0, 100.0
+MIN_STIFFNESS, MAX_STIFFNESS = 2.0, 100.0
 """eV/Å²; what the stiffness that the forces tell is kept between."""
 
-TELLING = 1.0
+MIN_CURVATURE = 1.0
 """eV/Å²; curvature along a step above which it tells of the stiffness of what is below."""
 
-LONGEST = 0.2
+MAX_STEP = 0.2
 """Å; the longest move of one atom in one step."""
 
 
@@ -35,7 +35,7 @@ def trial_step(forces: FloatArray) -> FloatArray:
     return _limited(forces / STIFFNESS)
 
 
-def suggested(points: FloatArray) -> FloatArray:
+def secant_step(points: FloatArray) -> FloatArray:
     """Displacements (n, 3) in Å to which the points (n, k, 2, 3) of a descent lead; k is at least one."""
     here, forces = points[:, -1, 0], points[:, -1, 1]
     if points.shape[1] == 1:
@@ -44,27 +44,27 @@ def suggested(points: FloatArray) -> FloatArray:
     gained = float((step * (points[:, -2, 1] - forces)).sum())
     # Where the energy curves downwards along the last step there is no stiffness to be told.
     stiffness = gained / float((step**2).sum()) if gained > 0 else STIFFNESS
-    return here + _limited(forces / float(np.clip(stiffness, SOFTEST, STIFFEST)))
+    return here + _limited(forces / float(np.clip(stiffness, MIN_STIFFNESS, MAX_STIFFNESS)))
 
 
 def quasi_newton(points: FloatArray) -> FloatArray:
     """Displacements (n, 3) in Å to which all points (n, k, 2, 3) together lead, the last of them where to begin.
 
-    Steps along which the energy does not curve upwards by `TELLING` say nothing; without any it is `suggested`.
+    Steps along which the energy does not curve upwards by `MIN_CURVATURE` say nothing; without any it is `secant_step`.
     """
     here, forces = points[:, -1, 0], points[:, -1, 1]
     steps = np.diff(points, axis=1)
     differences = [(steps[:, k, 0], -steps[:, k, 1]) for k in range(steps.shape[1])]
     pairs = [(s, y, float((s * y).sum())) for s, y in differences]
-    pairs = [(s, y, work) for s, y, work in pairs if work > TELLING * float((s**2).sum())]
+    pairs = [(s, y, work) for s, y, work in pairs if work > MIN_CURVATURE * float((s**2).sum())]
     if not pairs:
-        return suggested(points)
+        return secant_step(points)
     direction, shares = forces, []
     for s, y, work in reversed(pairs):
         shares.append(float((s * direction).sum()) / work)
         direction = direction - shares[-1] * y
     _, y, work = pairs[-1]
-    direction = direction / float(np.clip((y**2).sum() / work, SOFTEST, STIFFEST))
+    direction = direction / float(np.clip((y**2).sum() / work, MIN_STIFFNESS, MAX_STIFFNESS))
     for (s, y, work), share in zip(pairs, reversed(shares), strict=True):
         direction = direction + (share - float((y * direction).sum()) / work) * s
     return here + _limited(direction)
@@ -72,5 +72,5 @@ def quasi_newton(points: FloatArray) -> FloatArray:
 
 def _limited(steps: FloatArray) -> FloatArray:
     lengths = np.linalg.norm(steps, axis=1, keepdims=True)
-    limited: FloatArray = steps * np.minimum(1.0, LONGEST / np.maximum(lengths, LONGEST))
+    limited: FloatArray = steps * np.minimum(1.0, MAX_STEP / np.maximum(lengths, MAX_STEP))
     return limited

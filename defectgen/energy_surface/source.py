@@ -13,7 +13,7 @@ from augment import CellSymmetry, Defect, DefectCell
 from augment.cell import FloatArray
 from augment.elements import elements_of
 from augment.errors import PotentialError
-from defectgen.energy_surface.surface import Surface
+from defectgen.energy_surface.surface import EnergySurface
 from md.campaigns.labelling import cell_hash
 from md.labels.evaluator import Divergence, Evaluator, volume_of
 from md.labels.third_party import one_torch_thread
@@ -22,10 +22,10 @@ from md.potentials import Potential, resolve_potential
 TEACHER, NONE = "teacher", "none"
 """Names that ask for the potential whose labels a model has learnt, and for none."""
 
-KEPT = 8
+CACHE_SIZE = 8
 """Surfaces that are remembered: those of defects that are asked for again under other conditions."""
 
-Known = TypeVar("Known")
+Remembered = TypeVar("Remembered")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +37,10 @@ class DefectForces:
     """
 
     potential: Potential
-    _known: dict[str, Surface | None] = field(default_factory=dict, init=False, repr=False)
+    _known: dict[str, EnergySurface | None] = field(default_factory=dict, init=False, repr=False)
     _pristine: dict[str, FloatArray | None] = field(default_factory=dict, init=False, repr=False)
 
-    def __call__(self, defect: Defect) -> Surface | None:
+    def __call__(self, defect: Defect) -> EnergySurface | None:
         """The energy surface of a defect; None where the potential does not cover an element, or not the host.
 
         Raises:
@@ -49,7 +49,7 @@ class DefectForces:
         ideal, bulk = defect.cell(), defect.supercell.bulk_cell()
         return _remembered(self._known, cell_hash(ideal), lambda: self.surface(ideal, bulk, defect.symmetry()))
 
-    def surface(self, ideal: DefectCell, bulk: DefectCell, symmetry: CellSymmetry) -> Surface | None:
+    def surface(self, ideal: DefectCell, bulk: DefectCell, symmetry: CellSymmetry) -> EnergySurface | None:
         """The energy surface of an ideal defect cell in its pristine cell; see `__call__`."""
         if not self.potential.covers(elements_of([*ideal.numbers, *bulk.numbers])):
             return None
@@ -58,7 +58,9 @@ class DefectForces:
             return None
         pristine_forces = np.zeros((max(int(ideal.sites.max()), int(bulk.sites.max())) + 1, 3))
         pristine_forces[bulk.sites] = pristine
-        return Surface(ideal, symmetry, pristine_forces[ideal.sites], partial(_evaluated, potential=self.potential))
+        return EnergySurface(
+            ideal, symmetry, pristine_forces[ideal.sites], partial(_evaluated, potential=self.potential)
+        )
 
     def _at_rest(self, bulk: DefectCell) -> FloatArray | None:
         try:
@@ -92,11 +94,11 @@ def forces_by(potential: str) -> DefectForces:
     return DefectForces(resolve_potential(potential))
 
 
-def _remembered(memory: dict[str, Known], name: str, make: Callable[[], Known]) -> Known:
-    """What is remembered under a name, or made now; of more than `KEPT` the one not used for longest goes."""
+def _remembered(memory: dict[str, Remembered], name: str, make: Callable[[], Remembered]) -> Remembered:
+    """What is remembered under a name, or made now; of more than `CACHE_SIZE` the one not used for longest goes."""
     value = memory.pop(name) if name in memory else make()
     memory[name] = value
-    if len(memory) > KEPT:
+    if len(memory) > CACHE_SIZE:
         del memory[next(iter(memory))]
     return value
 

@@ -18,60 +18,60 @@ import numpy as np
 
 from augment import CellSymmetry, DefectCell
 from augment.cell import FloatArray
-from augment.groups.distortion import State, apply_state, project
+from augment.groups.distortion import Distortion, apply_distortion, project
 from augment.groups.subgroups import SubgroupClasses
 from defectgen.energy_surface.curvature import Krylov
-from defectgen.energy_surface.quasi_newton import POINTS, quasi_newton, suggested
+from defectgen.energy_surface.quasi_newton import DESCENT_POINTS, quasi_newton, secant_step
 from md.labels.evaluator import Divergence
 
-OFFSET = 0.3
+SYMMETRY_BREAKING_OFFSET = 0.3
 """Å; displacement of the atom that moves most from the symmetric geometry towards a lower symmetry."""
 
 _STRAIN = np.zeros((3, 3))
 
 
 @dataclass(frozen=True, eq=False)
-class Surface:
+class EnergySurface:
     """Forces around the ideal cell of a defect; each evaluation is made once, when it is first needed.
 
     Attributes:
         ideal: the ideal cell.
         symmetry: full stabilizer acting on its atoms.
-        anyway: (n, 3) forces on the same sites of the pristine cell, eV/Å, which the defect does not exert.
+        pristine_forces: (n, 3) forces on the same sites of the pristine cell, eV/Å, which the defect does not exert.
         evaluate: (n, 3) forces of the potential on a cell; raises `Divergence` where it can say nothing.
     """
 
     ideal: DefectCell
     symmetry: CellSymmetry
-    anyway: FloatArray
+    pristine_forces: FloatArray
     evaluate: Callable[[DefectCell], FloatArray]
 
-    def forces(self, state: State, symmetry: CellSymmetry) -> FloatArray:
+    def forces(self, state: Distortion, symmetry: CellSymmetry) -> FloatArray:
         """(n, 3) forces of the defect in a state of that symmetry, eV/Å; without sum.
 
         Raises:
             Divergence: the potential can say nothing there.
         """
-        defect_forces = self.evaluate(apply_state(self.ideal, state)) - self.anyway
-        return project(State(defect_forces, _STRAIN), symmetry).displacements
+        defect_forces = self.evaluate(apply_distortion(self.ideal, state)) - self.pristine_forces
+        return project(Distortion(defect_forces, _STRAIN), symmetry).displacements
 
     @cached_property
     def descent(self) -> FloatArray | None:
-        """(n, POINTS, 2, 3) points from the ideal cell down with the whole stabilizer, by quasi-Newton steps.
+        """(n, DESCENT_POINTS, 2, 3) points from the ideal cell down with the whole stabilizer, by quasi-Newton steps.
 
         None where one of the cells is beyond what the potential can say.
         """
         points = np.zeros((len(self.ideal), 0, 2, 3))
         try:
-            for k in range(POINTS):
-                here = suggested(points) if k else np.zeros((len(self.ideal), 3))
+            for k in range(DESCENT_POINTS):
+                here = secant_step(points) if k else np.zeros((len(self.ideal), 3))
                 points = np.concatenate([points, self._point(here, self.symmetry)[:, None]], axis=1)
         except Divergence:
             return None
         return points
 
     def towards(self, subgroup: CellSymmetry, direction: FloatArray | None) -> FloatArray | None:
-        """(n, POINTS, 2, 3) points of which the last lies in a direction (n, 3) that a subgroup allows.
+        """(n, DESCENT_POINTS, 2, 3) points of which the last lies in a direction (n, 3) that a subgroup allows.
 
         The direction is one of `direction`. With None, or where the potential can say nothing there, the points are
         those of the whole stabilizer.
@@ -102,14 +102,16 @@ class Surface:
     def direction(self, subgroup: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
         """Displacements (n, 3), Å, drawn from the softest directions that a subgroup allows beyond the stabilizer.
 
-        The largest is `OFFSET` long. None where there are none, or the forces are not known.
+        The largest is `SYMMETRY_BREAKING_OFFSET` long. None where there are none, or the forces are not known.
         """
         if subgroup.order == self.symmetry.order or self.krylov is None:
             return None
         drawn = self.krylov.direction(subgroup, rng)
-        return None if drawn is None else drawn * (OFFSET / np.linalg.norm(drawn, axis=1).max())
+        return None if drawn is None else drawn * (SYMMETRY_BREAKING_OFFSET / np.linalg.norm(drawn, axis=1).max())
 
-    def lowered(self, state: State, symmetry: CellSymmetry, points: FloatArray, steps: int) -> tuple[State, int]:
+    def lowered(
+        self, state: Distortion, symmetry: CellSymmetry, points: FloatArray, steps: int
+    ) -> tuple[Distortion, int]:
         """A state of that symmetry after so many steps down in its own cell, an evaluation each, and how many it took.
 
         Args:
@@ -122,7 +124,7 @@ class Surface:
         if state.strain.any():
             points = points[:, :0]
         # Where the symmetry is broken the energy is no bowl that far points could tell the shape of.
-        step = quasi_newton if symmetry.order == self.symmetry.order else suggested
+        step = quasi_newton if symmetry.order == self.symmetry.order else secant_step
         for taken in range(steps):
             try:
                 forces = self.forces(state, symmetry)
@@ -130,12 +132,14 @@ class Surface:
                 return state, taken
             here = np.stack([state.displacements, forces], axis=1)
             points = np.concatenate([points, here[:, None]], axis=1)
-            state = State(step(points), state.strain)
+            state = Distortion(step(points), state.strain)
         return state, steps
 
-    def around(self, state: State) -> Callable[[FloatArray], FloatArray]:
+    def around(self, state: Distortion) -> Callable[[FloatArray], FloatArray]:
         """Forces (n, 3) of the potential, eV/Å, at displacements (n, 3) in the cell of a state; raises `Divergence`."""
-        return lambda displacements: self.evaluate(apply_state(self.ideal, State(displacements, state.strain)))
+        return lambda displacements: self.evaluate(
+            apply_distortion(self.ideal, Distortion(displacements, state.strain))
+        )
 
     @cached_property
     def curvatures(self) -> FloatArray | None:
@@ -150,11 +154,11 @@ class Surface:
         if self.descent is None:
             return None
         lowest = self.descent[:, -1, 0]
-        forces = self.around(State(lowest, _STRAIN))
+        forces = self.around(Distortion(lowest, _STRAIN))
         try:
             return Krylov.around(lambda displacements: forces(lowest + displacements), self.symmetry)
         except Divergence:
             return None
 
     def _point(self, displacements: FloatArray, symmetry: CellSymmetry) -> FloatArray:
-        return np.stack([displacements, self.forces(State(displacements, _STRAIN), symmetry)], axis=1)
+        return np.stack([displacements, self.forces(Distortion(displacements, _STRAIN), symmetry)], axis=1)

@@ -16,7 +16,7 @@ from defectgen.corpus.arrangements import edit_charges, pristine_template
 from defectgen.energy_surface.pair_energies import PairEnergies, PairScorer
 from defectgen.model.weights import Model, load_model
 from defectgen.representation.arrangements import (
-    MAX_NODES,
+    MAX_PASS_NODES,
     Arranging,
     OrbitSpace,
     draw_arrangements,
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from defectgen.model.occupied import Occupied
 
 
-BEST_OF = 8
+DRAWS_PER_COMPLEX = 8
 """Draws for each complex that is kept where low energies are wanted and cost next to nothing."""
 
-MOST_OVERSAMPLED = 1000
+MAX_DRAWS_PER_COMPLEX = 1000
 
 
 @dataclass(frozen=True)
-class Wish:
+class ComplexConditions:
     """What arrangements are asked for.
 
     Attributes:
@@ -53,8 +53,8 @@ class Wish:
     best_of: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.best_of <= MOST_OVERSAMPLED:
-            raise ConditionError(f"best of {self.best_of}; give 1 to {MOST_OVERSAMPLED}")
+        if not 1 <= self.best_of <= MAX_DRAWS_PER_COMPLEX:
+            raise ConditionError(f"best of {self.best_of}; give 1 to {MAX_DRAWS_PER_COMPLEX}")
         if self.temperature is not None and not 0 < self.temperature < np.inf:
             raise ConditionError(f"a temperature of {self.temperature} K; give it above 0, or none")
         if not abs(self.guidance) < np.inf:
@@ -98,7 +98,7 @@ def propose_complexes(
         ConditionError: a wish is not possible.
         DataError: the model has no network of occupations.
     """
-    asked = Wish(temperature, energy, guidance, best_of)
+    asked = ComplexConditions(temperature, energy, guidance, best_of)
     scorer: Ranker = (
         PairScorer(pairs, asked.temperature)
         if pairs is not None
@@ -125,7 +125,7 @@ class Ranker(Protocol):
         """Energy of each finished arrangement, eV, up to a constant of the composition."""
 
 
-class Ask(Protocol):
+class ComplexRequest(Protocol):
     """A request of the benchmark for complexes: where, which, how many, and the seed."""
 
     space: EditSpace
@@ -134,28 +134,30 @@ class Ask(Protocol):
     seed: int
 
 
-def masked_diffusion(ask: Ask) -> list[Defect]:
+def masked_diffusion(request: ComplexRequest) -> list[Defect]:
     """Complexes from the default model, for the benchmark: `defectgen.generation.complexes:masked_diffusion`."""
-    return propose_complexes(ask.space, ask.recipe, ask.n, ask.seed)
+    return propose_complexes(request.space, request.recipe, request.n, request.seed)
 
 
-def ranked_diffusion(ask: Ask) -> list[Defect]:
+def ranked_diffusion(request: ComplexRequest) -> list[Defect]:
     """Of eight times as many those of the lowest predicted energy, for the benchmark."""
-    return propose_complexes(ask.space, ask.recipe, ask.n, ask.seed, best_of=BEST_OF)
+    return propose_complexes(request.space, request.recipe, request.n, request.seed, best_of=DRAWS_PER_COMPLEX)
 
 
-def paired_diffusion(ask: Ask) -> list[Defect]:
+def paired_diffusion(request: ComplexRequest) -> list[Defect]:
     """Complexes by the energies of their pairs in the potential of the teacher, for the benchmark."""
-    pairs = PairEnergies.by(resolve_potential(CHGNET), ask.space)
-    return propose_complexes(ask.space, ask.recipe, ask.n, ask.seed, pairs=pairs, best_of=BEST_OF)
+    pairs = PairEnergies.by(resolve_potential(CHGNET), request.space)
+    return propose_complexes(
+        request.space, request.recipe, request.n, request.seed, pairs=pairs, best_of=DRAWS_PER_COMPLEX
+    )
 
 
 class NetworkScorer:
     """The network of occupations bound to one edit space and what is asked."""
 
-    def __init__(self, model: Model, space: EditSpace, asked: Wish) -> None:
+    def __init__(self, model: Model, space: EditSpace, conditions: ComplexConditions) -> None:
         self._network = model.occupation
-        self._space, self._asked = space, asked
+        self._space, self._asked = space, conditions
         self._template, self._node = pristine_template(space)
         self._charge = edit_charges(space)
         self._edges = self._template.edges(self._network.config.cutoff)
@@ -180,7 +182,7 @@ class NetworkScorer:
         from defectgen.model.occupied import coulomb_of, occupied_batch
 
         parts = []
-        step = max(1, MAX_NODES // len(self._template.numbers))
+        step = max(1, MAX_PASS_NODES // len(self._template.numbers))
         nothing = np.zeros(0, dtype=np.int64)
         for first in range(0, len(drawn), step):
             seen = [self._seen(m, nothing, self._told(len(m))) for m in drawn[first : first + step]]

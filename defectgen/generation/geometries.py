@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,22 +13,19 @@ from augment import CellSymmetry, Defect, DefectCell, Host
 from augment.cell import FloatArray
 from augment.elements import elements_of
 from augment.errors import ConditionError
-from augment.groups.distortion import State, apply_state, state_of
-from defectgen.energy_surface.harmonic_ensemble import Ensemble, affordable
+from augment.groups.distortion import Distortion, apply_distortion, distortion_of
+from defectgen.energy_surface.harmonic_ensemble import HarmonicEnsemble, affordable
+from defectgen.energy_surface.pair_energies import CountProgress
 from defectgen.energy_surface.source import NONE, find_forces
-from defectgen.energy_surface.surface import Surface
-from defectgen.generation.request import Request
+from defectgen.energy_surface.surface import EnergySurface
+from defectgen.generation.request import GeometryRequest
 from defectgen.generation.subgroup_choice import _named, plan_subgroups
-from defectgen.generation.validity import MAX_NODES, sample_seed, without_overlap
+from defectgen.generation.validity import MAX_BATCH_NODES, sample_seed, without_overlap
 from defectgen.model.predictor import predictor
 from defectgen.model.weights import Model, load_model
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Template
 from md.relaxation.relaxed_host import RelaxedHost
-
-Progress = Callable[[int, int], None]
-"""Called with structures done and structures in all."""
-
 
 DIRECTIONS = 4
 """Directions towards a lower symmetry that are tried for the first structure, a force evaluation each."""
@@ -38,24 +35,24 @@ def generate(
     defects: Sequence[Defect | DefectCell],
     *,
     on: RelaxedHost | None = None,
-    n: int = Request.n,
-    subgroup: str | None = Request.subgroup,
-    temperature: float = Request.temperature,
-    pressure: float = Request.pressure,
-    snapshot: bool = Request.snapshot,
-    seed: int = Request.seed,
+    n: int = GeometryRequest.n,
+    subgroup: str | None = GeometryRequest.subgroup,
+    temperature: float = GeometryRequest.temperature,
+    pressure: float = GeometryRequest.pressure,
+    snapshot: bool = GeometryRequest.snapshot,
+    seed: int = GeometryRequest.seed,
     model: Model | str = "default",
-    forces: str = Request.forces,
-    corrections: int = Request.corrections,
-    steps: int = Request.steps,
-    eta: float = Request.eta,
-    guidance: float = Request.guidance,
-    spread: float | None = Request.spread,
-    energy: float | None = Request.energy,
-    charge: int | None = Request.charge,
-    keep_cell: bool = Request.keep_cell,
+    forces: str = GeometryRequest.forces,
+    corrections: int = GeometryRequest.corrections,
+    steps: int = GeometryRequest.steps,
+    eta: float = GeometryRequest.eta,
+    guidance: float = GeometryRequest.guidance,
+    spread: float | None = GeometryRequest.spread,
+    energy: float | None = GeometryRequest.energy,
+    charge: int | None = GeometryRequest.charge,
+    keep_cell: bool = GeometryRequest.keep_cell,
     host: Host | None = None,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> list[DefectCell]:
     """Propose geometries, `n` of each defect in order.
 
@@ -67,7 +64,7 @@ def generate(
         on: the relaxed host, in which the defects are put and from which they move; without it the lattice and the
             sites of the host count as relaxed.
         n: structures of each defect.
-        subgroup: symmetry that they keep; see `Request`, as for all that follow but those named here.
+        subgroup: symmetry that they keep; see `GeometryRequest`, as for all that follow but those named here.
         temperature: K; 0 for relaxed structures.
         pressure: GPa.
         snapshot: instantaneous frames instead of the thermal mean.
@@ -90,7 +87,7 @@ def generate(
         DefectError: a defect cell is of another host.
         DataError: a defect is not of the relaxed host.
     """
-    request = Request(
+    request = GeometryRequest(
         subgroup=subgroup,
         temperature=temperature,
         pressure=pressure,
@@ -113,7 +110,7 @@ def generate(
     plans = [plan_subgroups(defect, request, network) for defect in chosen]
     cells: list[DefectCell] = []
     for defect, plan in zip(chosen, plans, strict=True):
-        for cell in stream(defect, request, network, plan):
+        for cell in geometry_stream(defect, request, network, plan):
             cells.append(cell)
             if progress is not None:
                 progress(len(cells), len(chosen) * request.n)
@@ -126,8 +123,8 @@ def _defect_of(cell: DefectCell, host: Host | None) -> Defect:
     return Defect.from_key(host, cell.key)
 
 
-def stream(
-    defect: Defect, request: Request, model: Model, plan: Sequence[CellSymmetry] | None = None
+def geometry_stream(
+    defect: Defect, request: GeometryRequest, model: Model, plan: Sequence[CellSymmetry] | None = None
 ) -> Iterator[DefectCell]:
     """Geometries of one defect as they come, in memory that does not grow with their number.
 
@@ -160,7 +157,9 @@ def stream(
         first = alike
 
 
-def _ensemble(defect: Defect, request: Request, model: Model, surface: Surface) -> tuple[Ensemble, str] | None:
+def _ensemble(
+    defect: Defect, request: GeometryRequest, model: Model, surface: EnergySurface
+) -> tuple[HarmonicEnsemble, str] | None:
     """Fluctuations about the relaxed geometry in the cell of the thermal mean, and the symbol of the symmetry there.
 
     Frames that are to keep a symmetry fluctuate about a geometry with that one.
@@ -170,23 +169,23 @@ def _ensemble(defect: Defect, request: Request, model: Model, surface: Surface) 
     symmetry = plan_subgroups(defect, warm, model)[0]
     if not affordable(symmetry):
         return None
-    geometries = (stream(defect, asked, model, [symmetry]) for asked in (replace(warm, temperature=0.0), warm))
+    geometries = (geometry_stream(defect, asked, model, [symmetry]) for asked in (replace(warm, temperature=0.0), warm))
     rest, mean = (_state(next(cells), defect.cell()) for cells in geometries)
-    found = Ensemble.around(surface, State(rest.displacements, mean.strain), symmetry)
+    found = HarmonicEnsemble.around(surface, Distortion(rest.displacements, mean.strain), symmetry)
     return None if found is None else (found, symmetry.symbol)
 
 
-def _state(cell: DefectCell, ideal: DefectCell) -> State:
-    return state_of(cell.positions, ideal, np.linalg.solve(ideal.cell, cell.cell) - np.eye(3))
+def _state(cell: DefectCell, ideal: DefectCell) -> Distortion:
+    return distortion_of(cell.positions, ideal, np.linalg.solve(ideal.cell, cell.cell) - np.eye(3))
 
 
 def _frames(
     defect: Defect,
     ideal: DefectCell,
     symmetry: CellSymmetry,
-    about: tuple[Ensemble, str],
+    about: tuple[HarmonicEnsemble, str],
     model: Model,
-    request: Request,
+    request: GeometryRequest,
 ) -> Iterator[DefectCell]:
     """Frames of an ensemble, given with the symbol of the symmetry at rest, that keep a symmetry."""
     ensemble, rest = about
@@ -196,7 +195,7 @@ def _frames(
         rng = np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k))
         spread = request.spread_of(k, known=False)
         frame = ensemble.frame(request.temperature, symmetry, rng, spread)
-        state = State(frame.displacements, np.zeros((3, 3))) if request.keep_cell else frame
+        state = Distortion(frame.displacements, np.zeros((3, 3))) if request.keep_cell else frame
         yield _finished(ideal, state, {**info, "sample": k, "spread": spread}, time.perf_counter() - began)
 
 
@@ -204,8 +203,8 @@ def _samples(
     defect: Defect,
     symmetry: CellSymmetry,
     indices: range,
-    what: tuple[DefectCell, Template, Surface | None, Model],
-    request: Request,
+    what: tuple[DefectCell, Template, EnergySurface | None, Model],
+    request: GeometryRequest,
 ) -> Iterator[DefectCell]:
     """Structures of one defect with one H, in batches."""
     from md.labels.third_party import one_torch_thread
@@ -228,7 +227,7 @@ def _samples(
     info = _shared_info(ideal, symmetry, model, request)
     learnt = {"fluctuations": "learnt"} if request.snapshot else {}
     spreads = {k: request.spread_of(k, known=known) for k in indices}
-    step = max(1, MAX_NODES // len(template.numbers))
+    step = max(1, MAX_BATCH_NODES // len(template.numbers))
     for start in range(0, len(indices), step):
         chosen, began = indices[start : start + step], time.perf_counter()
         rngs = [np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k)) for k in chosen]
@@ -253,14 +252,20 @@ def _samples(
         each = (time.perf_counter() - began) / len(chosen)
         for k, u, e, points in zip(chosen, states.displacements, states.strain, told, strict=True):
             began = time.perf_counter()
-            state, own = State(u, 0.0 * e if request.keep_cell else e), {"sample": k, "spread": spreads[k], **learnt}
+            state, own = (
+                Distortion(u, 0.0 * e if request.keep_cell else e),
+                {"sample": k, "spread": spreads[k], **learnt},
+            )
             if surface is not None and points is not None and request.temperature == 0:
                 state, own["corrected"] = surface.lowered(state, symmetry, points, request.corrections)
             yield _finished(ideal, state, {**info, **own}, each + time.perf_counter() - began)
 
 
 def _descents(
-    surface: Surface | None, symmetry: CellSymmetry, request: Request, rngs: Mapping[int, np.random.Generator]
+    surface: EnergySurface | None,
+    symmetry: CellSymmetry,
+    request: GeometryRequest,
+    rngs: Mapping[int, np.random.Generator],
 ) -> list[FloatArray | None]:
     """What the network is told of the energy for each structure: towards a lower symmetry each in its own direction.
 
@@ -273,17 +278,17 @@ def _descents(
     return [surface.furthest_down(symmetry, rng, 1 if k else DIRECTIONS) for k, rng in rngs.items()]
 
 
-def _finished(ideal: DefectCell, state: State, info: dict[str, Any], seconds: float) -> DefectCell:
+def _finished(ideal: DefectCell, state: Distortion, info: dict[str, Any], seconds: float) -> DefectCell:
     """The structure of a state, pulled back where atoms overlap; `seconds` is its share of its batch."""
     began = time.perf_counter()
     safe, factor = without_overlap(ideal, state)
-    cell = apply_state(ideal, safe)
+    cell = apply_distortion(ideal, safe)
     shrunk: dict[str, Any] = {"shrunk": factor} if factor < 1.0 else {}
     made = cell.with_geometry(cell.positions, **info, **shrunk)
     return replace(made, seconds=seconds + time.perf_counter() - began)
 
 
-def _shared_info(ideal: DefectCell, symmetry: CellSymmetry, model: Model, request: Request) -> dict[str, Any]:
+def _shared_info(ideal: DefectCell, symmetry: CellSymmetry, model: Model, request: GeometryRequest) -> dict[str, Any]:
     symbols = elements_of(ideal.numbers)
     return {
         "geometry": "generated",

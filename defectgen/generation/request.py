@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from augment.errors import ConditionError
 from defectgen.energy_surface.source import TEACHER
-from defectgen.model.bridge import STEPS
+from defectgen.model.bridge import SAMPLER_STEPS
 from md.conditions.environment import check_pressure, check_temperature
 
 MAX_SPREAD = 10.0
@@ -19,7 +19,7 @@ SAMPLED, BEST, FULL, TRIVIAL = "sample", "best", "full", "1"
 
 
 @dataclass(frozen=True)
-class Request:
+class GeometryRequest:
     """What geometries are asked for.
 
     Attributes:
@@ -53,7 +53,7 @@ class Request:
     snapshot: bool = False
     n: int = 1
     seed: int = 0
-    steps: int = STEPS
+    steps: int = SAMPLER_STEPS
     eta: float = 0.0
     guidance: float = 1.0
     spread: float | None = None

@@ -9,13 +9,13 @@ import numpy as np
 from augment import CellSymmetry, Defect
 from augment.errors import ConditionError
 from augment.groups.symmetry import schoenflies
-from defectgen.generation.request import BEST, FULL, SAMPLED, TRIVIAL, Request
+from defectgen.generation.request import BEST, FULL, SAMPLED, TRIVIAL, GeometryRequest
 from defectgen.generation.subgroup_probability import subgroup_probabilities
 from defectgen.generation.validity import sample_seed
 from defectgen.model.weights import Model
 
 
-def find_subgroup(defect: Defect, request: Request) -> CellSymmetry:
+def find_subgroup(defect: Defect, request: GeometryRequest) -> CellSymmetry:
     """The subgroup H that is asked for by name; the first class of that symbol where there are several.
 
     Raises:
@@ -36,12 +36,12 @@ def find_subgroup(defect: Defect, request: Request) -> CellSymmetry:
     )
 
 
-def _named(request: Request) -> bool:
+def _named(request: GeometryRequest) -> bool:
     """Whether a subgroup is asked for that structures are to keep, whatever the model thinks of it."""
     return request.subgroup not in (None, TRIVIAL, BEST, SAMPLED)
 
 
-def plan_subgroups(defect: Defect, request: Request, model: Model) -> list[CellSymmetry]:
+def plan_subgroups(defect: Defect, request: GeometryRequest, model: Model) -> list[CellSymmetry]:
     """H of each of the `n` structures of a request, equal ones together.
 
     Raises:

@@ -38,7 +38,7 @@ def subgroup_probabilities(
     """
     import torch
 
-    from defectgen.model.network import ClassFeatures, Item, collate
+    from defectgen.model.network import BatchItem, ClassFeatures, collate
     from md.labels.third_party import one_torch_thread
 
     network = model.subgroups
@@ -51,7 +51,7 @@ def subgroup_probabilities(
     told = find_forces(forces, model.card)
     surface = None if told is None else told(defect)
     soft = None if surface is None else surface.curvatures
-    item = Item(template, template.edges(network.config.cutoff), conditions)
+    item = BatchItem(template, template.edges(network.config.cutoff), conditions)
     with one_torch_thread(wanted=True), torch.inference_mode():
         logits = network(collate([item]), [ClassFeatures.of(template, classes, soft)])[0].double().numpy()
     chance = np.exp(logits - logits.max())

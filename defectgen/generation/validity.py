@@ -8,7 +8,7 @@ import numpy as np
 
 from augment import DefectCell
 from augment.cell import FloatArray
-from augment.groups.distortion import State, apply_state
+from augment.groups.distortion import Distortion, apply_distortion
 from augment.neighbours import pairs_within
 from defectgen.representation.elements import covalent_radii
 
@@ -16,7 +16,7 @@ OVERLAP = 0.6
 """Of the sum of covalent radii; atoms closer than this are no structure that a potential can relax."""
 
 
-MAX_NODES = 1024
+MAX_BATCH_NODES = 1024
 """Nodes of the samples that go through the network together: half a GB at most, whatever the number of samples."""
 
 
@@ -28,15 +28,17 @@ def sample_seed(seed: int, key: str, subgroup: str, index: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}|{key}|{subgroup}|{index}".encode()).digest()[:8])
 
 
-def without_overlap(ideal: DefectCell, state: State) -> tuple[State, float]:
+def without_overlap(ideal: DefectCell, state: Distortion) -> tuple[Distortion, float]:
     """The state with its displacements scaled down until no atoms overlap more than in the ideal cell, and the factor.
 
     Scaling keeps every symmetry. The factor is 1 where nothing had to be done.
     """
-    limit = min(OVERLAP, _tightest(apply_state(ideal, State(np.zeros_like(state.displacements), state.strain))))
+    limit = min(
+        OVERLAP, _tightest(apply_distortion(ideal, Distortion(np.zeros_like(state.displacements), state.strain)))
+    )
     for factor in [0.5**k for k in range(_SHRINKS)] + [0.0]:
-        scaled = State(factor * state.displacements, state.strain)
-        if _tightest(apply_state(ideal, scaled)) >= limit:
+        scaled = Distortion(factor * state.displacements, state.strain)
+        if _tightest(apply_distortion(ideal, scaled)) >= limit:
             break
     return scaled, factor
 

@@ -27,15 +27,15 @@ import numpy as np
 
 from augment.errors import ConditionError, SettingsError, SymmetryError
 from augment.groups.cell_symmetry import CellSymmetry
-from augment.groups.distortion import RESIDUAL_TOLERANCE, State, project
+from augment.groups.distortion import RESIDUAL_TOLERANCE, Distortion, project
 
-STEPS = 20
+SAMPLER_STEPS = 20
 """Of the sampler. The flow is nearly straight: on hosts held out for validation 12, 20 and 24 steps err alike."""
 
 Schedule = Literal["flow", "ddpm", "regression"]
 
 
-Predictor = Callable[[State, float], State]
+Predictor = Callable[[Distortion, float], Distortion]
 """Clean state predicted from a noisy state and its time; several states at once have a leading axis."""
 
 
@@ -65,15 +65,15 @@ class Bridge:
             return float(np.sin(0.5 * np.pi * time)), float(np.cos(0.5 * np.pi * time)) if time < 1.0 else 0.0
         return (1.0, 0.0) if time == 1.0 else (0.0, 0.0)
 
-    def noise(self, symmetry: CellSymmetry, strain_scale: float, rng: np.random.Generator) -> State:
+    def noise(self, symmetry: CellSymmetry, strain_scale: float, rng: np.random.Generator) -> Distortion:
         """State at t = 0: Cartesian Gaussian noise in the H-invariant space."""
         return project(self._white(symmetry, strain_scale, rng), symmetry)
 
-    def _white(self, symmetry: CellSymmetry, strain_scale: float, rng: np.random.Generator) -> State:
+    def _white(self, symmetry: CellSymmetry, strain_scale: float, rng: np.random.Generator) -> Distortion:
         u, e = rng.standard_normal((symmetry.permutations.shape[1], 3)), rng.standard_normal((3, 3))
-        return State(self.sigma * u, self.sigma_strain * strain_scale * (e + e.T) / 2.0)
+        return Distortion(self.sigma * u, self.sigma_strain * strain_scale * (e + e.T) / 2.0)
 
-    def corrupt(self, clean: State, noise: State, time: float) -> State:
+    def corrupt(self, clean: Distortion, noise: Distortion, time: float) -> Distortion:
         """x_t of a clean state and a noise."""
         a, b = self.mix(time)
         return clean.scaled(a) + noise.scaled(b)
@@ -85,18 +85,18 @@ class Bridge:
         strain_scale: float,
         rng: np.random.Generator,
         *,
-        steps: int = STEPS,
+        steps: int = SAMPLER_STEPS,
         eta: float = 0.0,
         spread: float = 1.0,
-    ) -> State:
+    ) -> Distortion:
         """One clean state; see `sample_many`."""
 
-        def each(state: State, now: float) -> State:
-            found = predict(State(state.displacements[0], state.strain[0]), now)
-            return State(found.displacements[None], found.strain[None])
+        def each(state: Distortion, now: float) -> Distortion:
+            found = predict(Distortion(state.displacements[0], state.strain[0]), now)
+            return Distortion(found.displacements[None], found.strain[None])
 
         many = self.sample_many(each, symmetry, strain_scale, [rng], steps=steps, eta=eta, spreads=[spread])
-        return State(many.displacements[0], many.strain[0])
+        return Distortion(many.displacements[0], many.strain[0])
 
     def sample_many(
         self,
@@ -105,10 +105,10 @@ class Bridge:
         strain_scale: float,
         rngs: Sequence[np.random.Generator],
         *,
-        steps: int = STEPS,
+        steps: int = SAMPLER_STEPS,
         eta: float = 0.0,
         spreads: Sequence[float] | None = None,
-    ) -> State:
+    ) -> Distortion:
         """Go from noise to clean states in `steps` steps; every state on the way is projected onto H.
 
         Args:
@@ -132,10 +132,10 @@ class Bridge:
                 "steps >= 1, 0 <= eta <= 1 and spread >= 0 are needed"
             )
 
-        def draw() -> State:
+        def draw() -> Distortion:
             white = [self._white(symmetry, strain_scale, rng) for rng in rngs]
             u, e = np.stack([w.displacements for w in white]), np.stack([w.strain for w in white])
-            return project(State(u * scales[:, None, None], e * scales[:, None, None]), symmetry)
+            return project(Distortion(u * scales[:, None, None], e * scales[:, None, None]), symmetry)
 
         state = draw().scaled(self.mix(0.0)[1])
         for now, then in pairwise(np.linspace(0.0, 1.0, (1 if self.schedule == "regression" else steps) + 1)):
@@ -146,11 +146,11 @@ class Bridge:
         self,
         symmetry: CellSymmetry,
         predict: Predictor,
-        state: State,
+        state: Distortion,
         times: tuple[float, float],
-        draw: Callable[[], State],
+        draw: Callable[[], Distortion],
         eta: float,
-    ) -> State:
+    ) -> Distortion:
         (a, b), (a_then, b_then) = self.mix(times[0]), self.mix(times[1])
         clean = project(predict(state, times[0]), symmetry)
         after = clean.scaled(a_then)
@@ -164,7 +164,7 @@ class Bridge:
         return after
 
 
-def _check(state: State, symmetry: CellSymmetry) -> None:
+def _check(state: Distortion, symmetry: CellSymmetry) -> None:
     off = state - project(state, symmetry)
     worst = max(abs(off.displacements).max(initial=0.0), abs(off.strain).max())
     if not worst < RESIDUAL_TOLERANCE:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from augment.cell import FloatArray, IntArray
-from defectgen.model.network import Batch, Item, collate
+from defectgen.model.network import Batch, BatchItem, collate
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Edges, Marker, Template, nearest_images
 
@@ -67,7 +67,7 @@ def occupied_batch(items: Sequence[Occupied], dtype: torch.dtype = torch.float32
     A known edit shows its species and marker; a site that may still be edited is marked as unknown; closeness is that
     to the known edits.
     """
-    batch = collate([Item(o.template, o.edges, o.conditions) for o in items], dtype)
+    batch = collate([BatchItem(o.template, o.edges, o.conditions) for o in items], dtype)
     numbers, markers, scalars = batch.numbers.clone(), batch.markers.clone(), batch.scalars.clone()
     start = 0
     for item in items:

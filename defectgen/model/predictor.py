@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from augment import CellSymmetry
-from augment.groups.distortion import State
+from augment.groups.distortion import Distortion
 from augment.groups.subgroups import freedom_of
 from defectgen.model.bridge import Predictor
-from defectgen.model.network import Batch, Item, collate, node_freedom
+from defectgen.model.network import Batch, BatchItem, collate, node_freedom
 from defectgen.model.weights import Model
 from defectgen.representation.conditions import CONDITIONS, Conditions
 from defectgen.representation.template import Template
@@ -39,13 +39,13 @@ def predictor(
     each = [templates] if isinstance(templates, Template) else list(templates)
     template, edges = each[0], each[0].edges(model.network.config.cutoff)
     free = None if groups is None else node_freedom(template, *(freedom_of(group) for group in groups))
-    told = _Bound(model, [Item(own, edges, conditions, free) for own in each])
+    told = _Bound(model, [BatchItem(own, edges, conditions, free) for own in each])
     if guidance == 1.0:
         return told
     nothing = replace(conditions, hidden=frozenset(CONDITIONS))
-    untold = _Bound(model, [Item(own, edges, nothing, free) for own in each])
+    untold = _Bound(model, [BatchItem(own, edges, nothing, free) for own in each])
 
-    def guided(state: State, now: float) -> State:
+    def guided(state: Distortion, now: float) -> Distortion:
         base = untold(state, now)
         return base + (told(state, now) - base).scaled(guidance)
 
@@ -55,13 +55,13 @@ def predictor(
 class _Bound:
     """The network bound to one item, or to one for each state."""
 
-    def __init__(self, model: Model, items: list[Item]) -> None:
+    def __init__(self, model: Model, items: list[BatchItem]) -> None:
         self._network, self._items = model.network, items
         template = items[0].template
         self._atoms, self._nodes = template.n_atoms, len(template.numbers)
         self._batches: dict[int, Batch] = {}
 
-    def __call__(self, state: State, now: float) -> State:
+    def __call__(self, state: Distortion, now: float) -> Distortion:
         import torch
 
         single = state.displacements.ndim == 2  # noqa: PLR2004  one state has no leading axis
@@ -80,4 +80,4 @@ class _Bound:
             )
         found = clean.double().numpy().reshape(count, self._nodes, 3)[:, : self._atoms]
         strains = strain.double().numpy()
-        return State(found[0], strains[0]) if single else State(found, strains)
+        return Distortion(found[0], strains[0]) if single else Distortion(found, strains)

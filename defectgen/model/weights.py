@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parents[1] / "weights"
 """Where the shipped weights are."""
 
-FORMAT = 2
+WEIGHTS_FORMAT = 2
 
 PARTS = ("displacements", "subgroups", "occupation")
 """What a model is made of. The first has the name of the model, the others are beside it as `NAME-PART`."""
@@ -118,7 +118,7 @@ def save_model(path: Path, network: Any, bridge: Bridge | None, card: Mapping[st
     content = save({name: value.contiguous() for name, value in network.state_dict().items()})
     kinds = {kind: part for part, (kind, _) in _kinds().items()}
     head = {
-        "format": FORMAT,
+        "format": WEIGHTS_FORMAT,
         "part": kinds[type(network)],
         "sha256": hashlib.sha256(content).hexdigest(),
         "network": asdict(network.config),
@@ -191,8 +191,8 @@ def _load_network(path: Path, _changed: int) -> tuple[Any, dict[str, Any], str]:
     digest = hashlib.sha256(content).hexdigest()
     try:
         card = json.loads(path.with_suffix(".json").read_text())
-        if card["format"] != FORMAT:
-            raise DataError(f"{path}: format {card['format']} is not {FORMAT}; get weights of this version")
+        if card["format"] != WEIGHTS_FORMAT:
+            raise DataError(f"{path}: format {card['format']} is not {WEIGHTS_FORMAT}; get weights of this version")
         if card["sha256"] != digest:
             raise DataError(
                 f"{path}: SHA-256 {digest[:12]} is not {card['sha256'][:12]} as its card says; get it again"

@@ -26,7 +26,7 @@ from md.relaxation.relax import relaxation_from_arrays
 from md.relaxation.relaxed_host import RelaxedHost
 
 if TYPE_CHECKING:
-    from defectgen.generation.request import Request
+    from defectgen.generation.request import GeometryRequest
 
 INPUT = ("host", "input.cif")
 """The CIF as the user gave it, so that a run folder stands on its own."""
@@ -126,17 +126,17 @@ class PreparedRun:
         return find_potential(self.settings, self.host)
 
     @cached_property
-    def requests(self) -> tuple[Request, ...]:
+    def requests(self) -> tuple[GeometryRequest, ...]:
         """What is asked of the generative model for each defect, one request a subgroup.
 
         Raises:
             ConditionError: a snapshot is asked for without a temperature.
         """
-        from defectgen.generation.request import Request
+        from defectgen.generation.request import GeometryRequest
 
         asked = self.settings.generate
         return tuple(
-            Request(
+            GeometryRequest(
                 subgroup=subgroup,
                 temperature=asked.temperature,
                 pressure=asked.pressure,

@@ -8,7 +8,7 @@ from defectgen.pipeline.checks import check_run
 from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.stages import LATER_STAGES, start_folder
 from defectgen.run.folder import IDENTITY, RunFolder
-from defectgen.run.progress import tell_stage
+from defectgen.run.progress import report_stage_end
 from defectgen.run.settings import Settings
 
 
@@ -36,10 +36,10 @@ def run_pipeline(settings: Settings) -> Path:
     check_run(prepared)
     folder = start_folder(prepared)
     with folder.locked():
-        tell_stage("host", folder.times["host"])
-        tell_stage("defects", folder.times["defects"])
+        report_stage_end("host", folder.times["host"])
+        report_stage_end("defects", folder.times["defects"])
         for stage, function in LATER_STAGES:
             if not folder.finished(stage):
                 function(prepared, folder)
-            tell_stage(stage, folder.times[stage])
+            report_stage_end(stage, folder.times[stage])
     return folder.file("report.html")

@@ -133,7 +133,7 @@ def propose(defect: Defect, prepared: PreparedRun, reference: RelaxedHost) -> li
     Raises:
         ConditionError: a subgroup is none of this defect's.
     """
-    from defectgen.generation.geometries import stream
+    from defectgen.generation.geometries import geometry_stream
     from defectgen.generation.request import BEST, SAMPLED
     from defectgen.generation.subgroup_choice import find_subgroup
     from defectgen.model.weights import load_model
@@ -144,7 +144,7 @@ def propose(defect: Defect, prepared: PreparedRun, reference: RelaxedHost) -> li
         subgroup = str(request.subgroup)
         symbol = subgroup if subgroup in (BEST, SAMPLED) else find_subgroup(defect, request).symbol
         if symbol not in made:
-            made[symbol] = list(stream(reference.on(defect), request, model))
+            made[symbol] = list(geometry_stream(reference.on(defect), request, model))
     return [_with_start(cell) for cells in made.values() for cell in cells]
 
 

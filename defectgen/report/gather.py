@@ -15,7 +15,7 @@ from augment.storage.archive import read_cells
 from defectgen.run.folder import RunFolder
 from md.labels.record import Record, read_records
 
-Row = dict[str, Any]
+JsonRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,24 +37,24 @@ class RunData:
     """
 
     folder: RunFolder
-    host: Row
-    defects: Sequence[Row]
+    host: JsonRow
+    defects: Sequence[JsonRow]
     cells: Sequence[DefectCell]
     placed: Sequence[DefectCell]
     bulk: Record | None
     proposals: Sequence[DefectCell]
     relaxed: Sequence[Record]
-    relaxations: Sequence[Row]
-    points: Sequence[Row]
-    curves: Sequence[Row]
+    relaxations: Sequence[JsonRow]
+    points: Sequence[JsonRow]
+    curves: Sequence[JsonRow]
 
     @cached_property
-    def identity(self) -> Row:
+    def identity(self) -> JsonRow:
         """Contents of run.json."""
         return self.folder.identity
 
     @cached_property
-    def times(self) -> Row:
+    def times(self) -> JsonRow:
         """Contents of stages.json."""
         return self.folder.times
 
@@ -105,16 +105,16 @@ def _records(path: Path) -> list[Record]:
     return read_records(path) if path.is_file() else []
 
 
-def _object(path: Path) -> Row:
+def _object(path: Path) -> JsonRow:
     rows = _parse(path, [path.read_text(encoding="utf-8")]) if path.is_file() else [{}]
     return rows[0]
 
 
-def _rows(path: Path) -> list[Row]:
+def _rows(path: Path) -> list[JsonRow]:
     return _parse(path, path.read_text(encoding="utf-8").splitlines()) if path.is_file() else []
 
 
-def _parse(path: Path, texts: Sequence[str]) -> list[Row]:
+def _parse(path: Path, texts: Sequence[str]) -> list[JsonRow]:
     try:
         return [json.loads(text) for text in texts]
     except ValueError as error:

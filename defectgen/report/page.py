@@ -23,7 +23,7 @@ from defectgen.report.blocks import (
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
-from defectgen.report.response.conditions import PRESSURE_MISSED, condition, unbalanced, unsettled
+from defectgen.report.response.conditions import MAX_PRESSURE_MISS, condition, unbalanced, unsettled
 from defectgen.report.response.dynamics import dynamics_sections
 from defectgen.report.scenes import element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
@@ -43,11 +43,11 @@ def write_report(run: Path) -> Path:
     """
     data = read_run(run)
     path = run / REPORT
-    write_atomically(path, render(data).encode())
+    write_atomically(path, render_report(data).encode())
     return path
 
 
-def render(data: RunData) -> str:
+def render_report(data: RunData) -> str:
     """The page as text."""
     from jinja2 import Environment, PackageLoader
     from markupsafe import Markup
@@ -149,7 +149,7 @@ def notices(data: RunData) -> list[Notice]:
     far = unbalanced(data.points)
     if far:
         text = (
-            f"{len(far)} of {len(data.points)} MD points have a mean pressure more than {PRESSURE_MISSED:g} GPa from "
+            f"{len(far)} of {len(data.points)} MD points have a mean pressure more than {MAX_PRESSURE_MISS:g} GPa from "
             "the one asked for: their mean volumes are not those of that pressure. Run longer."
         )
         listed.append(Notice(text, "warning"))

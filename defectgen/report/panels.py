@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from defectgen.report.blocks import Figure
-from defectgen.report.gather import Row
-from defectgen.report.plots import DASHES, PALETTE, Trace, grid, line, once, points
+from defectgen.report.gather import JsonRow
+from defectgen.report.plots import DASHES, PALETTE, Trace, line, once, panel_grid, points
 from defectgen.report.response.conditions import Legend, cells, is_steady
 
-MOST_PANELS = 12
+MAX_CURVE_PANELS = 12
 
 Measured = tuple[float, float | None]
 """A value and its standard error, if it has one."""
 
 UNITS = {"temperature": "K", "pressure": "GPa"}
-AXES = {"temperature": "T (K)", "pressure": "P (GPa)"}
+AXIS_TITLES = {"temperature": "T (K)", "pressure": "P (GPa)"}
 OTHER = {"temperature": "pressure", "pressure": "temperature"}
 
 
-def against(
-    rows: Sequence[Row],
-    quantities: Mapping[str, Callable[[Row], Measured | None]],
+def condition_figure(
+    rows: Sequence[JsonRow],
+    quantities: Mapping[str, Callable[[JsonRow], Measured | None]],
     varied: str,
     title: str,
     name: str,
@@ -50,12 +50,12 @@ def against(
                 panels.append((f"{cell}: {key}" if key else cell, _series(here, varied, shades, legend)))
     if not panels:
         return []
-    traces, shape, height = grid(panels[:MOST_PANELS], min(3, len(panels)), AXES[varied], title, 250)
+    traces, shape, height = panel_grid(panels[:MAX_CURVE_PANELS], min(3, len(panels)), AXIS_TITLES[varied], title, 250)
     return [Figure(name, caption, once(traces), shape, height)]
 
 
 def _series(
-    here: Sequence[tuple[Row, Measured]], varied: str, shades: Mapping[float, str], legend: Legend
+    here: Sequence[tuple[JsonRow, Measured]], varied: str, shades: Mapping[float, str], legend: Legend
 ) -> list[Trace]:
     held, traces = OTHER[varied], []
     for engine in sorted({r["engine"] for r, _ in here}):
@@ -75,7 +75,7 @@ def _series(
 
 
 def curve_figure(
-    drawn: Sequence[tuple[str, Row, Sequence[float], Sequence[float]]],
+    drawn: Sequence[tuple[str, JsonRow, Sequence[float], Sequence[float]]],
     x: str,
     y: str,
     name: str,
@@ -97,6 +97,6 @@ def curve_figure(
         panels.setdefault(title, []).append(line(xs, ys, legend.name(row), legend.colour(row), dash=dash))
     if not panels:
         return []
-    shown = list(panels.items())[:MOST_PANELS]
-    traces, shape, height = grid(shown, min(3, len(shown)), x, y, 240)
+    shown = list(panels.items())[:MAX_CURVE_PANELS]
+    traces, shape, height = panel_grid(shown, min(3, len(shown)), x, y, 240)
     return [Figure(name, caption, once(traces), shape, height)]

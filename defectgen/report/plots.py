@@ -71,7 +71,7 @@ def points(
     }
 
 
-def grid(
+def panel_grid(
     panels: Sequence[tuple[str, Sequence[Trace]]], columns: int, x: str, y: str, row_height: int = 210
 ) -> tuple[list[Trace], Layout, int]:
     """Small multiples: one titled panel each with its own y axis; traces, layout and height in pixels."""

@@ -9,10 +9,10 @@ from augment.cell import BULK
 from augment.elements import element_symbol
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, not_run, number, symbol_text
 from defectgen.report.energies import composition_change, lowest_records, reactions
-from defectgen.report.gather import Row, RunData
-from defectgen.report.plots import PALETTE, axis, grid, layout, line, once
+from defectgen.report.gather import JsonRow, RunData
+from defectgen.report.plots import PALETTE, axis, layout, line, once, panel_grid
 
-MOST_PANELS = 24
+MAX_ENERGY_PANELS = 24
 STATUS_LEVELS = {"converged": "ok", "not converged": "warning", "diverged": "bad", "finished": "ok"}
 IDEAL, GENERATED = "ideal", "generated"
 
@@ -35,7 +35,7 @@ def status_of(row: Mapping[str, Any]) -> str:
     return str(row.get("status", "")).replace("_", " ")
 
 
-def family_colours(rows: Sequence[Row]) -> dict[str, str]:
+def family_colours(rows: Sequence[JsonRow]) -> dict[str, str]:
     """One colour for each kind of start, the ideal one first."""
     families = sorted({family_of(r) for r in rows}, key=lambda f: (f != IDEAL, f != f"{GENERATED}, symmetric", f))
     return {family: PALETTE[k % len(PALETTE)] for k, family in enumerate(families)}
@@ -58,9 +58,9 @@ def relaxation_section(data: RunData) -> Section:
     return Section("relaxations", "Relaxations", blocks)
 
 
-def _comparison(rows: Sequence[Row]) -> str:
+def _comparison(rows: Sequence[JsonRow]) -> str:
     """Mean steps and starting energy of generated and ideal starts, over the defects that have both."""
-    by_defect: dict[str, dict[bool, list[Row]]] = {}
+    by_defect: dict[str, dict[bool, list[JsonRow]]] = {}
     for row in rows:
         if row["name"] != BULK and status_of(row) == "converged":
             by_defect.setdefault(row["key"], {}).setdefault(family_of(row) == IDEAL, []).append(row)
@@ -79,7 +79,7 @@ def _comparison(rows: Sequence[Row]) -> str:
     )
 
 
-def _table(rows: Sequence[Row]) -> Table:
+def _table(rows: Sequence[JsonRow]) -> Table:
     columns = (
         Column("defect"),
         Column("start"),
@@ -93,7 +93,7 @@ def _table(rows: Sequence[Row]) -> Table:
     return Table("One row per relaxation.", columns, [_table_row(r) for r in rows])
 
 
-def _table_row(row: Row) -> Sequence[str]:
+def _table_row(row: JsonRow) -> Sequence[str]:
     energies = row.get("energies") or [None, None]
     first, last = energies[0], energies[-1]
     gained = None if first is None or last is None else first - last
@@ -101,7 +101,7 @@ def _table_row(row: Row) -> Sequence[str]:
     return (row["name"], start_of(row), status_of(row), str(row["steps"]), *shown)
 
 
-def _failures(rows: Sequence[Row]) -> list[Table]:
+def _failures(rows: Sequence[JsonRow]) -> list[Table]:
     failed = [r for r in rows if status_of(r) != "converged"]
     if not failed:
         return []
@@ -110,7 +110,7 @@ def _failures(rows: Sequence[Row]) -> list[Table]:
     return [Table("Relaxations that did not converge.", columns, body)]
 
 
-def _start_figures(rows: Sequence[Row]) -> list[Figure]:
+def _start_figures(rows: Sequence[JsonRow]) -> list[Figure]:
     """Steps and starting energy by defect, one marker a start."""
     colours = family_colours([r for r in rows if r["name"] != BULK])
     names = list(dict.fromkeys(r["name"] for r in rows if r["name"] != BULK))
@@ -135,7 +135,7 @@ def _start_figures(rows: Sequence[Row]) -> list[Figure]:
     return figures
 
 
-def _markers(rows: Sequence[Row], name: str, colour: str, value: Any) -> dict[str, Any]:
+def _markers(rows: Sequence[JsonRow], name: str, colour: str, value: Any) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "markers",
@@ -147,22 +147,22 @@ def _markers(rows: Sequence[Row], name: str, colour: str, value: Any) -> dict[st
     }
 
 
-def _energy_panels(rows: Sequence[Row]) -> Figure:
+def _energy_panels(rows: Sequence[JsonRow]) -> Figure:
     """Energy above the lowest relaxed energy against step, one panel a defect."""
     colours = family_colours(rows)
     names = list(dict.fromkeys(r["name"] for r in rows))
     panels = []
-    for name in names[:MOST_PANELS]:
+    for name in names[:MAX_ENERGY_PANELS]:
         here = [r for r in rows if r["name"] == name]
         lowest = min(min(r["energies"]) for r in here)
         panels.append((name, [_curve(r, lowest, colours[family_of(r)]) for r in here]))
-    traces, shape, height = grid(panels, min(3, len(panels)), "step", "E − lowest E (eV)")
-    more = f" The first {MOST_PANELS} of {len(names)} defects." if len(names) > MOST_PANELS else ""
+    traces, shape, height = panel_grid(panels, min(3, len(panels)), "step", "E − lowest E (eV)")
+    more = f" The first {MAX_ENERGY_PANELS} of {len(names)} defects." if len(names) > MAX_ENERGY_PANELS else ""
     caption = f"Energy against relaxation step, above the lowest energy found of the same defect.{more}"
     return Figure("energy-steps", caption, once(traces), shape, height)
 
 
-def _curve(row: Row, lowest: float, colour: str) -> dict[str, Any]:
+def _curve(row: JsonRow, lowest: float, colour: str) -> dict[str, Any]:
     above = [round(e - lowest, 6) for e in row["energies"]]
     trace = line(range(len(above)), above, family_of(row), colour, mode="lines+markers", marker={"size": 4})
     return {**trace, "hovertext": start_of(row)}

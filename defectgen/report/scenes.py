@@ -12,8 +12,8 @@ from augment.elements import element_symbol
 from defectgen.report.blocks import symbol_text
 from defectgen.report.gather import RunData
 
-MOST_SCENES = 80
-MOST_COORDINATES = 300_000
+MAX_SCENES = 80
+MAX_COORDINATES = 300_000
 """Numbers in all scenes together; about 2 MB of page."""
 
 _DECIMALS = 4
@@ -26,7 +26,7 @@ def scenes(data: RunData) -> tuple[list[dict[str, Any]], int]:
     for cell in data.cells:
         scene = _scene(data, cell)
         size = sum(len(g["positions"]) for g in scene["geometries"])
-        if len(chosen) >= MOST_SCENES or coordinates + size > MOST_COORDINATES:
+        if len(chosen) >= MAX_SCENES or coordinates + size > MAX_COORDINATES:
             break
         chosen.append(scene)
         coordinates += size

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, number, pair_text
-from defectgen.report.gather import Row, RunData
-from defectgen.report.panels import MOST_PANELS, Measured, curve_figure
-from defectgen.report.plots import Trace, grid, once, points
+from defectgen.report.gather import JsonRow, RunData
+from defectgen.report.panels import MAX_CURVE_PANELS, Measured, curve_figure
+from defectgen.report.plots import Trace, once, panel_grid, points
 from defectgen.report.response.conditions import Legend, condition_columns, condition_texts
 
-NEAREST = 0.8
+MIN_RDF_RADIUS = 0.8
 """Å; nearer to the place of a defect is only an atom in it."""
 
 FATES = {"stays": "ok", "hops": "", "recombines": "warning", "changes": "warning"}
@@ -24,7 +24,7 @@ def surroundings_section(data: RunData) -> Section:
     blocks: list[Block] = [*curve_figure(pairs, "r (Å)", "g(r)", "rdf-all", caption)]
     around = [(str(r["cell"]), r, *_beyond(c["defect_rdf"])) for r, c in good if c.get("defect_rdf")]
     caption = (
-        f"Distribution of atoms around the place of the defect, beyond {NEAREST:g} Å; an ideal gas has 1. "
+        f"Distribution of atoms around the place of the defect, beyond {MIN_RDF_RADIUS:g} Å; an ideal gas has 1. "
         "The place moves with the cell."
     )
     blocks += curve_figure(around, "r (Å)", "g(r)", "rdf-defect", caption)
@@ -36,21 +36,21 @@ def surroundings_section(data: RunData) -> Section:
     return Section("rdf", "Neighbours and surroundings", blocks)
 
 
-def _beyond(rdf: Row) -> tuple[list[float], list[float]]:
+def _beyond(rdf: JsonRow) -> tuple[list[float], list[float]]:
     """A distribution without the atom that sits in the place itself, whose peak would dwarf the rest."""
-    neighbours = [(r, g) for r, g in zip(rdf["r"], rdf["g"], strict=True) if r > NEAREST]
+    neighbours = [(r, g) for r, g in zip(rdf["r"], rdf["g"], strict=True) if r > MIN_RDF_RADIUS]
     return [r for r, _ in neighbours], [g for _, g in neighbours]
 
 
-def _pair(name: str) -> Callable[[Row], Measured | None]:
+def _pair(name: str) -> Callable[[JsonRow], Measured | None]:
     return lambda shell: (shell[name][0], shell[name][1])
 
 
-def _counted(shell: Row) -> Measured | None:
+def _counted(shell: JsonRow) -> Measured | None:
     return None if shell.get("coordination") is None else (shell["coordination"], None)
 
 
-_SHELL_FIGURES: tuple[tuple[str, str, str, Callable[[Row], Measured | None]], ...] = (
+_SHELL_FIGURES: tuple[tuple[str, str, str, Callable[[JsonRow], Measured | None]], ...] = (
     (
         "shells-outward",
         "outward (Å)",
@@ -68,7 +68,7 @@ _SHELL_FIGURES: tuple[tuple[str, str, str, Callable[[Row], Measured | None]], ..
 
 
 def _shell_figure(
-    rows: Sequence[Row], name: str, title: str, caption: str, quantity: Callable[[Row], Measured | None]
+    rows: Sequence[JsonRow], name: str, title: str, caption: str, quantity: Callable[[JsonRow], Measured | None]
 ) -> list[Figure]:
     """A quantity of the shells against their distance, one panel a cell and element."""
     legend = Legend.of(rows)
@@ -83,8 +83,8 @@ def _shell_figure(
                 panels.setdefault(f"{row['cell']}: {element}", []).append(trace)
     if not panels:
         return []
-    shown = list(panels.items())[:MOST_PANELS]
-    traces, shape, height = grid(shown, min(3, len(shown)), "distance (Å)", title, 240)
+    shown = list(panels.items())[:MAX_CURVE_PANELS]
+    traces, shape, height = panel_grid(shown, min(3, len(shown)), "distance (Å)", title, 240)
     return [Figure(name, caption, once(traces), shape, height)]
 
 

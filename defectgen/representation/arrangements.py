@@ -253,7 +253,7 @@ def counts_of(space: EditSpace, members: Sequence[int] | IntArray) -> Mapping[st
     return Counter(space.names[int(k)] for k in space.label[np.asarray(members, dtype=np.int64)])
 
 
-MAX_NODES = 1024
+MAX_PASS_NODES = 1024
 """Nodes that are looked at in one pass; bounds the memory whatever the number of samples."""
 
 
@@ -261,13 +261,13 @@ Scorer = Callable[[Sequence[Arranging]], FloatArray]
 """Logits (a, o) of the orbits for each of some arrangements under way."""
 
 
-def uniform(arranged: Sequence[Arranging]) -> FloatArray:
+def uniform_scorer(arranged: Sequence[Arranging]) -> FloatArray:
     """The scorer that knows nothing."""
     return np.zeros((len(arranged), len(arranged[0].orbits)))
 
 
 def draw_arrangements(
-    orbits: OrbitSpace, recipe: Recipe, n: int, seed: int, scorer: Scorer = uniform
+    orbits: OrbitSpace, recipe: Recipe, n: int, seed: int, scorer: Scorer = uniform_scorer
 ) -> list[IntArray]:
     """Edits of `n` arrangements, ascending, as places in the edit space.
 
@@ -280,7 +280,7 @@ def draw_arrangements(
     restarts = 0
     while len(arrangements) < n:
         missing = n - len(arrangements)
-        step = max(1, min(missing, MAX_NODES // len(orbits.space.supercell.sites.numbers)))
+        step = max(1, min(missing, MAX_PASS_NODES // len(orbits.space.supercell.sites.numbers)))
         under_way = [Arranging(orbits, counts[int(rng.choice(len(counts), p=chance))]) for _ in range(step)]
         finished = _draw_all(under_way, scorer, rng)
         arrangements += finished

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.elements import HEAVIEST
+from augment.elements import MAX_ATOMIC_NUMBER
 
-MAX_NUMBER = HEAVIEST
+MAX_NUMBER = MAX_ATOMIC_NUMBER
 """Largest atomic number of the tables; row 0 stands for "no atom"."""
 
 DESCRIPTORS = 9

@@ -77,14 +77,14 @@ def _every(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
 def _by_pairs(settings: Settings, supercell: Supercell) -> Iterator[Defect]:
     """Complexes of low energy by their pairs in the potential of the settings."""
     from defectgen.energy_surface.pair_energies import PairEnergies
-    from defectgen.generation.complexes import BEST_OF, propose_complexes
+    from defectgen.generation.complexes import DRAWS_PER_COMPLEX, propose_complexes
     from defectgen.run.progress import progress
 
     space, recipe = complex_space(settings, supercell)
     count, potential = settings.complexes.sample or 1, find_potential(settings, supercell.host)
     with progress("pairs", "energies") as report:
         pairs = PairEnergies.by(potential, space, progress=lambda done, total: report(done, total, potential.name))
-        drawn = propose_complexes(space, recipe, count, settings.seed, pairs=pairs, best_of=BEST_OF)
+        drawn = propose_complexes(space, recipe, count, settings.seed, pairs=pairs, best_of=DRAWS_PER_COMPLEX)
     yield from {defect.key: defect for defect in drawn}.values()
 
 
@@ -109,12 +109,12 @@ def find_potential(settings: Settings, host: Host) -> Potential:
     Raises:
         PotentialError: it is missing, untrusted or does not cover an element.
     """
-    symbols = {*host.elements, *asked_elements(settings)}
+    symbols = {*host.elements, *requested_elements(settings)}
     pristine = Supercell.primitive(host).bulk_cell()
     return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=pristine)
 
 
-def asked_elements(settings: Settings) -> set[str]:
+def requested_elements(settings: Settings) -> set[str]:
     """Symbols of the elements that the defects asked for put into the host, besides its own."""
     named = {put_element(name) for name in settings.complexes.names}
     sets = {name.partition(":")[2] for name in settings.defects.sets if name.startswith("dopant-vacancy:")}

@@ -14,7 +14,7 @@ from typing import Any
 from augment.errors import DataError, ResumeError, SettingsError
 from augment.storage.archive import file_hash, write_atomically
 from augment.storage.claim import claim
-from augment.storage.lock import held
+from augment.storage.lock import folder_lock
 from augment.versions import versions
 from defectgen.run.settings import Settings, differences, read_settings, to_yaml
 
@@ -181,7 +181,7 @@ class RunFolder:
         Raises:
             ResumeError: another process works in it.
         """
-        with held(self.path):
+        with folder_lock(self.path):
             yield
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 
-def read_crystal(cif: Path, asked: PlanarSettings) -> tuple[Host, PlanarHost | None]:
+def read_crystal(cif: Path, settings: PlanarSettings) -> tuple[Host, PlanarHost | None]:
     """The host of a CIF, read once: bulk, or with the plane that is asked for, and that plane.
 
     Raises:
@@ -28,15 +28,15 @@ def read_crystal(cif: Path, asked: PlanarSettings) -> tuple[Host, PlanarHost | N
         SupercellError: there is no such plane.
         ConditionError: several planes are asked for, or the file holds a slab and none is.
     """
-    if asked.kinds:
-        plane = planar_crystal(cif, asked)
+    if settings.kinds:
+        plane = planar_crystal(cif, settings)
         return plane.host, plane
     structure = read_structure(cif)
     _refuse_slab(structure, cif)
     return host_from_structure(structure, where=str(cif)), None
 
 
-def planar_crystal(cif: Path, asked: PlanarSettings) -> PlanarHost:
+def planar_crystal(cif: Path, settings: PlanarSettings) -> PlanarHost:
     """The planar host that is asked for.
 
     Raises:
@@ -44,43 +44,45 @@ def planar_crystal(cif: Path, asked: PlanarSettings) -> PlanarHost:
         SupercellError: there is no such plane.
         ConditionError: not exactly one kind of plane is asked for, or what a kind needs is missing.
     """
-    if len(asked.kinds) != 1:
+    if len(settings.kinds) != 1:
         raise ConditionError(
-            f"planar: {' and '.join(asked.kinds) or 'nothing'} asked for; give one of slab, surface, fault "
+            f"planar: {' and '.join(settings.kinds) or 'nothing'} asked for; give one of slab, surface, fault "
             "and grain_boundary"
         )
-    if asked.slab is not None:
-        return planar_host(read_structure(cif), label=cif.stem, normal=asked.slab)
+    if settings.slab is not None:
+        return planar_host(read_structure(cif), label=cif.stem, normal=settings.slab)
     bulk = read_host(cif)
-    if asked.surface is not None:
-        return _surface(bulk, asked, asked.surface)
-    if asked.fault is not None:
-        return _fault(bulk, asked, asked.fault)
-    return _boundary(bulk, asked, asked.grain_boundary or 0)
+    if settings.surface is not None:
+        return _surface(bulk, settings, settings.surface)
+    if settings.fault is not None:
+        return _fault(bulk, settings, settings.fault)
+    return _boundary(bulk, settings, settings.grain_boundary or 0)
 
 
-def _surface(bulk: Host, asked: PlanarSettings, miller: tuple[int, ...]) -> PlanarHost:
-    slabs = surfaces(bulk, miller, min_thickness=asked.thickness, vacuum=asked.vacuum, symmetric=asked.symmetric)
-    if asked.termination >= len(slabs):
-        raise ConditionError(f"termination {asked.termination}; this surface has {len(slabs)}, numbered from 0")
-    return slabs[asked.termination]
+def _surface(bulk: Host, settings: PlanarSettings, miller: tuple[int, ...]) -> PlanarHost:
+    slabs = surfaces(
+        bulk, miller, min_thickness=settings.thickness, vacuum=settings.vacuum, symmetric=settings.symmetric
+    )
+    if settings.termination >= len(slabs):
+        raise ConditionError(f"termination {settings.termination}; this surface has {len(slabs)}, numbered from 0")
+    return slabs[settings.termination]
 
 
-def _fault(bulk: Host, asked: PlanarSettings, miller: tuple[int, ...]) -> PlanarHost:
-    if asked.vector is None:
+def _fault(bulk: Host, settings: PlanarSettings, miller: tuple[int, ...]) -> PlanarHost:
+    if settings.vector is None:
         raise ConditionError(
             "a stacking fault needs its vector: give planar.vector or --vector; "
             "`defectgen planar` with --scan lists the distinct ones"
         )
-    vector = fractions_of(asked.vector, 3)
-    return stacking_fault(bulk, miller, vector, min_separation=asked.separation, cut=asked.cut)
+    vector = fractions_of(settings.vector, 3)
+    return stacking_fault(bulk, miller, vector, min_separation=settings.separation, cut=settings.cut)
 
 
-def _boundary(bulk: Host, asked: PlanarSettings, sigma: int) -> PlanarHost:
-    if asked.plane is None:
+def _boundary(bulk: Host, settings: PlanarSettings, sigma: int) -> PlanarHost:
+    if settings.plane is None:
         raise ConditionError("a grain boundary needs its plane: give planar.plane or --plane, such as 3,1,0")
-    shift = fractions_of(asked.shift, 2)
-    return grain_boundary(bulk, sigma, asked.axis, asked.plane, min_separation=asked.separation, shift=shift)
+    shift = fractions_of(settings.shift, 2)
+    return grain_boundary(bulk, sigma, settings.axis, settings.plane, min_separation=settings.separation, shift=shift)
 
 
 def fractions_of(parts: tuple[float | str, ...], count: int) -> tuple[float, ...]:

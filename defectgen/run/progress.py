@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-Report = Callable[[float, int, str], None]
-"""Called with how much is done, parts of one included, of how much, and what was done last or is being done."""
-
-SECONDS_PER_DAY = 86_400
+from md.campaigns.relax_and_md import SECONDS_PER_DAY
+from md.jobs.sweep import Progress
 
 _CLOCK = ("seconds", "finished")
 
@@ -19,7 +17,7 @@ PLAIN_INTERVAL = 10.0
 
 
 @contextmanager
-def progress(title: str, unit: str) -> Iterator[Report]:
+def progress(title: str, unit: str) -> Iterator[Progress]:
     """Show the progress of one stage on the standard error stream.
 
     Args:
@@ -34,7 +32,7 @@ def progress(title: str, unit: str) -> Iterator[Report]:
 
 
 @contextmanager
-def _bar(title: str, unit: str) -> Iterator[Report]:
+def _bar(title: str, unit: str) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -69,7 +67,7 @@ def _bar(title: str, unit: str) -> Iterator[Report]:
         yield report
 
 
-def _plain(title: str, unit: str) -> Report:
+def _plain(title: str, unit: str) -> Progress:
     start = last = time.monotonic()
     first: list[float] = []
 
@@ -89,7 +87,7 @@ def _plain(title: str, unit: str) -> Report:
     return report
 
 
-def tell_stage(stage: str, made: Mapping[str, object]) -> None:
+def report_stage_end(stage: str, made: Mapping[str, object]) -> None:
     """One line on the standard error stream for a finished stage: how long it took (s) and what it made."""
     told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in made.items() if name not in _CLOCK)
     sys.stderr.write(f"{stage:<9} {made['seconds']:8.1f} s  {told}\n")

@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
-from md.conditions.environment import HIGHEST_PRESSURE, HIGHEST_TEMPERATURE, LOWEST_PRESSURE, Ensemble
+from md.conditions.environment import LOWEST_PRESSURE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, Ensemble
 from md.conditions.point import Engine
 from md.potentials.device import Device
 
 NumberFirst = Annotated[float | str, Field(union_mode="left_to_right")]
 """A number wherever a text reads as one, so that 300 means the same in a file and on the command line."""
 
-Kind = Literal["vacancy", "antisite", "substitution", "interstitial"]
+PointDefectKind = Literal["vacancy", "antisite", "substitution", "interstitial"]
 
 
 class _Section(BaseModel):
@@ -90,7 +90,7 @@ class DefectSettings(_Section):
     dopants: tuple[str, ...] = Field(
         (), description="elements to substitute on every site and to insert, e.g. [Al, Ni]"
     )
-    kinds: tuple[Kind, ...] = Field(get_args(Kind), description="kinds of point defect to make")
+    kinds: tuple[PointDefectKind, ...] = Field(get_args(PointDefectKind), description="kinds of point defect to make")
     sets: tuple[str, ...] = Field(
         (), description="frenkel, schottky, dopant-vacancy, split-vacancy, split-interstitial; one element as frenkel:O"
     )
@@ -136,8 +136,8 @@ class GenerateSettings(_Section):
         description="symmetry to keep: full (the stabilizer), 1 (none), a symbol like mm2, best or sample",
     )
     samples: int = Field(1, ge=1, le=10_000, description="proposals per defect and subgroup")
-    temperature: float = Field(0.0, ge=0, le=HIGHEST_TEMPERATURE, description="K; 0 proposes relaxed structures")
-    pressure: float = Field(0.0, ge=LOWEST_PRESSURE, le=HIGHEST_PRESSURE, description="GPa")
+    temperature: float = Field(0.0, ge=0, le=MAX_BATH_TEMPERATURE, description="K; 0 proposes relaxed structures")
+    pressure: float = Field(0.0, ge=LOWEST_PRESSURE, le=MAX_BATH_PRESSURE, description="GPa")
     snapshot: bool = Field(
         default=False,
         description="instantaneous frames at that temperature instead of the thermal mean; they have no symmetry, so "
@@ -155,7 +155,7 @@ class GenerateSettings(_Section):
     corrections: int = Field(1, ge=0, le=100, description="steps down that potential from each relaxed proposal")
 
 
-class RelaxSettings(_Section):
+class RelaxStageSettings(_Section):
     """Relaxation of the proposals in the cell of the relaxed host."""
 
     max_defects: int | None = Field(12, ge=0, description="relax the first so many defects; null for all")
@@ -198,7 +198,7 @@ class Settings(_Section):
     defects: DefectSettings = DefectSettings()
     complexes: ComplexSettings = ComplexSettings()
     generate: GenerateSettings = GenerateSettings()
-    relax: RelaxSettings = RelaxSettings()
+    relax: RelaxStageSettings = RelaxStageSettings()
     md: MdSettings = MdSettings()
 
     def replaced(self, changes: dict[str, Any]) -> Settings:

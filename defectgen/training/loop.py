@@ -13,20 +13,19 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from augment.errors import SettingsError
-from md.training.loop import Course, Trainer
+from md.training.loop import Course, Network, Trainer
 from md.training.processes import Processes
 
-Network = TypeVar("Network", bound=nn.Module)
 Draw = TypeVar("Draw")
 
 _AVERAGE_WARMUP = 9.0
 """Steps; a short run would otherwise keep its initial weights in the average."""
 
 
-class Task(Protocol[Network, Draw]):
+class Objective(Protocol[Network, Draw]):
     """What is learnt: a network, training pairs, and their loss."""
 
     @property
@@ -100,7 +99,7 @@ class Training(Trainer[Network, list[Draw]], Generic[Network, Draw]):
 
     def __init__(
         self,
-        task: Task[Network, Draw],
+        task: Objective[Network, Draw],
         settings: TrainSettings | None = None,
         folder: Path | None = None,
         processes: Processes | None = None,
@@ -119,7 +118,7 @@ class Training(Trainer[Network, list[Draw]], Generic[Network, Draw]):
 class _Pairs(Generic[Network, Draw]):
     """A task on drawn pairs as the loop sees it."""
 
-    task: Task[Network, Draw]
+    task: Objective[Network, Draw]
     settings: TrainSettings
 
     def identity(self, processes: Processes) -> dict[str, Any]:

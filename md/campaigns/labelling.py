@@ -18,7 +18,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray
 from augment.elements import elements_of
 from augment.errors import DataError
-from md.jobs.sweep import Progress, Task, sweep
+from md.jobs.sweep import Job, Progress, sweep
 from md.labels.evaluator import Evaluation
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread
@@ -26,7 +26,7 @@ from md.potentials import Potential
 
 __all__ = ["cell_hash", "label"]
 
-BATCH_ATOMS = 512
+LABEL_BATCH_ATOMS = 512
 """Atoms a batch: half a minute of a slow potential, and what a kill can cost at most."""
 
 CONFIG_TYPE = "config_type"
@@ -85,11 +85,11 @@ class _Batch:
 
 
 def _batches(unique: Mapping[str, DefectCell]) -> Iterator[list[str]]:
-    """Identities of cells of one size, up to `BATCH_ATOMS` atoms; the largest cells first, which end last."""
+    """Identities of cells of one size, up to `LABEL_BATCH_ATOMS` atoms; the largest cells first, which end last."""
     batch: list[str] = []
     for identity in sorted(unique, key=lambda name: (-len(unique[name]), name)):
         atoms = len(unique[identity])
-        if batch and (atoms != len(unique[batch[0]]) or (len(batch) + 1) * atoms > BATCH_ATOMS):
+        if batch and (atoms != len(unique[batch[0]]) or (len(batch) + 1) * atoms > LABEL_BATCH_ATOMS):
             yield batch
             batch = []
         batch.append(identity)
@@ -97,11 +97,11 @@ def _batches(unique: Mapping[str, DefectCell]) -> Iterator[list[str]]:
         yield batch
 
 
-def _task(batch: Sequence[str], unique: Mapping[str, DefectCell], potential: Potential) -> Task:
+def _task(batch: Sequence[str], unique: Mapping[str, DefectCell], potential: Potential) -> Job:
     cells = tuple(unique[identity] for identity in batch)
     text = repr([sorted(potential.provenance.items()), *batch])
     identity = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return Task(identity, f"{len(cells)} cells of {len(cells[0])} atoms", _Batch(cells, potential))
+    return Job(identity, f"{len(cells)} cells of {len(cells[0])} atoms", _Batch(cells, potential))
 
 
 def _label_batch(batch: _Batch) -> dict[str, np.ndarray[Any, Any]]:

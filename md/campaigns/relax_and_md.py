@@ -21,12 +21,12 @@ from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.conditions.environment import Environment
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
-from md.jobs.batches import Sized, do_in_batches
+from md.jobs.batches import SizedJob, do_in_batches
 from md.jobs.checkpoint import Checkpoints
-from md.jobs.sweep import Progress, Shard, Task, scratch_folder, sweep
-from md.labels.frames import Arrays
+from md.jobs.sweep import Job, Progress, Shard, scratch_folder, sweep
+from md.labels.frames import FrameArrays
 from md.potentials import Potential
-from md.potentials.device import Device, device_of
+from md.potentials.device import Device, resolve_device
 from md.potentials.mace.models import NETWORKS, through_torch
 from md.relaxation.relax import Relaxation, RelaxSettings, relax_with, relaxation_from_arrays
 
@@ -81,11 +81,11 @@ def relax_all(
     together = on_cuda(potential, device) and not how.relax_cell if batched is None else batched
     potential = through_torch(potential) if together else potential
     tasks = [
-        Task(_relaxation_id(cell, group, how, potential, together), cell.name, _Relaxing(cell, group, how, potential))
+        Job(_relaxation_id(cell, group, how, potential, together), cell.name, _Relaxing(cell, group, how, potential))
         for cell, group in zip(cells, groups, strict=True)
     ]
     if together:
-        mine = [Sized(task, len(task.payload.cell), ()) for task in (shard.of(tasks) if shard else tasks)]
+        mine = [SizedJob(task, len(task.payload.cell), ()) for task in (shard.of(tasks) if shard else tasks)]
         many = partial(_relax_many, device=device)
         do_in_batches(mine, many, folder, executor=executor, shard=shard, progress=progress)
     items = sweep(tasks, _relax_item, folder, workers=workers, executor=executor, shard=shard, progress=progress)
@@ -100,11 +100,11 @@ class _Relaxing:
     potential: Potential
 
 
-def _relax_item(job: _Relaxing) -> Arrays:
+def _relax_item(job: _Relaxing) -> FrameArrays:
     return relax_with(job.cell, job.potential, job.settings, job.symmetry).to_arrays()
 
 
-def _relax_many(jobs: Sequence[_Relaxing], _scratch: Path, _identity: str, *, device: Device) -> list[Arrays]:
+def _relax_many(jobs: Sequence[_Relaxing], _scratch: Path, _identity: str, *, device: Device) -> list[FrameArrays]:
     from md.relaxation.batched import relax_batched
 
     first, groups = jobs[0], [job.symmetry for job in jobs]
@@ -176,7 +176,7 @@ def md_all(
     tasks = [_md_task(point, cell, potential, folder) for point, cell in _placed(points, potential, device)]
     shown = progress and _with_speed(progress, [point for point, _ in points])
     batched = [
-        Sized(task, len(task.payload.cell), task.payload.point.pace)
+        SizedJob(task, len(task.payload.cell), task.payload.point.pace)
         for task in (shard.of(tasks) if shard else tasks)
         if task.payload.point.engine == "batched"
     ]
@@ -198,12 +198,12 @@ def _placed(
     return [(replace(p, engine="batched") if must or p.can_be_batched else p, cell) for p, cell in points]
 
 
-def _md_task(point: MdPoint, cell: DefectCell, potential: Potential, folder: Path) -> Task:
+def _md_task(point: MdPoint, cell: DefectCell, potential: Potential, folder: Path) -> Job:
     point.check(cell)
     used = through_torch(potential) if point.engine == "batched" else potential
     identity = _point_id(point, cell, used)
     scratch = scratch_folder(folder.absolute(), identity)
-    return Task(identity, point.label, _Running(point, cell, used, scratch, identity))
+    return Job(identity, point.label, _Running(point, cell, used, scratch, identity))
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,12 +215,12 @@ class _Running:
     id: str
 
 
-def _md_item(job: _Running) -> Arrays:
+def _md_item(job: _Running) -> FrameArrays:
     checkpoints = Checkpoints(job.scratch, job.id, job.point.steps)
     return run_point(job.point, job.cell, job.potential, checkpoints).to_arrays()
 
 
-def _md_many(jobs: Sequence[_Running], scratch: Path, identity: str, *, device: Device) -> list[Arrays]:
+def _md_many(jobs: Sequence[_Running], scratch: Path, identity: str, *, device: Device) -> list[FrameArrays]:
     from md.dynamics.engines.batched.engine import run_batch
 
     points, checkpoints = [(job.point, job.cell) for job in jobs], Checkpoints(scratch, identity, jobs[0].point.steps)
@@ -237,7 +237,7 @@ def on_cuda(potential: Potential, device: Device) -> bool:
     """
     if potential.kind not in NETWORKS and device == "auto":
         return False
-    if device_of(device) == "cpu":
+    if resolve_device(device) == "cpu":
         return False
     through_torch(potential)
     return True

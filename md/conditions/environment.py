@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any, Literal, get_args
 
 from augment.errors import ConditionError
-from md.conditions.schedule import TENSOR, Profile, Value, as_profile
+from md.conditions.schedule import TENSOR, Profile, ScheduleValue, as_profile
 
 Ensemble = Literal["nve", "nvt", "npt", "npt-aniso", "npt-full"]
 """What is fixed: energy and cell; temperature and cell; temperature and pressure, where the cell breathes
@@ -16,19 +16,19 @@ isotropically, along its three axes (which must be orthogonal), or in all six st
 
 Axis = Literal["a", "b", "c"]
 
-HIGHEST_TEMPERATURE = 20_000.0
+MAX_BATH_TEMPERATURE = 20_000.0
 """K; above it no crystal is left, and the time steps of this package are too long."""
 
-HIGHEST_PRESSURE = 1_000.0
+MAX_BATH_PRESSURE = 1_000.0
 """GPa; three times that of the centre of the Earth."""
 
 LOWEST_PRESSURE = -100.0
 """GPa; no solid bears such a tension."""
 
-_MOST_SHOWN = 4
+_MAX_SHOWN = 4
 """Values of a schedule that a label spells out."""
 
-FASTEST_STRAIN = 1.0
+MAX_STRAIN_RATE = 1.0
 """1/ps; sound crosses a cell in about a picosecond, and no solid follows a faster strain."""
 
 
@@ -38,9 +38,9 @@ def check_pressure(pressure: float) -> None:
     Raises:
         ConditionError: it is not finite or beyond what a solid can bear.
     """
-    if not LOWEST_PRESSURE <= pressure <= HIGHEST_PRESSURE:
+    if not LOWEST_PRESSURE <= pressure <= MAX_BATH_PRESSURE:
         raise ConditionError(
-            f"a pressure of {pressure} GPa is outside {LOWEST_PRESSURE:g} to {HIGHEST_PRESSURE:g} GPa; give it in GPa"
+            f"a pressure of {pressure} GPa is outside {LOWEST_PRESSURE:g} to {MAX_BATH_PRESSURE:g} GPa; give it in GPa"
         )
 
 
@@ -54,9 +54,9 @@ def check_temperature(temperature: float, *, at_rest: bool = False) -> None:
     Raises:
         ConditionError: it is not finite, too low, or beyond what a crystal can bear.
     """
-    if not (0 < temperature <= HIGHEST_TEMPERATURE or (at_rest and temperature == 0)):
+    if not (0 < temperature <= MAX_BATH_TEMPERATURE or (at_rest and temperature == 0)):
         raise ConditionError(
-            f"a temperature of {temperature} K is not between 0 and {HIGHEST_TEMPERATURE:g} K; "
+            f"a temperature of {temperature} K is not between 0 and {MAX_BATH_TEMPERATURE:g} K; "
             f"give it in kelvin{'' if at_rest else ', above 0'}"
         )
 
@@ -79,8 +79,8 @@ class Strain:
     def __post_init__(self) -> None:
         if self.axis not in get_args(Axis):
             raise ConditionError(f"no axis is called {self.axis!r}; use one of {', '.join(get_args(Axis))}")
-        if not 0 < abs(self.rate) <= FASTEST_STRAIN:
-            raise ConditionError(f"a strain rate of {self.rate} per ps; give up to {FASTEST_STRAIN:g}, and not 0")
+        if not 0 < abs(self.rate) <= MAX_STRAIN_RATE:
+            raise ConditionError(f"a strain rate of {self.rate} per ps; give up to {MAX_STRAIN_RATE:g}, and not 0")
 
     @property
     def index(self) -> int:
@@ -105,7 +105,7 @@ class Environment:
     """
 
     temperature: float | Profile
-    pressure: Value | Profile = 0.0
+    pressure: ScheduleValue | Profile = 0.0
     ensemble: Ensemble = "npt"
     strain: Strain | None = None
 
@@ -202,7 +202,7 @@ class Environment:
         return f"{_span(self.temperatures)}K_{_span(self.pressures)}GPa{strain}"
 
 
-def _plain(value: Value | Profile) -> Value | Profile:
+def _plain(value: ScheduleValue | Profile) -> ScheduleValue | Profile:
     """A profile that never changes as its value, so that equal environments are equal objects."""
     profile = as_profile(value)
     return profile.values[0] if profile.is_constant else profile
@@ -211,6 +211,6 @@ def _plain(value: Value | Profile) -> Value | Profile:
 def _span(profile: Profile) -> str:
     """The values that a few knots pass, `300-900-300`, or the range of many; of a tensor the mean normal ones."""
     passed = [value for value, _ in groupby(f"{value:g}" for value in profile.array[:, :3].mean(axis=1))]
-    if len(passed) <= _MOST_SHOWN:
+    if len(passed) <= _MAX_SHOWN:
         return "-".join(passed)
     return f"{profile.array.min():g}..{profile.array.max():g}"

@@ -20,10 +20,10 @@ Engine = Literal["ase", "lammps", "batched"]
 BATCHED: tuple[Ensemble, ...] = ("nve", "nvt", "npt")
 """Ensembles of the batched engine."""
 
-LONGEST_TIMESTEP = 10.0
+MAX_TIMESTEP = 10.0
 """fs; a tenth of the period of a slow optical phonon. Oxides need 1 to 2 fs."""
 
-LONGEST_RUN = 100_000_000
+MAX_RUN_STEPS = 100_000_000
 
 CHECKPOINT = 500
 """Steps between checkpoints: a few ms of writing for every second or more of integration."""
@@ -31,7 +31,7 @@ CHECKPOINT = 500
 ORTHOGONAL = 1e-4
 """Largest cosine between axes that count as orthogonal: a relaxed cell keeps its angles to about 1e-6."""
 
-SHORTEST_STRETCH, LONGEST_STRETCH = 0.5, 2.0
+MIN_STRETCH, MAX_STRETCH = 0.5, 2.0
 """Of a strained axis, in its first length; no crystal is one crystal beyond."""
 
 
@@ -68,10 +68,10 @@ class MdPoint:
     def __post_init__(self) -> None:
         if self.engine not in get_args(Engine):
             raise ConditionError(f"no engine is called {self.engine!r}; use one of {', '.join(get_args(Engine))}")
-        if not 0 < self.steps <= LONGEST_RUN:
-            raise ConditionError(f"{self.steps} steps of molecular dynamics; give between 1 and {LONGEST_RUN}")
-        if not (math.isfinite(self.timestep) and 0 < self.timestep <= LONGEST_TIMESTEP):
-            raise ConditionError(f"a time step of {self.timestep} fs; give above 0 and at most {LONGEST_TIMESTEP:g}")
+        if not 0 < self.steps <= MAX_RUN_STEPS:
+            raise ConditionError(f"{self.steps} steps of molecular dynamics; give between 1 and {MAX_RUN_STEPS}")
+        if not (math.isfinite(self.timestep) and 0 < self.timestep <= MAX_TIMESTEP):
+            raise ConditionError(f"a time step of {self.timestep} fs; give above 0 and at most {MAX_TIMESTEP:g}")
         if not 0 < self.interval <= self.steps:
             raise ConditionError(f"a frame every {self.interval} steps; give between 1 and the {self.steps} steps")
         if self.seed < 0:
@@ -92,7 +92,7 @@ class MdPoint:
                     f"the schedule of the {name} takes {profile.length:g} fs, the run {self.length:g} fs "
                     f"({self.steps} steps of {self.timestep:g} fs); give more steps or a shorter schedule"
                 )
-        if not SHORTEST_STRETCH <= self.stretch(self.steps) <= LONGEST_STRETCH:
+        if not MIN_STRETCH <= self.stretch(self.steps) <= MAX_STRETCH:
             raise ConditionError(
                 f"the strained axis would end at {self.stretch(self.steps):.2f} of its length; "
                 "give a lower strain rate or fewer steps"

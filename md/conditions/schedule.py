@@ -16,11 +16,11 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.errors import ConditionError
 
-Value = float | tuple[float, ...]
+ScheduleValue = float | tuple[float, ...]
 """A number, or the six components xx, yy, zz, yz, xz, xy of a symmetric tensor."""
 
 TENSOR = 6
-MOST_KNOTS = 10_000
+MAX_KNOTS = 10_000
 """Of one profile; each ends a leg of the run, and a leg costs a few milliseconds."""
 
 
@@ -39,14 +39,14 @@ class Profile:
     """
 
     times: tuple[float, ...]
-    values: tuple[Value, ...]
+    values: tuple[ScheduleValue, ...]
     quenches: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.times) == len(self.values) <= MOST_KNOTS:
+        if not 0 < len(self.times) == len(self.values) <= MAX_KNOTS:
             raise ConditionError(
                 f"a schedule with {len(self.times)} times and {len(self.values)} values; "
-                f"give one value for each time, and between 1 and {MOST_KNOTS}"
+                f"give one value for each time, and between 1 and {MAX_KNOTS}"
             )
         rising = all(a <= b for a, b in zip(self.times, self.times[1:], strict=False))
         if self.times[0] != 0 or not rising or not math.isfinite(self.times[-1]):
@@ -118,47 +118,47 @@ class Profile:
         return cls(tuple(values["times"]), tuple(_value(v) for v in values["values"]), tuple(values["quenches"]))
 
 
-def _components(value: Value) -> int:
+def _components(value: ScheduleValue) -> int:
     return len(value) if isinstance(value, tuple) else 1
 
 
-def _value(given: float | Sequence[float]) -> Value:
+def _value(given: float | Sequence[float]) -> ScheduleValue:
     return tuple(float(x) for x in given) if isinstance(given, Sequence) else float(given)
 
 
-def constant(value: Value, length: float = 0.0) -> Profile:
+def constant(value: ScheduleValue, length: float = 0.0) -> Profile:
     """One value, for `length` fs where something follows."""
     return Profile((0.0, length), (value, value)) if length else Profile((0.0,), (value,))
 
 
-def ramp(first: Value, last: Value, length: float) -> Profile:
+def ramp(first: ScheduleValue, last: ScheduleValue, length: float) -> Profile:
     """From one value to another, linearly over `length` fs."""
     return Profile((0.0, length), (first, last))
 
 
-def step(first: Value, last: Value, after: float) -> Profile:
+def step(first: ScheduleValue, last: ScheduleValue, after: float) -> Profile:
     """One value, and after so many fs another."""
     return Profile((0.0, after, after), (first, first, last))
 
 
-def quench(value: Value) -> Profile:
+def quench(value: ScheduleValue) -> Profile:
     """A jump to a value that the system takes at once; joined to what goes before with `then`."""
     return Profile((0.0,), (value,), (0.0,))
 
 
-def cycle(low: Value, high: Value, period: float, repeats: int) -> Profile:
+def cycle(low: ScheduleValue, high: ScheduleValue, period: float, repeats: int) -> Profile:
     """Up from one value to another and back, linearly, so many times; a period takes `period` fs.
 
     Raises:
         ConditionError: there is no period to repeat.
     """
-    if not (period > 0 and 0 < repeats <= MOST_KNOTS // 2):
+    if not (period > 0 and 0 < repeats <= MAX_KNOTS // 2):
         raise ConditionError(f"{repeats} cycles of {period} fs; give at least one, and a period above 0")
     times = tuple(period * k / 2 for k in range(2 * repeats + 1))
     return Profile(times, tuple(high if k % 2 else low for k in range(2 * repeats + 1)))
 
 
-def as_profile(value: Value | Profile | Iterable[float]) -> Profile:
+def as_profile(value: ScheduleValue | Profile | Iterable[float]) -> Profile:
     """A profile from a number, six components, or a profile."""
     if isinstance(value, Profile):
         return value

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from augment.errors import ConditionError
 from md.conditions.environment import Ensemble, Environment, Strain
-from md.conditions.schedule import TENSOR, Profile, Value, constant, cycle, quench, ramp, step
+from md.conditions.schedule import TENSOR, Profile, ScheduleValue, constant, cycle, quench, ramp, step
 
 _PIECE = re.compile(r"(?:(?P<name>[a-z]+)\((?P<arguments>[^()]*)\)|(?P<value>[^()]+))")
 _FS = {"fs": 1.0, "ps": 1e3, "ns": 1e6}
@@ -97,7 +97,7 @@ def _piece(text: str, timestep: float) -> Profile:
             raise ValueError(text)
 
 
-def _value(text: str) -> Value:
+def _value(text: str) -> ScheduleValue:
     numbers = tuple(float(part) for part in text.split("/"))
     if len(numbers) not in {1, TENSOR}:
         raise ValueError(text)

@@ -14,7 +14,7 @@ from augment.supercells.search import widest_supercell
 from md.potentials import Potential
 from md.relaxation.relaxed_host import RelaxedHost
 
-__all__ = ["Crystal", "crystal_of", "supercells"]
+__all__ = ["Crystal", "relax_crystal", "supercells"]
 
 _SIZES = {"small": (6, 16), "medium": (20, 40)}
 """Atoms; the large cells end at what the settings allow."""
@@ -50,7 +50,9 @@ class Crystal:
         return _LINDEMANN * self.nearest * float(np.sqrt(temperature))
 
 
-def crystal_of(host: Host, teacher: Potential, max_temperature: float, max_pressure: float, max_atoms: int) -> Crystal:
+def relax_crystal(
+    host: Host, teacher: Potential, max_temperature: float, max_pressure: float, max_atoms: int
+) -> Crystal:
     """Relax the host with the teacher at zero and at the highest pressure, its symmetry kept.
 
     Raises:

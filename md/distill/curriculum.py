@@ -25,7 +25,7 @@ from md.campaigns.labelling import CONFIG_TYPE
 from md.distill.crystal import Crystal
 from md.distill.network.graphs import ENERGY_WEIGHT
 
-__all__ = ["Amounts", "first_cells", "ideal_defects", "marked", "thermal_copy"]
+__all__ = ["CellCounts", "first_cells", "ideal_defects", "thermal_copy", "with_config_type"]
 
 _SHEAR = 0.025
 """Of the random traceless strain, standard deviation of a component."""
@@ -49,7 +49,7 @@ and its images further than a student sees; it is to be right where images are f
 
 
 @dataclass(frozen=True)
-class Amounts:
+class CellCounts:
     """Numbers of first cells of a host; those of defects are for each defect.
 
     Attributes:
@@ -68,9 +68,9 @@ class Amounts:
     defect_large: int = 1
     pairs: int = 8
 
-    def scaled(self, effort: float) -> Amounts:
+    def scaled(self, effort: float) -> CellCounts:
         """The same shares of another total; of each at least one."""
-        return Amounts(*(max(1, round(effort * value)) for value in vars(self).values()))
+        return CellCounts(*(max(1, round(effort * value)) for value in vars(self).values()))
 
 
 def ideal_defects(supercell: Supercell, dopants: Sequence[str]) -> list[Defect]:
@@ -80,7 +80,7 @@ def ideal_defects(supercell: Supercell, dopants: Sequence[str]) -> list[Defect]:
 
 
 def first_cells(
-    crystal: Crystal, dopants: Sequence[str], temperature: float, amounts: Amounts, seed: Sequence[int]
+    crystal: Crystal, dopants: Sequence[str], temperature: float, amounts: CellCounts, seed: Sequence[int]
 ) -> list[DefectCell]:
     """The cells of the first round, each with its config type and the weight of its energy in its provenance.
 
@@ -95,11 +95,11 @@ def first_cells(
     made: list[DefectCell] = []
     for size, count in (("small", amounts.small), ("medium", amounts.medium), ("large", amounts.large)):
         pristine = crystal.cells[size].bulk_cell()
-        made.append(marked(pristine, "bulk_static", 1.0))
+        made.append(with_config_type(pristine, "bulk_static", 1.0))
         made += [thermal_copy(pristine, crystal, temperature, rng, "bulk_static") for _ in range(count)]
     for defect in ideal_defects(crystal.cells["large"], dopants):
         cell = defect.cell()
-        made.append(marked(cell, "defect_static", 1.0))
+        made.append(with_config_type(cell, "defect_static", 1.0))
         for _ in range(amounts.defect_large):
             made.append(thermal_copy(cell, crystal, _COLD * temperature, rng, "defect_static"))
     medium = ideal_defects(crystal.cells["medium"], dopants)
@@ -146,7 +146,7 @@ def thermal_copy(
         moved = rattle(moved, amplitude, seed)
     except ConditionError:  # an interstitial in a narrow void: leave the rattle out
         moved = rattle(moved, 0.0, seed)
-    return marked(moved, kind, energy_weight)
+    return with_config_type(moved, kind, energy_weight)
 
 
 def random_strain(rng: np.random.Generator, low: float, high: float, shear: float) -> FloatArray:
@@ -158,7 +158,7 @@ def random_strain(rng: np.random.Generator, low: float, high: float, shear: floa
     return np.asarray(deformation * ratio ** (1 / 3) - np.eye(3), dtype=float)
 
 
-def marked(cell: DefectCell, kind: str, energy_weight: float = 1.0) -> DefectCell:
+def with_config_type(cell: DefectCell, kind: str, energy_weight: float = 1.0) -> DefectCell:
     """The cell with its config type and how much its energy counts in training."""
     return replace(cell, provenance={**cell.provenance, CONFIG_TYPE: kind, ENERGY_WEIGHT: energy_weight})
 

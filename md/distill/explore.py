@@ -17,13 +17,13 @@ from augment.defects.split_interstitials import split_interstitials
 from augment.distort import shortest_distance, strained
 from augment.errors import DefectgenError
 from md.distill.crystal import Crystal
-from md.distill.curriculum import SMALL_CELL_WEIGHT, ideal_defects, marked
+from md.distill.curriculum import SMALL_CELL_WEIGHT, ideal_defects, with_config_type
 from md.distill.network.graphs import ENERGY_WEIGHT
 from md.labels.evaluator import Divergence, Evaluator
 
 __all__ = ["disagreement", "explored_cells", "hot_frames", "pressure_run", "query", "relaxed_path"]
 
-FMAX = 0.03
+EXPLORATION_FMAX = 0.03
 """eV/Å; where a relaxation for learning ends."""
 
 _PATH = 3
@@ -41,10 +41,10 @@ _BULK_RUNS = 2
 _SWELLING, _SWOLLEN = 400, 5
 """Steps of each exploring run at zero pressure, and the moments kept of it."""
 
-_CLOSEST = 0.55
+_MIN_DISTANCE_RATIO = 0.55
 """Of the nearest distance: atoms nearer than this are a failure of the student, not a crystal."""
 
-_WILDEST = 30.0
+_MAX_FORCE = 30.0
 """eV/Å; a student that says more than this has left the crystal."""
 
 
@@ -57,7 +57,7 @@ def relaxed_path(cell: DefectCell, calculator: Any, steps: int = 40) -> list[Def
     path: list[FloatArray] = []
     optimizer = FIRE(atoms, logfile=None, maxstep=0.1)
     try:
-        path.extend(atoms.get_positions() for _ in optimizer.irun(fmax=FMAX, steps=steps))
+        path.extend(atoms.get_positions() for _ in optimizer.irun(fmax=EXPLORATION_FMAX, steps=steps))
     except (ArithmeticError, Divergence, DefectgenError):
         path = path[:1]
     chosen = np.unique(np.rint(np.geomspace(1, len(path), _PATH)).astype(int)) - 1
@@ -81,7 +81,7 @@ def hot_frames(
     for _ in range(frames):
         run.run(_STRIDE)
         moved = cell.with_geometry(atoms.get_positions(), geometry="dynamics", temperature=temperature)
-        if np.abs(atoms.get_forces()).max() > _WILDEST or not _is_crystal(moved, cell):
+        if np.abs(atoms.get_forces()).max() > _MAX_FORCE or not _is_crystal(moved, cell):
             return
         yield moved
 
@@ -105,7 +105,7 @@ def pressure_run(
     frames: list[DefectCell] = []
     for _ in range(steps // 20):
         run.run(20)
-        frame = marked(cell.with_geometry(atoms.get_positions(), atoms.cell.array.copy()), "bulk_pressure")
+        frame = with_config_type(cell.with_geometry(atoms.get_positions(), atoms.cell.array.copy()), "bulk_pressure")
         if not 1 / 1.4 < frame.volume / cell.volume < 1.4:  # noqa: PLR2004  melted, torn or collapsed
             return frames[len(frames) // 4 :], False
         frames.append(frame)
@@ -140,13 +140,13 @@ def explored_cells(
     """
     large, medium = ([d.cell() for d in ideal_defects(crystal.cells[s], dopants)] for s in ("large", "medium"))
     split = split_interstitials(crystal.cells["medium"], [atomic_numbers[e] for e in crystal.host.elements])
-    found = [marked(c, "defect_relaxation") for cell in large for c in relaxed_path(cell, committee[0])]
+    found = [with_config_type(c, "defect_relaxation") for cell in large for c in relaxed_path(cell, committee[0])]
     for cell in [*medium, *(defect.cell() for defect in split)]:
         path = relaxed_path(cell, committee[0])[1:]
-        found += [marked(moved, "defect_relaxation", SMALL_CELL_WEIGHT) for moved in path]
+        found += [with_config_type(moved, "defect_relaxation", SMALL_CELL_WEIGHT) for moved in path]
     pristine = [crystal.cells[size].bulk_cell() for size in ("small", "medium", "large")] * _BULK_RUNS
     for cells, frames, weight in ((pristine, 6, 1.0), (medium, 4, SMALL_CELL_WEIGHT), (large, 2, 1.0)):
-        weighted = [marked(cell, "", weight) for cell in cells]
+        weighted = [with_config_type(cell, "", weight) for cell in cells]
         found += query(weighted, committee, crystal, temperature, max(1, round(effort * frames)), rng)
     for heat in (temperature / 2, temperature):
         # Where a student is too soft its crystal swells without end; the teacher must see that.
@@ -182,10 +182,10 @@ def query(
         frames.sort(key=lambda frame: -disagreement(frame, committee))
         weight = float(cell.provenance.get(ENERGY_WEIGHT, 1.0))
         kind = "bulk_dynamics" if cell.name == BULK else "defect_dynamics"
-        found += [marked(frame, kind, weight) for frame in frames[:per_cell]]
+        found += [with_config_type(frame, kind, weight) for frame in frames[:per_cell]]
     return found
 
 
 def _is_crystal(moved: DefectCell, start: DefectCell) -> bool:
     near = min(shortest_distance(start), 2.0)
-    return bool(np.isfinite(moved.positions).all()) and shortest_distance(moved) > _CLOSEST * near
+    return bool(np.isfinite(moved.positions).all()) and shortest_distance(moved) > _MIN_DISTANCE_RATIO * near

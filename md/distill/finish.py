@@ -15,13 +15,13 @@ from augment.storage.archive import write_atomically
 from md.campaigns.labelling import label
 from md.distill.crystal import Crystal
 from md.distill.readme import readme
-from md.distill.run import Distillation, Stage, calculator_of
+from md.distill.run import Distillation, OpenStage, calculator_of
 from md.distill.settings import DistilSettings
 from md.distill.validate import (
-    defect_energies,
     errors,
     held_out_cells,
-    summary,
+    relaxed_defect_energies,
+    validation_summary,
     volume_runs,
     volumes,
 )
@@ -29,7 +29,7 @@ from md.labels.record import Record, read_records, write_records
 from md.potentials import Potential
 from md.students import save_student
 from md.students.accuracy import milliseconds
-from md.students.folders import PREFIX
+from md.students.folders import STUDENT_PREFIX
 
 __all__ = ["finish", "student_name"]
 
@@ -42,7 +42,7 @@ _FRAMES = 10
 
 def student_name(formulas: Sequence[str], dopants: Sequence[str]) -> str:
     """`mace-mgo`, `mace-mgo-nio-al`."""
-    return PREFIX + "-".join([*formulas, *sorted(dopants)]).lower()
+    return STUDENT_PREFIX + "-".join([*formulas, *sorted(dopants)]).lower()
 
 
 def finish(
@@ -53,7 +53,7 @@ def finish(
     name: str,
     *,
     workers: int,
-    stage: Stage,
+    stage: OpenStage,
     minutes: Callable[[], float],
 ) -> Path:
     """Validate the student and write it to `folder`/student; what the teacher labels for it is kept like the rest.
@@ -107,7 +107,7 @@ class _Examiner:
     folder: Path
     settings: DistilSettings
     workers: int
-    stage: Stage
+    stage: OpenStage
 
     def checks(
         self, host: str, crystal: Crystal, pristine: DefectCell, defects: Sequence[DefectCell]
@@ -116,7 +116,7 @@ class _Examiner:
         settings = self.settings
         with self.stage(f"{host}: relaxations by {self.teacher.name}", "cells") as report:
             where = self.folder / "relaxed"
-            energies = defect_energies(
+            energies = relaxed_defect_energies(
                 defects, pristine, self.calculator, self.teacher, where, workers=self.workers, progress=report
             )
         climates = [(300.0, 0.0), (settings.max_temperature, 0.0), (settings.max_temperature, settings.max_pressure)]
@@ -127,7 +127,7 @@ class _Examiner:
         chosen = [frames[:: max(1, len(frames) // _FRAMES)][:_FRAMES] for frames, _ in runs]
         labelled = iter(self._labelled([frame for frames in chosen for frame in frames], f"{host}: pressures"))
         records = [[next(labelled) for _ in frames] for frames in chosen]
-        found = summary(energies, volumes(climates, runs, records, self.calculator, medium))
+        found = validation_summary(energies, volumes(climates, runs, records, self.calculator, medium))
         return {"volume_per_atom": pristine.volume / len(pristine), **found}
 
     def test_records(self, made: Distillation) -> list[Record]:

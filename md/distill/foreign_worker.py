@@ -75,7 +75,7 @@ def answer(calculator: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"energy": float(energy), "forces": np.asarray(forces, float), "stress": np.asarray(stress, float)}
 
 
-def main() -> None:
+def serve_requests() -> None:
     """Serve until the requests end."""
     warnings.simplefilter("ignore")
     out = os.fdopen(os.dup(1), "wb")
@@ -93,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve_requests()

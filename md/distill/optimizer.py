@@ -25,7 +25,7 @@ _FLAT = 1e-3
 """Of the largest gradient: directions with less are noise, and must not be walked as if they were slopes."""
 
 _TINY = 1e-12
-_SMALLEST = torch.finfo(torch.float32).tiny
+_TINIEST_FLOAT = torch.finfo(torch.float32).tiny
 
 
 class RotatedAdam(Optimizer):
@@ -78,7 +78,7 @@ class RotatedAdam(Optimizer):
         for name in ("left", "right"):
             basis = state[f"{name}_basis"]
             # Squares of small gradients fall below the smallest normal float32, where LAPACK finds no eigenvectors.
-            matrix = state[name] / state[name].amax((-2, -1), keepdim=True).clamp_min(_SMALLEST)
+            matrix = state[name] / state[name].amax((-2, -1), keepdim=True).clamp_min(_TINIEST_FLOAT)
             if float(state["step"]) == 0:
                 state[f"{name}_basis"] = torch.linalg.eigh(matrix)[1].flip(-1)
             else:

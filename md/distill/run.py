@@ -19,24 +19,25 @@ from augment.errors import SettingsError
 from augment.host import Host
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from augment.storage.claim import claim
-from augment.storage.lock import held
+from augment.storage.lock import folder_lock
 from md.campaigns.labelling import label
-from md.distill.crystal import Crystal, crystal_of, supercells
-from md.distill.curriculum import Amounts, first_cells, ideal_defects
+from md.distill.crystal import Crystal, relax_crystal, supercells
+from md.distill.curriculum import CellCounts, first_cells, ideal_defects
 from md.distill.explore import explored_cells
 from md.distill.network.graphs import energy_weight
-from md.distill.network.student import StudentShape, levelled, shape_of
-from md.distill.settings import FEWEST_STEPS, ROUNDS, DistilSettings, Plan
-from md.distill.trainer import VIOLENT, TrainSettings, step_seconds, train_student
+from md.distill.network.student import StudentShape, refit_atomic_energies, shape_of
+from md.distill.settings import MIN_TRAINING_STEPS, ROUNDS, DistilSettings, Plan
+from md.distill.trainer import MAX_TRAINING_FORCE, StudentTrainSettings, step_seconds, train_student
+from md.jobs.sweep import Progress
 from md.labels.evaluator import Evaluator
 from md.labels.record import Record, read_records, write_records
 from md.potentials import Potential
-from md.students.network import quiet_mace
+from md.students.network import silent_mace
 
-__all__ = ["Distillation", "Stage", "distil", "refined"]
+__all__ = ["Distillation", "OpenStage", "distil", "refined"]
 
-Report = Callable[[float, int, str], None]
-Stage = Callable[[str, str], AbstractContextManager[Report]]
+
+OpenStage = Callable[[str, str], AbstractContextManager[Progress]]
 """Opens the progress of a stage: its title and what is counted."""
 
 _ENOUGH = 12_000
@@ -51,7 +52,7 @@ TRAINING_SHARE, LABEL_SHARE = 0.6, 0.15
 COMMITTEE = 2
 
 
-def _silent(_title: str, _unit: str) -> AbstractContextManager[Report]:
+def _silent(_title: str, _unit: str) -> AbstractContextManager[Progress]:
     return nullcontext(lambda _done, _total, _text: None)
 
 
@@ -87,7 +88,7 @@ def distil(
     settings: DistilSettings | None = None,
     *,
     workers: int = 2,
-    stage: Stage = _silent,
+    stage: OpenStage = _silent,
 ) -> Distillation:
     """Make cells, label them, train two students, let them ask for more cells, and train one to the end.
 
@@ -116,7 +117,7 @@ def distil(
         notes={"host": ", ".join(host.formula for host in hosts)},
         words={"identity": "host, teacher or settings"},
     )
-    with held(folder):
+    with folder_lock(folder):
         return _Run(tuple(hosts), teacher, folder, asked, workers, stage).whole()
 
 
@@ -127,7 +128,7 @@ def refined(
     *,
     shape: StudentShape | None = None,
     seed: int = 0,
-    stage: Stage = _silent,
+    stage: OpenStage = _silent,
 ) -> Distillation:
     """A finished distillation trained further on the same cells, at a rate that moves its weights little at first.
 
@@ -142,7 +143,11 @@ def refined(
     Raises:
         ResumeError: the checkpoint belongs to another training.
     """
-    how = TrainSettings(steps, seed) if made.student is None else TrainSettings(steps, seed, rate=REFINING_RATE)
+    how = (
+        StudentTrainSettings(steps, seed)
+        if made.student is None
+        else StudentTrainSettings(steps, seed, rate=REFINING_RATE)
+    )
     with stage("refining", "steps") as report:
         last = train_student(
             made.records, shape or shape_of(made.student), how, checkpoint, start=made.student, progress=report
@@ -153,10 +158,10 @@ def refined(
 
 def _levelled(network: Any, records: Sequence[Record]) -> Any:
     """Atomic energies fitted to pristine cells and to defects where their images are far."""
-    far = [r for r in records if energy_weight(r) == 1.0 and np.abs(r.forces).max() < VIOLENT]
+    far = [r for r in records if energy_weight(r) == 1.0 and np.abs(r.forces).max() < MAX_TRAINING_FORCE]
     calculator = calculator_of(network)
     found = [Evaluator(r.cell.numbers, calculator, r.cell.volume, np.inf)(r.cell.positions, r.cell.cell) for r in far]
-    return levelled(network, far, [evaluation.energy for evaluation in found])
+    return refit_atomic_energies(network, far, [evaluation.energy for evaluation in found])
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +171,7 @@ class _Run:
     folder: Path
     settings: DistilSettings
     workers: int
-    stage: Stage
+    stage: OpenStage
     began: float = field(default_factory=time.monotonic)
 
     def whole(self) -> Distillation:
@@ -176,11 +181,11 @@ class _Run:
         for turn in range(ROUNDS):
             title = f"round {turn + 1} of {ROUNDS}"
             for member in range(COMMITTEE):
-                how = TrainSettings(plan.round_steps, seed=COMMITTEE * self.settings.seed + member)
+                how = StudentTrainSettings(plan.round_steps, seed=COMMITTEE * self.settings.seed + member)
                 state = self.folder / f"train_{turn}_{member}.pt"
                 members[member] = self._train(f"{title}: student {member + 1}", records, how, state, members[member])
             records += self._labelled(f"cells_{turn + 1}", partial(self._explored, list(members), turn))
-        how = TrainSettings(plan.last_steps, seed=self.settings.seed)
+        how = StudentTrainSettings(plan.last_steps, seed=self.settings.seed)
         last = self._train("training", records, how, self.folder / "train_last.pt", members[0])
         return Distillation(_levelled(last, records), records, self.crystals, self.dopants, plan)
 
@@ -189,7 +194,7 @@ class _Run:
         """The hosts relaxed by the teacher."""
         s = self.settings
         return tuple(
-            crystal_of(host, self.teacher, s.max_temperature, s.max_pressure, s.max_atoms) for host in self.hosts
+            relax_crystal(host, self.teacher, s.max_temperature, s.max_pressure, s.max_atoms) for host in self.hosts
         )
 
     @cached_property
@@ -218,7 +223,7 @@ class _Run:
         steps = self.settings.steps
         if steps is None:
             steps = int(60 * self.settings.minutes * TRAINING_SHARE / step_seconds(records, self.shape))
-        if steps < FEWEST_STEPS:
+        if steps < MIN_TRAINING_STEPS:
             raise SettingsError(
                 f"{self.settings.minutes:g} minutes are for {steps} steps of training; give more minutes"
             )
@@ -235,7 +240,7 @@ class _Run:
         effort = self.settings.effort
         if effort is None:
             seconds = self._teacher_seconds() / self.workers
-            full = sum(map(len, self._cells_of(Amounts())))
+            full = sum(map(len, self._cells_of(CellCounts())))
             effort = min(_ENOUGH / full, 60 * self.settings.minutes * LABEL_SHARE / (4 * full * seconds))
         write_atomically(path, json.dumps(effort).encode())
         return effort
@@ -249,14 +254,14 @@ class _Run:
         evaluate(cell.positions + 1e-3 * np.sin(np.arange(3 * len(cell))).reshape(-1, 3), cell.cell)
         return (time.perf_counter() - began) / len(cell)
 
-    def _cells_of(self, amounts: Amounts) -> list[DefectCell]:
+    def _cells_of(self, amounts: CellCounts) -> list[DefectCell]:
         s, found = self.settings, []
         for index, (crystal, dopants) in enumerate(zip(self.crystals, self.dopants, strict=True)):
             found += first_cells(crystal, dopants, s.max_temperature, amounts, [s.seed, index])
         return found
 
     def _first_cells(self) -> list[DefectCell]:
-        return self._cells_of(Amounts().scaled(self._effort))
+        return self._cells_of(CellCounts().scaled(self._effort))
 
     def _explored(self, members: Sequence[Any], turn: int) -> list[DefectCell]:
         """Relaxations of every defect, and moments of hot runs on which the students disagree."""
@@ -283,7 +288,7 @@ class _Run:
         write_records(done, records)
         return records
 
-    def _train(self, title: str, records: Sequence[Record], how: TrainSettings, state: Path, start: Any) -> Any:
+    def _train(self, title: str, records: Sequence[Record], how: StudentTrainSettings, state: Path, start: Any) -> Any:
         with self.stage(title, "steps") as report:
             return train_student(records, self.shape, how, state, start=start, progress=report)
 
@@ -298,7 +303,7 @@ def calculator_of(network: Any) -> Any:
     try:
         return native_calculator(digest.hexdigest(), lambda: network)
     except NotNativeError:
-        with quiet_mace():
-            from md.potentials.mace.calculator import QuietMace
+        with silent_mace():
+            from md.potentials.mace.calculator import SilentMace
 
-            return QuietMace(network)
+            return SilentMace(network)

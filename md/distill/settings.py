@@ -14,10 +14,10 @@ from md.conditions.environment import Environment
 
 __all__ = ["DistilSettings", "Plan"]
 
-FEWEST_STEPS = 40
+MIN_TRAINING_STEPS = 40
 """Of training; below it nothing is learnt."""
 
-_SHORTEST, _LONGEST = 3.0, 8.0
+_MIN_CUTOFF, _MAX_CUTOFF = 3.0, 8.0
 """Cutoffs, Å: below, atoms have no second neighbours; above, a step costs ten times as much as at the default."""
 
 ROUNDS = 2
@@ -64,12 +64,12 @@ class DistilSettings:
             raise SettingsError(f"{self.minutes} minutes; give a positive number")
         if self.channels < 1 or self.seed < 0:
             raise SettingsError(f"{self.channels} channels and seed {self.seed}; at least 1 and 0")
-        if not _SHORTEST <= self.cutoff <= _LONGEST:
-            raise SettingsError(f"a cutoff of {self.cutoff} Å; give one from {_SHORTEST:g} to {_LONGEST:g}")
+        if not _MIN_CUTOFF <= self.cutoff <= _MAX_CUTOFF:
+            raise SettingsError(f"a cutoff of {self.cutoff} Å; give one from {_MIN_CUTOFF:g} to {_MAX_CUTOFF:g}")
         if self.effort is not None and not 0 < self.effort <= 10:  # noqa: PLR2004  ten times the usual is a mistake
             raise SettingsError(f"an effort of {self.effort}; give a share of the full set of cells above 0, such as 1")
-        if self.steps is not None and self.steps < FEWEST_STEPS:
-            raise SettingsError(f"{self.steps} steps of training are too few; give at least {FEWEST_STEPS}")
+        if self.steps is not None and self.steps < MIN_TRAINING_STEPS:
+            raise SettingsError(f"{self.steps} steps of training are too few; give at least {MIN_TRAINING_STEPS}")
 
     def identity(self, hosts: Sequence[str], teacher: dict[str, str]) -> str:
         """Hash of all that decides the student: settings, hashes of the hosts, the teacher."""

@@ -21,24 +21,24 @@ from typing import Any
 import numpy as np
 
 from md.distill.network.dense import DenseGraphs, DenseMace, Labels
-from md.distill.network.graphs import LabelledGraph, collate, energy_weight, labelled_graphs
+from md.distill.network.graphs import LabelledGraph, collate_labelled, energy_weight, labelled_graphs
 from md.distill.network.student import StudentShape, initial_network
 from md.distill.optimizer import RotatedAdam
 from md.labels.record import Record
-from md.labels.third_party import one_torch_thread, quiet_evaluation
+from md.labels.third_party import one_torch_thread, silent_evaluation
 from md.students.network import doubled
-from md.training.loop import Course, Progress, Trainer
+from md.training.loop import Course, LossProgress, Trainer
 from md.training.processes import Processes
 
-__all__ = ["TrainSettings", "step_seconds", "train_student"]
+__all__ = ["StudentTrainSettings", "step_seconds", "train_student"]
 
 Report = Callable[[int, int, str], None]
 _Batch = tuple[DenseGraphs, Labels, Any]
 
-BATCH_ATOMS = 64
+TRAINING_BATCH_ATOMS = 64
 """Atoms a step: more cost in proportion, fewer waste half the time on overhead."""
 
-_LONGEST_GRADIENT = 0.1
+_MAX_GRADIENT = 0.1
 """Below what almost every batch has, so that all count alike: squeezed and hot cells have gradients a hundred times
 those of cold ones, and would set the pace of all the others."""
 
@@ -48,7 +48,7 @@ _LARGE_FORCE = 2.0
 _AVERAGE_WARMUP = 10.0
 """Steps; a short memory at first, or the average would drag the random weights along."""
 
-VIOLENT = 20.0
+MAX_TRAINING_FORCE = 20.0
 """eV/Å; cells with a larger force are left out: no crystal in the range of conditions shows one."""
 
 EV_PER_A3 = 160.2
@@ -56,7 +56,7 @@ EV_PER_A3 = 160.2
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class StudentTrainSettings:
     """How a student is trained.
 
     Attributes:
@@ -90,7 +90,7 @@ class TrainSettings:
     @property
     def course(self) -> Course:
         """What the loop needs of it."""
-        return Course(self.steps, _LONGEST_GRADIENT, self.average, _AVERAGE_WARMUP)
+        return Course(self.steps, _MAX_GRADIENT, self.average, _AVERAGE_WARMUP)
 
     def energy_at(self, step: int) -> float:
         """Weight of the energies at a step."""
@@ -100,7 +100,7 @@ class TrainSettings:
 def train_student(
     records: Sequence[Record],
     shape: StudentShape,
-    settings: TrainSettings,
+    settings: StudentTrainSettings,
     checkpoint: Path,
     *,
     start: Any = None,
@@ -119,7 +119,7 @@ def train_student(
     Raises:
         ResumeError: the checkpoint belongs to another training.
     """
-    calm = [r for r in records if np.abs(r.forces).max() < VIOLENT]
+    calm = [r for r in records if np.abs(r.forces).max() < MAX_TRAINING_FORCE]
     with _repeatable():
         network = initial_network(calm, shape, settings.seed) if start is None else start
         task = _Student(calm, shape, settings, network)
@@ -138,16 +138,16 @@ def _repeatable() -> Iterator[None]:
     import torch
 
     plain = torch.jit.optimized_execution(should_optimize=False)  # type: ignore[attr-defined]
-    with one_torch_thread(wanted=True), quiet_evaluation(), plain:
+    with one_torch_thread(wanted=True), silent_evaluation(), plain:
         yield
 
 
 def step_seconds(records: Sequence[Record], shape: StudentShape) -> float:
     """Time of one step of training, s: the median of a few."""
-    settings = TrainSettings(steps=12)
+    settings = StudentTrainSettings(steps=12)
     with _repeatable():
         network = initial_network(records, shape, 0)
-        trainer = Trainer(_Student(records[: 4 * BATCH_ATOMS], shape, settings, network), settings.course)
+        trainer = Trainer(_Student(records[: 4 * TRAINING_BATCH_ATOMS], shape, settings, network), settings.course)
         taken = []
         for _ in range(settings.steps):
             began = time.perf_counter()
@@ -166,7 +166,9 @@ class _Student:
         start: the network before training, float64.
     """
 
-    def __init__(self, records: Sequence[Record], shape: StudentShape, settings: TrainSettings, start: Any) -> None:
+    def __init__(
+        self, records: Sequence[Record], shape: StudentShape, settings: StudentTrainSettings, start: Any
+    ) -> None:
         self.records, self.shape, self.settings, self.start = records, shape, settings, start
         self.errors: list[tuple[float, float, float]] = []
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
@@ -212,7 +214,7 @@ class _Student:
         if self._epoch[0] != epoch:
             self._epoch = epoch, _order(self.data, self.settings.seed, epoch)
         order = self._epoch[1]
-        return collate([self.data[i] for i in order[place % len(order)]], float(self.start.r_max))
+        return collate_labelled([self.data[i] for i in order[place % len(order)]], float(self.start.r_max))
 
     def loss(self, network: DenseMace, batch: _Batch, step: int) -> Any:
         """Of energies, damped forces and stress."""
@@ -223,7 +225,7 @@ class _Student:
     def judge(self, _network: DenseMace) -> None:
         """Nothing is held out: the averaged weights of the end are kept."""
 
-    def told(self, progress: Report) -> Progress:
+    def told(self, progress: Report) -> LossProgress:
         """What tells of each epoch that ends, with the errors in it."""
 
         def tell(step: int, _loss: float) -> None:
@@ -237,11 +239,11 @@ class _Student:
 
 
 def _order(data: Sequence[LabelledGraph], seed: int, epoch: int) -> list[list[int]]:
-    """Indices of the batches of an epoch: cells in random order, so many that the batch has `BATCH_ATOMS`."""
+    """Indices of the batches of an epoch: cells in random order, so many that the batch has `TRAINING_BATCH_ATOMS`."""
     batches: list[list[int]] = [[]]
     atoms = 0
     for index in np.random.default_rng([seed, epoch]).permutation(len(data)):
-        if atoms >= BATCH_ATOMS:
+        if atoms >= TRAINING_BATCH_ATOMS:
             batches.append([])
             atoms = 0
         batches[-1].append(int(index))

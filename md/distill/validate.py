@@ -14,7 +14,7 @@ from augment.distort import strained
 from augment.errors import DataError
 from md.campaigns.relax_and_md import relax_all
 from md.distill.crystal import Crystal
-from md.distill.curriculum import marked
+from md.distill.curriculum import with_config_type
 from md.distill.explore import hot_frames, pressure_run, relaxed_path
 from md.jobs.sweep import Progress
 from md.labels.evaluator import Evaluator
@@ -26,9 +26,9 @@ __all__ = [
     "DefectEnergy",
     "Errors",
     "VolumePoint",
-    "defect_energies",
     "errors",
     "held_out_cells",
+    "relaxed_defect_energies",
     "volume_runs",
     "volumes",
 ]
@@ -36,7 +36,7 @@ __all__ = [
 GPA = 160.21766208
 """GPa in one eV/Å³."""
 
-RELAXED = RelaxSettings(fmax=0.03, max_steps=60)
+VALIDATION_RELAXATION = RelaxSettings(fmax=0.03, max_steps=60)
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,11 @@ def held_out_cells(
     rng, found = np.random.default_rng([seed, 99]), []
     for cell in cells:
         what = "bulk" if cell.name == BULK else "defect"
-        found += [marked(c, f"{what}_relaxed") for c in relaxed_path(cell, calculator)[-1:]]
+        found += [with_config_type(c, f"{what}_relaxed") for c in relaxed_path(cell, calculator)[-1:]]
         ratio = rng.uniform(crystal.volumes[0] + 0.04, crystal.volumes[1] - 0.04)
         start = strained(cell, (ratio ** (1 / 3) - 1) * np.eye(3))
         frames = list(hot_frames(start, calculator, temperature * rng.uniform(0.2, 1.0), 4, rng))
-        found += [marked(c, f"{what}_dynamics") for c in frames[1::2]]
+        found += [with_config_type(c, f"{what}_dynamics") for c in frames[1::2]]
     return found
 
 
@@ -125,7 +125,7 @@ class DefectEnergy:
         return self.student - self.teacher
 
 
-def defect_energies(
+def relaxed_defect_energies(
     cells: Sequence[DefectCell],
     pristine: DefectCell,
     calculator: Any,
@@ -138,7 +138,7 @@ def defect_energies(
     """Energies of relaxed defects by name; the teacher starts from the student's minima, to save time."""
     minima = [pristine, *(_minimum(cell, calculator) for cell in cells)]
     ours = [_energy(cell, calculator) for cell in minima]
-    theirs = relax_all(minima, teacher, folder, RELAXED, workers=workers, progress=progress)
+    theirs = relax_all(minima, teacher, folder, VALIDATION_RELAXATION, workers=workers, progress=progress)
     found = {}
     for cell, energy, relaxation in zip(minima[1:], ours[1:], theirs[1:], strict=True):
         difference = float(relaxation.energies[-1] - theirs[0].energies[0])
@@ -196,7 +196,7 @@ def volumes(
     return found
 
 
-def summary(energies: Mapping[str, DefectEnergy], points: Sequence[VolumePoint]) -> dict[str, Any]:
+def validation_summary(energies: Mapping[str, DefectEnergy], points: Sequence[VolumePoint]) -> dict[str, Any]:
     """JSON values of both."""
     return {
         "defect_energies": {name: {**asdict(e), "error": e.error} for name, e in energies.items()},

@@ -11,8 +11,8 @@ from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.point import MdPoint
 from md.conditions.thermal_motion import degrees_of_freedom
 from md.dynamics.response import Series
-from md.labels.evaluator import Evaluation, check_temperature, volume_of
-from md.labels.frames import Arrays, Frames, stack_frames
+from md.labels.evaluator import Evaluation, check_instantaneous_temperature, volume_of
+from md.labels.frames import FrameArrays, Frames, stack_frames
 
 _COLUMNS = ("scalars", "cells", "frame_steps", "positions", "frame_cells", "energies", "forces", "stresses", "momenta")
 
@@ -50,7 +50,7 @@ class Recorder:
 
         kinetic = 0.5 * float((self._masses[:, None] * velocities**2).sum())
         temperature = 2 * kinetic / (degrees_of_freedom(len(self._masses)) * units.kB)
-        check_temperature(temperature, self._hottest)
+        check_instantaneous_temperature(temperature, self._hottest)
         volume = volume_of(cell)
         pressure = -float(evaluation.stress[:3].mean()) + 2 * kinetic / (3 * volume)
         if self.steps % self._point.interval == 0:
@@ -59,13 +59,13 @@ class Recorder:
         self._cells.append(cell.copy())
         self._rows.append((evaluation.energy, kinetic, temperature, pressure / units.GPa))
 
-    def take_new(self) -> Arrays:
+    def take_new(self) -> FrameArrays:
         """What was recorded since the last call, for a checkpoint."""
         rows, frames = self._taken
         self._taken = len(self._rows), len(self._frames)
         return self._arrays(rows, frames)
 
-    def _arrays(self, rows: int = 0, frames: int = 0) -> Arrays:
+    def _arrays(self, rows: int = 0, frames: int = 0) -> FrameArrays:
         taken = self._frames[frames:]
         stacked = stack_frames(self._cell, [(x, cell, evaluation) for _, x, cell, evaluation in taken])
         columns = (
@@ -84,7 +84,7 @@ class Recorder:
     def _stacked_momenta(self, first: int = 0) -> FloatArray:
         return np.array(self._momenta[first:], dtype=float).reshape(-1, len(self._cell), 3)
 
-    def restore(self, parts: Sequence[Arrays]) -> None:
+    def restore(self, parts: Sequence[FrameArrays]) -> None:
         """Take back what `take_new` gave, part by part."""
         for part in parts:
             self._rows += [(float(a), float(b), float(c), float(d)) for a, b, c, d in part["scalars"]]

@@ -12,7 +12,7 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.errors import DataError
 from md.conditions.point import MdPoint
-from md.labels.frames import Arrays, Frames, frames_from_arrays
+from md.labels.frames import FrameArrays, Frames, frames_from_arrays
 from md.labels.record import Record
 from md.potentials import Potential
 
@@ -108,7 +108,7 @@ class Response:
         info = {**self.potential.provenance, "md": self.point.json, "step": step, "status": self.status}
         return self.frames.record(index, f"md_{self.point.environment.label}", info)
 
-    def to_arrays(self) -> Arrays:
+    def to_arrays(self) -> FrameArrays:
         """Columns for an archive, the same bytes for the same trajectory; `seconds` is left out."""
         outcome = json.dumps([self.point.json, self.status, self.reason], sort_keys=True)
         series = {f"series_{field.name}": getattr(self.series, field.name) for field in fields(Series)}

@@ -14,7 +14,7 @@ from md.conditions.point import MdPoint
 from md.dynamics.engines.protocol import Integrator, start_velocities
 from md.dynamics.recorder import Recorder
 from md.dynamics.response import MdStatus, Response
-from md.jobs.checkpoint import Checkpoints, State
+from md.jobs.checkpoint import Checkpoints, RunState
 from md.labels.evaluator import Divergence
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
@@ -78,5 +78,5 @@ def _integrator(point: MdPoint, cell: DefectCell, potential: Potential) -> Integ
     return LammpsIntegrator(point, cell, potential)
 
 
-def _start(point: MdPoint, cell: DefectCell, integrator: Integrator) -> State:
+def _start(point: MdPoint, cell: DefectCell, integrator: Integrator) -> RunState:
     return integrator.start(*start_velocities(point, cell))

@@ -11,7 +11,7 @@ from md.energetics.formation import (
     population,
 )
 from md.energetics.harmonic import (
-    Modes,
+    NormalModes,
     attempt_frequency,
     constant_pressure_entropy,
     formation_entropy,
@@ -32,8 +32,8 @@ __all__ = [
     "ElasticDipole",
     "FormationEnergy",
     "Jump",
-    "Modes",
     "Moduli",
+    "NormalModes",
     "Population",
     "anharmonic_free_energy",
     "attempt_frequency",

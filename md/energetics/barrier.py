@@ -27,7 +27,7 @@ FIRST_FORCE = 0.1
 END_FORCE = 1e-3
 """eV/Å left on the atoms at the ends and at a symmetric saddle."""
 
-MOST_STEPS = 500
+MAX_BAND_STEPS = 500
 
 COMMUTES = 1e-6
 """Largest change of a cell by an operation that the cell is still said to have."""
@@ -158,7 +158,9 @@ def migration_barrier(
         except Divergence as signal:
             raise DataError(f"the path of {jump.defect.name} diverged: {signal}; check the potential there") from None
     if left > fmax:
-        raise DataError(f"the path of {jump.defect.name} has {left:.3f} eV/Å left after {MOST_STEPS} steps; raise fmax")
+        raise DataError(
+            f"the path of {jump.defect.name} has {left:.3f} eV/Å left after {MAX_BAND_STEPS} steps; raise fmax"
+        )
     path = tuple(first.with_geometry(atoms.get_positions()) for atoms in chain)
     steps = [np.linalg.norm(b.positions - a.positions) for a, b in pairwise(path)]
     return Barrier(jump, np.concatenate([[0.0], np.cumsum(steps)]), energies - energies[0], path, left)
@@ -180,7 +182,7 @@ def _relax_band(chain: list[Any], fmax: float) -> float:
 
     for climb, limit in ((False, max(FIRST_FORCE, fmax)), (True, fmax)):
         band = NEB(chain, k=SPRING, climb=climb, method="improvedtangent")
-        FIRE(band, logfile=None).run(fmax=limit, steps=MOST_STEPS)
+        FIRE(band, logfile=None).run(fmax=limit, steps=MAX_BAND_STEPS)
     return float(np.linalg.norm(band.get_forces(), axis=1).max())
 
 

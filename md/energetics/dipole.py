@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.cell import FloatArray
+from augment.distort.single import strained
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
-from md.energetics.elastic import TIGHT_FORCE, VOIGT, ElasticConstants, from_voigt, strained, to_voigt
+from md.energetics.elastic import TIGHT_FORCE, VOIGT, ElasticConstants, from_voigt, to_voigt
 from md.energetics.minimum import minimum
 from md.labels.record import Record
 from md.potentials import Potential
@@ -17,7 +18,7 @@ from md.potentials import Potential
 SAME_CELL = 1e-6
 """Å; cells of a defect and its bulk that differ by less are one."""
 
-STRAIN = 1e-3
+DIPOLE_STRAIN = 1e-3
 """Of the derivative of the energy; its error is of second order, its rounding 1e-10 eV over it."""
 
 SAME_STRAIN = 1e-8
@@ -103,9 +104,10 @@ def _invariant_strains(symmetry: CellSymmetry | None) -> list[FloatArray]:
 def _slope(record: Record, direction: FloatArray, potential: Potential) -> float:
     """Derivative of the relaxed energy along a strain, eV."""
     energies = [
-        minimum(strained(record.cell, sign * STRAIN * direction), potential, TIGHT_FORCE).energy for sign in (1, -1)
+        minimum(strained(record.cell, sign * DIPOLE_STRAIN * direction), potential, TIGHT_FORCE).energy
+        for sign in (1, -1)
     ]
-    return (energies[0] - energies[1]) / (2 * STRAIN)
+    return (energies[0] - energies[1]) / (2 * DIPOLE_STRAIN)
 
 
 def _projected(tensor: FloatArray, symmetry: CellSymmetry | None, volume: float) -> ElasticDipole:

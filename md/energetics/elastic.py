@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
+from augment.distort.single import strained
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.energetics.minimum import minimum
@@ -15,10 +16,10 @@ from md.potentials import Potential
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Index pairs xx, yy, zz, yz, xz, xy."""
 
-STRAIN = 0.003
+ELASTIC_STRAIN = 0.003
 """Of the finite strains: third-order constants cancel between plus and minus, fourth-order ones leave 1e-4."""
 
-LARGEST_STRAIN = 0.05
+MAX_ELASTIC_STRAIN = 0.05
 
 TIGHT_FORCE = 1e-3
 """eV/Å left on the atoms of a strained cell; its work on a strain of 0.003 is far below 0.1 GPa."""
@@ -39,12 +40,6 @@ def from_voigt(vector: FloatArray, *, engineering: bool = False) -> FloatArray:
     for value, (i, j) in zip(vector, VOIGT, strict=True):
         tensor[i, j] = tensor[j, i] = value / 2 if engineering and i != j else value
     return tensor
-
-
-def strained(cell: DefectCell, strain: FloatArray) -> DefectCell:
-    """The cell under a homogeneous strain (3, 3), atoms included."""
-    gradient = np.eye(3) + strain
-    return cell.with_geometry(cell.positions @ gradient.T, cell.cell @ gradient.T)
 
 
 def invariant_stiffnesses(rotations: FloatArray) -> FloatArray:
@@ -150,7 +145,7 @@ class ElasticConstants:
 
 
 def elastic_constants(
-    cell: DefectCell, potential: Potential, symmetry: CellSymmetry | None = None, strain: float = STRAIN
+    cell: DefectCell, potential: Potential, symmetry: CellSymmetry | None = None, strain: float = ELASTIC_STRAIN
 ) -> ElasticConstants:
     """Elastic constants from the stresses of finite strains, atoms relaxed in each.
 
@@ -170,8 +165,10 @@ def elastic_constants(
     """
     from ase import units
 
-    if not 0 < strain <= LARGEST_STRAIN:
-        raise ConditionError(f"a finite strain of {strain}; give above 0 and at most {LARGEST_STRAIN} (0.003 is usual)")
+    if not 0 < strain <= MAX_ELASTIC_STRAIN:
+        raise ConditionError(
+            f"a finite strain of {strain}; give above 0 and at most {MAX_ELASTIC_STRAIN} (0.003 is usual)"
+        )
     basis = invariant_stiffnesses(np.eye(3)[None] if symmetry is None else symmetry.rotations)
     rest = minimum(cell, potential, TIGHT_FORCE)
     design, stresses = [], []

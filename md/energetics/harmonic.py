@@ -20,18 +20,18 @@ from md.potentials import Potential
 DISPLACEMENT = 0.01
 """Å; cubic anharmonicity cancels between plus and minus, quartic leaves about 1e-4 of a frequency."""
 
-CANDIDATES = 64
+DIRECTION_CANDIDATES = 64
 """Directions that are tried for a displacement; the one whose images span space best is taken."""
 
 SPANS = 0.1
 """Smallest singular value of the images of displacements, of at most their number, that counts as spanning space."""
 
-Forces = Callable[[FloatArray], FloatArray]
+PositionForces = Callable[[FloatArray], FloatArray]
 """Forces (n, 3) at positions (n, 3)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Modes:
+class NormalModes:
     """Normal modes of a cell of n atoms at rest, without the three translations.
 
     Attributes:
@@ -95,7 +95,7 @@ class Modes:
         return float(units.kB * (x / np.expm1(x) - np.log(-np.expm1(-x))).sum())
 
 
-def normal_modes(cell: DefectCell, potential: Potential, symmetry: CellSymmetry | None = None) -> Modes:
+def normal_modes(cell: DefectCell, potential: Potential, symmetry: CellSymmetry | None = None) -> NormalModes:
     """Normal modes of a cell at rest; arguments as those of `hessian`.
 
     Raises:
@@ -109,7 +109,7 @@ def normal_modes(cell: DefectCell, potential: Potential, symmetry: CellSymmetry 
     translations = (np.tile(np.eye(3), (len(cell), 1)) * roots[:, None]).T
     inner = null_space(translations)
     curvatures = np.asarray(np.linalg.eigvalsh(inner.T @ dynamical @ inner), dtype=float)
-    return Modes(_frequencies(curvatures), cell)
+    return NormalModes(_frequencies(curvatures), cell)
 
 
 def _frequencies(curvatures: FloatArray) -> FloatArray:
@@ -133,7 +133,7 @@ def hessian(cell: DefectCell, potential: Potential, symmetry: CellSymmetry | Non
         return hessian_of(lambda positions: evaluate(positions, cell.cell).forces, cell.positions, group)
 
 
-def hessian_of(forces: Forces, positions: FloatArray, symmetry: CellSymmetry) -> FloatArray:
+def hessian_of(forces: PositionForces, positions: FloatArray, symmetry: CellSymmetry) -> FloatArray:
     """Second derivatives (3n, 3n) of an energy by central differences of its forces, in the units of both.
 
     One atom of each orbit is displaced, along so many directions that their images under its site symmetry span
@@ -169,7 +169,7 @@ def _fixing(group: CellSymmetry, atom: int) -> IntArray:
     return np.flatnonzero(group.permutations[:, atom] == atom)
 
 
-def _column(forces: Forces, positions: FloatArray, group: CellSymmetry, atom: int) -> FloatArray:
+def _column(forces: PositionForces, positions: FloatArray, group: CellSymmetry, atom: int) -> FloatArray:
     """Blocks (n, 3, 3) of the Hessian between every atom and one, by least squares over the images of displacements."""
     fixing = _fixing(group, atom)
     rotations, images = group.rotations[fixing], group.permutations[fixing]
@@ -192,7 +192,7 @@ def _column(forces: Forces, positions: FloatArray, group: CellSymmetry, atom: in
 
 def _directions(rotations: FloatArray) -> list[FloatArray]:
     """Fewest unit vectors whose images under the rotations span space, each the best conditioned of the candidates."""
-    candidates = np.random.default_rng(0).standard_normal((CANDIDATES, 3))
+    candidates = np.random.default_rng(0).standard_normal((DIRECTION_CANDIDATES, 3))
     candidates /= np.linalg.norm(candidates, axis=1)[:, None]
     chosen: list[FloatArray] = []
     spanned = np.zeros((0, 3))
@@ -210,7 +210,7 @@ def _directions(rotations: FloatArray) -> list[FloatArray]:
 
 
 def formation_entropy(
-    defect: Modes, bulk: Modes, temperature: float, references: Mapping[str, Modes] | None = None
+    defect: NormalModes, bulk: NormalModes, temperature: float, references: Mapping[str, NormalModes] | None = None
 ) -> float:
     """Vibrational entropy of formation at constant volume, eV/K: S(defect) less that of the bulk and of added atoms.
 
@@ -245,14 +245,17 @@ def constant_pressure_entropy(entropy: float, expansion: float, bulk_modulus: fl
 
 
 def formation_free_energy(
-    defect: Modes, bulk: Modes, temperature: float, references: Mapping[str, Modes] | None = None
+    defect: NormalModes, bulk: NormalModes, temperature: float, references: Mapping[str, NormalModes] | None = None
 ) -> float:
     """Vibrational part of the free energy of formation, eV, to be added to the formation energy; as the entropy."""
     return _formation(defect, bulk, references or {}, lambda modes: modes.free_energy(temperature))
 
 
 def _formation(
-    defect: Modes, bulk: Modes, references: Mapping[str, Modes], quantity: Callable[[Modes], float]
+    defect: NormalModes,
+    bulk: NormalModes,
+    references: Mapping[str, NormalModes],
+    quantity: Callable[[NormalModes], float],
 ) -> float:
     """Quantity of the defect less those of the bulk and of the atoms added; an atom carries three mean modes."""
     total = quantity(defect) - quantity(bulk)
@@ -267,7 +270,7 @@ def _formation(
     return total
 
 
-def attempt_frequency(initial: Modes, saddle: Modes) -> float:
+def attempt_frequency(initial: NormalModes, saddle: NormalModes) -> float:
     """Attempt frequency of a jump, THz: product of the frequencies at the minimum over those at the saddle.
 
     Vineyard, J. Phys. Chem. Solids 3, 121 (1957); the imaginary mode is left out.

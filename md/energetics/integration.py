@@ -22,10 +22,10 @@ TIMESTEP = 2.0
 FRICTION = 0.01
 """1/fs; near critical for phonons, so that energies forget themselves fastest."""
 
-FARTHEST = 1.5
+MAX_DISTANCE_FROM_SITE = 1.5
 """Å; an atom this far from its site has left it, and the harmonic crystal is no reference any more."""
 
-FEWEST_STEPS = 50
+MIN_INTEGRATION_STEPS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +73,8 @@ def anharmonic_free_energy(
         DataError: an atom leaves its site, or a guard stops a run.
     """
     check_temperature(temperature)
-    if steps < FEWEST_STEPS or nodes < 1:
-        raise ConditionError(f"{steps} steps at {nodes} nodes; give at least {FEWEST_STEPS} steps at 1 node")
+    if steps < MIN_INTEGRATION_STEPS or nodes < 1:
+        raise ConditionError(f"{steps} steps at {nodes} nodes; give at least {MIN_INTEGRATION_STEPS} steps at 1 node")
     roots, weights = np.polynomial.legendre.leggauss(nodes)
     couplings, weights = (roots + 1) / 2, weights / 2
     streams = np.random.default_rng(seed).spawn(nodes)
@@ -127,8 +127,8 @@ def _differences(
         velocities = keep * velocities + kick * rng.standard_normal(moved.shape)
         velocities -= (share * velocities).sum(axis=0)
         moved += step / 2 * velocities
-        if float((moved**2).sum(axis=1).max()) > FARTHEST**2:
-            raise Divergence(f"an atom is {FARTHEST:g} Å from its site, which it has left")
+        if float((moved**2).sum(axis=1).max()) > MAX_DISTANCE_FROM_SITE**2:
+            raise Divergence(f"an atom is {MAX_DISTANCE_FROM_SITE:g} Å from its site, which it has left")
         acceleration, differences[index] = mixed()
         velocities += step / 2 * acceleration
     return differences

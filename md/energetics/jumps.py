@@ -14,7 +14,7 @@ from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.symmetry import FiniteGroup, point_group_symbol
 from augment.supercell import Edit
 
-NEAREST = 1.1
+JUMP_CUTOFF_RATIO = 1.1
 """Cutoff of the jumps in the shortest one, where none is given: nearest neighbours, split by a distortion or not."""
 
 TIE = 0.1
@@ -145,7 +145,7 @@ def jumps(defect: Defect, cutoff: float | None = None) -> tuple[Jump, ...]:
     place = {int(site): k for k, site in enumerate(sites)}
     distances = supercell.distances(sites)
     lengths = [float(distances[place[a], place[b]]) for a, b in candidates]
-    reach = min(lengths) * NEAREST if cutoff is None else cutoff
+    reach = min(lengths) * JUMP_CUTOFF_RATIO if cutoff is None else cutoff
     for (origin, goal), length in zip(candidates, lengths, strict=True):
         if length <= reach:
             by_kind.setdefault(_kind(defect, origin, goal), []).append((origin, goal, length))

@@ -9,7 +9,7 @@ from md.labels.record import Record
 from md.potentials import Potential
 from md.relaxation.relax import relax
 
-MOST_STEPS = 1000
+MAX_MINIMUM_STEPS = 1000
 """Steps; a defect that is not at rest by then has fallen apart or sits on a ridge."""
 
 
@@ -27,7 +27,7 @@ def minimum(
         DataError: the relaxation diverged or did not converge.
         PotentialError: an element is not covered, or the potential fails.
     """
-    outcome = relax(cell, potential, fmax=fmax, max_steps=MOST_STEPS, relax_cell=relax_cell, symmetry=symmetry)
+    outcome = relax(cell, potential, fmax=fmax, max_steps=MAX_MINIMUM_STEPS, relax_cell=relax_cell, symmetry=symmetry)
     if outcome.status != "converged" or outcome.record is None:
         raise DataError(f"{cell.name} with {potential.name}: {outcome.status} ({outcome.reason}); it has no energy")
     return outcome.record

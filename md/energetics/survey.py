@@ -17,10 +17,10 @@ from md.labels.record import Record
 from md.potentials import Potential
 from md.relaxation.relaxed_host import RelaxedHost, pristine
 
-HOST_FORCE = 1e-4
+HOST_FMAX = 1e-4
 """eV/Å left on the atoms of the host: its lattice is the reference of everything else."""
 
-DEFECT_FORCE = 1e-3
+DEFECT_FMAX = 1e-3
 """eV/Å left on the atoms around a defect: 1e-4 eV of its energy."""
 
 
@@ -65,10 +65,10 @@ def defect_energies(
         PotentialError: an element is not covered, or the potential fails.
     """
     supercell = defect.supercell
-    reference = RelaxedHost.of(supercell.host, potential, fmax=HOST_FORCE)
+    reference = RelaxedHost.of(supercell.host, potential, fmax=HOST_FMAX)
     primitive = pristine(Supercell.primitive(supercell.host))
-    bulk = minimum(reference.place(pristine(supercell)), potential, DEFECT_FORCE)
-    cell = minimum(reference.place(defect), potential, DEFECT_FORCE, symmetry=defect.symmetry())
+    bulk = minimum(reference.place(pristine(supercell)), potential, DEFECT_FMAX)
+    cell = minimum(reference.place(defect), potential, DEFECT_FMAX, symmetry=defect.symmetry())
     known = dict(chemical_potentials or {})
     if len(defect.host.elements) == 1:
         known.setdefault(defect.host.elements[0], bulk.energy / len(bulk.cell))
@@ -94,5 +94,5 @@ def migration_barriers(
         SupercellError: the supercell is too small for a jump.
         DataError: an end or a path does not relax.
     """
-    start = RelaxedHost.of(defect.host, potential, fmax=HOST_FORCE).place(defect)
+    start = RelaxedHost.of(defect.host, potential, fmax=HOST_FMAX).place(defect)
     return tuple(migration_barrier(j, potential, start, images=images, fmax=fmax) for j in jumps(defect, cutoff))

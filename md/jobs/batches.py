@@ -17,19 +17,20 @@ from typing import Any
 import numpy as np
 
 from augment.storage.archive import read_arrays
-from md.jobs.sweep import Arrays, Item, Progress, Shard, Task, is_finished, scratch_folder, store_item, sweep
+from md.jobs.checkpoint import Arrays
+from md.jobs.sweep import FinishedJob, Job, Progress, Shard, is_finished, scratch_folder, store_item, sweep
 
-MOST_ATOMS = 8192
+MAX_BATCH_ATOMS = 8192
 """Of one batch. A guess: no GPU was at hand to measure where one is full."""
 
 _FOLDER, _ITEMS = "batches", "items"
 
-Many = Callable[[Sequence[Any], Path, str], Sequence[Arrays]]
+BatchFunction = Callable[[Sequence[Any], Path, str], Sequence[Arrays]]
 """Does many payloads at once: it is given a folder and an identity for its checkpoints, and returns arrays of each."""
 
 
 @dataclass(frozen=True, eq=False)
-class Sized:
+class SizedJob:
     """A task that can be done in a batch.
 
     Attributes:
@@ -38,20 +39,20 @@ class Sized:
         kind: what the tasks of a batch have in common.
     """
 
-    task: Task
+    task: Job
     atoms: int
     kind: Hashable
 
 
 def do_in_batches(
-    sized: Sequence[Sized],
-    function: Many,
+    sized: Sequence[SizedJob],
+    function: BatchFunction,
     folder: Path,
     *,
     executor: Executor | None = None,
     shard: Shard | None = None,
     progress: Progress | None = None,
-    most_atoms: int = MOST_ATOMS,
+    most_atoms: int = MAX_BATCH_ATOMS,
 ) -> None:
     """Do the tasks whose file is not in `folder` yet, batch after batch; their files are there afterwards.
 
@@ -85,25 +86,25 @@ def do_in_batches(
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    function: Many
+    function: BatchFunction
     ids: tuple[str, ...]
     payloads: tuple[Any, ...]
     scratch: Path
     id: str
 
 
-def _batch(batch: Sequence[Sized], function: Many, own: Path) -> Task:
+def _batch(batch: Sequence[SizedJob], function: BatchFunction, own: Path) -> Job:
     ids = tuple(one.task.id for one in batch)
     identity = hashlib.sha256(" ".join(ids).encode()).hexdigest()[:32]
     payloads = tuple(one.task.payload for one in batch)
     label = batch[0].task.label if len(batch) == 1 else f"{batch[0].task.label} and {len(batch) - 1} more"
-    return Task(identity, label, _Batch(function, ids, payloads, scratch_folder(own, identity), identity))
+    return Job(identity, label, _Batch(function, ids, payloads, scratch_folder(own, identity), identity))
 
 
-def _batches(sized: Sequence[Sized], most_atoms: int) -> Iterator[list[Sized]]:
+def _batches(sized: Sequence[SizedJob], most_atoms: int) -> Iterator[list[SizedJob]]:
     """The tasks in their order, as many of a kind as fit."""
     for kind in dict.fromkeys(one.kind for one in sized):
-        batch: list[Sized] = []
+        batch: list[SizedJob] = []
         for one in (one for one in sized if one.kind == kind):
             if batch and sum(other.atoms for other in batch) + one.atoms > most_atoms:
                 yield batch
@@ -118,12 +119,12 @@ def _do_batch(batch: _Batch) -> Arrays:
     return {**columns, _ITEMS: np.array(batch.ids)}
 
 
-def _share_out(own: Path, folder: Path, wanted: dict[str, Sized]) -> None:
+def _share_out(own: Path, folder: Path, wanted: dict[str, SizedJob]) -> None:
     """Write the items of the finished batches, and remove these."""
     for path in sorted(own.glob("*.npz")):
         if not is_finished(own, path.stem):
             continue
-        item = Item.found(own, path.stem)
+        item = FinishedJob.from_file(own, path.stem)
         arrays = read_arrays(path)
         ids = [str(name) for name in arrays[_ITEMS]]
         if not wanted.keys() >= set(ids):

@@ -18,7 +18,7 @@ import numpy as np
 
 from augment.errors import DataError, ResumeError
 from augment.storage.archive import read_arrays, write_atomically
-from md.jobs.heartbeat import Pulse
+from md.jobs.heartbeat import Heartbeat
 
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
@@ -28,7 +28,7 @@ _DIGITS = 16
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class RunState:
     """Everything that the rest of a run depends on.
 
     Attributes:
@@ -52,9 +52,9 @@ class Checkpoints:
     def __init__(self, folder: Path, identity: str, steps: int = 0) -> None:
         self._folder, self._identity = folder, identity
         self._last, self._done = "", 0
-        self._pulse = Pulse(folder, steps) if steps else None
+        self._pulse = Heartbeat(folder, steps) if steps else None
 
-    def write(self, state: State, recorded: Arrays) -> None:
+    def write(self, state: RunState, recorded: Arrays) -> None:
         """Add a checkpoint with what was recorded since the last one.
 
         Raises:
@@ -70,7 +70,7 @@ class Checkpoints:
         write_atomically(self._folder / name, content)
         self._last = name
 
-    def read(self) -> tuple[State | None, list[dict[str, np.ndarray[Any, Any]]]]:
+    def read(self) -> tuple[RunState | None, list[dict[str, np.ndarray[Any, Any]]]]:
         """The newest state, None where there is none, and what was recorded up to it, checkpoint by checkpoint.
 
         Raises:
@@ -80,7 +80,7 @@ class Checkpoints:
         for path in sorted(self._folder.glob("[0-9]*.npz")):
             arrays = self._read(path)
             recorded.append(_with_prefix(arrays, _RECORDED))
-            state = State(int(arrays["step"]), _with_prefix(arrays, _STATE))
+            state = RunState(int(arrays["step"]), _with_prefix(arrays, _STATE))
             self._last, self._done = path.name, state.step
         return state, recorded
 

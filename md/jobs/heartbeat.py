@@ -15,7 +15,7 @@ INTERVAL = 1.0
 _NAME = "pulse"
 
 
-class Pulse:
+class Heartbeat:
     """Writes how far an item is, at most once a second; an item that ends within one leaves nothing.
 
     Args:

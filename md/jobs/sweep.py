@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ import numpy as np
 
 from augment.errors import DataError, SettingsError
 from augment.storage.archive import read_arrays, write_arrays, write_atomically
-from augment.storage.lock import held, held_file
+from augment.storage.lock import folder_lock, held_file
+from md.jobs.checkpoint import Arrays
 from md.jobs.heartbeat import INTERVAL, share_done
 from md.jobs.workers import Failure, call_all, call_through
 
-Arrays = Mapping[str, np.ndarray[Any, Any]]
 Progress = Callable[[float, int, str], None]
 """Called with the number of items done and the shares of those under way, the number of all items, and a label: of
 the item that ended last, or of one under way."""
@@ -40,7 +40,7 @@ _IN_THIS_PROCESS = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class Job:
     """An item of work.
 
     Attributes:
@@ -55,7 +55,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Item:
+class FinishedJob:
     """A finished item: its task's id and label, its file, and the wall time it took in s (NaN if unknown)."""
 
     id: str
@@ -74,7 +74,7 @@ class Item:
         return arrays
 
     @classmethod
-    def found(cls, folder: Path, identity: str, label: str = "") -> Item:
+    def from_file(cls, folder: Path, identity: str, label: str = "") -> FinishedJob:
         """The finished item with this id in a folder."""
         try:
             seconds = float(json.loads(_timing(folder, identity).read_bytes())["seconds"])
@@ -115,13 +115,13 @@ class Shard:
             raise SettingsError(f"shard {text!r}; give I/N, such as 0/4 for the first of four jobs")
         return cls(int(index), int(count))
 
-    def of(self, tasks: Sequence[Task]) -> list[Task]:
+    def of(self, tasks: Sequence[Job]) -> list[Job]:
         """This share of the tasks, those with the same id taken as one."""
         return list({task.id: task for task in tasks}.values())[self.index :: self.count]
 
 
 def sweep(
-    tasks: Sequence[Task],
+    tasks: Sequence[Job],
     function: Callable[[Any], Arrays],
     folder: Path,
     *,
@@ -129,7 +129,7 @@ def sweep(
     executor: Executor | None = None,
     shard: Shard | None = None,
     progress: Progress | None = None,
-) -> list[Item]:
+) -> list[FinishedJob]:
     """Do every task whose file is not in `folder` yet; the items come back in the order of the tasks.
 
     Args:
@@ -153,27 +153,27 @@ def sweep(
     asked = tasks if shard is None else shard.of(tasks)
     unique = list({task.id: task for task in asked}.values())
     folder = folder.absolute()  # workers elsewhere may have another working directory
-    with held(folder, shared=shard is not None):
+    with folder_lock(folder, shared=shard is not None):
         if shard is None:
             _remove_leftovers(folder)
         missing = [task for task in unique if not is_finished(folder, task.id)]
         failures = _do(missing, function, folder, workers, executor, progress, len(unique))
     _raise_first(failures, len(unique))
-    return [Item.found(folder, task.id, task.label) for task in asked]
+    return [FinishedJob.from_file(folder, task.id, task.label) for task in asked]
 
 
 def _do(
-    missing: Sequence[Task],
+    missing: Sequence[Job],
     function: Callable[[Any], Arrays],
     folder: Path,
     workers: int,
     executor: Executor | None,
     progress: Progress | None,
     total: int,
-) -> list[tuple[Task, Failure]]:
+) -> list[tuple[Job, Failure]]:
     """Do the missing tasks; those that failed."""
     calls = [_Call(function, task.payload, task.id, folder) for task in missing]
-    failures: list[tuple[Task, Failure]] = []
+    failures: list[tuple[Job, Failure]] = []
     with _told(progress, missing, folder, total) as ended:
         results = call_all(_run, calls, workers) if executor is None else call_through(executor, _run, calls)
         for index, result in results:
@@ -185,8 +185,8 @@ def _do(
 
 @contextmanager
 def _told(
-    progress: Progress | None, missing: Sequence[Task], folder: Path, total: int
-) -> Iterator[Callable[[Task], None]]:
+    progress: Progress | None, missing: Sequence[Job], folder: Path, total: int
+) -> Iterator[Callable[[Job], None]]:
     """What to call with each task that ended; meanwhile a thread tells of those under way."""
     if progress is None:
         yield lambda _task: None
@@ -210,7 +210,7 @@ def _told(
 class _Teller:
     """Tells how many items are done, with the shares of those under way, and never less than before."""
 
-    def __init__(self, progress: Progress, missing: Sequence[Task], folder: Path, total: int) -> None:
+    def __init__(self, progress: Progress, missing: Sequence[Job], folder: Path, total: int) -> None:
         self._progress, self._folder, self._total = progress, folder, total
         self._missing = {task.id: task for task in missing}
         self._lock = threading.Lock()
@@ -226,7 +226,7 @@ class _Teller:
         found = {path.stem: share_done(path) for path in self._folder.glob("*.parts")}
         return {name: share for name, share in found.items() if share is not None and name in self._missing}
 
-    def ended(self, task: Task) -> None:
+    def ended(self, task: Job) -> None:
         """An item ended."""
         with self._lock:
             self._missing.pop(task.id)
@@ -306,7 +306,7 @@ def is_finished(folder: Path, identity: str) -> bool:
         return False
 
 
-def _raise_first(failures: Sequence[tuple[Task, Failure]], total: int) -> None:
+def _raise_first(failures: Sequence[tuple[Job, Failure]], total: int) -> None:
     if not failures:
         return
     task, failure = failures[0]

@@ -18,19 +18,19 @@ from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
 from augment.neighbours import closest_pair
 
-SMALLEST_DISTANCE = 0.5
+MIN_DISTANCE = 0.5
 """Å; the shortest bond there is, H2, has 0.74."""
 
 CLEARANCE = 1.0
 """Å beyond it that pairs are looked for: an atom of a hot crystal stays within half of it for thousands of steps."""
 
-LARGEST_FORCE = 100.0
+MAX_FORCE = 100.0
 """eV/Å; a hot oxide shows about 10."""
 
-LARGEST_VOLUME_RATIO = 2.0
+MAX_VOLUME_RATIO = 2.0
 """Of the volume at the start, either way; 100 GPa halve the volume of a soft crystal."""
 
-HOTTEST_MULTIPLE, HOTTEST_OFFSET = 5.0, 1000.0
+MAX_TEMPERATURE_MULTIPLE, MAX_TEMPERATURE_OFFSET = 5.0, 1000.0
 """Instantaneous temperature limit, multiple of the target plus K: small cells fluctuate by sqrt(2/3n), and an
 unrelaxed start releases a few eV."""
 
@@ -69,19 +69,19 @@ def check_geometry(positions: FloatArray, cell: FloatArray, start_volume: float)
         Divergence: positions or cell are not finite, the volume left its bounds, or two atoms overlap.
     """
     _check_bounds(positions, cell, start_volume)
-    _check_distance(closest_pair(positions, cell, SMALLEST_DISTANCE))
+    _check_distance(closest_pair(positions, cell, MIN_DISTANCE))
 
 
 def _check_bounds(positions: FloatArray, cell: FloatArray, start_volume: float) -> None:
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise Divergence("positions or cell are not finite")
     ratio = volume_of(cell) / start_volume
-    if not 1 / LARGEST_VOLUME_RATIO < ratio < LARGEST_VOLUME_RATIO:
+    if not 1 / MAX_VOLUME_RATIO < ratio < MAX_VOLUME_RATIO:
         raise Divergence(f"the volume is {ratio:.2f} times that of the start")
 
 
 def _check_distance(distance: float) -> None:
-    if distance < SMALLEST_DISTANCE:
+    if distance < MIN_DISTANCE:
         raise Divergence(f"two atoms are {distance:.2f} Å apart")
 
 
@@ -103,9 +103,9 @@ class Clearance:
         Raises:
             Divergence: two atoms overlap.
         """
-        if self._apart > 0 and self._least(positions, cell) > SMALLEST_DISTANCE:
+        if self._apart > 0 and self._least(positions, cell) > MIN_DISTANCE:
             return
-        within = SMALLEST_DISTANCE + CLEARANCE
+        within = MIN_DISTANCE + CLEARANCE
         distance = closest_pair(positions, cell, within)
         _check_distance(distance)
         self._apart = min(distance, within)
@@ -120,7 +120,7 @@ class Clearance:
         return float(self._apart * (1 - np.sqrt((change * change).sum())) - 2 * furthest)
 
 
-def check_labels(evaluation: Evaluation, largest_force: float = LARGEST_FORCE) -> None:
+def check_labels(evaluation: Evaluation, largest_force: float = MAX_FORCE) -> None:
     """Check what a potential returned.
 
     Raises:
@@ -133,13 +133,13 @@ def check_labels(evaluation: Evaluation, largest_force: float = LARGEST_FORCE) -
         raise Divergence(f"a force of {largest:.0f} eV/Å")
 
 
-def check_temperature(temperature: float, target: float) -> None:
+def check_instantaneous_temperature(temperature: float, target: float) -> None:
     """Check an instantaneous temperature against the target, both in K.
 
     Raises:
         Divergence: it is not finite or far above the target.
     """
-    limit = HOTTEST_MULTIPLE * target + HOTTEST_OFFSET
+    limit = MAX_TEMPERATURE_MULTIPLE * target + MAX_TEMPERATURE_OFFSET
     if not temperature < limit:
         raise Divergence(f"the temperature is {temperature:.0f} K where {target:.0f} K was asked for")
 
@@ -155,7 +155,7 @@ class Evaluator:
     """
 
     def __init__(
-        self, numbers: IntArray, calculator: Any, start_volume: float, largest_force: float = LARGEST_FORCE
+        self, numbers: IntArray, calculator: Any, start_volume: float, largest_force: float = MAX_FORCE
     ) -> None:
         from ase import Atoms
 

@@ -14,7 +14,7 @@ from augment.storage.archive import cells_from_arrays, cells_to_arrays
 from md.labels.evaluator import Evaluation
 from md.labels.record import Record
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+FrameArrays = dict[str, np.ndarray[Any, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Frames:
         cell = self.start.with_geometry(self.positions[index], self.cells[index], **provenance)
         return Record(cell, float(self.energies[index]), self.forces[index], self.stresses[index], config_type)
 
-    def to_arrays(self) -> Arrays:
+    def to_arrays(self) -> FrameArrays:
         """Columns for an archive; the inverse of `frames_from_arrays`."""
         start = {f"start_{name}": column for name, column in cells_to_arrays([self.start]).items()}
         return {

@@ -13,7 +13,7 @@ _UNSAFE_TORCH_SWITCH = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
 @contextmanager
-def quiet_loading() -> Iterator[None]:
+def silent_loading() -> Iterator[None]:
     """Load a third-party library or model without its prints, warnings, log lines and global side effects.
 
     mace sets an environment variable that makes every later `torch.load` run code from data, and logs through
@@ -34,7 +34,7 @@ def quiet_loading() -> Iterator[None]:
 
 
 @contextmanager
-def quiet_evaluation() -> Iterator[None]:
+def silent_evaluation() -> Iterator[None]:
     """Evaluate a third-party model without its warnings (torch deprecations inside chgnet, mace and e3nn)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -18,7 +18,7 @@ BAR_PER_GPA = 10_000.0
 PRELUDE = ("units metal", "atom_style atomic", "atom_modify map array sort 0 0.0", "boundary p p p", "box tilt large")
 """Before the box; atoms stay in their order, so that sums come out the same."""
 
-NEIGHBOURS = ("neigh_modify delay 0 every 1 check yes", "thermo_modify lost error norm no")
+NEIGHBOUR_COMMANDS = ("neigh_modify delay 0 every 1 check yes", "thermo_modify lost error norm no")
 
 _NAMES = "xyz"
 _COMPONENTS = (("x", 0, 0), ("y", 1, 1), ("z", 2, 2), ("yz", 1, 2), ("xz", 0, 2), ("xy", 0, 1))

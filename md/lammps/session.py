@@ -17,11 +17,11 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError, PotentialError, ResumeError
 from md.conditions.point import MdPoint
-from md.jobs.checkpoint import State
+from md.jobs.checkpoint import RunState
 from md.labels.evaluator import Divergence, Evaluation, Evaluator, check_labels, volume_of
 from md.lammps.commands import (
     FS_PER_PS,
-    NEIGHBOURS,
+    NEIGHBOUR_COMMANDS,
     PRELUDE,
     box_values,
     leg_commands,
@@ -84,7 +84,7 @@ class LammpsSession:
         cell: DefectCell,
         velocities: FloatArray,
         forces: Evaluator | tuple[str, ...],
-        state: State | None = None,
+        state: RunState | None = None,
     ) -> None:
         self._forces, self._native = forces, isinstance(forces, tuple)
         self._triangle, self._rotation = triangular_frame(cell.cell)
@@ -120,7 +120,7 @@ class LammpsSession:
         self._set_forces(cell)
         self._add_atoms(types + 1, cell.positions @ self._rotation.T, velocities @ self._rotation.T)
 
-    def _read(self, cell: DefectCell, state: State) -> None:
+    def _read(self, cell: DefectCell, state: RunState) -> None:
         self._offset = np.asarray(state.arrays["offset"], dtype=np.int64)
         with tempfile.TemporaryDirectory(prefix="defectgen-") as folder:
             path = Path(folder, "state.restart")
@@ -137,7 +137,7 @@ class LammpsSession:
 
     def _set_forces(self, cell: DefectCell) -> None:
         """The forces, the masses (which some pair styles set by themselves) and neighbour lists."""
-        settings = [*mass_commands(cell.numbers), *NEIGHBOURS]
+        settings = [*mass_commands(cell.numbers), *NEIGHBOUR_COMMANDS]
         if isinstance(self._forces, tuple):
             tallied = [f"compute {_VIRIAL} all pressure NULL virial", f"thermo_style custom step pe c_{_VIRIAL}[*]"]
             self._set_pair_style(self._forces)
@@ -217,7 +217,7 @@ class LammpsSession:
         if self._native:
             self._take()
 
-    def state(self, step: int) -> State:
+    def state(self, step: int) -> RunState:
         """Everything that the rest of the run depends on; the instance is good for nothing but closing afterwards.
 
         Raises:
@@ -233,7 +233,7 @@ class LammpsSession:
                 raise DataError(f"{path}: LAMMPS cannot write its state ({said}); is the disk full?") from error
         if not content.rstrip(b"\0").endswith(_END_OF_RESTART):  # LAMMPS does not notice each write that fails
             raise DataError(f"{path}: LAMMPS could not write all of its state; is the disk full?")
-        return State(step, {"restart": np.frombuffer(content, dtype=np.uint8), "offset": self._offset})
+        return RunState(step, {"restart": np.frombuffer(content, dtype=np.uint8), "offset": self._offset})
 
     def velocities(self) -> FloatArray:
         """(n, 3) velocities at the full step in the frame of the defect cell, ASE units."""

@@ -25,7 +25,7 @@ from md.observables.structure import (
     strains,
 )
 from md.observables.summary import energy_drift, summary
-from md.observables.survival import Hop, State, Survival, survival
+from md.observables.survival import DefectState, Hop, Survival, survival
 from md.observables.thermodynamics import (
     bulk_modulus_from_fluctuations,
     bulk_modulus_from_pressures,
@@ -41,6 +41,7 @@ __all__ = [
     "EQUILIBRATION",
     "Arrhenius",
     "Coordination",
+    "DefectState",
     "Diffusion",
     "Equilibration",
     "Fit",
@@ -49,7 +50,6 @@ __all__ = [
     "MeanSymmetry",
     "PhononSpectrum",
     "Shell",
-    "State",
     "Survival",
     "arrhenius",
     "autocorrelation",

@@ -16,11 +16,11 @@ EQUILIBRATION = 1 / 3
 """Share of the steps at the start that averages leave out: the cell is still adapting to its environment there."""
 
 
-def attempt(ways: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+def attempt(measures: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """The value of each measure, None where it cannot be had; `not_measurable` gives the reason for each None."""
     values: dict[str, Any] = {}
     reasons = {}
-    for name, measure in ways.items():
+    for name, measure in measures.items():
         try:
             values[name] = measure()
         except (DataError, ConditionError, SymmetryError) as error:

@@ -11,6 +11,7 @@ from augment.cell import FloatArray, IntArray
 from augment.elements import element_symbol
 from augment.host import Host
 from md.dynamics.response import Response
+from md.lammps.commands import FS_PER_PS
 from md.observables.attempt import attempt, first_frame
 from md.observables.local import defect_radial_distribution
 from md.observables.sites import defect_of
@@ -18,18 +19,17 @@ from md.observables.spectra import midpoint_velocities, phonon_spectrum, velocit
 from md.observables.structure import displacements
 from md.observables.transport import squared_displacements
 
-MOST_POINTS = 120
+MAX_CURVE_POINTS = 120
 """Of a curve over time; longer runs are averaged in blocks."""
 
 DIGITS = 5
 """Significant ones; a screen has some 1,000 pixels."""
 
-LAGS = 40
+CURVE_LAGS = 40
 """Lags of the mean square displacement, in geometric steps up to half of the run."""
 
-FS_PER_PS = 1000.0
 
-LONGEST_MEMORY = 2.0
+MAX_MEMORY = 2.0
 """ps of the velocity autocorrelation that are kept: a dozen periods of a slow phonon."""
 
 SPECTRUM_POINTS = 600
@@ -79,7 +79,7 @@ def _named(names: str, *columns: FloatArray) -> dict[str, list[float]]:
 
 def _course(response: Response) -> dict[str, list[float]]:
     series, atoms = response.series, len(response.frames.start)
-    block = -(-len(series) // MOST_POINTS) or 1
+    block = -(-len(series) // MAX_CURVE_POINTS) or 1
     columns = {
         "t": response.times / FS_PER_PS,
         "volume": series.volumes / atoms,
@@ -115,7 +115,7 @@ def lags_of(frames: int) -> IntArray:
 
     if frames < 4:  # noqa: PLR2004  two lags, each twice
         raise DataError(f"{frames} frames are too few for a displacement against time (at least 4); run longer")
-    return np.unique(np.rint(np.geomspace(1, frames // 2, LAGS)).astype(np.int64))
+    return np.unique(np.rint(np.geomspace(1, frames // 2, CURVE_LAGS)).astype(np.int64))
 
 
 def _masses(response: Response) -> FloatArray:
@@ -128,7 +128,7 @@ def _memory(response: Response, first: int) -> dict[str, list[float]]:
     spacing = _spacing(response)
     velocities = midpoint_velocities(displacements(response.frames, first), spacing)
     correlation = velocity_autocorrelation(velocities, _masses(response))
-    shown = correlation[: max(2, min(len(correlation) // 2, int(LONGEST_MEMORY * FS_PER_PS / spacing) + 1))]
+    shown = correlation[: max(2, min(len(correlation) // 2, int(MAX_MEMORY * FS_PER_PS / spacing) + 1))]
     return _named("tc", np.arange(len(shown), dtype=float) * (spacing / FS_PER_PS), shown)
 
 

@@ -12,7 +12,7 @@ from augment.errors import DataError
 from augment.neighbours import neighbours
 from md.labels.frames import Frames
 from md.observables.sites import centre_fraction, check_cell
-from md.observables.structure import BIN_WIDTH, LONGEST_DISTANCE, radial_distribution, shortest_translation
+from md.observables.structure import BIN_WIDTH, MAX_RDF_DISTANCE, radial_distribution, shortest_translation
 
 SMOOTHING = 3
 """Bins that a radial distribution is averaged over before its minimum is looked for."""
@@ -54,7 +54,7 @@ def defect_radial_distribution(
     offset = points - supercell.sites.positions[frames.start.sites] @ np.linalg.inv(supercell.cell)
     drift = np.median(offset - np.rint(offset), axis=1, keepdims=True)
     away = points[:, chosen] - drift - centre_fraction(defect)
-    reach = min(LONGEST_DISTANCE, shortest_translation(cells) / 2)
+    reach = min(MAX_RDF_DISTANCE, shortest_translation(cells) / 2)
     edges = np.arange(0.0, reach + 1e-9, BIN_WIDTH)
     counts = np.zeros(len(edges) - 1)
     for vectors, cell in zip(away @ cells, cells, strict=True):

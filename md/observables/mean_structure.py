@@ -14,7 +14,7 @@ from md.labels.frames import Frames
 from md.observables.estimators.statistics import Mean, block_average
 from md.observables.sites import centre_fraction, check_cell, site_displacements
 
-FEWEST_FRAMES = 8
+MIN_MEAN_FRAMES = 8
 """Frames below which neither a mean displacement nor its error says anything."""
 
 SIGNIFICANCE = 1e-3
@@ -101,10 +101,10 @@ def mean_symmetry(frames: Frames, defect: Defect, first: int = 0) -> MeanSymmetr
 
 def _settled(frames: Frames, defect: Defect, first: int) -> FloatArray:
     check_cell(frames.start, defect)
-    if len(frames) - first < FEWEST_FRAMES:
+    if len(frames) - first < MIN_MEAN_FRAMES:
         raise DataError(
             f"{frames.start.name}: {max(len(frames) - first, 0)} frames are too few for a mean structure "
-            f"(at least {FEWEST_FRAMES}); run longer"
+            f"(at least {MIN_MEAN_FRAMES}); run longer"
         )
     return site_displacements(frames, defect, first)
 
@@ -123,7 +123,7 @@ def _limit(frames: int, free: float, operations: int) -> float:
     """Deviation that noise exceeds with a probability of 1e-3, the few blocks of short runs allowed for (F test)."""
     from scipy.stats import f
 
-    blocks = min(frames, FEWEST_FRAMES) - 1
+    blocks = min(frames, MIN_MEAN_FRAMES) - 1
     return float(f.isf(SIGNIFICANCE / operations, max(free, 1.0), blocks * max(free, 1.0)))
 
 

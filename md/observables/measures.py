@@ -13,7 +13,7 @@ from augment.errors import ConditionError, DataError
 from augment.host import Host
 from md.dynamics.response import Response
 from md.observables.attempt import attempt, first_frame, pair
-from md.observables.estimators.equilibration import FEWEST_SAMPLES, equilibration
+from md.observables.estimators.equilibration import MIN_SAMPLES, equilibration
 from md.observables.estimators.statistics import Mean
 from md.observables.local import Coordination, coordination
 from md.observables.mean_structure import Shell, mean_symmetry, shells
@@ -33,7 +33,7 @@ from md.observables.transport import diffusion_coefficient
 CORRELATED = 500.0
 """fs; first lag of a diffusion coefficient. A vibration of a solid forgets its phase within a few periods of 0.1 ps."""
 
-MOST_STATES = 20
+MAX_NAMED_STATES = 20
 """States that are named; a hot interstitial passes hundreds."""
 
 
@@ -46,7 +46,7 @@ def measures(response: Response) -> dict[str, Any]:
     """
     series, frames = response.series, response.frames
     slow = series.volumes if response.point.environment.has_barostat else series.energies
-    settled = equilibration(slow).start if len(series) >= FEWEST_SAMPLES else 0
+    settled = equilibration(slow).start if len(series) >= MIN_SAMPLES else 0
     first = int(np.searchsorted(response.frame_steps, settled))
     everything = np.ones(len(frames.start), dtype=bool)
     quantities: dict[str, Callable[[], Any]] = {
@@ -154,5 +154,5 @@ def _survival(response: Response, host: Host) -> dict[str, Any]:
         "hops": len(course.hops),
         "rate": pair(course.rate) if course.rate else None,
         "rate_bound": course.rate_bound,
-        "states": [[state.frame, state.name] for state in course.states[:MOST_STATES]],
+        "states": [[state.frame, state.name] for state in course.states[:MAX_NAMED_STATES]],
     }

@@ -12,10 +12,10 @@ from augment.supercell import Supercell
 from md.labels.frames import Frames
 from md.observables.structure import strains
 
-LARGEST_STRAIN = 0.3
+MAX_CELL_STRAIN = 0.3
 """Of a cell against the supercell it is said to be of; a crystal has left its structure before."""
 
-SETTLED = 1.0
+ON_SITE_DISTANCE = 1.0
 """Å; atoms this near their sites tell the drift of the crystal, those that jumped do not."""
 
 
@@ -44,7 +44,7 @@ def check_cell(start: DefectCell, defect: Defect) -> None:
     if len(ideal) != len(start) or (ideal.numbers != start.numbers).any() or (ideal.sites != start.sites).any():
         raise DataError(f"{start.name}: its atoms are not those of {defect.name} in this supercell")
     strain = float(np.abs(strains(ideal.cell, start.cell[None])).max())
-    if strain > LARGEST_STRAIN:
+    if strain > MAX_CELL_STRAIN:
         raise DataError(f"{start.name}: its cell differs from that of the supercell by a strain of {strain:.2f}")
 
 
@@ -65,7 +65,7 @@ def site_displacements(frames: Frames, defect: Defect, first: int = 0) -> FloatA
     offset -= np.rint(offset[0])
     moved = offset @ cells.mean(axis=0)
     moved -= np.median(moved, axis=1, keepdims=True)
-    near = (np.linalg.norm(moved, axis=2) < SETTLED)[:, :, None]
+    near = (np.linalg.norm(moved, axis=2) < ON_SITE_DISTANCE)[:, :, None]
     moved -= (moved * near).sum(axis=1, keepdims=True) / np.maximum(near.sum(axis=1, keepdims=True), 1)
     return np.asarray(moved, dtype=float)
 

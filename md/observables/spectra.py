@@ -9,7 +9,7 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.errors import DataError
 
-FEWEST_FRAMES = 32
+MIN_SPECTRUM_FRAMES = 32
 """Frames below which a spectrum has no more than a handful of points."""
 
 TAIL, TAIL_WEIGHT = 0.9, 0.02
@@ -53,8 +53,10 @@ def velocity_autocorrelation(velocities: FloatArray, masses: FloatArray) -> Floa
     from scipy.fft import irfft, next_fast_len, rfft
 
     k = len(velocities)
-    if k < FEWEST_FRAMES:
-        raise DataError(f"{k} velocities are too few for an autocorrelation (at least {FEWEST_FRAMES}); run longer")
+    if k < MIN_SPECTRUM_FRAMES:
+        raise DataError(
+            f"{k} velocities are too few for an autocorrelation (at least {MIN_SPECTRUM_FRAMES}); run longer"
+        )
     length = next_fast_len(2 * k)
     power = np.abs(rfft(velocities, length, axis=0)) ** 2
     sums = irfft(np.einsum("fna,n->f", power, masses), length)[:k] / np.arange(k, 0, -1)

@@ -10,7 +10,7 @@ from augment.cell import FloatArray
 from augment.neighbours import pairs_within
 from md.labels.frames import Frames
 
-LONGEST_DISTANCE = 6.0
+MAX_RDF_DISTANCE = 6.0
 """Å; how far a radial distribution reaches where the cell is large enough."""
 
 BIN_WIDTH = 0.05
@@ -88,7 +88,7 @@ def radial_distribution(
     cells = frames.cells[first:]
     if len(cells) == 0:
         return np.zeros(0), np.zeros(0)
-    reach = min(LONGEST_DISTANCE, shortest_translation(cells) / 2)
+    reach = min(MAX_RDF_DISTANCE, shortest_translation(cells) / 2)
     edges = np.arange(0.0, reach + 1e-9, BIN_WIDTH)
     counts = np.zeros(len(edges) - 1)
     ideal = 0.0

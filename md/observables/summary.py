@@ -14,7 +14,7 @@ from md.observables.estimators.statistics import block_average
 from md.observables.measures import defect_measures, measures
 from md.observables.structure import mean_square_displacement, mean_strain, radial_distribution
 
-_MOST_REASONS = 5
+_MAX_REASONS = 5
 """Why frames are outside; each frame may have its own number in the text."""
 
 
@@ -67,7 +67,7 @@ def _outside(response: Response) -> dict[str, Any]:
         return {"frames_outside_domain": None, "outside_domain": None}
     outside = response.outside
     reasons = dict.fromkeys(reason for each in outside.values() for reason in each)
-    return {"frames_outside_domain": len(outside), "outside_domain": list(reasons)[:_MOST_REASONS]}
+    return {"frames_outside_domain": len(outside), "outside_domain": list(reasons)[:_MAX_REASONS]}
 
 
 def _averages(response: Response) -> dict[str, Any]:

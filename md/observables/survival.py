@@ -49,7 +49,7 @@ class Hop:
 
 
 @dataclass(frozen=True)
-class State:
+class DefectState:
     """A defect that a trajectory is in from some frame on; `key` is None where it is crowded."""
 
     frame: int
@@ -72,7 +72,7 @@ class Survival:
     defect: Defect
     occupation: IntArray
     hops: tuple[Hop, ...]
-    states: tuple[State, ...]
+    states: tuple[DefectState, ...]
     time: float
 
     @property
@@ -161,9 +161,9 @@ def _hops(occupation: IntArray, defect: Defect) -> tuple[Hop, ...]:
     return tuple(hops)
 
 
-def _states(occupation: IntArray, frames: Frames, defect: Defect) -> tuple[State, ...]:
+def _states(occupation: IntArray, frames: Frames, defect: Defect) -> tuple[DefectState, ...]:
     changes = np.flatnonzero(np.diff(occupation, axis=0).any(axis=1)) + 1
-    states: list[State] = []
+    states: list[DefectState] = []
     for frame in (0, *changes.tolist()):
         state = _state(frame, occupation[frame], frames.start.numbers, defect)
         if not states or (state.key, state.name) != (states[-1].key, states[-1].name):
@@ -171,13 +171,13 @@ def _states(occupation: IntArray, frames: Frames, defect: Defect) -> tuple[State
     return tuple(states)
 
 
-def _state(frame: int, sites: IntArray, numbers: IntArray, defect: Defect) -> State:
+def _state(frame: int, sites: IntArray, numbers: IntArray, defect: Defect) -> DefectState:
     """The defect of one occupation: the canonical edit set that turns the host into it."""
     if len(np.unique(sites)) < len(sites):
-        return State(frame, CROWDED, None)
+        return DefectState(frame, CROWDED, None)
     ideal = defect.supercell.sites.numbers
     there = np.zeros_like(ideal)
     there[sites] = numbers
     edits = tuple(Edit(int(site), int(there[site])) for site in np.flatnonzero(there != ideal))
     now = Defect(defect.supercell, edits, defect.charge if edits else 0)
-    return State(frame, now.name, now.key)
+    return DefectState(frame, now.name, now.key)

@@ -12,13 +12,13 @@ from augment.errors import DataError
 from md.observables.estimators.fits import fit
 from md.observables.estimators.statistics import Mean, block_average
 
-LONGEST_LAG = 1 / 10
+MAX_LAG_FRACTION = 1 / 10
 """Of the run; ten stretches of the longest lag are the fewest that show its scatter."""
 
-LAGS = 12
+FIT_LAGS = 12
 """Lags of the fit, in geometric steps; neighbours in between are so correlated that they add nothing."""
 
-NOISIEST = 1e4
+MAX_NOISE_RATIO = 1e4
 """Largest ratio of vibration to motion between frames that the weights tell apart; the fit is ordinary beyond."""
 
 DETECTED = 2.0
@@ -79,19 +79,19 @@ def diffusion_coefficient(moved: FloatArray, spacing: float, shortest: float = 0
     """
     k, n = moved.shape[:2]
     first = max(1, int(np.ceil(shortest / spacing)))
-    last = int(k * LONGEST_LAG)
+    last = int(k * MAX_LAG_FRACTION)
     if n == 0 or last < 2 * first:
         raise DataError(
             f"{k} frames of {n} atoms are too few for a diffusion coefficient: a first lag of {first} frames needs "
-            f"{int(2 * first / LONGEST_LAG)}; run longer"
+            f"{int(2 * first / MAX_LAG_FRACTION)}; run longer"
         )
-    lags = np.unique(np.rint(np.geomspace(first, last, LAGS)).astype(np.int64))
+    lags = np.unique(np.rint(np.geomspace(first, last, FIT_LAGS)).astype(np.int64))
     squares = [squared_displacements(moved, int(lag)) for lag in lags]
     means = np.array([s.mean() for s in squares])
     intercept, slope = _weights(lags, k, 0.0) @ means
     noise = 0.0
     if intercept > 0:
-        noise = min(intercept / slope, NOISIEST) if slope > 0 else NOISIEST
+        noise = min(intercept / slope, MAX_NOISE_RATIO) if slope > 0 else MAX_NOISE_RATIO
     intercept, slope = (weights := _weights(lags, k, noise)) @ means
     common = len(squares[-1])
     series = sum(w * s[:common] for w, s in zip(weights[1], squares, strict=True))

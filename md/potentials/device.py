@@ -9,7 +9,7 @@ from augment.errors import SettingsError
 Device = Literal["auto", "cpu", "cuda"]
 
 
-def device_of(device: Device) -> Literal["cpu", "cuda"]:
+def resolve_device(device: Device) -> Literal["cpu", "cuda"]:
     """The device that `device` means here; `auto` is CUDA where torch finds it.
 
     Raises:

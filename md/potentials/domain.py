@@ -19,12 +19,12 @@ from augment.cell import DefectCell, FloatArray, IntArray
 from augment.elements import element_symbol
 from augment.errors import DataError
 from augment.neighbours import pairs_within
-from md.potentials.environments import environment_length, environments
+from md.potentials.environments import environment_features, environment_length
 
 REFERENCES = 200
 """Learnt environments kept for each element: on 538 cells of MgO, 100 miss more foreign structures, 300 none fewer."""
 
-HELD_OUT = 5
+HELD_OUT_INTERVAL = 5
 """One cell in so many is kept apart to set the limits."""
 
 VOLUME_MARGIN, DISTANCE_MARGIN = 0.02, 0.05
@@ -34,10 +34,10 @@ _FORMAT = 1
 _THOUSANDTH = 1e-3
 """References are stored as 16-bit integers of it: far finer than the distances that matter, which are of order one."""
 
-_FARTHEST = 32.0
+_MAX_SPREADS = 32.0
 """Spreads; the largest that 16 bits hold. An environment so far out is alone in its corner all the same."""
 
-_SMALLEST_SPREAD = 1e-3
+_MIN_SPREAD = 1e-3
 _OWN = {"format", "elements", "volume_per_atom", "shortest_distances", "environments", "limits"}
 
 
@@ -57,7 +57,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class LearntEnvironments:
     """Learnt environments of one element: mean (f,), spread (f,) and references (r, f) in units of the spread."""
 
     mean: FloatArray
@@ -77,7 +77,7 @@ class Known:
         return {"mean": self.mean.tolist(), "spread": self.spread.tolist(), "references": packed}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Known:
+    def from_json(cls, values: Mapping[str, Any]) -> LearntEnvironments:
         """Inverse of `json`."""
         mean, spread = np.array(values["mean"], dtype=float), np.array(values["spread"], dtype=float)
         packed = np.frombuffer(base64.b64decode(values["references"], validate=True), dtype="<i2")
@@ -101,7 +101,7 @@ class Domain:
     elements: tuple[int, ...]
     volume_per_atom: tuple[float, float]
     shortest_distances: Mapping[tuple[int, int], float]
-    known: Mapping[int, Known]
+    known: Mapping[int, LearntEnvironments]
     largest: float
     mean: float
     conditions: Mapping[str, Any]
@@ -112,7 +112,7 @@ class Domain:
         if foreign:
             return Verdict(inside=False, reasons=(f"elements it never saw: {_symbols(foreign)}",), distance=np.inf)
         reasons = [*self._volume(cell, len(numbers)), *self._distances(cell, numbers, positions)]
-        features = environments(cell, numbers, positions, self.elements)
+        features = environment_features(cell, numbers, positions, self.elements)
         distances = self._environment_distances(numbers, features)
         largest, mean = float(distances.max()) / self.largest, float(distances.mean()) / self.mean
         if largest > 1:
@@ -139,7 +139,7 @@ class Domain:
 
     def _distances(self, cell: FloatArray, numbers: IntArray, positions: FloatArray) -> list[str]:
         found = []
-        for (a, b), shortest in shortest_distances(cell, numbers, positions).items():
+        for (a, b), shortest in shortest_distances_by_element(cell, numbers, positions).items():
             limit = self.shortest_distances.get((a, b), np.inf)
             if shortest < limit * (1 - DISTANCE_MARGIN):
                 found.append(f"{_symbols([a, b], '-')} {shortest:.2f} Å apart, learnt down to {limit:.2f}")
@@ -191,7 +191,10 @@ def domain_of(card: Mapping[str, Any]) -> Domain | None:
             _pair(*(atomic_numbers[s] for s in name.split("-"))): float(d)
             for name, d in values["shortest_distances"].items()
         }
-        known = {atomic_numbers[symbol]: Known.from_json(entry) for symbol, entry in values["environments"].items()}
+        known = {
+            atomic_numbers[symbol]: LearntEnvironments.from_json(entry)
+            for symbol, entry in values["environments"].items()
+        }
         low, high = map(float, values["volume_per_atom"])
         limits = values["limits"]
         others = {key: value for key, value in values.items() if key not in _OWN}
@@ -216,13 +219,13 @@ def fit_domain(
     Raises:
         DataError: there are fewer cells than it takes to set limits.
     """
-    if len(cells) < HELD_OUT:
-        raise DataError(f"a domain needs at least {HELD_OUT} cells, not {len(cells)}")
+    if len(cells) < HELD_OUT_INTERVAL:
+        raise DataError(f"a domain needs at least {HELD_OUT_INTERVAL} cells, not {len(cells)}")
     elements = tuple(sorted({int(z) for cell in cells for z in np.unique(cell.numbers)}))
-    features = [environments(cell.cell, cell.numbers, cell.positions, elements) for cell in cells]
+    features = [environment_features(cell.cell, cell.numbers, cell.positions, elements) for cell in cells]
     order = np.random.default_rng(seed).permutation(len(cells))
     # A fifth of the cells set the limits, the others are learnt; elements that occur only there are learnt there.
-    held, learnt = order[::HELD_OUT], np.setdiff1d(order, order[::HELD_OUT])
+    held, learnt = order[::HELD_OUT_INTERVAL], np.setdiff1d(order, order[::HELD_OUT_INTERVAL])
     known = {}
     for element in elements:
         rows = [features[k][cells[k].numbers == element] for k in learnt]
@@ -231,7 +234,7 @@ def fit_domain(
     volumes = [cell.volume / len(cell) for cell in cells]
     pairs: dict[tuple[int, int], float] = {}
     for cell in cells:
-        for pair, distance in shortest_distances(cell.cell, cell.numbers, cell.positions).items():
+        for pair, distance in shortest_distances_by_element(cell.cell, cell.numbers, cell.positions).items():
             pairs[pair] = min(distance, pairs.get(pair, np.inf))
     draft = Domain(elements, (min(volumes), max(volumes)), pairs, known, 1.0, 1.0, dict(conditions or {}))
     held_distances = [draft._environment_distances(cells[k].numbers, features[k]) for k in held]  # noqa: SLF001
@@ -239,19 +242,23 @@ def fit_domain(
     return Domain(elements, draft.volume_per_atom, pairs, known, float(largest), float(mean), draft.conditions).json
 
 
-def _know(features: FloatArray) -> Known:
+def _know(features: FloatArray) -> LearntEnvironments:
     """Spread-out references among (n, f) features: each next one is the farthest from those before it."""
-    mean, spread = features.mean(axis=0), features.std(axis=0) + _SMALLEST_SPREAD
+    mean, spread = features.mean(axis=0), features.std(axis=0) + _MIN_SPREAD
     scaled = (features - mean) / spread
     chosen = [int((scaled**2).sum(axis=1).argmin())]
     away = ((scaled - scaled[chosen[0]]) ** 2).sum(axis=1)
     while len(chosen) < min(REFERENCES, len(scaled)):
         chosen.append(int(away.argmax()))
         away = np.minimum(away, ((scaled - scaled[chosen[-1]]) ** 2).sum(axis=1))
-    return Known.from_json(Known(mean, spread, np.clip(scaled[chosen], -_FARTHEST, _FARTHEST)).json)
+    return LearntEnvironments.from_json(
+        LearntEnvironments(mean, spread, np.clip(scaled[chosen], -_MAX_SPREADS, _MAX_SPREADS)).json
+    )
 
 
-def shortest_distances(cell: FloatArray, numbers: IntArray, positions: FloatArray) -> dict[tuple[int, int], float]:
+def shortest_distances_by_element(
+    cell: FloatArray, numbers: IntArray, positions: FloatArray
+) -> dict[tuple[int, int], float]:
     """Shortest distance (Å) of each pair of elements (atomic numbers, lower first) that come within the cutoff."""
     from md.potentials.environments import CUTOFF
 

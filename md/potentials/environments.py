@@ -32,7 +32,9 @@ def environment_length(elements: Sequence[int]) -> int:
     return _PER_ELEMENT * len(elements)
 
 
-def environments(cell: FloatArray, numbers: IntArray, positions: FloatArray, elements: Sequence[int]) -> FloatArray:
+def environment_features(
+    cell: FloatArray, numbers: IntArray, positions: FloatArray, elements: Sequence[int]
+) -> FloatArray:
     """Features (n, f) of each atom of a periodic cell; neighbours of other elements are not seen.
 
     Args:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import PotentialError
-from md.labels.third_party import quiet_loading
+from md.labels.third_party import silent_loading
 from md.potentials.potential import Potential
 
 NEEDED = ("energy", "forces", "stress")
@@ -59,7 +59,7 @@ class ImportedPotential(Potential):
 def _make(spec: str) -> Any:
     kind, settings = _class_of(spec), _settings_of(spec)
     try:
-        with quiet_loading():
+        with silent_loading():
             calculator = kind(**settings)
     except Exception as error:
         raise PotentialError(f"{spec}: cannot be made with these settings ({type(error).__name__}: {error})") from error
@@ -73,7 +73,7 @@ def _class_of(spec: str) -> Any:
     module, _, rest = spec.partition(":")
     name = rest.partition("{")[0]
     try:
-        with quiet_loading():
+        with silent_loading():
             return getattr(import_module(module), name)
     except Exception as error:
         raise PotentialError(

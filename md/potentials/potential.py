@@ -12,12 +12,12 @@ from augment.cell import DefectCell
 from augment.errors import PotentialError
 from md.potentials.domain import Domain
 
-Kind = Literal["chgnet", "student", "mace", "ase", "emt", "lammps"]
+PotentialKind = Literal["chgnet", "student", "mace", "ase", "emt", "lammps"]
 
-Evaluator = Literal["symmetrix-xl", "mace-torch", "chgnet", "ase", "lammps"]
+EvaluatorName = Literal["symmetrix-xl", "mace-torch", "chgnet", "ase", "lammps"]
 """The library that turns weights and a geometry into labels; a MACE network may be evaluated by either of two."""
 
-_LIBRARIES: dict[Evaluator, tuple[str, ...]] = {
+_LIBRARIES: dict[EvaluatorName, tuple[str, ...]] = {
     "symmetrix-xl": ("symmetrix-xl", "mace-torch", "e3nn"),
     "mace-torch": ("mace-torch", "e3nn", "torch"),
     "chgnet": ("chgnet", "torch"),
@@ -26,7 +26,7 @@ _LIBRARIES: dict[Evaluator, tuple[str, ...]] = {
 }
 """Libraries whose versions can change the labels, the evaluator first."""
 
-_LONGEST_LIST = 12
+_MAX_LISTED = 12
 """Most elements that a message spells out."""
 
 
@@ -46,12 +46,12 @@ class Potential:
     """
 
     name: str
-    kind: Kind
+    kind: PotentialKind
     elements: frozenset[str]
     precision: Literal["float32", "float64"]
     sha256: str
     source: str
-    evaluator: Evaluator = "ase"
+    evaluator: EvaluatorName = "ase"
 
     def __repr__(self) -> str:
         return f"Potential({self.name}, {self.coverage}, {self.precision} by {self.evaluator}, {self.sha256[:12]})"
@@ -76,7 +76,7 @@ class Potential:
     @property
     def coverage(self) -> str:
         """The elements as a person reads them: their symbols, or their number where they are many."""
-        if len(self.elements) > _LONGEST_LIST:
+        if len(self.elements) > _MAX_LISTED:
             return f"{len(self.elements)} elements"
         return ", ".join(sorted(self.elements))
 

@@ -16,22 +16,22 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
-from md.labels.third_party import quiet_evaluation
+from md.labels.third_party import silent_evaluation
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class LabelTolerance:
     """Largest deviations from stored labels: energy (eV per atom), forces (eV/Å), stress (eV/Å³)."""
 
     energy: float
     forces: float
     stress: float
 
-    def relative_to(self, cell: ReferenceCell) -> Tolerance:
+    def relative_to(self, cell: ReferenceCell) -> LabelTolerance:
         """In proportion to the labels of a cell where they are larger than 1: close pairs have hundreds of eV/Å."""
         energy = max(1.0, abs(cell.energy) / len(cell.numbers))
         forces, stress = (max(1.0, float(np.abs(label).max())) for label in (cell.forces, cell.stress))
-        return Tolerance(self.energy * energy, self.forces * forces, self.stress * stress)
+        return LabelTolerance(self.energy * energy, self.forces * forces, self.stress * stress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +72,12 @@ def labelled_by(calculator: Any, cell: FloatArray, numbers: IntArray, positions:
     from ase import Atoms
 
     atoms = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True, calculator=calculator)
-    with quiet_evaluation():
+    with silent_evaluation():
         energy, forces, stress = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()
     return ReferenceCell(cell, numbers, positions, float(energy), np.array(forces, float), np.array(stress, float))
 
 
-def read_cells(path: Path, name: str) -> list[ReferenceCell]:
+def read_reference_cells(path: Path, name: str) -> list[ReferenceCell]:
     """The reference cells of the potential `name` in a JSON file.
 
     Raises:
@@ -90,7 +90,7 @@ def read_cells(path: Path, name: str) -> list[ReferenceCell]:
 
 
 def check_cells(
-    calculator: Any, cells: Sequence[ReferenceCell], tolerance: Tolerance, where: str, *, relative: bool = False
+    calculator: Any, cells: Sequence[ReferenceCell], tolerance: LabelTolerance, where: str, *, relative: bool = False
 ) -> None:
     """Compare what a calculator gives with the stored labels.
 

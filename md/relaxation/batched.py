@@ -20,16 +20,16 @@ from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
-from md.dynamics.engines.batched.guards import Tripped, evaluation, tripped_geometries, tripped_labels
-from md.labels.evaluator import LARGEST_FORCE
+from md.dynamics.engines.batched.guards import GuardFailures, evaluation, tripped_geometries, tripped_labels
+from md.labels.evaluator import MAX_FORCE
 from md.labels.frames import Snapshot, stack_frames
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
-from md.potentials.device import Device, device_of
+from md.potentials.device import Device, resolve_device
 from md.potentials.mace.models import through_torch
-from md.relaxation.relax import LONGEST_STEP, PATIENCE, Relaxation, RelaxSettings, RelaxStatus, project_labels
+from md.relaxation.relax import MAX_STEP_LENGTH, PATIENCE, Relaxation, RelaxSettings, RelaxStatus, project_labels
 
-FIRST_STEP, LONGEST_TIME = 0.1, 1.0
+FIRST_STEP, MAX_TIME_STEP = 0.1, 1.0
 """Å sqrt(amu/eV), all masses being 1 amu: time step at the start, and at most."""
 
 GROWTH, CUT, MIXING, MIXING_FALL, WAIT = 1.1, 0.5, 0.1, 0.99, 5
@@ -68,7 +68,7 @@ def relax_batched(
     if how.relax_cell:
         raise ConditionError("a batched relaxation keeps the cell; relax cells one by one, or leave out relax_cell")
     potential.require(elements_of(z for cell in cells for z in cell.numbers))
-    began, on = time.perf_counter(), device_of(device)
+    began, on = time.perf_counter(), resolve_device(device)
     with one_torch_thread(wanted=on == "cpu"):
         descent = _Descent(cells, groups, how, BatchForces(potential, on))
         descent.run()
@@ -108,7 +108,7 @@ class _Fire:
         patient = downhill > WAIT
         share = torch.where(falls, self.mixing, 0.0)
         along = share * torch.sqrt(total(self.velocities**2) / total(forces**2).clamp_min(1e-300))
-        step = torch.where(patient, (GROWTH * self.step).clamp_max(LONGEST_TIME), self.step)
+        step = torch.where(patient, (GROWTH * self.step).clamp_max(MAX_TIME_STEP), self.step)
         step = torch.where(falls, step, CUT * self.step)
         mixing = torch.where(patient, MIXING_FALL * self.mixing, self.mixing)
         kept = torch.where(falls, 1 - share, 0.0)
@@ -119,10 +119,10 @@ class _Fire:
         return _Fire(flat, velocities, step, torch.where(falls, mixing, MIXING), downhill)
 
     def _shortened(self, moves: Tensor) -> Tensor:
-        """Moves (n, 3), those of a cell scaled so that the longest is at most `LONGEST_STEP`."""
+        """Moves (n, 3), those of a cell scaled so that the longest is at most `MAX_STEP_LENGTH`."""
         lengths = torch.linalg.vector_norm(moves, dim=1)
         longest = torch.zeros_like(self.step).scatter_reduce(0, self.flat.owner, lengths, "amax")
-        scale = (LONGEST_STEP / longest.clamp_min(LONGEST_STEP))[self.flat.owner]
+        scale = (MAX_STEP_LENGTH / longest.clamp_min(MAX_STEP_LENGTH))[self.flat.owner]
         return scale[:, None] * moves
 
 
@@ -161,7 +161,7 @@ class _Descent:
     def _volumes(self, going: IntArray) -> Tensor:
         return self._whole.volumes[going]
 
-    def _taken_down(self, going: IntArray, flat: Flat, labels: BatchLabels, tripped: Tripped) -> Tensor:
+    def _taken_down(self, going: IntArray, flat: Flat, labels: BatchLabels, tripped: GuardFailures) -> Tensor:
         """(n, 3) forces as projected; every good geometry is kept and judged, every tripped one ends its cell."""
         forces = labels.forces.clone()
         for place, i in enumerate(going):
@@ -180,9 +180,9 @@ class _Descent:
     def _judge(self, i: int) -> None:
         """End a cell that converged, or whose forces stay beyond the guard's limit; those steps are forgotten."""
         recent = [snapshot[2].largest_force for snapshot in self._snapshots[i][-PATIENCE:]]
-        if len(recent) == PATIENCE and min(recent) > LARGEST_FORCE:
+        if len(recent) == PATIENCE and min(recent) > MAX_FORCE:
             del self._snapshots[i][1 - PATIENCE :]
-            reason = f"a force of {recent[-1]:.0f} eV/Å after {PATIENCE} steps beyond {LARGEST_FORCE:g}"
+            reason = f"a force of {recent[-1]:.0f} eV/Å after {PATIENCE} steps beyond {MAX_FORCE:g}"
             self._ended[i] = ("diverged", reason)
         elif recent[-1] <= self._settings.fmax:
             self._ended[i] = ("converged", "")
@@ -198,7 +198,7 @@ class _Descent:
         self._forces.keep(kept)
         return going[kept], fire.only(kept)
 
-    def _without(self, going: IntArray, fire: _Fire, tripped: Tripped) -> tuple[IntArray, _Fire]:
+    def _without(self, going: IntArray, fire: _Fire, tripped: GuardFailures) -> tuple[IntArray, _Fire]:
         self._ended |= {int(going[place]): ("diverged", reason) for place, reason in tripped.items()}
         return self._left(going, fire)
 

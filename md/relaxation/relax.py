@@ -22,8 +22,8 @@ from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.conditions.environment import check_pressure
-from md.labels.evaluator import LARGEST_FORCE, Divergence, Evaluation, Evaluator, guarded_calculator
-from md.labels.frames import Arrays, Frames, Snapshot, frames_from_arrays, stack_frames
+from md.labels.evaluator import MAX_FORCE, Divergence, Evaluation, Evaluator, guarded_calculator
+from md.labels.frames import FrameArrays, Frames, Snapshot, frames_from_arrays, stack_frames
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
@@ -33,7 +33,7 @@ RelaxStatus = Literal["converged", "not_converged", "diverged"]
 INITIAL_CURVATURE = 30.0
 """eV/Å²; of the first L-BFGS step. ASE's 70 is safe for molecules and needs a third more steps in these solids."""
 
-LONGEST_STEP = 0.2
+MAX_STEP_LENGTH = 0.2
 """Å; the longest move of one atom in one step."""
 
 STRESS_TOLERANCE = 0.05
@@ -128,7 +128,7 @@ class Relaxation:
             "seconds": self.seconds if math.isfinite(self.seconds) else None,
         }
 
-    def to_arrays(self) -> Arrays:
+    def to_arrays(self) -> FrameArrays:
         """Columns for an archive, the same bytes for the same relaxation; `seconds` is left out."""
         outcome = json.dumps([self.status, self.reason, dict(self.settings)], sort_keys=True)
         columns = {"outcome": np.array(outcome), "step_energies": self.energies, "forces_max": self.forces_max}
@@ -286,7 +286,7 @@ class _Descent:
         moved: Any = self._atoms
         if self._settings.relax_cell:
             moved = FrechetCellFilter(self._atoms, scalar_pressure=self._settings.pressure * units.GPa)
-        optimizer = LBFGS(moved, logfile=None, maxstep=LONGEST_STEP, alpha=INITIAL_CURVATURE)
+        optimizer = LBFGS(moved, logfile=None, maxstep=MAX_STEP_LENGTH, alpha=INITIAL_CURVATURE)
         # A tolerance of 0: convergence is judged here, on forces and stress in their own units.
         steps: Iterator[object] = optimizer.irun(fmax=0.0, steps=self._settings.max_steps)
         return steps
@@ -299,9 +299,9 @@ class _Descent:
     def _check_forces(self) -> None:
         """Stop where the forces stay beyond the guard's limit, and forget those steps."""
         recent = [s[2].largest_force for s in self.snapshots[-PATIENCE:]]
-        if len(recent) == PATIENCE and min(recent) > LARGEST_FORCE:
+        if len(recent) == PATIENCE and min(recent) > MAX_FORCE:
             del self.snapshots[1 - PATIENCE :]
-            raise Divergence(f"a force of {recent[-1]:.0f} eV/Å after {PATIENCE} steps beyond {LARGEST_FORCE:g}")
+            raise Divergence(f"a force of {recent[-1]:.0f} eV/Å after {PATIENCE} steps beyond {MAX_FORCE:g}")
 
     def _converged(self, evaluation: Evaluation) -> bool:
         settled = not self._settings.relax_cell or self._excess_stress(evaluation) <= STRESS_TOLERANCE

@@ -18,13 +18,13 @@ from md.labels.record import Record
 from md.potentials import Potential
 from md.relaxation.relax import Relaxation, RelaxSettings, relax_with
 
-MAX_FORCE = 0.001
+RELAXED_HOST_FMAX = 0.001
 """eV/Å left on the atoms of the host: less than on any defect, whose displacements are measured from it."""
 
-MAX_STEPS = 500
+MAX_HOST_STEPS = 500
 """Of a primitive cell with its symmetry, which needs some tens."""
 
-MAX_STRAIN = 0.2
+MAX_HOST_STRAIN = 0.2
 """A host whose lattice the potential changes by more than this is not the crystal of its CIF any more."""
 
 
@@ -51,7 +51,7 @@ class RelaxedHost:
         *,
         pressure: float = 0.0,
         relax_cell: bool = True,
-        fmax: float = MAX_FORCE,
+        fmax: float = RELAXED_HOST_FMAX,
     ) -> RelaxedHost:
         """Relax the primitive cell of a host, its symmetry kept; the same question is answered once in a process.
 
@@ -63,10 +63,10 @@ class RelaxedHost:
             fmax: largest force left on an atom, eV/Å.
 
         Raises:
-            DataError: the relaxation diverged, or the lattice changes by more than `MAX_STRAIN`.
+            DataError: the relaxation diverged, or the lattice changes by more than `MAX_HOST_STRAIN`.
             PotentialError: an element is not covered, or the potential fails.
         """
-        settings = RelaxSettings(fmax=fmax, max_steps=MAX_STEPS, relax_cell=relax_cell, pressure=pressure)
+        settings = RelaxSettings(fmax=fmax, max_steps=MAX_HOST_STEPS, relax_cell=relax_cell, pressure=pressure)
         return cls.from_relaxation(host, _relaxation(_Crystal(_content(host), host), potential, settings))
 
     @classmethod
@@ -74,7 +74,7 @@ class RelaxedHost:
         """The relaxed host of a relaxation of its primitive cell.
 
         Raises:
-            DataError: it diverged, or the lattice changed by more than `MAX_STRAIN`.
+            DataError: it diverged, or the lattice changed by more than `MAX_HOST_STRAIN`.
         """
         name = relaxation.potential.name
         if relaxation.record is None or relaxation.status == "diverged":
@@ -82,10 +82,10 @@ class RelaxedHost:
         primitive, end = pristine(Supercell.primitive(host)), relaxation.record.cell
         # A rotation is no strain, and rounding is no broken symmetry.
         strain = primitive.symmetry().project_strain(stretch(host.primitive, end.cell))
-        if not abs(strain).max() < MAX_STRAIN:
+        if not abs(strain).max() < MAX_HOST_STRAIN:
             raise DataError(
                 f"{host.formula}: {name} changes a length of the lattice by {abs(strain).max():.0%}, beyond "
-                f"{MAX_STRAIN:.0%}; it does not know this crystal, choose another potential"
+                f"{MAX_HOST_STRAIN:.0%}; it does not know this crystal, choose another potential"
             )
         points = end.positions @ np.linalg.inv(end.cell)
         return cls(host, host.relaxed(host.primitive @ (np.eye(3) + strain), points), relaxation)
@@ -134,7 +134,9 @@ class RelaxedHost:
             DataError: it is not at rest: the potential breaks the symmetry of the crystal.
         """
         cell = self.place(pristine(supercell))
-        settings = RelaxSettings(fmax=max(10 * MAX_FORCE, float(self.relaxation.settings["fmax"])), max_steps=MAX_STEPS)
+        settings = RelaxSettings(
+            fmax=max(10 * RELAXED_HOST_FMAX, float(self.relaxation.settings["fmax"])), max_steps=MAX_HOST_STEPS
+        )
         outcome = relax_with(cell, self.potential, settings)
         if outcome.record is None or outcome.status == "diverged":
             raise DataError(f"{self.host.formula}: the pristine supercell diverged ({outcome.reason})")

@@ -32,7 +32,7 @@ __all__ = [
     "user_folder",
 ]
 
-FORMAT = 1
+STUDENT_FORMAT = 1
 
 
 def student_names() -> tuple[str, ...]:
@@ -99,7 +99,7 @@ def save_student(network: nn.Module, folder: Path, card: Mapping[str, Any]) -> N
     content = save(state)
     full = {
         **card,
-        "format": FORMAT,
+        "format": STUDENT_FORMAT,
         "config": config,
         "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(content).hexdigest()},
         "reference": reference_of(network, config["atomic_numbers"]),
@@ -124,8 +124,8 @@ def _read_card(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise PotentialError(f"{path}: unreadable student card ({error}); {remedy(path.parent)}") from None
     needed = {"format", "name", "elements", "config", "weights", "reference"}
-    if not isinstance(card, dict) or not needed <= card.keys() or card["format"] != FORMAT:
-        raise PotentialError(f"{path}: not a student's card of format {FORMAT}; {remedy(path.parent)}")
+    if not isinstance(card, dict) or not needed <= card.keys() or card["format"] != STUDENT_FORMAT:
+        raise PotentialError(f"{path}: not a student's card of format {STUDENT_FORMAT}; {remedy(path.parent)}")
     return card
 
 

@@ -13,16 +13,25 @@ from pathlib import Path
 
 from augment.errors import PotentialError
 
-__all__ = ["CARD", "PREFIX", "WEIGHTS", "register_folder", "remedy", "shipped_folder", "student_folders", "user_folder"]
+__all__ = [
+    "CARD",
+    "STUDENT_PREFIX",
+    "WEIGHTS",
+    "register_folder",
+    "remedy",
+    "shipped_students",
+    "student_folders",
+    "user_folder",
+]
 
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
-PREFIX = "mace-"
+STUDENT_PREFIX = "mace-"
 
 _VARIABLE = "DEFECTGEN_STUDENTS"
 
 
-def shipped_folder() -> Path:
+def shipped_students() -> Path:
     """The folder of the students that the package carries."""
     return Path(__file__).parent
 
@@ -45,9 +54,9 @@ def student_folders() -> dict[str, Path]:
     A student of the user's takes the place of a shipped one of the same name.
     """
     folders: dict[str, Path] = {}
-    for base in (user_folder(), shipped_folder()):
+    for base in (user_folder(), shipped_students()):
         for card in sorted(base.glob(f"[!.]*/{CARD}")):
-            folders.setdefault(PREFIX + card.parent.name, card.parent)
+            folders.setdefault(STUDENT_PREFIX + card.parent.name, card.parent)
     return folders
 
 
@@ -57,7 +66,7 @@ def register_folder(source: Path, name: str) -> Path:
     Raises:
         PotentialError: the name is no folder name, or the user's folder cannot be written.
     """
-    short = name.removeprefix(PREFIX)
+    short = name.removeprefix(STUDENT_PREFIX)
     if not short or not short.replace("-", "").replace("_", "").isalnum():
         raise PotentialError(f"{name!r} is no name for a student; use letters, digits, - and _")
     base = user_folder()
@@ -78,6 +87,6 @@ def register_folder(source: Path, name: str) -> Path:
 
 def remedy(folder: Path) -> str:
     """What to do about a student in this folder that cannot be used."""
-    if folder.is_relative_to(shipped_folder()):
+    if folder.is_relative_to(shipped_students()):
         return "reinstall the package"
     return f"distil it again, or remove {folder}"

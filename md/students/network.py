@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.errors import PotentialError
 from augment.versions import versions
-from md.labels.third_party import quiet_loading
+from md.labels.third_party import silent_loading
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,13 +53,13 @@ _SINGLE = 1e-5
 
 
 @contextmanager
-def quiet_mace() -> Iterator[None]:
+def silent_mace() -> Iterator[None]:
     """Import or call MACE inside, silently and without its lasting changes of global settings.
 
     e3nn unpickles a table of its own when it is first imported, which torch must be told to allow; mace tells
     it so when *it* is first imported, which may have been earlier.
     """
-    with quiet_loading():
+    with silent_loading():
         os.environ[_FREE_LOAD] = "1"
         yield
 
@@ -83,7 +83,7 @@ def config_of(network: nn.Module) -> dict[str, Any]:
     Raises:
         PotentialError: the network is of another kind, or uses a part that the settings cannot describe.
     """
-    with quiet_mace():
+    with silent_mace():
         from mace.tools.scripts_utils import extract_config_mace_model
 
         config = extract_config_mace_model(network)
@@ -142,7 +142,7 @@ def doubled(network: nn.Module) -> nn.Module:
 
 def construct(config: Mapping[str, Any]) -> nn.Module:
     """An untrained `ScaleShiftMACE` in float64 with the settings of `config_of`."""
-    with quiet_mace(), double_precision():
+    with silent_mace(), double_precision():
         import numpy as np
         from e3nn.o3 import Irreps
         from mace.modules import ScaleShiftMACE, interaction_classes

@@ -9,12 +9,12 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
-from md.students.network import double_precision, quiet_mace
+from md.students.network import double_precision, silent_mace
 
 if TYPE_CHECKING:
     from torch import nn
 
-TOLERANCE = 1e-6
+SELFTEST_TOLERANCE = 1e-6
 """Largest relative deviation from the stored values: far above rounding, far below any real difference."""
 
 
@@ -29,7 +29,7 @@ def evaluate(
         numbers: (n,) atomic numbers, all known to the network.
         positions: (n, 3) Cartesian positions, Å.
     """
-    with quiet_mace(), double_precision():
+    with silent_mace(), double_precision():
         from ase import Atoms
         from mace.data import AtomicData, config_from_atoms
         from mace.tools import AtomicNumberTable
@@ -58,14 +58,14 @@ def check_reference(network: nn.Module, reference: Mapping[str, Any], where: str
     """Compare the network's energy, largest force and stress on the reference cell with the stored values.
 
     Raises:
-        PotentialError: a value deviates by more than `TOLERANCE` (relative).
+        PotentialError: a value deviates by more than `SELFTEST_TOLERANCE` (relative).
     """
     cell, positions = np.array(reference["cell"]), np.array(reference["positions"])
     values = _values(network, cell, np.array(reference["numbers"]), positions)
     for name, value in values.items():
         stored = np.array(reference[name])
         deviation = float(np.abs(np.array(value) - stored).max() / np.abs(stored).max())
-        if not deviation <= TOLERANCE:
+        if not deviation <= SELFTEST_TOLERANCE:
             raise PotentialError(
                 f"{where}: self-test failed, {name} deviates by {deviation:.1e} (relative) from the card; "
                 "the installed torch, e3nn or mace gives other numbers: reinstall the package with its versions"

@@ -21,19 +21,19 @@ from augment.errors import ResumeError
 from augment.storage.archive import write_atomically
 from md.training.processes import Processes
 
-__all__ = ["Course", "Progress", "Task", "Trainer"]
+__all__ = ["Course", "LossProgress", "Trainer", "TrainingTask"]
 
-Progress = Callable[[int, float], None]
+LossProgress = Callable[[int, float], None]
 """Called after each step with its number and its loss."""
 
 CHECKPOINT_SECONDS = 20.0
 """Of work that a kill can cost, besides the step under way."""
 
 Network = TypeVar("Network", bound=nn.Module)
-Batch = TypeVar("Batch")
+TrainingBatch = TypeVar("TrainingBatch")
 
 
-class Task(Protocol[Network, Batch]):
+class TrainingTask(Protocol[Network, TrainingBatch]):
     """What is learnt: a network, batches, their loss, and how its weights are moved."""
 
     def identity(self, processes: Processes) -> Any:
@@ -48,10 +48,10 @@ class Task(Protocol[Network, Batch]):
     def rate(self, step: int) -> float:
         """Learning rate of a step."""
 
-    def batch(self, step: int, processes: Processes) -> Batch:
+    def batch(self, step: int, processes: Processes) -> TrainingBatch:
         """What this process learns from in a step."""
 
-    def loss(self, network: Network, batch: Batch, step: int) -> Tensor:
+    def loss(self, network: Network, batch: TrainingBatch, step: int) -> Tensor:
         """Mean loss of a batch, on the device of the network."""
 
     def judge(self, network: Network) -> float | None:
@@ -78,7 +78,7 @@ class Course:
     judged: int = 0
 
 
-class Trainer(Generic[Network, Batch]):
+class Trainer(Generic[Network, TrainingBatch]):
     """A training, which can be killed at any instant and goes on to the same bits.
 
     Args:
@@ -94,7 +94,7 @@ class Trainer(Generic[Network, Batch]):
 
     def __init__(
         self,
-        task: Task[Network, Batch],
+        task: TrainingTask[Network, TrainingBatch],
         course: Course,
         checkpoint: Path | None = None,
         processes: Processes | None = None,
@@ -114,7 +114,7 @@ class Trainer(Generic[Network, Batch]):
         self.best: dict[str, Tensor] | None = None
         self._resume()
 
-    def run(self, *, until: int | None = None, progress: Progress | None = None) -> Network:
+    def run(self, *, until: int | None = None, progress: LossProgress | None = None) -> Network:
         """Train to the end, or to step `until`, and return a network with the averaged weights."""
         end, saved = min(self._course.steps if until is None else until, self._course.steps), time.monotonic()
         while self.step < end:

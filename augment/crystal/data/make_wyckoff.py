@@ -20,7 +20,7 @@ from augment.cell import FloatArray, IntArray
 from augment.groups.symmetry import wrap
 
 TABLE = Path(__file__).with_name("wyckoff.json")
-Row = tuple[str, int, str, str]
+WyckoffRow = tuple[str, int, str, str]
 """Letter, multiplicity in the conventional cell, site-symmetry symbol, coordinates of the first point."""
 
 LETTERS = string.ascii_lowercase + "A"
@@ -55,14 +55,14 @@ def operations(number: int) -> tuple[IntArray, FloatArray]:
     return np.array(group.rotations, dtype=np.int64), np.array(group.translations)
 
 
-def wyckoff_rows(number: int) -> list[Row]:
+def wyckoff_rows(number: int) -> list[WyckoffRow]:
     """All Wyckoff positions of a space group, `a` first.
 
     Raises:
         RuntimeError: the probing misses one.
     """
     rotations, translations = operations(number)
-    rows: dict[str, Row] = {}
+    rows: dict[str, WyckoffRow] = {}
     probed: set[bytes] = set()
     general = _rows_at(number, _PROBE)
     rows.update(general)
@@ -108,7 +108,7 @@ def _centre(elements: list[tuple[IntArray, FloatArray]], start: FloatArray) -> F
     return centre
 
 
-def _rows_at(number: int, point: FloatArray) -> dict[str, Row]:
+def _rows_at(number: int, point: FloatArray) -> dict[str, WyckoffRow]:
     """The position that moyopy finds at a point, by letter."""
     import moyopy
 
@@ -135,11 +135,11 @@ def _orbit(number: int, point: FloatArray) -> FloatArray:
     return np.array(points)
 
 
-def main() -> None:
+def write_table() -> None:
     """Write the table, one space group a line."""
     lines = [f'"{number}": {json.dumps(wyckoff_rows(number))}' for number in range(1, 231)]
     TABLE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="ascii")
 
 
 if __name__ == "__main__":
-    main()
+    write_table()

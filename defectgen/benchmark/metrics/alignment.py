@@ -10,14 +10,14 @@ import numpy as np
 from augment import Defect, Edit
 from augment.cell import FloatArray, IntArray
 from augment.errors import DefectError
-from augment.exchange.recognise import Frame
-from augment.groups.distortion import State
+from augment.exchange.recognise import HostFrame
+from augment.groups.distortion import Distortion
 from augment.supercell import Supercell
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-SITE_TOLERANCE = 1.5
+MAX_SITE_DISTANCE = 1.5
 """Å; an interstitial of a file may be this far from the void site that it stands for, atoms are far nearer."""
 
 
@@ -44,9 +44,9 @@ class Alignment:
     order: IntArray
     turn: FloatArray
 
-    def state(self, displacements: FloatArray, strain: FloatArray) -> State:
+    def state(self, displacements: FloatArray, strain: FloatArray) -> Distortion:
         """Displacements (n, 3), Å, and strain (3, 3) of the structure in the order and axes of the cell."""
-        return State(displacements[self.order] @ self.turn, self.turn.T @ strain @ self.turn)
+        return Distortion(displacements[self.order] @ self.turn, self.turn.T @ strain @ self.turn)
 
 
 def align(ideal: Atoms, bulk: Atoms, charge: int = 0) -> Alignment:
@@ -63,7 +63,7 @@ def align(ideal: Atoms, bulk: Atoms, charge: int = 0) -> Alignment:
     Raises:
         DefectError: an atom is on no site.
     """
-    frame = Frame.of(pymatgen_structure(bulk))
+    frame = HostFrame.of(pymatgen_structure(bulk))
     supercell = Supercell(frame.host, _positive(frame.matrix(ideal.cell)))
     site = _sites(supercell, frame, ideal)
     numbers = supercell.sites.numbers.copy()
@@ -120,14 +120,14 @@ def _positive(matrix: IntArray) -> IntArray:
     return matrix if np.linalg.det(matrix) > 0 else matrix[[1, 0, 2]]
 
 
-def _rotation(frame: Frame) -> FloatArray:
+def _rotation(frame: HostFrame) -> FloatArray:
     """Orthogonal (3, 3) that turns row vectors in the structure's axes into the host's."""
     gradient = np.linalg.inv(frame.lattice) @ frame.linear.T @ frame.host.primitive
     left, _, right = np.linalg.svd(gradient)
     return np.asarray(left @ right)
 
 
-def _sites(supercell: Supercell, frame: Frame, ideal: Atoms) -> IntArray:
+def _sites(supercell: Supercell, frame: HostFrame, ideal: Atoms) -> IntArray:
     """(n,) site of the supercell that each atom is on; the sum of squared distances is least.
 
     Raises:
@@ -139,6 +139,6 @@ def _sites(supercell: Supercell, frame: Frame, ideal: Atoms) -> IntArray:
     fractional = points[:, None] - supercell.sites.positions @ np.linalg.inv(supercell.cell)
     distance = np.linalg.norm((fractional - np.rint(fractional)) @ supercell.cell, axis=-1)
     atoms, site = linear_sum_assignment(distance**2)
-    if (worst := distance[atoms, site].max()) > SITE_TOLERANCE:
+    if (worst := distance[atoms, site].max()) > MAX_SITE_DISTANCE:
         raise DefectError(f"{supercell.host.formula}: an atom of the ideal defect is {worst:.2f} Å from a free site")
     return np.asarray(site, dtype=np.int64)

@@ -30,19 +30,25 @@ class Metric:
     share: bool = False
 
 
-RELAXED = ("symmetric", "broken", "free", "pressed")
-STILL = (*RELAXED, "mean")
-ALL = (*STILL, "snapshot")
+RELAXED_KINDS = ("symmetric", "broken", "free", "pressed")
+GEOMETRY_KINDS = (*RELAXED_KINDS, "mean")
+ALL_KINDS = (*GEOMETRY_KINDS, "snapshot")
 
 METRICS: Mapping[str, Metric] = {
-    "mae_3": Metric("error within 3 Å", "Å", "lower", "mean displacement error of the first structure", STILL),
-    "mae_5": Metric("error within 5 Å", "Å", "lower", "mean displacement error of the first structure", STILL),
-    "mae_5_mean": Metric("same, mean of n", "Å", "lower", "mean over all structures of a task", STILL),
-    "mae_5_best": Metric("same, best of n", "Å", "lower", "smallest over the structures of a task", STILL),
-    "cosine": Metric("cosine", "", "higher", "between proposed and true displacements within 5 Å", STILL),
-    "metre": Metric("METRe", "", "higher", "references that some structure matches within 5 Å", STILL, share=True),
-    "crmse": Metric("cRMSE", "", "lower", "normalised error of the best match, with a penalty for none", STILL),
-    "coordination": Metric("coordination", "", "higher", "atoms within 5 Å with the true number", STILL, share=True),
+    "mae_3": Metric("error within 3 Å", "Å", "lower", "mean displacement error of the first structure", GEOMETRY_KINDS),
+    "mae_5": Metric("error within 5 Å", "Å", "lower", "mean displacement error of the first structure", GEOMETRY_KINDS),
+    "mae_5_mean": Metric("same, mean of n", "Å", "lower", "mean over all structures of a task", GEOMETRY_KINDS),
+    "mae_5_best": Metric("same, best of n", "Å", "lower", "smallest over the structures of a task", GEOMETRY_KINDS),
+    "cosine": Metric("cosine", "", "higher", "between proposed and true displacements within 5 Å", GEOMETRY_KINDS),
+    "metre": Metric(
+        "METRe", "", "higher", "references that some structure matches within 5 Å", GEOMETRY_KINDS, share=True
+    ),
+    "crmse": Metric(
+        "cRMSE", "", "lower", "normalised error of the best match, with a penalty for none", GEOMETRY_KINDS
+    ),
+    "coordination": Metric(
+        "coordination", "", "higher", "atoms within 5 Å with the true number", GEOMETRY_KINDS, share=True
+    ),
     "volume_error": Metric("volume error", "", "lower", "relative", ("pressed", "mean", "snapshot"), share=True),
     "h_spglib": Metric("H kept, spglib", "", "higher", "structures that contain H", ("symmetric",), share=True),
     "h_moyopy": Metric("H kept, moyopy", "", "higher", "structures that contain H", ("symmetric",), share=True),
@@ -58,12 +64,16 @@ METRICS: Mapping[str, Metric] = {
     "breaking_false": Metric(
         "broken in vain", "", "lower", "first structures broken where the lowest geometry is not", ("free",), share=True
     ),
-    "valid": Metric("valid", "", "higher", "structures that meet all constraints below", ALL, share=True),
-    "composition": Metric("composition", "", "higher", "species and counts as asked", ALL, share=True),
-    "charge": Metric("charge", "", "higher", "as asked", ALL, share=True),
-    "placed": Metric("lattice", "", "higher", "lattice vectors are those of the ideal cell strained", ALL, share=True),
-    "no_overlap": Metric("no overlap", "", "higher", "closest contact above 0.6 covalent radii", ALL, share=True),
-    "key_kept": Metric("defect kept", "", "higher", "recognised again as the defect asked for", RELAXED, share=True),
+    "valid": Metric("valid", "", "higher", "structures that meet all constraints below", ALL_KINDS, share=True),
+    "composition": Metric("composition", "", "higher", "species and counts as asked", ALL_KINDS, share=True),
+    "charge": Metric("charge", "", "higher", "as asked", ALL_KINDS, share=True),
+    "placed": Metric(
+        "lattice", "", "higher", "lattice vectors are those of the ideal cell strained", ALL_KINDS, share=True
+    ),
+    "no_overlap": Metric("no overlap", "", "higher", "closest contact above 0.6 covalent radii", ALL_KINDS, share=True),
+    "key_kept": Metric(
+        "defect kept", "", "higher", "recognised again as the defect asked for", RELAXED_KINDS, share=True
+    ),
     "diversity": Metric("diversity (PDD)", "Å", "higher", "mean distance between structures of a task", ("free",)),
     "msd_error": Metric("MSD error", "", "lower", "relative, against MD frames", ("snapshot",), share=True),
     "displacement_w1": Metric("displacements, W1", "Å", "lower", "Wasserstein distance to MD", ("snapshot",)),

@@ -7,18 +7,16 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.groups.symmetry import BoolArray
 from augment.neighbours import pairs_within
+from defectgen.generation.validity import OVERLAP
 from defectgen.representation.elements import covalent_radii
-
-OVERLAP = 0.6
-"""Of the sum of covalent radii; atoms closer than this are no structure that a potential can relax."""
 
 BOND = 1.25
 """Of the sum of covalent radii; atoms closer than this are neighbours."""
 
 
-def same_composition(numbers: IntArray, asked: IntArray) -> bool:
+def same_composition(numbers: IntArray, requested: IntArray) -> bool:
     """Whether atomic numbers (n,) are those asked for (m,), in any order: species and counts."""
-    return np.array_equal(np.sort(numbers), np.sort(asked))
+    return np.array_equal(np.sort(numbers), np.sort(requested))
 
 
 def closest_contact(cell: FloatArray, numbers: IntArray, positions: FloatArray) -> float:
@@ -44,9 +42,9 @@ def coordination_numbers(cell: FloatArray, numbers: IntArray, positions: FloatAr
     return np.bincount(first, minlength=len(numbers)).astype(np.int64)
 
 
-def coordination_kept(found: IntArray, true: IntArray, near: BoolArray) -> float:
+def coordination_kept(proposed: IntArray, true: IntArray, near: BoolArray) -> float:
     """Share of some atoms whose coordination number (n,) is the reference's; NaN where there are none."""
-    return float((found == true)[near].mean()) if near.any() else float("nan")
+    return float((proposed == true)[near].mean()) if near.any() else float("nan")
 
 
 def _contacts(

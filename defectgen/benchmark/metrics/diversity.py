@@ -14,11 +14,11 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.neighbours import pairs_within
 
-NEIGHBOURS = 50
+PDD_NEIGHBOURS = 50
 """Columns of the distributions: two to three shells of coordination in a dense crystal."""
 
 
-def pointwise_distances(cell: FloatArray, positions: FloatArray, neighbours: int = NEIGHBOURS) -> FloatArray:
+def pointwise_distances(cell: FloatArray, positions: FloatArray, neighbours: int = PDD_NEIGHBOURS) -> FloatArray:
     """PDD before its rows are sorted: distances (n, k) from each atom to its k nearest others, images included, Å."""
     reach = (3.0 * neighbours * abs(np.linalg.det(cell)) / len(positions) / (4.0 * np.pi)) ** (1 / 3)
     while True:
@@ -28,7 +28,7 @@ def pointwise_distances(cell: FloatArray, positions: FloatArray, neighbours: int
         reach *= 1.2
 
 
-def average_minimum_distances(cell: FloatArray, positions: FloatArray, neighbours: int = NEIGHBOURS) -> FloatArray:
+def average_minimum_distances(cell: FloatArray, positions: FloatArray, neighbours: int = PDD_NEIGHBOURS) -> FloatArray:
     """AMD (k,): the mean over atoms of the distance to the i-th nearest neighbour, Å, AMD_i = 1/n sum_a d_ai."""
     amd: FloatArray = pointwise_distances(cell, positions, neighbours).mean(axis=0)
     return amd

@@ -12,7 +12,7 @@ from augment import CellSymmetry
 from augment.cell import FloatArray
 from augment.groups.symmetry import BoolArray
 
-NEAR = (3.0, 5.0)
+NEAR_DISTANCES = (3.0, 5.0)
 """Å; distances from the nearest edited site within which errors are averaged."""
 
 MATCH = 0.025
@@ -33,27 +33,27 @@ def symmetry_images(displacements: FloatArray, symmetry: CellSymmetry) -> FloatA
     return images
 
 
-def displacement_error(found: FloatArray, true: FloatArray, near: BoolArray, symmetry: CellSymmetry) -> float:
+def displacement_error(proposed: FloatArray, true: FloatArray, near: BoolArray, symmetry: CellSymmetry) -> float:
     """Mean length of the displacement error over some atoms, Å: min over h of mean_i |u_i - (D(h) v)_i|.
 
     Args:
-        found: (n, 3) proposed displacements u, Å, without rigid translation.
+        proposed: (n, 3) proposed displacements u, Å, without rigid translation.
         true: (n, 3) reference v.
         near: (n,) atoms to average over, a set that the stabilizer keeps; NaN where there are none.
         symmetry: the whole stabilizer.
     """
     if not near.any():
         return float("nan")
-    errors = np.linalg.norm(found - symmetry_images(true, symmetry), axis=-1)[:, near]
+    errors = np.linalg.norm(proposed - symmetry_images(true, symmetry), axis=-1)[:, near]
     return float(errors.mean(axis=1).min())
 
 
-def displacement_cosine(found: FloatArray, true: FloatArray, near: BoolArray, symmetry: CellSymmetry) -> float:
+def displacement_cosine(proposed: FloatArray, true: FloatArray, near: BoolArray, symmetry: CellSymmetry) -> float:
     """Cosine between proposed and true displacements of some atoms: max over h of u·D(h)v / (|u| |v|).
 
     0 where the reference moves and the proposal does not; NaN where the reference does not move.
     """
-    u, images = found[near], symmetry_images(true, symmetry)[:, near]
+    u, images = proposed[near], symmetry_images(true, symmetry)[:, near]
     size = float(np.linalg.norm(true[near]))
     if size**2 < NO_DIRECTION:
         return float("nan")
@@ -62,12 +62,12 @@ def displacement_cosine(found: FloatArray, true: FloatArray, near: BoolArray, sy
 
 
 def normalised_rmsd(
-    found: FloatArray, true: FloatArray, near: BoolArray, symmetry: CellSymmetry, volume_per_atom: float
+    proposed: FloatArray, true: FloatArray, near: BoolArray, symmetry: CellSymmetry, volume_per_atom: float
 ) -> float:
     """Root-mean-square displacement error of some atoms in units of (V/N)^(1/3), as StructureMatcher normalises it."""
     if not near.any():
         return float("nan")
-    squares = ((found - symmetry_images(true, symmetry)) ** 2).sum(axis=-1)[:, near]
+    squares = ((proposed - symmetry_images(true, symmetry)) ** 2).sum(axis=-1)[:, near]
     return float(np.sqrt(squares.mean(axis=1).min()) / volume_per_atom ** (1 / 3))
 
 

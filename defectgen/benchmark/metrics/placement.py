@@ -9,7 +9,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError
-from augment.groups.distortion import State
+from augment.groups.distortion import Distortion
 
 MAX_STRAIN = 0.3
 """Principal strain of the cell beyond which it is not a cell of the same lattice any more."""
@@ -44,7 +44,7 @@ def atoms_of(structure: Any) -> tuple[FloatArray, IntArray, FloatArray, int | No
     return np.asarray(cell, float), np.asarray(numbers, np.int64), np.asarray(positions, float), charge
 
 
-def place(cell: FloatArray, numbers: IntArray, positions: FloatArray, ideal: DefectCell) -> State:
+def place(cell: FloatArray, numbers: IntArray, positions: FloatArray, ideal: DefectCell) -> Distortion:
     """Displacements (n, 3), Å, in the order and axes of the ideal cell, and strain (3, 3), of a structure.
 
     With lattice vectors and positions as rows, C = C_0 S Q with S = 1 + e symmetric and Q orthogonal; the displacements
@@ -68,7 +68,7 @@ def place(cell: FloatArray, numbers: IntArray, positions: FloatArray, ideal: Def
         if np.linalg.norm(u, axis=1).max() < _unmistakable(there, lattice):
             break
     assert best is not None  # noqa: S101  there is always the origin that was given
-    return State(best, strain)
+    return Distortion(best, strain)
 
 
 def stretch_and_turn(before: FloatArray, after: FloatArray, name: str) -> tuple[FloatArray, FloatArray]:

@@ -9,11 +9,11 @@ import numpy as np
 
 from augment import CellSymmetry
 from augment.cell import FloatArray, IntArray
-from augment.groups.distortion import State, residual
+from augment.groups.distortion import Distortion, residual
 from augment.groups.symmetry import point_group_symbol
 from defectgen.benchmark.metrics.geometry import symmetry_images
 
-SYMPREC = 1e-3
+LIBRARY_SYMPREC = 1e-3
 """Å; tolerance of the libraries. Tighter than any distortion that matters, looser than the digits of a file."""
 
 BREAKING = 0.05
@@ -27,7 +27,9 @@ def integer_rotations(symmetry: CellSymmetry, cell: FloatArray) -> IntArray:
     return np.rint(turned).astype(np.int64)
 
 
-def spglib_rotations(cell: FloatArray, fractional: FloatArray, numbers: IntArray, symprec: float = SYMPREC) -> IntArray:
+def spglib_rotations(
+    cell: FloatArray, fractional: FloatArray, numbers: IntArray, symprec: float = LIBRARY_SYMPREC
+) -> IntArray:
     """Rotations (g, 3, 3) of the space group that spglib finds; none where it finds no group."""
     import spglib
 
@@ -35,7 +37,9 @@ def spglib_rotations(cell: FloatArray, fractional: FloatArray, numbers: IntArray
     return np.zeros((0, 3, 3), np.int64) if operations is None else np.asarray(operations["rotations"], dtype=np.int64)
 
 
-def moyopy_rotations(cell: FloatArray, fractional: FloatArray, numbers: IntArray, symprec: float = SYMPREC) -> IntArray:
+def moyopy_rotations(
+    cell: FloatArray, fractional: FloatArray, numbers: IntArray, symprec: float = LIBRARY_SYMPREC
+) -> IntArray:
     """Rotations (g, 3, 3) of the space group that moyo finds; none where it finds no group."""
     import moyopy
 
@@ -53,23 +57,23 @@ def contains(rotations: IntArray, wanted: IntArray) -> bool:
     return all(matrix.tobytes() in there for matrix in np.ascontiguousarray(wanted))
 
 
-def breaks(state: State, stabilizer: CellSymmetry, tolerance: float = BREAKING) -> bool:
+def breaks(state: Distortion, stabilizer: CellSymmetry, tolerance: float = BREAKING) -> bool:
     """Whether a geometry breaks the stabilizer: max |(1 - P) u| above a tolerance, Å."""
-    return residual(State(state.displacements, np.zeros((3, 3))), stabilizer) > tolerance
+    return residual(Distortion(state.displacements, np.zeros((3, 3))), stabilizer) > tolerance
 
 
-def total_variation(found: Sequence[str], true: Sequence[str]) -> float:
+def total_variation(proposed: Sequence[str], true: Sequence[str]) -> float:
     """Distance between two distributions of symbols: 1/2 sum_k |p_k - q_k|, from 0 (alike) to 1 (disjoint).
 
     NaN where one of them is empty.
     """
-    if not found or not true:
+    if not proposed or not true:
         return float("nan")
-    p, q = Counter(found), Counter(true)
-    return 0.5 * sum(abs(p[k] / len(found) - q[k] / len(true)) for k in set(p) | set(q))
+    p, q = Counter(proposed), Counter(true)
+    return 0.5 * sum(abs(p[k] / len(proposed) - q[k] / len(true)) for k in set(p) | set(q))
 
 
-def site_symmetry(state: State, stabilizer: CellSymmetry, cell: FloatArray, tolerance: float = BREAKING) -> str:
+def site_symmetry(state: Distortion, stabilizer: CellSymmetry, cell: FloatArray, tolerance: float = BREAKING) -> str:
     """Hermann-Mauguin symbol of the operations of the stabilizer that a geometry keeps.
 
     Operations that move no component by more than the tolerance may be no group, because tolerances add up; then it is

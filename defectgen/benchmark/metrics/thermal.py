@@ -23,22 +23,22 @@ def mean_square_displacement(displacements: FloatArray) -> float:
     return float((displacements**2).sum(axis=-1).mean())
 
 
-def msd_error(found: FloatArray, true: FloatArray) -> float:
+def msd_error(proposed: FloatArray, true: FloatArray) -> float:
     """|<u^2> / <u^2>_MD - 1| of frames (f, n, 3) and (g, n, 3): relative error of the mean-square displacement."""
-    return abs(mean_square_displacement(found) / mean_square_displacement(true) - 1.0)
+    return abs(mean_square_displacement(proposed) / mean_square_displacement(true) - 1.0)
 
 
-def displacement_distance(found: FloatArray, true: FloatArray) -> float:
+def displacement_distance(proposed: FloatArray, true: FloatArray) -> float:
     """Wasserstein-1 distance between the distributions of |u| over atoms and frames, Å."""
     from scipy.stats import wasserstein_distance
 
-    lengths = (np.linalg.norm(u, axis=-1).ravel() for u in (found, true))
+    lengths = (np.linalg.norm(u, axis=-1).ravel() for u in (proposed, true))
     return float(wasserstein_distance(*lengths))
 
 
-def volume_error(found: FloatArray, true: FloatArray) -> float:
+def volume_error(proposed: FloatArray, true: FloatArray) -> float:
     """Relative error of the volume, |det(1 + e) / det(1 + e_MD) - 1|, of mean strains of frames (f, 3, 3)."""
-    volumes = [np.linalg.det(np.eye(3) + np.mean(strain, axis=0)) for strain in (found, true)]
+    volumes = [np.linalg.det(np.eye(3) + np.mean(strain, axis=0)) for strain in (proposed, true)]
     return float(abs(volumes[0] / volumes[1] - 1.0))
 
 
@@ -49,6 +49,6 @@ def pair_histogram(cell: FloatArray, positions: FloatArray) -> FloatArray:
     return np.histogram(distance, bins=bins, range=(0.0, RDF_RANGE))[0].astype(float)
 
 
-def rdf_distance(found: FloatArray, true: FloatArray) -> float:
+def rdf_distance(proposed: FloatArray, true: FloatArray) -> float:
     """Distance of mean pair histograms (b,), from 0 (alike) to 1 (disjoint): sum |h - h'| / sum (h + h')."""
-    return float(abs(found - true).sum() / (found + true).sum())
+    return float(abs(proposed - true).sum() / (proposed + true).sum())

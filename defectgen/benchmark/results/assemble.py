@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from augment.versions import versions
-from defectgen.benchmark.energy import FMAX, MAX_STEPS, Descent, duel, energy_scores
+from defectgen.benchmark.energy import BENCHMARK_FMAX, MAX_STEPS, Descent, energy_scores, win_share
 from defectgen.benchmark.generators import UNRELAXED, NamedGenerator
 from defectgen.benchmark.metrics.catalogue import ENERGY, ERRORS, METRICS
 from defectgen.benchmark.metrics.intervals import Estimate, gain_estimate, host_estimate
@@ -20,17 +20,17 @@ from defectgen.benchmark.outputs import Outcome
 from defectgen.benchmark.score import Scene, site_symmetries
 from defectgen.benchmark.settings import BenchSettings
 from defectgen.benchmark.tasks.dft import DftSet, split_by_charge
-from defectgen.benchmark.tasks.task import KINDS, Task, TaskSet
+from defectgen.benchmark.tasks.task import TASK_KINDS, Task, TaskSet
 from md.potentials import Potential
 
 SCHEMA = 1
 """Version of the layout of the results."""
 
-LIBRARIES = ("defectgen", "numpy", "scipy", "spglib", "moyopy", "ase", "pymatgen", "torch")
+RESULT_LIBRARIES = ("defectgen", "numpy", "scipy", "spglib", "moyopy", "ase", "pymatgen", "torch")
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredGenerator:
     """A generator with its outcomes and metrics on every task, in the order of the tasks."""
 
     generator: NamedGenerator
@@ -62,7 +62,7 @@ class Scored:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class OptionalPart:
     """One optional part of the benchmark: what it found, or why it was left out.
 
     Attributes:
@@ -89,7 +89,11 @@ class Part:
 
 
 def assemble(
-    settings: BenchSettings, whole: TaskSet, tasks: Sequence[Task], scored: Sequence[Scored], parts: Sequence[Part]
+    settings: BenchSettings,
+    whole: TaskSet,
+    tasks: Sequence[Task],
+    scored: Sequence[ScoredGenerator],
+    parts: Sequence[OptionalPart],
 ) -> dict[str, Any]:
     """The results of a run; see `docs/benchmark.md` for the layout."""
     base = scored[0]
@@ -99,7 +103,7 @@ def assemble(
         "benchmark": "DefectBench",
         "tasks": _tasks_json(settings, whole, tasks),
         "settings": {name: getattr(settings, name) for name in ("n", "seed", "kinds", "limit")},
-        "versions": versions(*LIBRARIES),
+        "versions": versions(*RESULT_LIBRARIES),
         "generators": [_generator_json(one, base, by_name) for one in scored],
         "energy": _energy_json(by_name["energy"]),
         "dft": _dft_json(by_name["dft"]),
@@ -109,10 +113,10 @@ def assemble(
     }
 
 
-def task_metrics(scored: Scored, base: Scored) -> dict[str, dict[str, Any]]:
+def task_metrics(scored: ScoredGenerator, base: ScoredGenerator) -> dict[str, dict[str, Any]]:
     """Estimates by kind of task and metric, with the gain over the unrelaxed baseline for errors."""
     estimates: dict[str, dict[str, Any]] = {}
-    for kind in KINDS:
+    for kind in TASK_KINDS:
         places = scored.of_kind(kind)
         hosts = [scored.tasks[k].formula for k in places]
         for name, metric in METRICS.items():
@@ -139,7 +143,7 @@ def _add(
         into[name]["below_unrelaxed"] = None if gain is None else _estimate_json(gain)
 
 
-def _generator_json(one: Scored, base: Scored, parts: Mapping[str, Part]) -> dict[str, Any]:
+def _generator_json(one: ScoredGenerator, base: ScoredGenerator, parts: Mapping[str, OptionalPart]) -> dict[str, Any]:
     failures = {t.id: o.error for t, o in zip(one.tasks, one.outcomes, strict=True) if o.error}
     name = one.generator.name
     return {
@@ -153,7 +157,7 @@ def _generator_json(one: Scored, base: Scored, parts: Mapping[str, Part]) -> dic
     }
 
 
-def _energy_metrics(part: Part, name: str) -> dict[str, Any]:
+def _energy_metrics(part: OptionalPart, name: str) -> dict[str, Any]:
     if name not in part.descents:
         return {}
     pairs = zip(part.descents[name], part.descents[UNRELAXED], strict=True)
@@ -163,7 +167,7 @@ def _energy_metrics(part: Part, name: str) -> dict[str, Any]:
     for metric in ENERGY:
         _add(estimates, metric, [s[metric] for s in scores], [0.0] * len(scores), hosts)
     best = {other: _best(rows) for other, rows in part.descents.items()}
-    duels = {other: _json(duel(best[name], energies)) for other, energies in best.items() if other != name}
+    duels = {other: _json(win_share(best[name], energies)) for other, energies in best.items() if other != name}
     return {**estimates, "lower_than": duels}
 
 
@@ -172,7 +176,7 @@ def _best(rows: Sequence[Sequence[Descent]]) -> list[float]:
     return [min((d.energy for d in row if d.converged), default=float("nan")) for row in rows]
 
 
-def _dft_metrics(part: Part, name: str) -> dict[str, Any]:
+def _dft_metrics(part: OptionalPart, name: str) -> dict[str, Any]:
     """Estimates over defects; they are of one host, so each defect (with its charges) is taken as a unit instead."""
     if name not in part.errors:
         return {}
@@ -191,31 +195,31 @@ def _tasks_json(settings: BenchSettings, whole: TaskSet, tasks: Sequence[Task]) 
         "sha256": whole.sha256,
         "split": settings.split,
         "count": len(tasks),
-        "kinds": {kind: sum(t.kind == kind for t in tasks) for kind in KINDS},
+        "kinds": {kind: sum(t.kind == kind for t in tasks) for kind in TASK_KINDS},
         "hosts": sorted({t.formula for t in tasks}),
         "teacher": whole.manifest["teacher"],
         "corpus_sha256": whole.manifest["corpus_sha256"],
     }
 
 
-def _energy_json(part: Part) -> dict[str, Any] | None:
+def _energy_json(part: OptionalPart) -> dict[str, Any] | None:
     if part.potential is None or part.skipped:
         return None
     return {
         "potential": part.potential.provenance,
-        "fmax": FMAX,
+        "fmax": BENCHMARK_FMAX,
         "max_steps": MAX_STEPS,
         "cases": [case.id for case in part.cases],
     }
 
 
-def _dft_json(part: Part) -> dict[str, Any] | None:
+def _dft_json(part: OptionalPart) -> dict[str, Any] | None:
     if part.source is None:
         return None
     return {"sha256": part.source.sha256, "count": len(part.cases), "left_out": part.source.left_out}
 
 
-def _complexes_json(part: Part) -> dict[str, Any] | None:
+def _complexes_json(part: OptionalPart) -> dict[str, Any] | None:
     if part.potential is None or part.skipped:
         return None
     scores = {
@@ -225,7 +229,7 @@ def _complexes_json(part: Part) -> dict[str, Any] | None:
     return {"potential": part.potential.provenance, "samplers": scores, "not_covered": list(part.missing)}
 
 
-def _cost(one: Scored) -> dict[str, float | None]:
+def _cost(one: ScoredGenerator) -> dict[str, float | None]:
     """CPU seconds and memory; of the whole run, not of single tasks, because the first call loads the model."""
     structures = sum(len(o.cells) for o in one.outcomes)
     valid = sum(v["valid"] * len(o.cells) for v, o in zip(one.values, one.outcomes, strict=True))

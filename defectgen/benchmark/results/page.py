@@ -10,7 +10,14 @@ from typing import Any
 from augment.storage.archive import write_atomically
 from defectgen.benchmark.metrics.catalogue import DFT, ENERGY, METRICS, POOLED
 from defectgen.benchmark.results.plots import plot_all
-from defectgen.benchmark.results.table import COMPLEX_HEAD, Row, complex_rows, failure_lines, summary_line, table_rows
+from defectgen.benchmark.results.table import (
+    COMPLEX_HEAD,
+    ResultRow,
+    complex_rows,
+    failure_lines,
+    summary_line,
+    table_rows,
+)
 
 PAGE = "benchmark.html"
 
@@ -26,11 +33,11 @@ def write_page(folder: Path, results: Mapping[str, Any], rows: Sequence[Mapping[
     for name, text in plots.items():
         write_atomically(folder / "plots" / f"{name}.svg", text.encode())
     path = folder / PAGE
-    write_atomically(path, render(results, plots).encode())
+    write_atomically(path, render_results(results, plots).encode())
     return path
 
 
-def render(results: Mapping[str, Any], plots: Mapping[str, str]) -> str:
+def render_results(results: Mapping[str, Any], plots: Mapping[str, str]) -> str:
     """The page as text."""
     from jinja2 import Environment, PackageLoader
     from markupsafe import Markup
@@ -54,7 +61,7 @@ def render(results: Mapping[str, Any], plots: Mapping[str, str]) -> str:
     )
 
 
-def _marked(row: Row) -> dict[str, Any]:
+def _marked(row: ResultRow) -> dict[str, Any]:
     """A row with the places of its best cells."""
     values = [float(cell.split()[0]) if cell else None for cell in row.cells]
     known = [v for v in values if v is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from defectgen.benchmark.metrics.catalogue import DFT, ENERGY, METRICS, POOLED, Metric
-from defectgen.benchmark.tasks.task import KINDS
+from defectgen.benchmark.tasks.task import TASK_KINDS
 
 HEADLINES = {
     "symmetric": ("mae_5", "mae_5_best", "cosine", "metre", "h_spglib", "h_moyopy"),
@@ -27,7 +27,7 @@ BELOW = Metric("below unrelaxed", "", "higher", "1 - error / error of not moving
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """One line: section, what is measured, which way is better, and a cell a generator (empty where it has none)."""
 
     section: str
@@ -36,15 +36,15 @@ class Row:
     cells: tuple[str, ...]
 
 
-def table_rows(results: Mapping[str, Any], *, every: bool = False) -> list[Row]:
+def table_rows(results: Mapping[str, Any], *, every: bool = False) -> list[ResultRow]:
     """Lines of the table, sections in the order of the tasks; `every` for all metrics, not the headlines."""
     generators = results["generators"]
     known = {**METRICS, **POOLED}
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     for kind, chosen in HEADLINES.items():
         columns = [g["metrics"].get(kind, {}) for g in generators]
         for name in _names(generators, kind) if every else chosen:
-            rows += _rows(KINDS[kind], name, known[name], columns)  # type: ignore[index]
+            rows += _rows(TASK_KINDS[kind], name, known[name], columns)  # type: ignore[index]
     for name, metric in ENERGY.items():
         rows += _rows("after relaxation", name, metric, [g["energy"] for g in generators])
     for name, metric in DFT.items():
@@ -75,14 +75,14 @@ def complex_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
 COMPLEX_HEAD = ("sampler", "complex", "enrichment", "best of 32 - best of 256", "coverage", "unique")
 
 
-def estimate_text(found: Mapping[str, Any] | None, metric: Metric) -> str:
+def estimate_text(estimate: Mapping[str, Any] | None, metric: Metric) -> str:
     """`0.070 [0.051, 0.092]` in the metric's unit, or per cent of a share; empty where there is nothing."""
-    if not found or found["value"] is None:
+    if not estimate or estimate["value"] is None:
         return ""
-    text = number_text(found["value"], metric)
-    if found["low"] is None or found["low"] == found["high"]:
+    text = number_text(estimate["value"], metric)
+    if estimate["low"] is None or estimate["low"] == estimate["high"]:
         return text
-    return f"{text} [{number_text(found['low'], metric)}, {number_text(found['high'], metric)}]"
+    return f"{text} [{number_text(estimate['low'], metric)}, {number_text(estimate['high'], metric)}]"
 
 
 def number_text(value: float, metric: Metric) -> str:
@@ -121,20 +121,20 @@ def _names(generators: Sequence[Mapping[str, Any]], kind: str) -> list[str]:
     return [name for name in known if any(name in g["metrics"].get(kind, {}) for g in generators)]
 
 
-def _rows(section: str, name: str, metric: Metric, columns: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+def _rows(section: str, name: str, metric: Metric, columns: Sequence[Mapping[str, Any]]) -> Iterator[ResultRow]:
     """The line of a metric, and for errors within 5 Å one that says by how much they are below those of not moving."""
     title = f"{metric.title}, {metric.unit}" if metric.unit else metric.title
-    yield Row(section, title, metric.better, tuple(estimate_text(c.get(name), metric) for c in columns))
+    yield ResultRow(section, title, metric.better, tuple(estimate_text(c.get(name), metric) for c in columns))
     if name in GAINS:
         gains = [(c.get(name) or {}).get("below_unrelaxed") for c in columns]
-        yield Row(section, "  below unrelaxed", "higher", tuple(estimate_text(gain, BELOW) for gain in gains))
+        yield ResultRow(section, "  below unrelaxed", "higher", tuple(estimate_text(gain, BELOW) for gain in gains))
 
 
-def _cost_rows(results: Mapping[str, Any]) -> Iterator[Row]:
+def _cost_rows(results: Mapping[str, Any]) -> Iterator[ResultRow]:
     costs = list(results["timings"]["generators"].values())
     for title, key in (
         ("CPU seconds per valid structure", "cpu_per_valid"),
         ("largest memory of a task, MB", "largest_task_peak_MB"),
     ):
         cells = tuple("" if cost[key] is None else f"{cost[key]:.3g}" for cost in costs)
-        yield Row("cost", title, "lower", cells)
+        yield ResultRow("cost", title, "lower", cells)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import DataError, DefectgenError
-from augment.groups.distortion import State, project, residual
+from augment.groups.distortion import Distortion, project, residual
 from augment.storage.archive import file_hash
 from defectgen.benchmark.metrics.alignment import Alignment, Atoms, align
-from defectgen.benchmark.tasks.task import KINDS, Kind, Reference, Task, write_tasks
+from defectgen.benchmark.tasks.task import TASK_KINDS, Reference, Task, TaskKind, write_tasks
 from defectgen.corpus import Case, Label, read_cases
 
-HELD_OUT = ("valid", "test")
+HELD_OUT_SPLITS = ("valid", "test")
 """Splits that tasks are made of."""
 
 ROUNDING = 1e-4
@@ -33,14 +33,14 @@ def build_tasks(corpus: Path, output: Path) -> dict[str, Any]:
     Raises:
         DataError: the corpus or its manifest is missing or damaged, or no case of it is held out.
     """
-    cases = [case for case in read_cases(corpus) if case.split in HELD_OUT]
+    cases = [case for case in read_cases(corpus) if case.split in HELD_OUT_SPLITS]
     if not cases:
-        raise DataError(f"{corpus}: no case of the splits {' and '.join(HELD_OUT)}")
+        raise DataError(f"{corpus}: no case of the splits {' and '.join(HELD_OUT_SPLITS)}")
     tasks: list[Task] = []
     bulks: dict[str, Atoms] = {}
     left_out: dict[str, str] = {}
     for case in cases:
-        bulk = bulks.get(case.material_id) or pristine(case)
+        bulk = bulks.get(case.material_id) or pristine_atoms(case)
         try:
             found = tasks_of(case, align(ideal_of(case), bulk))
         except DefectgenError as error:
@@ -54,12 +54,12 @@ def build_tasks(corpus: Path, output: Path) -> dict[str, Any]:
 
 
 def tasks_of(case: Case, alignment: Alignment) -> list[Task]:
-    """The tasks of one labelled defect, in the order of `KINDS`; one for each temperature and pressure."""
-    groups: dict[tuple[Kind, float, float], list[Label]] = {}
+    """The tasks of one labelled defect, in the order of `TASK_KINDS`; one for each temperature and pressure."""
+    groups: dict[tuple[TaskKind, float, float], list[Label]] = {}
     for label in case.labels:
         for kind in _kinds(label):
             groups.setdefault((kind, label.temperature, label.pressure), []).append(label)
-    order = list(KINDS)
+    order = list(TASK_KINDS)
     made = []
     for (kind, temperature, pressure), labels in sorted(groups.items(), key=lambda item: order.index(item[0][0])):
         if kind == "snapshot" and len(labels) < MIN_FRAMES:
@@ -69,7 +69,7 @@ def tasks_of(case: Case, alignment: Alignment) -> list[Task]:
     return made
 
 
-def _kinds(label: Label) -> tuple[Kind, ...]:
+def _kinds(label: Label) -> tuple[TaskKind, ...]:
     """The kinds of task that a label is a reference of."""
     if label.snapshot:
         return ("snapshot",)
@@ -80,7 +80,7 @@ def _kinds(label: Label) -> tuple[Kind, ...]:
     return ("free", "broken" if label.broken else "symmetric")
 
 
-def pristine(case: Case) -> Atoms:
+def pristine_atoms(case: Case) -> Atoms:
     """The pristine supercell of a case, in its axes."""
     template = case.template
     lattice = template.host_numbers > 0
@@ -94,7 +94,7 @@ def ideal_of(case: Case) -> Atoms:
 
 
 def _task(
-    case: Case, alignment: Alignment, kind: Kind, conditions: tuple[float, float], labels: Sequence[Label]
+    case: Case, alignment: Alignment, kind: TaskKind, conditions: tuple[float, float], labels: Sequence[Label]
 ) -> Task:
     """One task; its conditions are temperature, K, and pressure, GPa."""
     references = []
@@ -117,7 +117,7 @@ def _task(
     )
 
 
-def _exactly_symmetric(state: State, alignment: Alignment) -> State:
+def _exactly_symmetric(state: Distortion, alignment: Alignment) -> Distortion:
     """A state without the rounding that the corpus left in it.
 
     Raises:

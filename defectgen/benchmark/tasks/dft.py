@@ -20,7 +20,7 @@ import numpy as np
 from augment import Defect
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError, DefectgenError
-from augment.groups.distortion import State
+from augment.groups.distortion import Distortion
 from defectgen.benchmark.metrics import geometry
 from defectgen.benchmark.metrics.alignment import Atoms, align, edited_ideal
 from defectgen.benchmark.metrics.placement import place
@@ -90,22 +90,22 @@ def dft_task(entry: dict[str, Any], bulk: Atoms) -> Task:
     )
 
 
-def dft_error(task: Task, state: State | None) -> float:
+def dft_error(task: Task, state: Distortion | None) -> float:
     """Mean displacement error within 5 Å of the defect, Å, of a proposal for one task; None counts as unrelaxed."""
     scene = Scene(task.defect)
     found = scene.still if state is None else state
-    near = scene.near(geometry.NEAR[-1])
+    near = scene.near(geometry.NEAR_DISTANCES[-1])
     true = task.references[0].state.displacements
     return geometry.displacement_error(found.displacements, true, near, scene.stabilizer)
 
 
-def _relative(defect: Defect, ideal: Atoms, relaxed: Atoms, order: IntArray, turn: FloatArray) -> State:
+def _relative(defect: Defect, ideal: Atoms, relaxed: Atoms, order: IntArray, turn: FloatArray) -> Distortion:
     """Displacements of a relaxed structure in the order and axes of the defect's cell."""
     own = DefectCell(
         defect.name, "", ideal.cell, ideal.numbers, ideal.positions, np.zeros(len(ideal.numbers), np.int64)
     )
     state = place(relaxed.cell, relaxed.numbers, relaxed.positions, own)
-    return State(state.displacements[order] @ turn, turn.T @ state.strain @ turn)
+    return Distortion(state.displacements[order] @ turn, turn.T @ state.strain @ turn)
 
 
 def _ideal(bulk: Atoms, relaxed: Atoms, fraction: FloatArray) -> Atoms:

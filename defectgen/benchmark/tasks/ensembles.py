@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell
-from augment.groups.distortion import State, apply_state
+from augment.groups.distortion import Distortion, apply_distortion
 from augment.storage.archive import file_hash
 from defectgen.benchmark.tasks.task import Reference, Task, read_tasks, rewrite_tasks
 from defectgen.corpus.thermal import frames_of_run
 from md.campaigns.relax_and_md import md_all
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint
+from md.jobs.sweep import Progress
 from md.potentials import Potential
-
-Progress = Callable[[float, int, str], None]
 
 
 @dataclass(frozen=True)
-class Dynamics:
+class ReferenceDynamics:
     """How long the dynamics of a reference are.
 
     Attributes:
@@ -50,7 +49,7 @@ def lengthen_ensembles(
     Raises:
         DefectgenError: the archive is damaged, or the potential does not cover an element.
     """
-    whole, how = read_tasks(archive), Dynamics()
+    whole, how = read_tasks(archive), ReferenceDynamics()
     frames = [t for t in whole.tasks if t.kind == "snapshot" and t.split == split]
     points = [_point(task, how) for task in frames]
     responses = md_all(points, potential, folder, workers=workers, progress=progress)
@@ -74,16 +73,16 @@ def _ensemble(task: Task) -> str:
     return f"{task.defect.key} {task.temperature} {task.pressure}"
 
 
-def _point(task: Task, how: Dynamics) -> tuple[MdPoint, DefectCell]:
-    start = apply_state(task.defect.cell(), task.references[-1].state)
+def _point(task: Task, how: ReferenceDynamics) -> tuple[MdPoint, DefectCell]:
+    start = apply_distortion(task.defect.cell(), task.references[-1].state)
     environment = Environment(task.temperature, task.pressure, "npt")
     return MdPoint.of(start, environment, steps=how.steps, timestep=how.timestep, interval=how.interval), start
 
 
-def _mean(states: Sequence[State]) -> Reference:
+def _mean(states: Sequence[Distortion]) -> Reference:
     u, e = (np.mean([getattr(s, name) for s in states], axis=0) for name in ("displacements", "strain"))
-    return _reference(State(u, e))
+    return _reference(Distortion(u, e))
 
 
-def _reference(state: State) -> Reference:
+def _reference(state: Distortion) -> Reference:
     return Reference(state, float("nan"), broken=True)

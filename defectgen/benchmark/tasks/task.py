@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from augment import Defect, Edit, Host, Supercell, host_from_structure
 from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError, DefectgenError
-from augment.groups.distortion import State
+from augment.groups.distortion import Distortion
 from augment.storage.archive import file_hash, read_arrays, write_arrays
 from defectgen.benchmark.metrics.alignment import Atoms, pymatgen_structure
-from defectgen.benchmark.protocol import FULL, NONE, Ask
+from defectgen.benchmark.protocol import FULL, NONE, BenchmarkRequest
 
-Kind = Literal["symmetric", "broken", "free", "pressed", "mean", "snapshot"]
+TaskKind = Literal["symmetric", "broken", "free", "pressed", "mean", "snapshot"]
 
-KINDS: Mapping[Kind, str] = {
+TASK_KINDS: Mapping[TaskKind, str] = {
     "symmetric": "relaxed at 0 GPa, asked to keep the whole stabilizer",
     "broken": "relaxed at 0 GPa, asked for without symmetry where that is lower",
     "free": "relaxed at 0 GPa, the generator decides which symmetry survives",
@@ -35,11 +35,11 @@ KINDS: Mapping[Kind, str] = {
 ENSEMBLE = 16
 """Frames that are asked for at least of a thermal ensemble; fewer say little about a spread."""
 
-FORMAT = 1
-VERSION = "4"
+TASKS_FORMAT = 1
+TASKS_VERSION = "4"
 """Of the tasks; raised when the archive in this package is built anew, so that scores are compared with like ones."""
 
-_SUBGROUPS: Mapping[Kind, str] = {"symmetric": FULL, "broken": NONE, "snapshot": NONE}
+_SUBGROUPS: Mapping[TaskKind, str] = {"symmetric": FULL, "broken": NONE, "snapshot": NONE}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Reference:
         broken: it does not have the symmetry of the whole stabilizer.
     """
 
-    state: State
+    state: Distortion
     energy: float
     broken: bool
 
@@ -66,7 +66,7 @@ class Task:
         material_id: of the host.
         split: `valid` or `test`.
         defect: what to generate.
-        kind: which of `KINDS`.
+        kind: which of `TASK_KINDS`.
         temperature: K.
         pressure: GPa.
         references: the lowest first; all frames of a snapshot task.
@@ -76,7 +76,7 @@ class Task:
     material_id: str
     split: str
     defect: Defect
-    kind: Kind
+    kind: TaskKind
     temperature: float
     pressure: float
     references: tuple[Reference, ...]
@@ -90,10 +90,10 @@ class Task:
         """Structures that a generator is asked for where `n` of each task are wanted."""
         return max(n, ENSEMBLE) if self.kind == "snapshot" else n
 
-    def ask(self, n: int, seed: int) -> Ask:
+    def request(self, n: int, seed: int) -> BenchmarkRequest:
         """The request that a generator gets; it says nothing about the references."""
         wanted, snapshot = _SUBGROUPS.get(self.kind), self.kind == "snapshot"
-        return Ask(self.defect, self.temperature, self.pressure, snapshot, wanted, self.count(n), seed)
+        return BenchmarkRequest(self.defect, self.temperature, self.pressure, snapshot, wanted, self.count(n), seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +129,8 @@ class TaskSet:
             ConditionError: there is no such kind.
         """
         for kind in kinds:
-            if kind not in KINDS:
-                raise ConditionError(f"no kind of task is called {kind!r}; give some of {', '.join(KINDS)}")
+            if kind not in TASK_KINDS:
+                raise ConditionError(f"no kind of task is called {kind!r}; give some of {', '.join(TASK_KINDS)}")
         return TaskSet(tuple(t for t in self.tasks if not kinds or t.kind in kinds), self.manifest, self.sha256)
 
     def few(self, count: int | None) -> tuple[Task, ...]:
@@ -159,7 +159,7 @@ def write_tasks(path: Path, tasks: Sequence[Task], bulks: Mapping[str, Atoms], m
     for index, task in enumerate(tasks):
         chosen = [_reference_index(reference, known, arrays) for reference in task.references]
         arrays[f"task/{index}"] = np.array(chosen, dtype=np.int64)
-    head = {**manifest, "format": FORMAT, "version": VERSION, "tasks": [_row(task) for task in tasks]}
+    head = {**manifest, "format": TASKS_FORMAT, "version": TASKS_VERSION, "tasks": [_row(task) for task in tasks]}
     arrays["manifest"] = np.array(json.dumps(head, sort_keys=True))
     write_arrays(path, arrays)
 
@@ -175,8 +175,8 @@ def read_tasks(path: Path | None = None) -> TaskSet:
     digest = file_hash(where)
     try:
         manifest = json.loads(str(arrays["manifest"]))
-        if manifest["format"] != FORMAT:
-            raise DataError(f"{where}: format {manifest['format']} is not {FORMAT}; build the tasks again")
+        if manifest["format"] != TASKS_FORMAT:
+            raise DataError(f"{where}: format {manifest['format']} is not {TASKS_FORMAT}; build the tasks again")
         hosts = {name: _host(arrays, name) for name in {row["material_id"] for row in manifest["tasks"]}}
         cache: dict[str, Defect] = {}
         tasks = [_task(row, arrays, i, hosts, cache) for i, row in enumerate(manifest.pop("tasks"))]
@@ -212,7 +212,7 @@ def _reference(arrays: Mapping[str, NDArray[Any]], number: int) -> Reference:
     u, e, energy, broken = (
         arrays[f"reference/{number}/{name}"] for name in ("displacements", "strain", "energy", "broken")
     )
-    return Reference(State(np.asarray(u, dtype=np.float64), _symmetric(e)), float(energy), bool(broken))
+    return Reference(Distortion(np.asarray(u, dtype=np.float64), _symmetric(e)), float(energy), bool(broken))
 
 
 def _row(task: Task) -> dict[str, Any]:

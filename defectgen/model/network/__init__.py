@@ -1,6 +1,6 @@
 """E(3)-equivariant networks on scalars and polar vectors: one trunk, and a head for each question."""
 
-from defectgen.model.network.batch import Batch, Item, collate, node_freedom
+from defectgen.model.network.batch import Batch, BatchItem, collate, node_freedom
 from defectgen.model.network.blocks import NetworkConfig
 from defectgen.model.network.displacement import DisplacementNetwork, fresh_network, network_from_state
 from defectgen.model.network.occupation import OccupationNetwork
@@ -11,9 +11,9 @@ __all__ = [
     "DISPLACEMENT_SCALE",
     "STRAIN_SCALE",
     "Batch",
+    "BatchItem",
     "ClassFeatures",
     "DisplacementNetwork",
-    "Item",
     "NetworkConfig",
     "OccupationNetwork",
     "SubgroupNetwork",

@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 
 from augment.cell import FloatArray, IntArray
-from defectgen.energy_surface.quasi_newton import POINTS, suggested
+from defectgen.energy_surface.quasi_newton import DESCENT_POINTS, secant_step
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Edges, Template
 
-PUSHES = POINTS + 2
+FORCE_FEATURES = DESCENT_POINTS + 2
 """Vectors that a network may be told of each node: forces of a descent, its last point and where it leads."""
 
-NODE_SCALARS = 5 + PUSHES
+NODE_SCALARS = 5 + FORCE_FEATURES
 """Scalars of a node besides its embeddings; the last are the lengths of these vectors."""
 
 FORCE_SCALE = 0.1
 """eV/Å; forces below it are told in proportion, larger ones by the logarithm of their length: next to a defect they are
 a thousand times those far away."""
 
-SMALLEST = 1e-9
+MIN_FORCE_LENGTH = 1e-9
 """eV/Å; keeps the direction of a force of zero length finite."""
 
 STEP_SCALE = 0.1
@@ -40,8 +40,8 @@ class Batch:
         known: (m, 2) 0 where the learnt embedding of the element, of the host's element, is hidden; else 1.
         scalars: (m, NODE_SCALARS) log site-symmetry order, log multiplicity, closeness to the defect, the share of
             the directions in which H, and the full stabilizer, let the atom move, and the lengths of what pushes it.
-        pushes: (m, PUSHES, 3) forces at the points of a descent, log-scaled, the displacement of the last point and the
-            one that they suggest, in units of `STEP_SCALE`; zero where they are not told.
+        pushes: (m, FORCE_FEATURES, 3) forces at the points of a descent, log-scaled, the displacement of the last point
+            and the one that they suggest, in units of `STEP_SCALE`; zero where they are not told.
         told_forces: (g, 1) whether they are told.
         graph: (m,) graph of each node.
         senders, receivers: (e,) nodes.
@@ -79,7 +79,7 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class Item:
+class BatchItem:
     """One graph before collation.
 
     Attributes:
@@ -95,7 +95,7 @@ class Item:
     freedom: FloatArray | None = None
 
 
-def collate(items: Sequence[Item], dtype: torch.dtype = torch.float32) -> Batch:
+def collate(items: Sequence[BatchItem], dtype: torch.dtype = torch.float32) -> Batch:
     """One disjoint graph of several templates; float tensors are of `dtype`."""
     templates, edges = [item.template for item in items], [item.edges for item in items]
     conditions = [item.conditions for item in items]
@@ -133,22 +133,22 @@ def _known(template: Template, conditions: Conditions) -> FloatArray:
     return np.where(np.isin(both, sorted(conditions.anonymous)), 0.0, 1.0)
 
 
-def _tells_forces(item: Item) -> bool:
+def _tells_forces(item: BatchItem) -> bool:
     return item.template.descent is not None and "forces" not in item.conditions.hidden
 
 
-def _pushes(item: Item) -> FloatArray:
-    """(m, PUSHES, 3) forces, their lengths log-scaled, the last displacement and the one that they suggest."""
+def _pushes(item: BatchItem) -> FloatArray:
+    """(m, FORCE_FEATURES, 3) forces, their lengths log-scaled, the last displacement and the one that they suggest."""
     points = item.template.descent
     if points is None or not _tells_forces(item):
-        return np.zeros((len(item.template.numbers), PUSHES, 3))
+        return np.zeros((len(item.template.numbers), FORCE_FEATURES, 3))
     forces = points[:, :, 1]
     lengths = np.linalg.norm(forces, axis=2, keepdims=True)
-    scaled = forces * np.log1p(lengths / FORCE_SCALE) / np.maximum(lengths, SMALLEST)
-    return np.concatenate([scaled, np.stack([points[:, -1, 0], suggested(points)], axis=1) / STEP_SCALE], axis=1)
+    scaled = forces * np.log1p(lengths / FORCE_SCALE) / np.maximum(lengths, MIN_FORCE_LENGTH)
+    return np.concatenate([scaled, np.stack([points[:, -1, 0], secant_step(points)], axis=1) / STEP_SCALE], axis=1)
 
 
-def _node_scalars(item: Item, pushes: FloatArray) -> FloatArray:
+def _node_scalars(item: BatchItem, pushes: FloatArray) -> FloatArray:
     template = item.template
     orders = np.log(np.stack([template.site_order, template.multiplicity], axis=1)) / 4.0
     closeness = np.exp(-template.defect_distance / 3.0)

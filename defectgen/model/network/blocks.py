@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from augment.errors import SettingsError
-from defectgen.model.network.batch import NODE_SCALARS, PUSHES, Batch
+from defectgen.model.network.batch import FORCE_FEATURES, NODE_SCALARS, Batch
 from defectgen.representation.elements import DESCRIPTORS, MAX_NUMBER, covalent_radii
 from defectgen.representation.template import WYCKOFF_LETTERS, Marker
 
@@ -74,7 +74,7 @@ class NodeEmbedding(nn.Module):
         self.marker = nn.Embedding(len(Marker), 8)
         self.wyckoff = nn.Embedding(len(WYCKOFF_LETTERS), 8)
         self.element_width = DESCRIPTORS + config.embedding
-        self.scalars = NODE_SCALARS if config.forces else NODE_SCALARS - PUSHES
+        self.scalars = NODE_SCALARS if config.forces else NODE_SCALARS - FORCE_FEATURES
         self.mix = mlp(2 * self.element_width + 8 + 8 + self.scalars, config.width, config.width)
 
     def element(self, numbers: Tensor, known: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class Interaction(nn.Module):
         self, s: Tensor, v: Tensor, batch: Batch, edge: tuple[Tensor, Tensor, Tensor], condition: Tensor
     ) -> tuple[Tensor, Tensor]:
         """New (m, w) scalars and (m, 3, w) vectors; `edge` is basis, envelope and the two unit vectors."""
-        v = bounded(v)
+        v = clip_length(v)
         gain, shift = self.condition(condition).chunk(2, dim=1)
         content = self.content(self.norm(s) * (1.0 + gain) + shift)
         to_s, to_v = torch.zeros_like(s), torch.zeros_like(v)
@@ -145,7 +145,7 @@ class Interaction(nn.Module):
             to_s.index_add_(0, receivers, scalars)
             to_v.index_add_(0, receivers, vectors)
         s, v = s + to_s, v + to_v
-        v = bounded(v)
+        v = clip_length(v)
         left, right = self.left(v), self.right(v)
         # The small constant keeps the gradient of the norm finite where symmetry makes a vector vanish.
         norms = torch.sqrt((right**2).sum(dim=1) + 1e-6)
@@ -170,7 +170,7 @@ def edge_blocks(count: int) -> list[slice]:
     return [slice(first, first + step) for first in range(0, count, max(1, step))]
 
 
-def bounded(v: Tensor) -> Tensor:
+def clip_length(v: Tensor) -> Tensor:
     """Vectors (m, 3, w) with their root-mean-square length over channels kept below one; short ones hardly change.
 
     Without it the products of vectors grow from layer to layer and training diverges.

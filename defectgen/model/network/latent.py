@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from defectgen.model.network import Batch, DisplacementNetwork, NetworkConfig, Trunk
 from defectgen.model.network.blocks import mlp
 
-LATENT = 8
+LATENT_SIZE = 8
 """Numbers of the latent vector: more than the modes of a relaxed defect."""
 
 
@@ -44,11 +44,11 @@ class LatentNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.decoder = DisplacementNetwork(config)
-        self.told = nn.Linear(LATENT, config.width)
+        self.told = nn.Linear(LATENT_SIZE, config.width)
         self.reader = Reader(config, self.readings)
 
     def forward(self, batch: Batch, noisy: tuple[Tensor, Tensor], latent: Tensor) -> tuple[Tensor, Tensor]:
-        """Displacements (m, 3) and strains (g, 3, 3) of latent vectors (g, LATENT)."""
+        """Displacements (m, 3) and strains (g, 3, 3) of latent vectors (g, LATENT_SIZE)."""
         displacements, strain = noisy
         geometry: tuple[Tensor, Tensor] = self.decoder(
             batch, displacements, strain, strain.new_zeros(len(strain)), self.told(latent)
@@ -60,7 +60,7 @@ class Autoencoder(LatentNetwork):
     """The decoder with an encoder, which reads the mean and the log variance of the latent vector."""
 
     family = "vae"
-    readings = 2 * LATENT
+    readings = 2 * LATENT_SIZE
 
 
 class Adversarial(LatentNetwork):

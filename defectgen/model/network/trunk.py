@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from augment.errors import DataError
-from defectgen.model.network.batch import PUSHES, Batch
-from defectgen.model.network.blocks import EdgeBasis, Interaction, NetworkConfig, NodeEmbedding, bounded, mlp
+from defectgen.model.network.batch import FORCE_FEATURES, Batch
+from defectgen.model.network.blocks import EdgeBasis, Interaction, NetworkConfig, NodeEmbedding, clip_length, mlp
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.elements import descriptor_table
 
@@ -53,7 +53,7 @@ class Trunk(nn.Module):
             first = next(self.conditions.parameters())
             first[:, SELDOM_KNOWN : Conditions.WIDTH] = 0.0
         self.start = nn.Linear(w, w)
-        self.push = nn.Linear(w, PUSHES * w) if config.forces else None
+        self.push = nn.Linear(w, FORCE_FEATURES * w) if config.forces else None
         self.layers = nn.ModuleList(Interaction(config, self.basis.width) for _ in range(config.layers))
         self.norm = nn.LayerNorm(w)
 
@@ -77,10 +77,10 @@ class Trunk(nn.Module):
         s = self.embed(batch) + condition
         v = self.start(s)[:, None] * (displacements / DISPLACEMENT_SCALE)[:, :, None]
         if self.push is not None:
-            v = v + torch.einsum("mpw,mpx->mxw", self.push(s).unflatten(1, (PUSHES, -1)), batch.pushes)
+            v = v + torch.einsum("mpw,mpx->mxw", self.push(s).unflatten(1, (FORCE_FEATURES, -1)), batch.pushes)
         for layer in self.layers:
             s, v = layer(s, v, batch, edge, condition)
-        return Features(self.norm(s), bounded(v), condition, edge)
+        return Features(self.norm(s), clip_length(v), condition, edge)
 
     def ideal_features(self, batch: Batch) -> Features:
         """Features of the ideal geometry, for what depends on the defect alone."""

@@ -8,47 +8,47 @@ from itertools import groupby
 from typing import Any
 
 from defectgen.report.blocks import Column
-from defectgen.report.gather import Row
+from defectgen.report.gather import JsonRow
 from defectgen.report.plots import PALETTE
 
-Condition = tuple[str, str]
+ConditionTexts = tuple[str, str]
 """Temperature in K and pressure in GPa, as texts."""
 
-SETTLED = 0.1
+TEMPERATURE_TOLERANCE = 0.1
 """Share by which a mean temperature may miss the one asked for; over 1 ps that of 54 atoms wanders by a few %."""
 
-PRESSURE_MISSED = 0.5
+MAX_PRESSURE_MISS = 0.5
 """GPa by which a mean pressure may miss the one asked for: half a percent of the volume of a solid of 100 GPa."""
 
-_MOST_SHOWN = 4
+_MAX_SHOWN = 4
 """Values of a schedule that a text spells out."""
 
 
-def is_steady(row: Row) -> bool:
+def is_steady(row: JsonRow) -> bool:
     """Whether temperature and a hydrostatic pressure are held and no axis is strained."""
     return "schedule" not in row
 
 
-def unsettled(points: Sequence[Row]) -> list[Row]:
+def unsettled(points: Sequence[JsonRow]) -> list[JsonRow]:
     """Points held at one temperature whose mean temperature is far from it: too short to have equilibrated."""
     held = [p for p in points if _holds_temperature(p) and p.get("temperature_mean") is not None]
-    return [p for p in held if abs(p["temperature_mean"] / p["temperature"] - 1) > SETTLED]
+    return [p for p in held if abs(p["temperature_mean"] / p["temperature"] - 1) > TEMPERATURE_TOLERANCE]
 
 
-def unbalanced(points: Sequence[Row]) -> list[Row]:
+def unbalanced(points: Sequence[JsonRow]) -> list[JsonRow]:
     """Points held at one pressure whose mean pressure is far from it: their volumes are not those of that pressure."""
     held = [p for p in points if str(p.get("ensemble")).startswith("npt") and is_steady(p)]
     known = [p for p in held if p.get("pressure_mean") is not None]
-    return [p for p in known if abs(p["pressure_mean"] - p["pressure"]) > PRESSURE_MISSED]
+    return [p for p in known if abs(p["pressure_mean"] - p["pressure"]) > MAX_PRESSURE_MISS]
 
 
-def _holds_temperature(row: Row) -> bool:
+def _holds_temperature(row: JsonRow) -> bool:
     if row.get("ensemble") == "nve":
         return False
     return is_steady(row) or len(_passed(row["schedule"][0])) == 1
 
 
-def condition(row: Row) -> Condition:
+def condition(row: JsonRow) -> ConditionTexts:
     """Temperature (K) and pressure (GPa) of a point: `300`, or what its schedule passes, `300→900→300`."""
     if is_steady(row):
         return f"{row['temperature']:g}", f"{row['pressure']:g}"
@@ -65,9 +65,9 @@ def _passed(profile: Mapping[str, Any]) -> list[str]:
 
 
 def _course(passed: Sequence[str]) -> str:
-    if len(passed) <= _MOST_SHOWN:
+    if len(passed) <= _MAX_SHOWN:
         return "→".join(passed)
-    return f"{'→'.join(passed[:_MOST_SHOWN])}→… ({len(passed) - 1} turns)"
+    return f"{'→'.join(passed[:_MAX_SHOWN])}→… ({len(passed) - 1} turns)"
 
 
 @dataclass(frozen=True)
@@ -79,37 +79,37 @@ class Legend:
         engines: names of the engines; a run with one does not name it.
     """
 
-    colours: Mapping[Condition, str]
+    colours: Mapping[ConditionTexts, str]
     engines: tuple[str, ...]
 
     @classmethod
-    def of(cls, rows: Sequence[Row]) -> Legend:
+    def of(cls, rows: Sequence[JsonRow]) -> Legend:
         """The legend of some points."""
         ordered = sorted(rows, key=lambda r: (float(r["temperature"]), float(r["pressure"])))
         conditions = list(dict.fromkeys(condition(r) for r in ordered))
         shades = {each: PALETTE[k % len(PALETTE)] for k, each in enumerate(conditions)}
         return cls(shades, tuple(sorted({str(r["engine"]) for r in rows})))
 
-    def colour(self, row: Row) -> str:
+    def colour(self, row: JsonRow) -> str:
         """Colour of the conditions of a point."""
         return self.colours[condition(row)]
 
-    def number(self, row: Row) -> int:
+    def number(self, row: JsonRow) -> int:
         """Number of the engine of a point, for its marker and dash."""
         return self.engines.index(str(row["engine"]))
 
-    def named(self, text: str, row: Row) -> str:
+    def named(self, text: str, row: JsonRow) -> str:
         """A text with the engine of a point, where there are several."""
         return f"{text}, {row['engine']}" if len(self.engines) > 1 else text
 
-    def name(self, row: Row) -> str:
+    def name(self, row: JsonRow) -> str:
         """Entry of a point: `300 K, 0 GPa, ase`."""
         temperature, pressure = condition(row)
         held, comma, strain = pressure.partition(",")
         return self.named(f"{temperature} K, {held} GPa{comma}{strain}", row)
 
 
-def cells(rows: Sequence[Row]) -> list[str]:
+def cells(rows: Sequence[JsonRow]) -> list[str]:
     """Names of the cells, each once."""
     return list(dict.fromkeys(str(r["cell"]) for r in rows))
 
@@ -119,6 +119,6 @@ def condition_columns() -> tuple[Column, ...]:
     return Column("cell"), Column("engine"), Column("T", "K", numeric=True), Column("P", "GPa", numeric=True)
 
 
-def condition_texts(row: Row) -> tuple[str, ...]:
+def condition_texts(row: JsonRow) -> tuple[str, ...]:
     """The texts of `condition_columns`."""
     return (str(row["cell"]), str(row["engine"]), *condition(row))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, not_run, number, pair_text, with_error
-from defectgen.report.gather import Row, RunData
-from defectgen.report.panels import MOST_PANELS, Measured, against
-from defectgen.report.plots import DASHES, Trace, grid, line, once
+from defectgen.report.gather import JsonRow, RunData
+from defectgen.report.panels import MAX_CURVE_PANELS, Measured, condition_figure
+from defectgen.report.plots import DASHES, Trace, line, once, panel_grid
 from defectgen.report.relaxation import STATUS_LEVELS, status_of
 from defectgen.report.response.conditions import (
     Legend,
@@ -21,9 +21,9 @@ from defectgen.report.response.conditions import (
 from defectgen.report.response.motion import motion_section
 from defectgen.report.response.volumes import Constant, bulk_moduli, thermal_expansions
 from defectgen.report.surroundings import fate_section, surroundings_section
+from md.lammps.commands import FS_PER_PS
 
 PER_MILLION = 1e6
-FS_PER_PS = 1000.0
 
 
 def dynamics_sections(data: RunData) -> list[Section]:
@@ -44,10 +44,10 @@ def dynamics_sections(data: RunData) -> list[Section]:
     ]
 
 
-def value_of(name: str, error: str = "") -> Callable[[Row], Measured | None]:
+def value_of(name: str, error: str = "") -> Callable[[JsonRow], Measured | None]:
     """The quantity of a row under a name: a number with its error under another, or a pair of both."""
 
-    def quantity(row: Row) -> Measured | None:
+    def quantity(row: JsonRow) -> Measured | None:
         value = row.get(name)
         if value is None:
             return None
@@ -68,14 +68,14 @@ def response_section(data: RunData) -> Section:
     blocks: list[Block] = [Text(intro)]
     for varied in ("temperature", "pressure"):
         caption = f"Mean volume per atom against {varied}, of the points at fixed conditions."
-        blocks += against(rows, volume, varied, "V (Å³/atom)", f"volume-{varied}", caption)
+        blocks += condition_figure(rows, volume, varied, "V (Å³/atom)", f"volume-{varied}", caption)
     caption = "Mean lattice parameters of the host's conventional cell; those equal by symmetry are shown once."
-    blocks += against(rows, _lengths(data), "temperature", "length (Å)", "lattice-temperature", caption)
+    blocks += condition_figure(rows, _lengths(data), "temperature", "length (Å)", "lattice-temperature", caption)
     blocks += [*_fluctuations(rows), *_constants(rows), _volume_table(rows), _response_table(rows)]
     return Section("response", "Response to T and P", blocks)
 
 
-def _lengths(data: RunData) -> dict[str, Callable[[Row], Measured | None]]:
+def _lengths(data: RunData) -> dict[str, Callable[[JsonRow], Measured | None]]:
     """The lengths of the conventional cell that differ in the host."""
     import numpy as np
 
@@ -83,15 +83,15 @@ def _lengths(data: RunData) -> dict[str, Callable[[Row], Measured | None]]:
     return {name: _length(name) for k, name in enumerate("abc") if host[k] not in host[:k]}
 
 
-def _length(name: str) -> Callable[[Row], Measured | None]:
-    def quantity(row: Row) -> Measured | None:
+def _length(name: str) -> Callable[[JsonRow], Measured | None]:
+    def quantity(row: JsonRow) -> Measured | None:
         lattice = row.get("conventional_lattice")
         return None if lattice is None else (lattice[name][0], lattice[name][1])
 
     return quantity
 
 
-def _fluctuations(rows: Sequence[Row]) -> list[Figure]:
+def _fluctuations(rows: Sequence[JsonRow]) -> list[Figure]:
     kinds = (
         ("bulk_modulus", "B (GPa)", "Isothermal bulk modulus from the fluctuations of the volume, k T V / var(V)."),
         (
@@ -103,11 +103,11 @@ def _fluctuations(rows: Sequence[Row]) -> list[Figure]:
     figures = []
     for name, title, caption in kinds:
         shown = f"{name.replace('_', '-')}-temperature"
-        figures += against(rows, {"": value_of(name)}, "temperature", title, shown, caption)
+        figures += condition_figure(rows, {"": value_of(name)}, "temperature", title, shown, caption)
     return figures
 
 
-def _constants(rows: Sequence[Row]) -> list[Table]:
+def _constants(rows: Sequence[JsonRow]) -> list[Table]:
     """Thermal expansion and bulk modulus where the grid has two temperatures or two pressures."""
     early, far = unsettled(rows), unbalanced(rows)
     settled = [r for r in rows if r not in early]
@@ -151,7 +151,7 @@ def _constants(rows: Sequence[Row]) -> list[Table]:
     return tables
 
 
-def _volume_table(rows: Sequence[Row]) -> Table:
+def _volume_table(rows: Sequence[JsonRow]) -> Table:
     columns = (
         *condition_columns(),
         Column("ensemble"),
@@ -178,7 +178,7 @@ def _volume_table(rows: Sequence[Row]) -> Table:
     return Table("Means of every point, and when it had settled by Chodera's criterion.", columns, body)
 
 
-def _response_table(rows: Sequence[Row]) -> Table:
+def _response_table(rows: Sequence[JsonRow]) -> Table:
     columns = (
         *condition_columns(),
         *(Column(f"ε{name}", "%", numeric=True) for name in ("xx", "yy", "zz")),
@@ -201,7 +201,7 @@ def _response_table(rows: Sequence[Row]) -> Table:
     return Table(caption, columns, body)
 
 
-def _strain_texts(row: Row) -> list[str]:
+def _strain_texts(row: JsonRow) -> list[str]:
     """The normal strains in %, with their errors where these are known."""
     strain, error = row.get("strain"), row.get("strain_error")
     if strain is None:
@@ -220,10 +220,10 @@ def course_section(data: RunData) -> Section:
     figures: list[Block] = []
     for name, title in (("volume", "V (Å³/atom)"), ("temperature", "T (K)")):
         panels = []
-        for cell in cells(data.points)[:MOST_PANELS]:
+        for cell in cells(data.points)[:MAX_CURVE_PANELS]:
             here = [(r, course) for r, course in drawn if r["cell"] == cell]
             panels.append((cell, [t for r, c in here for t in _course(r, c, c[name], legend)]))
-        traces, shape, height = grid(panels, min(3, len(panels)), "t (ps)", title, 240)
+        traces, shape, height = panel_grid(panels, min(3, len(panels)), "t (ps)", title, 240)
         caption = (
             f"Instantaneous {name} over time, averaged in blocks. A dot marks where equilibration ends by Chodera's "
             "criterion (2016), which leaves the most independent samples; tables leave out the first third."
@@ -232,7 +232,7 @@ def course_section(data: RunData) -> Section:
     return Section("course", "Course of the runs", figures)
 
 
-def _course(row: Row, course: Row, values: Sequence[float], legend: Legend) -> list[Trace]:
+def _course(row: JsonRow, course: JsonRow, values: Sequence[float], legend: Legend) -> list[Trace]:
     """The curve, and the dot where equilibration ends."""
     name, colour = legend.name(row), legend.colour(row)
     curve = line(course["t"], values, name, colour, dash=DASHES[legend.number(row)])

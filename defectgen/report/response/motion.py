@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from augment.errors import DataError
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, number, pair_text, with_error
-from defectgen.report.gather import Row, RunData
-from defectgen.report.panels import MOST_PANELS, curve_figure
-from defectgen.report.plots import MARKERS, PALETTE, Trace, grid, once, short
+from defectgen.report.gather import JsonRow, RunData
+from defectgen.report.panels import MAX_CURVE_PANELS, curve_figure
+from defectgen.report.plots import MARKERS, PALETTE, Trace, once, panel_grid, short
 from defectgen.report.response.conditions import Legend, condition_columns, condition_texts, is_steady
 from md.observables.estimators.statistics import Mean
 from md.observables.transport import DETECTED, Arrhenius, arrhenius
@@ -52,7 +52,7 @@ def motion_section(data: RunData) -> Section:
     return Section("msd", "Displacement, diffusion, vibration", blocks)
 
 
-def _displacement_table(points: Sequence[Row]) -> list[Table]:
+def _displacement_table(points: Sequence[JsonRow]) -> list[Table]:
     rows = [r for r in points if r.get("msd") is not None]
     if not rows:
         return []
@@ -78,7 +78,7 @@ def _displacement_table(points: Sequence[Row]) -> list[Table]:
     return [Table(caption, columns, body)]
 
 
-def _diffusion_text(diffusion: Row | None) -> str:
+def _diffusion_text(diffusion: JsonRow | None) -> str:
     if diffusion is None:
         return "–"
     if not diffusion["detected"]:
@@ -90,12 +90,12 @@ class Rate(NamedTuple):
     """A diffusion coefficient or a hop rate of a point; `seen` is False where `mean` is an upper bound alone."""
 
     title: str
-    row: Row
+    row: JsonRow
     mean: Mean
     seen: bool
 
 
-def _diffusions(rows: Sequence[Row]) -> list[Rate]:
+def _diffusions(rows: Sequence[JsonRow]) -> list[Rate]:
     rates = []
     for row in rows:
         for element, d in (row.get("diffusion_of") or {}).items():
@@ -104,7 +104,7 @@ def _diffusions(rows: Sequence[Row]) -> list[Rate]:
     return [rate for rate in rates if is_steady(rate.row) and rate.mean.value > 0]
 
 
-def _rates(rows: Sequence[Row]) -> list[Rate]:
+def _rates(rows: Sequence[JsonRow]) -> list[Rate]:
     rates = []
     for row in rows:
         if row.get("fate"):
@@ -121,13 +121,13 @@ def _arrhenius_figure(rates: Sequence[Rate]) -> list[Figure]:
         return []
     legend = Legend.of([r.row for r in rates])
     panels = []
-    for title in titles[:MOST_PANELS]:
+    for title in titles[:MAX_CURVE_PANELS]:
         groups: dict[tuple[str, float], list[Rate]] = {}
         for rate in (r for r in rates if r.title == title):
             groups.setdefault((str(rate.row["engine"]), float(rate.row["pressure"])), []).append(rate)
         panels.append((title, [_rate_trace(groups[key], legend, _shades(rates)) for key in sorted(groups)]))
     hops = titles[0].endswith("hops")
-    traces, shape, height = grid(panels, min(3, len(panels)), "1000 K / T", "1/ps" if hops else "D (Å²/ps)", 250)
+    traces, shape, height = panel_grid(panels, min(3, len(panels)), "1000 K / T", "1/ps" if hops else "D (Å²/ps)", 250)
     for key in [k for k in shape if k.startswith("yaxis")]:
         shape[key] |= {"type": "log", "exponentformat": "power", "nticks": 5}
     what = "Hops of atoms between sites, per ps" if hops else "Self-diffusion coefficient of each element"

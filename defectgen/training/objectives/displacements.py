@@ -14,15 +14,15 @@ from torch import Tensor
 from augment.cell import FloatArray
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
-from augment.groups.distortion import State, project
+from augment.groups.distortion import Distortion, project
 from augment.groups.subgroups import freedom_of
 from defectgen.corpus.cases import Case, Label, check_hosts
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import (
     DISPLACEMENT_SCALE,
     STRAIN_SCALE,
+    BatchItem,
     DisplacementNetwork,
-    Item,
     NetworkConfig,
     collate,
     fresh_network,
@@ -57,18 +57,18 @@ class DisplacementSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class DisplacementSample:
     """One training pair before collation: what is seen, the noisy state, the clean one, the time, and H."""
 
-    item: Item
-    noisy: State
-    clean: State
+    item: BatchItem
+    noisy: Distortion
+    clean: Distortion
     time: float
     symmetry: CellSymmetry
 
 
 @dataclass(frozen=True, eq=False)
-class DisplacementTask:
+class DisplacementObjective:
     """Displacements and strains of labelled defects; only those of the split `train` are learnt from.
 
     Attributes:
@@ -100,7 +100,7 @@ class DisplacementTask:
         return [(template, template.edges(self.config.cutoff)) for template in templates]
 
     @property
-    def held_out(self) -> Sequence[Sample]:
+    def held_out(self) -> Sequence[DisplacementSample]:
         """None: the loss of random noise says little, and the error on the validation hosts falls to the end."""
         return ()
 
@@ -113,7 +113,7 @@ class DisplacementTask:
         """An untrained network."""
         return fresh_network(self.config, seed)
 
-    def draw(self, rng: np.random.Generator) -> Sample:
+    def draw(self, rng: np.random.Generator) -> DisplacementSample:
         """A geometry, an H that it has, and a point on its bridge."""
         index = int(rng.integers(len(self.train)))
         case = self.train[index]
@@ -121,19 +121,19 @@ class DisplacementTask:
         symmetry = choose_subgroup(case, label, self.settings.subgroup, rng)
         template, edges = self.graphs[index]
         template = template.with_descent(descent_for(case, label, symmetry, rng))
-        conditions = told_of(case, label, symmetry, rng, self.settings.hide, self.settings.anonymous)
+        conditions = conditions_of_label(case, label, symmetry, rng, self.settings.hide, self.settings.anonymous)
         free = node_freedom(template, freedom_of(symmetry), freedom_of(case.symmetry))
         clean = project(label.state, symmetry)
         noise = self.bridge.noise(symmetry, conditions.strain_scale, rng)
         if label.path is not None and rng.random() < self.settings.path:
-            way = State(label.path[int(rng.integers(len(label.path)))], np.zeros((3, 3)))
+            way = Distortion(label.path[int(rng.integers(len(label.path)))], np.zeros((3, 3)))
             noise = noise + project(way, symmetry)
         time = 0.0 if self.bridge.schedule == "regression" else float(rng.random())
-        return Sample(
-            Item(template, edges, conditions, free), self.bridge.corrupt(clean, noise, time), clean, time, symmetry
+        return DisplacementSample(
+            BatchItem(template, edges, conditions, free), self.bridge.corrupt(clean, noise, time), clean, time, symmetry
         )
 
-    def loss(self, network: DisplacementNetwork, draws: Sequence[Sample]) -> Tensor:
+    def loss(self, network: DisplacementNetwork, draws: Sequence[DisplacementSample]) -> Tensor:
         """Mean loss of some training pairs; see `geometry_loss`."""
         device = device_of(network)
         batch = collate([s.item for s in draws]).to(device)
@@ -168,7 +168,7 @@ def geometry_loss(
     return total
 
 
-def told_of(
+def conditions_of_label(
     case: Case, label: Label, symmetry: CellSymmetry, rng: np.random.Generator, hide: float, anonymous: float
 ) -> Conditions:
     """Conditions of a label under H, some of them hidden."""
@@ -224,7 +224,7 @@ def _lowered(symmetry: CellSymmetry, probability: float, rng: np.random.Generato
     return symmetry.generated_by(rng.integers(symmetry.order, size=int(rng.integers(3))).tolist())
 
 
-def node_weights(samples: Sequence[Sample], near: float) -> Tensor:
+def node_weights(samples: Sequence[DisplacementSample], near: float) -> Tensor:
     """(m,) weights that sum to one over the real atoms of each graph: larger near the defect, zero for vacant sites."""
     parts: list[FloatArray] = []
     for sample in samples:
@@ -235,7 +235,7 @@ def node_weights(samples: Sequence[Sample], near: float) -> Tensor:
     return torch.as_tensor(np.concatenate(parts), dtype=torch.float32)
 
 
-def padded_displacements(samples: Sequence[Sample]) -> tuple[Tensor, Tensor]:
+def padded_displacements(samples: Sequence[DisplacementSample]) -> tuple[Tensor, Tensor]:
     """Noisy and clean displacements of all nodes; vacant sites do not move."""
     parts: list[FloatArray] = []
     for s in samples:

@@ -30,7 +30,7 @@ class KeySample:
 
 
 @dataclass(frozen=True, eq=False)
-class KeyTask:
+class KeyObjective:
     """Keys of arrangements, drawn with their Boltzmann weights; only those of the split `train` are learnt from.
 
     Attributes:

@@ -16,12 +16,12 @@ from augment.errors import SettingsError
 from defectgen.corpus.cases import Case
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import Batch, NetworkConfig, collate
-from defectgen.model.network.latent import FAMILIES, LATENT, Family, LatentNetwork
+from defectgen.model.network.latent import FAMILIES, LATENT_SIZE, Family, LatentNetwork
 from defectgen.representation.elements import descriptor_table
 from defectgen.training.objectives.displacements import (
+    DisplacementObjective,
+    DisplacementSample,
     DisplacementSettings,
-    DisplacementTask,
-    Sample,
     geometry_loss,
     node_weights,
     padded_displacements,
@@ -31,14 +31,14 @@ from md.training.processes import device_of
 
 @dataclass(frozen=True, eq=False)
 class LatentSample:
-    """A training pair whose noisy state is that of t = 0, and a latent vector (LATENT,) of white noise."""
+    """A training pair whose noisy state is that of t = 0, and a latent vector (LATENT_SIZE,) of white noise."""
 
-    pair: Sample
+    pair: DisplacementSample
     latent: np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
-class LatentTask:
+class LatentObjective:
     """Geometries of labelled defects for a latent generator.
 
     Attributes:
@@ -64,9 +64,9 @@ class LatentTask:
             raise SettingsError(f"no latent generator is called {self.family!r}; there are vae and gan")
 
     @cached_property
-    def pairs(self) -> DisplacementTask:
+    def pairs(self) -> DisplacementObjective:
         """Where training pairs come from."""
-        return DisplacementTask(self.cases, self.config, self.settings, self.bridge)
+        return DisplacementObjective(self.cases, self.config, self.settings, self.bridge)
 
     @property
     def held_out(self) -> tuple[()]:
@@ -92,7 +92,7 @@ class LatentTask:
         """A training pair at t = 0 and a latent vector."""
         pair = self.pairs.draw(rng)
         noise = self.bridge.noise(pair.symmetry, 0.0, rng)
-        return LatentSample(replace(pair, noisy=noise, time=0.0), rng.standard_normal(LATENT))
+        return LatentSample(replace(pair, noisy=noise, time=0.0), rng.standard_normal(LATENT_SIZE))
 
     def loss(self, network: LatentNetwork, draws: Sequence[LatentSample]) -> Tensor:
         """Mean loss of the decoder and of what it learns from."""

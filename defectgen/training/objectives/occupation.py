@@ -47,7 +47,7 @@ class OccupationSample:
 
 
 @dataclass(frozen=True, eq=False)
-class OccupationTask:
+class OccupationObjective:
     """Arrangements with energies; only those of the split `train` are learnt from.
 
     Half of the pairs are told an arrangement's energy above the lowest; the others a temperature, at which the

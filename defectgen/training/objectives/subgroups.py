@@ -12,7 +12,7 @@ from torch import Tensor
 
 from augment.errors import DataError
 from defectgen.corpus.cases import Case, Label, check_hosts
-from defectgen.model.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh
+from defectgen.model.network import BatchItem, ClassFeatures, NetworkConfig, SubgroupNetwork, collate, fresh
 from defectgen.representation.conditions import CONDITIONS, Conditions
 from md.training.processes import device_of
 
@@ -24,13 +24,13 @@ SUBGROUP_CONFIG = NetworkConfig(width=48, layers=2)
 class SubgroupSample:
     """One defect under some conditions, its classes, and which of them survives."""
 
-    item: Item
+    item: BatchItem
     classes: ClassFeatures
     target: int
 
 
 @dataclass(frozen=True, eq=False)
-class SubgroupTask:
+class SubgroupObjective:
     """Surviving subgroups of labelled defects; only those of the split `train` are learnt from.
 
     Attributes:
@@ -114,7 +114,7 @@ def subgroup_sample(
         raise DataError(f"{case.formula} {case.name}: a label keeps operations that stand for no class of subgroups")
     asked = subgroup_conditions(case.symmetry.order, label.temperature, label.pressure, hidden, anonymous)
     template = case.template.with_voids(config.voids)
-    item = Item(template, template.edges(config.cutoff), asked)
+    item = BatchItem(template, template.edges(config.cutoff), asked)
     soft = None if "forces" in hidden else case.curvatures
     return SubgroupSample(item, ClassFeatures.of(template, case.classes, soft), found[0])
 

@@ -14,7 +14,7 @@ from augment.neighbours import neighbours
 from md.distill.network.dense import DenseGraphs, Labels
 from md.labels.record import Record
 
-__all__ = ["ENERGY_WEIGHT", "LabelledGraph", "collate", "energy_weight", "labelled_graphs"]
+__all__ = ["ENERGY_WEIGHT", "LabelledGraph", "collate_labelled", "energy_weight", "labelled_graphs"]
 
 ENERGY_WEIGHT = "energy_weight"
 """Key of `DefectCell.provenance`: how much the energy of a cell counts; 1 without it, 0 to learn its forces alone."""
@@ -61,7 +61,7 @@ def labelled_graphs(records: Sequence[Record], network: Any) -> list[LabelledGra
     return [_without_repulsion(_graph(record, numbers, atomic, float(network.r_max)), network) for record in records]
 
 
-def collate(graphs: Sequence[LabelledGraph], cutoff: float) -> tuple[DenseGraphs, Labels, torch.Tensor]:
+def collate_labelled(graphs: Sequence[LabelledGraph], cutoff: float) -> tuple[DenseGraphs, Labels, torch.Tensor]:
     """One batch in float32: its neighbours, its labels, and the weights (g,) of its energies."""
     sizes = np.array([len(g) for g in graphs])
     starts, width = np.cumsum(sizes) - sizes, max(g.senders.shape[1] for g in graphs)

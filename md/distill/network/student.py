@@ -10,10 +10,10 @@ import numpy as np
 
 from augment.cell import FloatArray
 from md.labels.record import Record
-from md.labels.third_party import quiet_evaluation
-from md.students.network import double_precision, quiet_mace
+from md.labels.third_party import silent_evaluation
+from md.students.network import double_precision, silent_mace
 
-__all__ = ["StudentShape", "atomic_energies", "initial_network", "levelled", "shape_of"]
+__all__ = ["StudentShape", "atomic_energies", "initial_network", "refit_atomic_energies", "shape_of"]
 
 _RIDGE = 1e-6
 """Relative; where the cells do not fix every element's energy by itself, the smallest energies that fit are taken."""
@@ -60,7 +60,7 @@ def atomic_energies(records: Sequence[Record], numbers: Sequence[int]) -> FloatA
     return np.asarray(found, dtype=float)
 
 
-def levelled(network: Any, records: Sequence[Record], energies: Sequence[float]) -> Any:
+def refit_atomic_energies(network: Any, records: Sequence[Record], energies: Sequence[float]) -> Any:
     """A copy of a trained network whose atomic energies are fitted again to what its energies leave over.
 
     Forces and stresses stay as they are: it takes away the part of the errors of energies that goes with composition.
@@ -76,7 +76,7 @@ def levelled(network: Any, records: Sequence[Record], energies: Sequence[float])
 
     numbers = [int(z) for z in network.atomic_numbers]
     left = [replace(r, energy=r.energy - e) for r, e in zip(records, energies, strict=True)]
-    with quiet_evaluation(), torch.no_grad():
+    with silent_evaluation(), torch.no_grad():
         moved = copy.deepcopy(network)
         moved.atomic_energies_fn.atomic_energies += torch.from_numpy(atomic_energies(left, numbers))
     return moved
@@ -86,7 +86,7 @@ def initial_network(records: Sequence[Record], shape: StudentShape, seed: int) -
     """A MACE (`ScaleShiftMACE`, float64) with random weights, scaled by the labels (RMS of forces, atomic energies)."""
     energies = atomic_energies(records, shape.numbers)
     rms = float(np.sqrt(np.mean(np.concatenate([r.forces for r in records]) ** 2)))
-    with quiet_mace(), double_precision():
+    with silent_mace(), double_precision():
         import torch
         from e3nn.o3 import Irreps
         from mace.modules import ScaleShiftMACE, interaction_classes

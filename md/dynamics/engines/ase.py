@@ -11,7 +11,7 @@ from augment.cell import DefectCell, FloatArray
 from md.conditions.point import MdPoint
 from md.conditions.targets import THERMOSTAT_TIME, Targets
 from md.dynamics.engines.protocol import Observe
-from md.jobs.checkpoint import State
+from md.jobs.checkpoint import RunState
 from md.labels.evaluator import Evaluator, guarded_calculator
 from md.potentials import Potential
 
@@ -44,13 +44,13 @@ class AseIntegrator:
         self._targets = Targets(point)
         self._evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume)
 
-    def start(self, velocities: FloatArray, rng: np.random.Generator) -> State:
+    def start(self, velocities: FloatArray, rng: np.random.Generator) -> RunState:
         """The state at step 0."""
         atoms = self._cell.to_ase()
         atoms.set_velocities(velocities)
-        return State(0, _arrays(atoms, {}, rng))
+        return RunState(0, _arrays(atoms, {}, rng))
 
-    def advance(self, state: State, until: int, observe: Observe) -> State:
+    def advance(self, state: RunState, until: int, observe: Observe) -> RunState:
         """Integrate to a later step.
 
         Raises:
@@ -72,9 +72,9 @@ class AseIntegrator:
                 dynamics.set_targets(self._targets.temperature(step), self._targets.pressure(step))
             dynamics.step(self._point.stretch(step) / self._point.stretch(step - 1))
             _report(atoms, observe)
-        return State(until, _arrays(atoms, dynamics.variables, rng))
+        return RunState(until, _arrays(atoms, dynamics.variables, rng))
 
-    def _atoms(self, state: State) -> Any:
+    def _atoms(self, state: RunState) -> Any:
         atoms = self._cell.to_ase()
         atoms.set_cell(state.arrays["cell"])
         atoms.set_positions(state.arrays["positions"])
@@ -82,7 +82,7 @@ class AseIntegrator:
         atoms.calc = guarded_calculator(self._evaluate)
         return atoms
 
-    def _dynamics(self, atoms: Any, state: State, rng: np.random.Generator) -> Dynamics:
+    def _dynamics(self, atoms: Any, state: RunState, rng: np.random.Generator) -> Dynamics:
         kelvin, pressure = self._targets.temperature(state.step), self._targets.pressure(state.step)
         if not self._point.environment.has_barostat:
             return FixedCell(atoms, self._point, kelvin, rng)
@@ -152,7 +152,7 @@ def _arrays(atoms: Any, variables: dict[str, FloatArray], rng: np.random.Generat
     }
 
 
-def _generator(state: State) -> np.random.Generator:
+def _generator(state: RunState) -> np.random.Generator:
     rng = np.random.default_rng()
     rng.bit_generator.state = json.loads(str(state.arrays["rng"]))
     return rng

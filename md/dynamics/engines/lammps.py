@@ -8,7 +8,7 @@ from augment.cell import DefectCell, FloatArray
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.dynamics.engines.protocol import Observe
-from md.jobs.checkpoint import State
+from md.jobs.checkpoint import RunState
 from md.labels.evaluator import Evaluator, check_geometry
 from md.lammps.session import LammpsSession
 from md.potentials import Potential
@@ -29,12 +29,12 @@ class LammpsIntegrator:
         self._forces = _forces(cell, potential)
         self._velocities = np.zeros((len(cell), 3))
 
-    def start(self, velocities: FloatArray, rng: np.random.Generator) -> State:
+    def start(self, velocities: FloatArray, rng: np.random.Generator) -> RunState:
         """The state at step 0; its thermostats need no random numbers."""
         del rng
-        return State(0, {"velocities": velocities})
+        return RunState(0, {"velocities": velocities})
 
-    def advance(self, state: State, until: int, observe: Observe) -> State:
+    def advance(self, state: RunState, until: int, observe: Observe) -> RunState:
         """Integrate to a later step.
 
         Raises:
@@ -59,7 +59,7 @@ class LammpsIntegrator:
         finally:
             session.close()
 
-    def _session(self, state: State) -> LammpsSession:
+    def _session(self, state: RunState) -> LammpsSession:
         if isinstance(self._forces, Evaluator):
             # What a calculator keeps from one geometry to the next, such as neighbours, decides the last bits.
             self._forces.forget()

@@ -17,7 +17,7 @@ from md.conditions.targets import Targets
 from md.dynamics.engines.protocol import start_velocities
 from md.lammps.commands import (
     FS_PER_PS,
-    NEIGHBOURS,
+    NEIGHBOUR_COMMANDS,
     PRELUDE,
     box_values,
     leg_commands,
@@ -57,7 +57,7 @@ def _input(point: MdPoint, cell: DefectCell, potential: Potential) -> Iterator[s
     for last in replace(point, checkpoint=point.steps).legs(0):
         yield ""
         yield from (*PRELUDE, f"read_data {DATA}") if first == 0 else ("clear", f"read_restart {_RESTART}")
-        yield from (*pair, *mass_commands(cell.numbers), *NEIGHBOURS)
+        yield from (*pair, *mass_commands(cell.numbers), *NEIGHBOUR_COMMANDS)
         yield from leg_commands(point, cell.cell, first, last)
         if targets.quenches(first):
             yield f"velocity all scale {targets.temperature_after(first)!r}"

@@ -20,7 +20,7 @@ from augment.errors import ConditionError, PotentialError
 
 LOG = "log.lammps"
 _FIRST_COLUMN = "Step"
-_LONGEST_MESSAGE = 300
+_MAX_MESSAGE = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def run_deck(path: Path, ranks: int = 1) -> Thermo:
     if done.returncode != 0:
         said = [line for line in (text + done.stdout + done.stderr).splitlines() if "ERROR" in line]
         reason = said[0] if said else f"{done.stderr} {done.stdout}".strip()
-        raise PotentialError(f"{path}: LAMMPS on {ranks} ranks stopped ({reason[:_LONGEST_MESSAGE]})")
+        raise PotentialError(f"{path}: LAMMPS on {ranks} ranks stopped ({reason[:_MAX_MESSAGE]})")
     return Thermo(_columns(text))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray
 from md.conditions.point import MdPoint
 from md.conditions.thermal_motion import thermal_velocities
-from md.jobs.checkpoint import State
+from md.jobs.checkpoint import RunState
 from md.labels.evaluator import Evaluation
 
 EQUIPARTITION = 2.0
@@ -25,10 +25,10 @@ Observe = Callable[[FloatArray, FloatArray, FloatArray, Evaluation], None]
 class Integrator(Protocol):
     """An engine set up for one point."""
 
-    def start(self, velocities: FloatArray, rng: np.random.Generator) -> State:
+    def start(self, velocities: FloatArray, rng: np.random.Generator) -> RunState:
         """The state at step 0: velocities (n, 3) in ASE units, and the random numbers of a thermostat."""
 
-    def advance(self, state: State, until: int, observe: Observe) -> State:
+    def advance(self, state: RunState, until: int, observe: Observe) -> RunState:
         """Integrate from a state to a later step, whose state it returns; step 0 is observed too."""
 
 

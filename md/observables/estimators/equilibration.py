@@ -10,10 +10,10 @@ from augment.cell import FloatArray
 from augment.errors import DataError
 from md.observables.estimators.statistics import Mean
 
-FEWEST_SAMPLES = 8
+MIN_SAMPLES = 8
 """Values below which a correlation time cannot be seen: fewer than the blocks that an error needs."""
 
-CANDIDATES = 64
+START_CANDIDATES = 64
 """Starts that are tried; the end of equilibration is found to 1.6 % of the run."""
 
 
@@ -61,8 +61,8 @@ def statistical_inefficiency(series: FloatArray) -> float:
         DataError: the series holds fewer than 8 values.
     """
     s = len(series)
-    if s < FEWEST_SAMPLES:
-        raise DataError(f"{s} values are too few for a correlation time (at least {FEWEST_SAMPLES}); run longer")
+    if s < MIN_SAMPLES:
+        raise DataError(f"{s} values are too few for a correlation time (at least {MIN_SAMPLES}); run longer")
     try:
         correlation = autocorrelation(series)
     except DataError:
@@ -83,9 +83,9 @@ def equilibration(series: FloatArray) -> Equilibration:
         DataError: the series holds fewer than 8 values.
     """
     s = len(series)
-    if s < FEWEST_SAMPLES:
-        raise DataError(f"{s} values are too few to see equilibration (at least {FEWEST_SAMPLES}); run longer")
-    starts = np.unique(np.linspace(0, s - FEWEST_SAMPLES, CANDIDATES).astype(int))
+    if s < MIN_SAMPLES:
+        raise DataError(f"{s} values are too few to see equilibration (at least {MIN_SAMPLES}); run longer")
+    starts = np.unique(np.linspace(0, s - MIN_SAMPLES, START_CANDIDATES).astype(int))
     inefficiencies = [(int(start), statistical_inefficiency(series[start:])) for start in starts]
     start, g = max(inefficiencies, key=lambda pair: (s - pair[0]) / pair[1])
     return Equilibration(start, g, (s - start) / g)
@@ -116,10 +116,10 @@ def variance(series: FloatArray) -> Mean:
 
     values = np.asarray(series, dtype=float)
     effective = len(values) / statistical_inefficiency(values)
-    if effective < FEWEST_SAMPLES:
+    if effective < MIN_SAMPLES:
         raise DataError(
             f"{len(values)} values hold {effective:.1f} independent samples, too few for fluctuations "
-            f"(at least {FEWEST_SAMPLES}); run longer"
+            f"(at least {MIN_SAMPLES}); run longer"
         )
     squares = block_average((values - values.mean()) ** 2)
     correction = effective / (effective - 1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from augment.cell import FloatArray
 
-FEWEST_BLOCKS = 8
+MIN_BLOCKS = 8
 """Blocks below which an estimate of their spread says little: with 8 it is itself uncertain by a quarter."""
 
 
@@ -31,7 +31,7 @@ def block_average(series: FloatArray) -> Mean:
         return Mean(float("nan"), float("nan"))
     value = float(blocks.mean())
     errors: list[float] = []
-    while len(blocks) >= 2 and (len(blocks) >= FEWEST_BLOCKS or not errors):  # noqa: PLR2004  a spread needs two
+    while len(blocks) >= 2 and (len(blocks) >= MIN_BLOCKS or not errors):  # noqa: PLR2004  a spread needs two
         errors.append(float(np.sqrt(blocks.var() / (len(blocks) - 1))))
         pairs = len(blocks) // 2
         blocks = blocks[: 2 * pairs].reshape(pairs, 2).mean(axis=1)

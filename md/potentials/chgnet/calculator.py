@@ -15,7 +15,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from augment.errors import PotentialError
 from md.labels.evaluator import Divergence
-from md.labels.third_party import quiet_evaluation
+from md.labels.third_party import silent_evaluation
 from md.potentials.memory import available_memory
 
 BYTES_PER_BOND = 60_000
@@ -49,7 +49,7 @@ class ChgnetCalculator(Calculator):  # type: ignore[misc]  # ase is untyped here
             PotentialError: the evaluation needs more memory than there is.
         """
         super().calculate(atoms, properties, system_changes)
-        with quiet_evaluation():
+        with silent_evaluation():
             self.results = self._evaluate(self._graph(atoms))
 
     def _graph(self, atoms: Any) -> Any:

@@ -16,9 +16,9 @@ from typing import Any
 
 from augment.errors import PotentialError
 from augment.storage.archive import file_hash
-from md.labels.third_party import quiet_loading
+from md.labels.third_party import silent_loading
 from md.potentials.potential import Potential
-from md.potentials.reference import Tolerance, check_cells, read_cells
+from md.potentials.reference import LabelTolerance, check_cells, read_reference_cells
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ WEIGHT_SETS = {
 }
 
 _REFERENCE = Path(__file__).with_name("chgnet_reference.json")
-_TOLERANCE = Tolerance(energy=1e-4, forces=2e-3, stress=2e-5)
+_TOLERANCE = LabelTolerance(energy=1e-4, forces=2e-3, stress=2e-5)
 """float32 sums in another order differ by 1e-6 eV per atom, 2e-5 eV/Å and 1e-7 eV/Å³ on these cells."""
 
-_LAST_ATOMIC_NUMBER = 94
+_MAX_ATOMIC_NUMBER = 94
 _NOT_IN_TRAINING = frozenset({"Po", "At", "Rn", "Fr", "Ra"})
 """Elements up to Pu that MPtrj lacks: the network accepts them, with weights that never saw data."""
 
@@ -84,7 +84,7 @@ def describe_chgnet(name: str = DEFAULT) -> Potential:
 
     weights = WEIGHT_SETS[name]
     digest = file_hash(_weights_path(weights))
-    elements = frozenset(chemical_symbols[1 : _LAST_ATOMIC_NUMBER + 1]) - _NOT_IN_TRAINING
+    elements = frozenset(chemical_symbols[1 : _MAX_ATOMIC_NUMBER + 1]) - _NOT_IN_TRAINING
     source = f"chgnet {version('chgnet')}, weights {weights.version}"
     return ChgnetPotential(name, "chgnet", elements, "float32", digest, source, "chgnet")
 
@@ -104,13 +104,13 @@ class ChgnetPotential(Potential):
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise PotentialError("the weights of chgnet changed since the potential was chosen; start again")
         calculator = _calculator(weights, content)
-        cells = read_cells(_REFERENCE, self.name)
+        cells = read_reference_cells(_REFERENCE, self.name)
         check_cells(calculator, cells, _TOLERANCE, f"{self.name} (chgnet {version('chgnet')})")
         return calculator
 
 
 def _calculator(weights: WeightSet, content: bytes) -> Any:
-    with quiet_loading():
+    with silent_loading():
         import torch
         from chgnet.model.model import CHGNet
 

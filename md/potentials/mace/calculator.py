@@ -6,10 +6,10 @@ from typing import Any
 
 from mace.calculators import MACECalculator
 
-from md.labels.third_party import quiet_evaluation
+from md.labels.third_party import silent_evaluation
 
 
-class QuietMace(MACECalculator):  # type: ignore[misc]  # mace is untyped
+class SilentMace(MACECalculator):  # type: ignore[misc]  # mace is untyped
     """One MACE model on the CPU in float64 with energy, forces and stress."""
 
     def __init__(self, module: Any) -> None:
@@ -19,5 +19,5 @@ class QuietMace(MACECalculator):  # type: ignore[misc]  # mace is untyped
         self, atoms: Any = None, properties: list[str] | None = None, system_changes: list[str] | None = None
     ) -> None:
         """Evaluate `atoms`."""
-        with quiet_evaluation():
+        with silent_evaluation():
             super().calculate(atoms, properties, system_changes)

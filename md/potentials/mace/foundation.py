@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from augment.errors import PotentialError
-from md.labels.third_party import quiet_loading
+from md.labels.third_party import silent_loading
 
 MACE_EXAMPLES = "small, medium, large, medium-mpa-0"
 
@@ -38,7 +38,7 @@ def find_model(spec: str, *, fetch: bool = True) -> Path | str | None:
 
 
 def _url(name: str) -> str | None:
-    with quiet_loading():
+    with silent_loading():
         from mace.calculators.foundations_models import mace_mp_urls
 
     found: str | None = mace_mp_urls.get(name)
@@ -53,7 +53,7 @@ def _cached(url: str) -> Path | None:
 
 
 def _fetch(name: str, url: str) -> Path:
-    with quiet_loading():
+    with silent_loading():
         from mace.calculators.foundations_models import download_mace_mp_checkpoint
 
         try:

@@ -16,11 +16,11 @@ from typing import Any
 
 from augment.elements import element_symbol
 from augment.errors import PotentialError
-from md.labels.third_party import quiet_loading
+from md.labels.third_party import silent_loading
 from md.potentials.domain import Domain, domain_of
 from md.potentials.mace.native import NotNativeError, native_calculator
 from md.potentials.mace.torch_calculator import torch_calculator
-from md.potentials.potential import Evaluator, Potential
+from md.potentials.potential import EvaluatorName, Potential
 
 NETWORKS = frozenset({"student", "mace"})
 """Kinds of potential that are MACE networks."""
@@ -137,8 +137,8 @@ def through_torch(potential: Potential) -> Potential:
     return replace(potential, evaluator="mace-torch")
 
 
-def _calculator(sha256: str, evaluator: Evaluator, load: Callable[[], Any]) -> Any:
-    with quiet_loading():
+def _calculator(sha256: str, evaluator: EvaluatorName, load: Callable[[], Any]) -> Any:
+    with silent_loading():
         return torch_calculator(load()) if evaluator == "mace-torch" else native_calculator(sha256, load)
 
 
@@ -150,7 +150,7 @@ def _read_model(path: Path) -> bytes:
 
 
 def _unpickle(content: bytes, path: Path) -> Any:
-    with quiet_loading():
+    with silent_loading():
         import mace.calculators  # noqa: F401  the classes that the pickle names
         import torch
 

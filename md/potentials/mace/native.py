@@ -22,11 +22,11 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
 from augment.storage.archive import write_atomically
-from md.labels.third_party import quiet_loading
+from md.labels.third_party import silent_loading
 from md.potentials.mace.lift import lifted
-from md.potentials.reference import ReferenceCell, Tolerance, check_cells, labelled_by
+from md.potentials.reference import LabelTolerance, ReferenceCell, check_cells, labelled_by
 
-TOLERANCE = Tolerance(energy=1e-6, forces=1e-5, stress=1e-6)
+NATIVE_TOLERANCE = LabelTolerance(energy=1e-6, forces=1e-5, stress=1e-6)
 """Of native against mace-torch, both in float64; of labels above 1 relative. They differ by the splines of the radial
 functions: 3e-10 eV per atom, 2e-8 eV/Å and 1e-9 eV/Å³ were measured with the number of points below."""
 
@@ -78,9 +78,9 @@ def native_calculator(sha256: str, network: Callable[[], Any]) -> Any:
         raise NotNativeError(found[_REFUSAL])
     probes = [ReferenceCell.from_json(cell) for cell in found[_PROBES]]
     try:
-        with quiet_loading(), _settings():
+        with silent_loading(), _settings():
             calculator = _open(path)
-            check_cells(calculator, probes, TOLERANCE, "native MACE", relative=True)
+            check_cells(calculator, probes, NATIVE_TOLERANCE, "native MACE", relative=True)
     except Exception as error:
         raise NotNativeError(f"{type(error).__name__}: {error}") from error
     finally:
@@ -144,9 +144,9 @@ def _convert(path: Path, load: Callable[[], Any]) -> dict[str, Any]:
 
 
 def _extract(network: Any) -> dict[str, Any]:
-    from md.students.network import double_precision, quiet_mace
+    from md.students.network import double_precision, silent_mace
 
-    with quiet_mace(), double_precision():
+    with silent_mace(), double_precision():
         from symmetrix.extract_mace_data import _extract_single_head_data
 
         if len(getattr(network, "heads", ["only"])) > 1:

@@ -7,7 +7,7 @@ from typing import Any
 
 from symmetrix import Symmetrix
 
-from md.labels.third_party import quiet_evaluation
+from md.labels.third_party import silent_evaluation
 
 
 class NativeMace(Symmetrix):  # type: ignore[misc]  # symmetrix is untyped
@@ -33,7 +33,7 @@ class NativeMace(Symmetrix):  # type: ignore[misc]  # symmetrix is untyped
         """Evaluate `atoms`."""
         del properties, system_changes
         wanted = self.implemented_properties if atoms.cell.rank == len(atoms.cell) else ["energy", "forces"]
-        with quiet_evaluation():
+        with silent_evaluation():
             super().calculate(atoms, wanted)
 
     def reset(self) -> None:

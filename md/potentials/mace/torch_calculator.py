@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from md.labels.third_party import quiet_loading
+from md.labels.third_party import silent_loading
 
 
 def torch_calculator(network: Any) -> Any:
     """ASE calculator of a MACE network through mace-torch."""
-    with quiet_loading():
-        from md.potentials.mace.calculator import QuietMace
+    with silent_loading():
+        from md.potentials.mace.calculator import SilentMace
 
-        return QuietMace(network)
+        return SilentMace(network)

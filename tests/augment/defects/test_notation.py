@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from augment import Defect, find_supercell, host_from_structure, point_defects
-from augment.defects.kinds import Kind
+from augment.defects.kinds import EditKind
 from augment.defects.notation import charged_name, kroger_vink, parse_name
 from augment.errors import DefectError
 from augment.naming import orbit_suffixes
@@ -21,9 +21,9 @@ def defects_of(name, **options):
     return point_defects(find_supercell(host(name), min_image_distance=4.0), **options)
 
 
-def kinds_of(defect) -> tuple[Kind, ...]:
+def kinds_of(defect) -> tuple[EditKind, ...]:
     orbit = defect.supercell.sites.orbit
-    return tuple(Kind(int(orbit[edit.site]), edit.number) for edit in defect.edits)
+    return tuple(EditKind(int(orbit[edit.site]), edit.number) for edit in defect.edits)
 
 
 @pytest.mark.parametrize("path", sorted(HOSTS.glob("*.cif")), ids=lambda p: p.stem)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from augment import Defect, conventional_supercell, find_supercell
-from augment.defects.kinds import Kind, kinds, put_element
+from augment.defects.kinds import EditKind, kinds, put_element
 from augment.defects.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, split_vacancies
 from augment.defects.split_interstitials import split_interstitials
 from augment.dumbbell import with_dumbbells
@@ -120,9 +120,9 @@ def test_names_choose_orbits() -> None:
     crystal = host("Ga2O3_beta")
     oxygen = [k for k, o in enumerate(crystal.orbits) if o.element == "O"]
     voids = [k for k, o in enumerate(crystal.orbits) if o.void]
-    assert kinds(crystal, "v_O") == tuple(Kind(k, 0) for k in oxygen)
+    assert kinds(crystal, "v_O") == tuple(EditKind(k, 0) for k in oxygen)
     assert kinds(crystal, "Va_O") == kinds(crystal, "v_O")
-    assert kinds(crystal, "O_i") == tuple(Kind(k, 8) for k in voids)
+    assert kinds(crystal, "O_i") == tuple(EditKind(k, 8) for k in voids)
     assert kinds(crystal, "Fe_Ga_4i") == kinds(crystal, "Fe_Ga_i") == kinds(crystal, "Fe_Ga_Cs")
     assert put_element("Fe_Ga_4i") == "Fe"
     assert put_element("v_O") == put_element("nonsense") == ""
@@ -134,7 +134,7 @@ def test_the_name_that_a_point_defect_prints_chooses_its_orbit_alone(path) -> No
 
     for defect in point_defects(find_supercell(host(path.stem), min_image_distance=3.0), dopants=["Xe"]):
         orbit = int(defect.supercell.sites.orbit[defect.edits[0].site])
-        assert kinds(host(path.stem), defect.name) == (Kind(orbit, defect.edits[0].number),)
+        assert kinds(host(path.stem), defect.name) == (EditKind(orbit, defect.edits[0].number),)
 
 
 @pytest.mark.parametrize(

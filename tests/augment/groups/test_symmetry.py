@@ -14,8 +14,8 @@ from augment.groups.symmetry import (
     SCHOENFLIES,
     FiniteGroup,
     close_group,
-    grid,
     point_group_symbol,
+    rounded_to_grid,
     schoenflies,
     wrap,
 )
@@ -91,8 +91,8 @@ def test_schoenflies_symbols_are_of_all_32_point_groups() -> None:
 def test_the_grid_forgets_rounding_errors_and_nothing_else() -> None:
     values = np.array([0.12345, 1 / 3, 0.25, 0.0, 0.00005])
     for noise in (1e-12, -1e-12):
-        assert (grid(values + noise) == grid(values)).all()
-    assert (grid(values + 1.01e-4) != grid(values)).all()
+        assert (rounded_to_grid(values + noise) == rounded_to_grid(values)).all()
+    assert (rounded_to_grid(values + 1.01e-4) != rounded_to_grid(values)).all()
     assert wrap(np.array([1 - 1e-9, -1e-9, -0.25])).tolist() == [0, 0, 0.75]
 
 

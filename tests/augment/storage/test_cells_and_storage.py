@@ -15,7 +15,7 @@ from augment import DefectCell, find_supercell, point_defects
 from augment.distort import rattle, shortest_distance, strained
 from augment.errors import ConditionError, DataError
 from augment.storage.archive import (
-    FORMAT,
+    ARCHIVE_FORMAT,
     cells_to_arrays,
     read_arrays,
     read_cells,
@@ -81,7 +81,7 @@ def test_an_archive_of_another_kind_or_format_is_refused(cells, tmp_path) -> Non
     write_arrays(path, {"a": np.arange(3)})
     with pytest.raises(DataError, match="not an archive of defect cells"):
         read_cells(path)
-    write_arrays(path, {**cells_to_arrays(cells), "format": np.array(FORMAT + 1)})
+    write_arrays(path, {**cells_to_arrays(cells), "format": np.array(ARCHIVE_FORMAT + 1)})
     with pytest.raises(DataError, match="format"):
         read_cells(path)
     np.savez(path, a=np.array([{"pickled": 1}], dtype=object))

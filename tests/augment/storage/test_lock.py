@@ -8,13 +8,13 @@ import pytest
 
 from augment.errors import ResumeError
 from augment.storage.claim import claim
-from augment.storage.lock import held, held_file
+from augment.storage.lock import folder_lock, held_file
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from augment.storage.lock import held
-with held(Path(sys.argv[1]), shared=sys.argv[2] == "shared"):
+from augment.storage.lock import folder_lock
+with folder_lock(Path(sys.argv[1]), shared=sys.argv[2] == "shared"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -26,20 +26,20 @@ def test_a_folder_is_free_again_when_its_holder_is_killed(tmp_path: Path, how: s
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
-        with pytest.raises(ResumeError, match="another process"), held(tmp_path):
+        with pytest.raises(ResumeError, match="another process"), folder_lock(tmp_path):
             pass
         process.kill()
-    with held(tmp_path):
+    with folder_lock(tmp_path):
         assert not list(tmp_path.glob(".shared*"))
 
 
 def test_those_who_share_a_folder_meet_nobody_who_wants_it_alone(tmp_path: Path) -> None:
-    with held(tmp_path, shared=True):
-        with held(tmp_path, shared=True), pytest.raises(ResumeError), held(tmp_path):
+    with folder_lock(tmp_path, shared=True):
+        with folder_lock(tmp_path, shared=True), pytest.raises(ResumeError), folder_lock(tmp_path):
             pass
-        with pytest.raises(ResumeError), held(tmp_path):
+        with pytest.raises(ResumeError), folder_lock(tmp_path):
             pass
-    with held(tmp_path), pytest.raises(ResumeError), held(tmp_path, shared=True):
+    with folder_lock(tmp_path), pytest.raises(ResumeError), folder_lock(tmp_path, shared=True):
         pass
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from augment import find_supercell
 from augment.errors import DataError, SupercellError
-from augment.supercells.plots import MOST_VOIDS, plot_sites, plot_supercells
+from augment.supercells.plots import MAX_VOID_BARS, plot_sites, plot_supercells
 from tests.support.crystals import host
 
 
@@ -25,11 +25,11 @@ def texts_of(path, draw) -> str:
 def test_every_orbit_is_named_with_its_room(name, tmp_path) -> None:
     shown = texts_of(tmp_path / "sites.svg", lambda path: plot_sites(host(name), path))
     voids = sorted((o for o in host(name).orbits if o.void), key=lambda o: -o.radius)
-    for orbit in [*(o for o in host(name).orbits if not o.void), *voids[:MOST_VOIDS]]:
+    for orbit in [*(o for o in host(name).orbits if not o.void), *voids[:MAX_VOID_BARS]]:
         assert f"{orbit.element or 'void'}  {orbit.wyckoff}" in shown
         if "-" not in orbit.site_symmetry:  # a bar above a digit splits the text
             assert f"{orbit.radius:.2f}   {orbit.site_symmetry}  ({orbit.point_group})" in shown
-    hidden = len(voids) - MOST_VOIDS
+    hidden = len(voids) - MAX_VOID_BARS
     assert (f"{hidden} narrower voids not shown" in shown) == (hidden > 0)
 
 

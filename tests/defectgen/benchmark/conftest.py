@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from augment import Defect, find_supercell, point_defects, read_host
-from augment.groups.distortion import State, project
+from augment.groups.distortion import Distortion, project
 from defectgen.benchmark.tasks.build import build_tasks
 from defectgen.benchmark.tasks.task import read_tasks
 from defectgen.corpus import Case, Label, write_cases
@@ -42,7 +42,7 @@ def shipped():
 def a_label(defect: Defect, seed: int, *, broken: bool, energy: float, **more) -> Label:
     group = defect.symmetry() if not broken else defect.subgroups()[-1]
     u = np.random.default_rng(seed).normal(scale=0.1, size=(len(defect.cell()), 3))
-    state = project(State(u, more.pop("strain", NOTHING)), group)
+    state = project(Distortion(u, more.pop("strain", NOTHING)), group)
     values = {"temperature": 0.0, "pressure": 0.0, "snapshot": False} | more
     return Label(state, broken=broken, energy=energy, **values)
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from augment.errors import ConditionError, DataError, ResumeError, SettingsError
-from augment.groups.distortion import apply_state
-from augment.storage.lock import held
+from augment.groups.distortion import apply_distortion
+from augment.storage.lock import folder_lock
 from defectgen.benchmark import outputs
-from defectgen.benchmark.folder import read_structures, write_asks
+from defectgen.benchmark.folder import read_structures, write_requests
 from defectgen.benchmark.generators import BASELINES, NamedGenerator, load_generator
 from defectgen.benchmark.outputs import collect, run_one
 from defectgen.benchmark.run import run_benchmark
@@ -36,13 +36,15 @@ def few(small):
 
 def oracle(tasks):
     """A generator that knows the references, and returns their atoms in another order, turned and moved."""
-    by_key = {(t.defect.key, t.temperature, t.pressure, t.ask(1, 0).snapshot, t.ask(1, 0).subgroup): t for t in tasks}
+    by_key = {
+        (t.defect.key, t.temperature, t.pressure, t.request(1, 0).snapshot, t.request(1, 0).subgroup): t for t in tasks
+    }
 
     def propose(ask):
         task = by_key[ask.defect.key, ask.temperature, ask.pressure, ask.snapshot, ask.subgroup]
         rng = ask.rng("oracle", 0)
         for reference in islice(cycle(task.references), ask.n if ask.snapshot else len(task.references)):
-            atoms = apply_state(ask.ideal, reference.state).to_ase()[rng.permutation(len(ask.ideal))]
+            atoms = apply_distortion(ask.ideal, reference.state).to_ase()[rng.permutation(len(ask.ideal))]
             atoms.positions += rng.uniform(-3, 3, 3)
             atoms.rotate(70, (1, 2, 3), rotate_cell=True)
             yield atoms
@@ -54,7 +56,7 @@ def test_a_generator_that_knows_the_answers_scores_perfectly(few):
     generator = oracle(few)
     for task in few:
         n = len(task.references)
-        outcome = run_one(generator, task.ask(n, 0))
+        outcome = run_one(generator, task.request(n, 0))
         assert outcome.error == ""
         score = score_task(task, outcome.cells, n)
         for name, perfect in (("mae_5", 0.0), ("crmse", 0.0), ("metre", 1.0), ("valid", 1.0), ("msd_error", 0.0)):
@@ -65,14 +67,14 @@ def test_baselines_give_what_they_promise(few):
     for name in BASELINES:
         generator = load_generator(name)
         for task in [t for t in few if t.kind in {"symmetric", "free"} and t.formula == "MgO"]:
-            first, again = (run_one(generator, task.ask(3, 5)) for _ in range(2))
+            first, again = (run_one(generator, task.request(3, 5)) for _ in range(2))
             assert first.error == ""
             assert len(first.cells) == 3
             assert all((a.positions == b.positions).all() for a, b in zip(first.cells, again.cells, strict=True))
-            other = run_one(generator, task.ask(3, 6))
+            other = run_one(generator, task.request(3, 6))
             same = all((a.positions == b.positions).all() for a, b in zip(first.cells, other.cells, strict=True))
             assert same == (name in {"unrelaxed", "descent"}), "what has nothing random in it"
-            alone = run_one(generator, task.ask(1, 5))
+            alone = run_one(generator, task.request(1, 5))
             assert (alone.cells[0].positions == first.cells[0].positions).all()
             score = score_task(task, first.cells, 3)
             assert score["composition"] == score["charge"] == score["placed"] == 1.0
@@ -87,7 +89,7 @@ def test_shipped_models_are_generators(few, name):
     generator = load_generator(name)
     for kind in ("symmetric", "free", "snapshot"):
         task = next(t for t in few if t.kind == kind and t.formula == "MgO")
-        first, again = (run_one(generator, task.ask(2, 3)) for _ in range(2))
+        first, again = (run_one(generator, task.request(2, 3)) for _ in range(2))
         assert first.error == ""
         assert [c.positions.tobytes() for c in first.cells] == [c.positions.tobytes() for c in again.cells]
         score = score_task(task, first.cells, 2)
@@ -108,10 +110,10 @@ def test_what_a_generator_gets_wrong_is_caught_and_is_no_better_than_doing_nothi
         charged.info["charge"] = 3
         return [wrong, clash, strange, charged]
 
-    score = score_task(task, run_one(NamedGenerator("spoilt", spoilt, ""), task.ask(4, 0)).cells, 4)
+    score = score_task(task, run_one(NamedGenerator("spoilt", spoilt, ""), task.request(4, 0)).cells, 4)
     shares = {k: score[k] for k in ("composition", "no_overlap", "placed", "charge", "valid")}
     assert shares == {"composition": 0.75, "no_overlap": 0.75, "placed": 0.5, "charge": 0.75, "valid": 0.0}
-    still = score_task(task, run_one(load_generator("unrelaxed"), task.ask(4, 0)).cells, 4)
+    still = score_task(task, run_one(load_generator("unrelaxed"), task.request(4, 0)).cells, 4)
     assert score["mae_5"] == pytest.approx(still["mae_5"])
     nothing = score_task(task, [], 4)
     assert nothing["mae_5"] == still["mae_5"]
@@ -123,11 +125,11 @@ def test_whatever_a_generator_raises_is_an_outcome(few):
         yield ask.ideal
         raise RuntimeError("out of\nideas")
 
-    outcome = run_one(NamedGenerator("failing", failing, ""), few[0].ask(3, 0))
+    outcome = run_one(NamedGenerator("failing", failing, ""), few[0].request(3, 0))
     assert (len(outcome.cells), outcome.error) == (1, "RuntimeError: out of ideas")
-    lazy = run_one(NamedGenerator("lazy", lambda ask: ask.ideal, ""), few[0].ask(1, 0))
+    lazy = run_one(NamedGenerator("lazy", lambda ask: ask.ideal, ""), few[0].request(1, 0))
     assert "return a list" in lazy.error
-    greedy = run_one(NamedGenerator("greedy", lambda ask: [ask.ideal] * 99, ""), few[0].ask(2, 0))
+    greedy = run_one(NamedGenerator("greedy", lambda ask: [ask.ideal] * 99, ""), few[0].request(2, 0))
     assert len(greedy.cells) == 2
 
 
@@ -172,14 +174,14 @@ def test_a_folder_of_structures_answers_for_its_program(small, tmp_path):
 
     cubic = pick(read_tasks(small), "MgO")
     asked = tmp_path / "asked.xyz"
-    assert write_asks(asked, cubic) == len(cubic.tasks)
+    assert write_requests(asked, cubic) == len(cubic.tasks)
     images = read(asked, index=":")
     for k, atoms in enumerate(images):
         atoms.positions[0, 0] += 0.01 * k
     write(tmp_path / "answers.xyz", images, format="extxyz")
     answers = read_structures(tmp_path / "answers.xyz")
     for k, task in enumerate(cubic.tasks):
-        found = list(answers(task.ask(5, 0)))
+        found = list(answers(task.request(5, 0)))
         assert len(found) == 1
         assert found[0].positions[0, 0] - task.defect.cell().positions[0, 0] == pytest.approx(0.01 * k, abs=1e-7)
     cif = tmp_path / "cifs"
@@ -187,7 +189,7 @@ def test_a_folder_of_structures_answers_for_its_program(small, tmp_path):
     from augment.exchange.cif import cif_text
 
     (cif / "one.cif").write_text(cif_text(cubic.tasks[0].defect.cell()))
-    assert len(list(read_structures(cif)(cubic.tasks[0].ask(1, 0)))) == 1
+    assert len(list(read_structures(cif)(cubic.tasks[0].request(1, 0)))) == 1
     with pytest.raises(DataError, match="no .xyz"):
         read_structures(tmp_path / "plots")
     write(tmp_path / "bare.xyz", images[0].copy(), format="extxyz", write_info=False)
@@ -289,7 +291,7 @@ def test_a_folder_of_another_benchmark_is_left_alone(call, small, tmp_path):
 
 
 def test_two_processes_do_not_share_a_folder(small, tmp_path):
-    with held(tmp_path), pytest.raises(ResumeError, match="another process"):
+    with folder_lock(tmp_path), pytest.raises(ResumeError, match="another process"):
         run_benchmark(BenchSettings(tmp_path, ("rattle",), tasks=small, n=1, limit=1))
 
 

@@ -19,10 +19,10 @@ from defectgen.benchmark.complexes import (
     decode,
     enrichment,
     load_sampler,
-    make_ask,
+    make_request,
     point_charges,
     score_sampler,
-    uniform,
+    uniform_sampler,
 )
 from defectgen.benchmark.tasks.task import read_tasks
 from md.potentials import resolve_potential
@@ -32,7 +32,7 @@ ALLOY = ComplexTask("Cu", (("Al_Cu", 2), ("v_Cu", 2)), 6.0)
 
 @pytest.fixture(scope="module")
 def ask():
-    return make_ask(ALLOY, read_host("examples/hosts/Cu.cif"), 32, 0)
+    return make_request(ALLOY, read_host("examples/hosts/Cu.cif"), 32, 0)
 
 
 def closeness(defect):
@@ -59,8 +59,8 @@ def test_enrichment_of_known_sets():
 def test_uniform_sampling_is_chance(ask):
     scores = []
     for seed in range(6):
-        own = make_ask(ALLOY, ask.host, 32, seed)
-        scores.append(score_sampler(own, list(uniform(own)), lottery))
+        own = make_request(ALLOY, ask.host, 32, seed)
+        scores.append(score_sampler(own, list(uniform_sampler(own)), lottery))
     assert np.mean([s.enrichment for s in scores]) == pytest.approx(1.0, abs=0.6)
     assert all(s.valid == 1.0 for s in scores)
 
@@ -79,10 +79,10 @@ def test_a_sampler_that_knows_is_enriched_and_wins(ask):
 
 
 def test_answers_of_another_composition_or_cell_do_not_count(ask):
-    good = list(uniform(ask))[:3]
+    good = list(uniform_sampler(ask))[:3]
     fewer = Defect(ask.space.supercell, good[0].edits[:2])
-    larger = make_ask(ComplexTask("Cu", ALLOY.counts, 7.0), ask.host, 1, 0)
-    answers = [good[0], good[1].key, "nonsense", fewer, next(iter(uniform(larger))), good[2].key]
+    larger = make_request(ComplexTask("Cu", ALLOY.counts, 7.0), ask.host, 1, 0)
+    answers = [good[0], good[1].key, "nonsense", fewer, next(iter(uniform_sampler(larger))), good[2].key]
     assert decode(answers, ask) == good
     assert score_sampler(ask, answers, closeness).valid == 3 / 32
     with pytest.raises(DataError, match="no answer"):
@@ -91,7 +91,7 @@ def test_answers_of_another_composition_or_cell_do_not_count(ask):
 
 def test_energies_are_remembered(ask, tmp_path):
     potential = resolve_potential("emt")
-    defect = next(iter(uniform(ask)))
+    defect = next(iter(uniform_sampler(ask)))
     first = EnergyBook(tmp_path, potential, 0)(defect)
     atoms = defect.cell().to_ase()
     atoms.calc = potential.calculator()
@@ -102,22 +102,22 @@ def test_energies_are_remembered(ask, tmp_path):
 
 
 def test_point_charges_put_opposite_charges_together():
-    ask = make_ask(ComplexTask("MgO", (("v_Mg", 2), ("v_O", 2)), 8.0), read_host("examples/hosts/MgO.cif"), 16, 0)
+    ask = make_request(ComplexTask("MgO", (("v_Mg", 2), ("v_O", 2)), 8.0), read_host("examples/hosts/MgO.cif"), 16, 0)
     near = np.mean([closeness(d) for d in point_charges(ask)])
-    assert near < np.mean([closeness(d) for d in uniform(ask)])
+    assert near < np.mean([closeness(d) for d in uniform_sampler(ask)])
 
 
 def test_the_fixed_compositions_are_of_test_hosts_and_leave_room_for_a_search():
     """Four edits each, of more complexes than the pool draws."""
     hosts = {task.formula: task.defect.host for task in read_tasks().tasks if task.split == "test"}
     for task in COMPLEX_TASKS:
-        ask = make_ask(task, hosts[task.formula], 1, 0)
+        ask = make_request(task, hosts[task.formula], 1, 0)
         assert sum(count for _, count in task.counts) == 4
         assert next(orbits for _, orbits, _ in count_orbits(ask.space, ask.recipe)) > POOL
 
 
 def test_samplers_by_name():
-    assert load_sampler("uniform") == ("uniform", uniform)
+    assert load_sampler("uniform") == ("uniform", uniform_sampler)
     for spec in ("nothing", "json:nothing"):
         with pytest.raises(ConditionError):
             load_sampler(spec)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.groups.cell_symmetry import CellSymmetry
-from augment.groups.distortion import State, project
-from defectgen.benchmark.energy import Descent, duel, energy_scores
+from augment.groups.distortion import Distortion, project
+from defectgen.benchmark.energy import Descent, energy_scores, win_share
 from defectgen.benchmark.metrics import constraints, diversity, geometry, intervals, novelty, symmetry, thermal
 
 NOTHING = np.zeros((3, 3))
@@ -77,11 +77,11 @@ def test_the_normalised_error_is_structure_matchers(vacancy):
     """An oracle: pymatgen's matcher gives the same number where it keeps lattice and order."""
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
-    from augment.groups.distortion import apply_state
+    from augment.groups.distortion import apply_distortion
 
     ideal = vacancy.cell()
     u = broken(vacancy, size=0.05)
-    moved = apply_state(ideal, State(u, NOTHING))
+    moved = apply_distortion(ideal, Distortion(u, NOTHING))
     matcher = StructureMatcher(primitive_cell=False, scale=False)
     expected = matcher.get_rms_dist(ideal.to_pymatgen(), moved.to_pymatgen())[0]
     per_atom = ideal.volume / len(ideal)
@@ -90,9 +90,9 @@ def test_the_normalised_error_is_structure_matchers(vacancy):
 
 
 def scaled(defect, state):
-    from augment.groups.distortion import apply_state
+    from augment.groups.distortion import apply_distortion
 
-    cell = apply_state(defect.cell(), state)
+    cell = apply_distortion(defect.cell(), state)
     return cell.cell, cell.positions @ np.linalg.inv(cell.cell), cell.numbers
 
 
@@ -100,13 +100,13 @@ def scaled(defect, state):
 def test_symmetry_that_is_kept_is_found_and_broken_symmetry_is_missed(tetragonal, find):
     group = tetragonal.symmetry()
     wanted = symmetry.integer_rotations(group, tetragonal.cell().cell)
-    kept = project(State(broken(tetragonal, size=0.05), np.diag([0.01, 0.01, -0.02])), group)
+    kept = project(Distortion(broken(tetragonal, size=0.05), np.diag([0.01, 0.01, -0.02])), group)
     assert symmetry.contains(find(*scaled(tetragonal, kept)), wanted)
     u = kept.displacements.copy()
     u[3, 0] += 0.02
-    assert not symmetry.contains(find(*scaled(tetragonal, State(u, kept.strain))), wanted)
+    assert not symmetry.contains(find(*scaled(tetragonal, Distortion(u, kept.strain))), wanted)
     lower = tetragonal.subgroups()[3]
-    half = project(State(broken(tetragonal, size=0.05), NOTHING), lower)
+    half = project(Distortion(broken(tetragonal, size=0.05), NOTHING), lower)
     assert symmetry.contains(find(*scaled(tetragonal, half)), symmetry.integer_rotations(lower, tetragonal.cell().cell))
     assert not symmetry.contains(find(*scaled(tetragonal, half)), wanted)
 
@@ -114,7 +114,7 @@ def test_symmetry_that_is_kept_is_found_and_broken_symmetry_is_missed(tetragonal
 def test_the_site_symmetry_of_a_distortion_is_the_subgroup_it_keeps(tetragonal):
     cell, stabilizer = tetragonal.cell().cell, tetragonal.symmetry()
     for group in tetragonal.subgroups():
-        state = project(State(broken(tetragonal, size=2.0), NOTHING), group)
+        state = project(Distortion(broken(tetragonal, size=2.0), NOTHING), group)
         symbol = symmetry.site_symmetry(state, stabilizer, cell)
         assert symbol == group.symbol
         assert symmetry.breaks(state, stabilizer) == (group.order < stabilizer.order)
@@ -122,11 +122,11 @@ def test_the_site_symmetry_of_a_distortion_is_the_subgroup_it_keeps(tetragonal):
 
 def test_a_small_ripple_breaks_nothing_and_tolerances_do_not_invent_groups(tetragonal):
     cell, stabilizer = tetragonal.cell().cell, tetragonal.symmetry()
-    ripple = State(broken(tetragonal, size=0.005), NOTHING)
+    ripple = Distortion(broken(tetragonal, size=0.005), NOTHING)
     assert symmetry.site_symmetry(ripple, stabilizer, cell) == stabilizer.symbol
     assert not symmetry.breaks(ripple, stabilizer)
     for seed in range(20):  # sizes at which some operations are within the tolerance and their products are not
-        symmetry.site_symmetry(State(broken(tetragonal, seed, size=0.02), NOTHING), stabilizer, cell)
+        symmetry.site_symmetry(Distortion(broken(tetragonal, seed, size=0.02), NOTHING), stabilizer, cell)
 
 
 def test_total_variation():
@@ -228,8 +228,8 @@ def test_energy_scores():
     failed = energy_scores([Descent(-11.0, 300, converged=False)], ideal)
     assert (failed["same_or_lower"], failed["lower"]) == (0.0, 0.0)
     assert all(np.isnan(v) for v in energy_scores(better, Descent(-10.0, 300, converged=False)).values())
-    assert duel([-1.0, -2.0, np.nan], [-0.5, -2.0, -9.0]) == 0.5
-    assert duel([-0.5], [-1.0]) == 0.0
+    assert win_share([-1.0, -2.0, np.nan], [-0.5, -2.0, -9.0]) == 0.5
+    assert win_share([-0.5], [-1.0]) == 0.0
 
 
 def test_every_host_counts_alike():

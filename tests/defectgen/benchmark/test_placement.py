@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from augment.errors import DataError
-from augment.groups.distortion import State, apply_state
+from augment.groups.distortion import Distortion, apply_distortion
 from defectgen.benchmark.metrics.placement import atoms_of, place
 
 
 def a_state(cell, seed, size=0.1, strain=0.02):
     rng = np.random.default_rng(seed)
     u, e = rng.normal(scale=size, size=cell.positions.shape), rng.normal(scale=strain, size=(3, 3))
-    return State(u - u.mean(axis=0), (e + e.T) / 2)
+    return Distortion(u - u.mean(axis=0), (e + e.T) / 2)
 
 
 @given(seed=st.integers(0, 10**6))
@@ -25,7 +25,7 @@ def test_a_permuted_rotated_translated_and_wrapped_copy_is_the_same(tetragonal, 
     rng = np.random.default_rng(seed)
     ideal = tetragonal.cell()
     state = a_state(ideal, seed)
-    moved = apply_state(ideal, state)
+    moved = apply_distortion(ideal, state)
     order = rng.permutation(len(ideal))
     turn = Rotation.random(random_state=rng).as_matrix()
     images = rng.integers(-2, 3, size=(len(ideal), 3)) @ moved.cell

@@ -12,14 +12,14 @@ import pytest
 
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError
-from augment.groups.distortion import State, apply_state
+from augment.groups.distortion import Distortion, apply_distortion
 from augment.storage.archive import read_arrays, write_arrays
 from defectgen.benchmark.metrics.alignment import Atoms, align
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.tasks.build import build_tasks
 from defectgen.benchmark.tasks.dft import dft_error, read_dft, split_by_charge
-from defectgen.benchmark.tasks.ensembles import Dynamics, lengthen_ensembles
-from defectgen.benchmark.tasks.task import ENSEMBLE, KINDS, read_tasks
+from defectgen.benchmark.tasks.ensembles import ReferenceDynamics, lengthen_ensembles
+from defectgen.benchmark.tasks.task import ENSEMBLE, TASK_KINDS, read_tasks
 from defectgen.corpus import Corpus, write_corpus
 from md.potentials import resolve_potential
 from tests.defectgen.benchmark.conftest import a_case, a_label, tasks_of_cases
@@ -43,7 +43,7 @@ def test_only_held_out_hosts_become_tasks(archive):
     assert [r.broken for r in by_kind["free"].references] == [True, False]
     assert len(by_kind["snapshot"].references) == 2
     assert (by_kind["pressed"].pressure, by_kind["mean"].temperature) == (8.0, 600.0)
-    asked = {kind: task.ask(3, 1).subgroup for kind, task in by_kind.items()}
+    asked = {kind: task.request(3, 1).subgroup for kind, task in by_kind.items()}
     assert asked == {"symmetric": "full", "broken": "1", "snapshot": "1", "free": None, "pressed": None, "mean": None}
     with pytest.raises(DataError, match="valid"):
         found.of_split("valid")
@@ -95,7 +95,7 @@ def test_building_twice_gives_the_same_bytes(archive, tmp_path):
 
 def test_the_reference_itself_has_the_perfect_score(archive):
     for task in read_tasks(archive).tasks:
-        cells = [apply_state(task.defect.cell(), r.state) for r in task.references]
+        cells = [apply_distortion(task.defect.cell(), r.state) for r in task.references]
         score = score_task(task, list(islice(cycle(cells), task.count(len(cells)))), len(cells))
         perfect = {"mae_5": 0.0, "mae_3": 0.0, "mae_5_best": 0.0, "cosine": 1.0, "metre": 1.0, "crmse": 0.0,
                    "valid": 1.0, "coordination": 1.0, "volume_error": 0.0, "h_spglib": 1.0, "h_moyopy": 1.0,
@@ -140,7 +140,7 @@ def test_alignment_keeps_distances_and_symmetry(tetragonal):
     assert found.defect == tetragonal
     u = rng.normal(scale=0.1, size=(len(ideal), 3))
     state = found.state(u, NOTHING)
-    moved = apply_state(found.defect.cell(), state)
+    moved = apply_distortion(found.defect.cell(), state)
     mine = distances(moved.cell, moved.numbers, moved.positions)
     np.testing.assert_allclose(mine, distances(defective.cell, defective.numbers, defective.positions + u), atol=1e-6)
 
@@ -195,7 +195,7 @@ def test_a_file_that_is_no_set_of_relaxations_is_refused(tmp_path):
 
 
 def test_the_shipped_tasks_are_whole(shipped):
-    assert {t.kind for t in shipped.tasks} == set(KINDS)
+    assert {t.kind for t in shipped.tasks} == set(TASK_KINDS)
     assert len({t.id for t in shipped.tasks}) == len(shipped.tasks)
     splits: dict[str, set[str]] = {}
     for task in shipped.tasks:
@@ -220,14 +220,14 @@ def test_thermal_references_are_lengthened_and_nothing_else(tmp_path):
     supercell = find_supercell(read_host("examples/hosts/Cu.cif"), min_image_distance=5.0)
     copper = point_defects(supercell, kinds=["vacancy"])[0]
     case = a_case(copper, "test", "one")
-    still = [replace(x, state=State(0.1 * x.state.displacements, x.state.strain)) for x in case.labels]
+    still = [replace(x, state=Distortion(0.1 * x.state.displacements, x.state.strain)) for x in case.labels]
     archive = tasks_of_cases(tmp_path, [replace(case, labels=tuple(still))])
     before = read_tasks(archive)
     emt = resolve_potential("emt")
     manifest = lengthen_ensembles(archive, "test", emt, tmp_path / "runs", workers=1)
     after = read_tasks(archive)
     assert manifest["sha256"] == after.sha256 != before.sha256
-    assert after.manifest["ensembles"]["steps"] == Dynamics().steps
+    assert after.manifest["ensembles"]["steps"] == ReferenceDynamics().steps
     assert after.manifest["ensembles"]["diverged"] == []
     assert list((tmp_path / "runs").glob("*.npz"))
     assert [t.id for t in after.tasks] == [t.id for t in before.tasks]
@@ -237,7 +237,9 @@ def test_thermal_references_are_lengthened_and_nothing_else(tmp_path):
             pairs = zip(old.references, kinds[old.kind].references, strict=True)
             assert all((a.state.displacements == b.state.displacements).all() for a, b in pairs)
     frames = np.array([r.state.displacements for r in kinds["snapshot"].references])
-    assert len(frames) == (Dynamics().steps - Dynamics().equilibration) // Dynamics().interval
+    assert (
+        len(frames) == (ReferenceDynamics().steps - ReferenceDynamics().equilibration) // ReferenceDynamics().interval
+    )
     mean = kinds["mean"].references[0].state.displacements
     assert np.allclose(frames.mean(axis=0), mean, atol=1e-6)
     assert 0.05 < np.sqrt(((frames - mean) ** 2).sum(axis=2).mean()) < 0.6
@@ -256,4 +258,4 @@ def test_kinds_of_tasks_are_chosen_by_name(archive):
     with pytest.raises(ConditionError, match="no kind of task is called 'frames'; give some of symmetric"):
         whole.of_kinds(("frames",))
     snapshot = whole.of_kinds(("snapshot",)).tasks[0]
-    assert (snapshot.ask(4, 0).n, snapshot.ask(40, 0).n, whole.tasks[0].ask(4, 0).n) == (ENSEMBLE, 40, 4)
+    assert (snapshot.request(4, 0).n, snapshot.request(40, 0).n, whole.tasks[0].request(4, 0).n) == (ENSEMBLE, 40, 4)

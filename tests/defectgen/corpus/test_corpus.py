@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError
-from augment.groups.distortion import State, project, residual, state_of, stretch
+from augment.groups.distortion import Distortion, distortion_of, project, residual, stretch
 from augment.groups.subgroups import SubgroupClasses, transformed
 from defectgen.corpus import (
     CorpusPlan,
@@ -33,8 +33,8 @@ from defectgen.corpus.directions import with_directions
 from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import broken_starts
 from defectgen.corpus.thermal import frames_of_run
-from defectgen.energy_surface.quasi_newton import POINTS
-from defectgen.energy_surface.surface import OFFSET
+from defectgen.energy_surface.quasi_newton import DESCENT_POINTS
+from defectgen.energy_surface.surface import SYMMETRY_BREAKING_OFFSET
 from defectgen.representation.template import Marker, Template
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
@@ -185,9 +185,9 @@ def test_the_forces_of_the_defect_lead_down_its_energy(built, tmp_path):
     for case in read_cases(tmp_path):
         template, n = case.template, case.template.n_atoms
         descent = template.descent[:n]
-        for k in range(POINTS):
+        for k in range(DESCENT_POINTS):
             for column in descent[:, k].swapaxes(0, 1):
-                assert residual(State(column, np.zeros((3, 3))), case.symmetry) < 1e-6
+                assert residual(Distortion(column, np.zeros((3, 3))), case.symmetry) < 1e-6
         assert (template.descent[n:] == 0).all()
         assert abs(descent[:, 0, 1]).max() > 0.01
         energies = []
@@ -209,8 +209,8 @@ def test_points_towards_a_label_lie_on_its_side_of_the_symmetric_geometry(built,
             assert label.towards.shape == (QUICK.directions, case.template.n_atoms, 2, 3)
             for u, forces in label.towards.swapaxes(1, 2):
                 way = u - case.template.descent[: len(u), -1, 0]
-                assert np.linalg.norm(way, axis=1).max() == pytest.approx(OFFSET, rel=1e-4)
-                assert abs(project(State(way, np.zeros((3, 3))), case.symmetry).displacements).max() < 1e-5
+                assert np.linalg.norm(way, axis=1).max() == pytest.approx(SYMMETRY_BREAKING_OFFSET, rel=1e-4)
+                assert abs(project(Distortion(way, np.zeros((3, 3))), case.symmetry).displacements).max() < 1e-5
                 assert label.broken or (way * forces).sum() < 0
         pressed = [x for x in case.labels if x.pressure and not x.broken]
         assert all(case.towards(x) is told[0].towards for x in pressed)
@@ -225,14 +225,14 @@ def test_a_direction_is_paired_with_the_image_of_a_label_that_it_leads_to():
     classes = SubgroupClasses(full)
     members = next(m for m, s in zip(classes.members, classes.symmetries, strict=True) if s.symbol == "mm2")
     lower = full.subset(members)
-    u = project(State(np.random.default_rng(1).normal(size=(template.n_atoms, 3)), still), lower)
+    u = project(Distortion(np.random.default_rng(1).normal(size=(template.n_atoms, 3)), still), lower)
     kept = tuple(members.tolist())
     label = Label(u, 0.0, 0.0, snapshot=False, broken=True, energy=-1.0, kept=kept)
     case = Case("id", "Cu", "train", vacancy.name, template, full, (label,))
     lies = u.displacements - project(u, full).displacements
     for operation in classes.normaliser(members):
-        image = transformed(State(lies, still), full, int(operation)).displacements
-        assert residual(State(image, still), lower) < 1e-9, "the normaliser keeps the subgroup"
+        image = transformed(Distortion(lies, still), full, int(operation)).displacements
+        assert residual(Distortion(image, still), lower) < 1e-9, "the normaliser keeps the subgroup"
         for sign in (1.0, -1.0):
             drawn = SimpleNamespace(
                 direction=lambda _h, _rng, found=sign * image: found,
@@ -269,7 +269,7 @@ def test_every_broken_start_breaks_the_symmetry_and_only_a_little(kind):
     ideal = defect.cell()
     starts = list(broken_starts(defect, ideal, LabelSettings(starts=(kind,)), 5))
     assert len(starts) == 1
-    state = state_of(starts[0].positions, ideal, np.zeros((3, 3)))
+    state = distortion_of(starts[0].positions, ideal, np.zeros((3, 3)))
     assert residual(state, defect.symmetry()) > 1e-3
     assert abs(state.displacements).max() < 2.0
 

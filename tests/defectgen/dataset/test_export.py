@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from augment.errors import DataError
 from defectgen.dataset import DatasetManifest, check_split, export_dataset, split_hosts
-from defectgen.dataset.collect import provenance, trusted_records
+from defectgen.dataset.collect import record_provenance, trusted_records
 from defectgen.dataset.extxyz import frame_text
 from md.labels.record import write_records
 from tests.support.export_runs import make_record, make_run, morse_labels, rock_salt
@@ -60,7 +60,7 @@ def test_every_label_reads_back_with_ase(runs: list[Path], dataset: tuple[Path, 
     by_host = {atoms.info["host"]: images for images in frames.values() for atoms in images}
     for run in runs:
         records = list(trusted_records(run))
-        images = by_host[provenance(records[0])["host"]]
+        images = by_host[record_provenance(records[0])["host"]]
         assert len(images) == len(records) == 16
         for atoms, record in zip(images, records, strict=True):
             assert atoms.numbers.tolist() == record.cell.numbers.tolist()
@@ -205,7 +205,7 @@ def test_a_host_whose_hash_looks_like_a_number_stays_text(tmp_path: Path) -> Non
     for host in ("123456789012", "12345e678901"):
         record = make_record(host, "MgO", (12, 8), 1)
         path = tmp_path / f"{host}.extxyz"
-        path.write_text(frame_text(record, provenance(record)))
+        path.write_text(frame_text(record, record_provenance(record)))
         assert read_all(path)[0].info["host"] == f"MgO/{host}"
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from augment import find_supercell, point_defects, read_host
-from augment.groups.distortion import State, project
+from augment.groups.distortion import Distortion, project
 from augment.groups.subgroups import SubgroupClasses
 from defectgen.energy_surface import curvature
-from defectgen.energy_surface.curvature import RIGID, Krylov
+from defectgen.energy_surface.curvature import RIGID_CURVATURE, Krylov
 from defectgen.energy_surface.source import DefectForces
 from md.potentials import resolve_potential
 
@@ -39,7 +39,7 @@ def curvatures(forces, classes) -> np.ndarray:
 
 
 def projector(symmetry, atoms: int) -> np.ndarray:
-    return matrix(lambda u: project(State(u, STILL), symmetry).displacements, 3 * atoms)
+    return matrix(lambda u: project(Distortion(u, STILL), symmetry).displacements, 3 * atoms)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def exact(classes, hessian) -> np.ndarray:
     for symmetry in classes.symmetries[1:]:
         values, vectors = np.linalg.eigh(projector(symmetry, n) - full)
         space = vectors[:, values > 0.5]
-        found.append(np.linalg.eigvalsh(space.T @ hessian @ space)[0] if space.shape[1] else RIGID)
+        found.append(np.linalg.eigvalsh(space.T @ hessian @ space)[0] if space.shape[1] else RIGID_CURVATURE)
     return np.array(found)
 
 
@@ -73,7 +73,7 @@ def harmonic(hessian, pushed: np.ndarray | float = 0.0):
 
 
 def test_a_whole_krylov_space_gives_the_eigenvalues(classes, hessian, monkeypatch):
-    monkeypatch.setattr(curvature, "EVALUATIONS", hessian.shape[0])
+    monkeypatch.setattr(curvature, "KRYLOV_EVALUATIONS", hessian.shape[0])
     monkeypatch.setattr(curvature, "_DEPENDENT", 1e-9)
     true = exact(classes, hessian)
     assert true[1:].min() < 0
@@ -88,7 +88,7 @@ def test_a_few_evaluations_bound_them_from_above(classes, hessian):
         return harmonic(hessian)(displacements)
 
     found = curvatures(counted, classes)
-    assert len(calls) == curvature.EVALUATIONS
+    assert len(calls) == curvature.KRYLOV_EVALUATIONS
     assert (found >= exact(classes, hessian) - 1e-9).all()
     assert found[-1] < 0, "the softest of many is far out in the spectrum"
 
@@ -117,7 +117,7 @@ def test_one_unstable_mode_is_found_in_the_classes_that_allow_it(classes):
 
 def test_forces_that_keep_the_symmetry_do_not_matter(classes, hessian):
     n = classes.symmetry.permutations.shape[1]
-    pushed = project(State(np.random.default_rng(1).normal(size=(n, 3)), STILL), classes.symmetry).displacements
+    pushed = project(Distortion(np.random.default_rng(1).normal(size=(n, 3)), STILL), classes.symmetry).displacements
     assert abs(pushed).max() > 0.1
     assert np.allclose(curvatures(harmonic(hessian, pushed), classes), curvatures(harmonic(hessian), classes))
 
@@ -136,8 +136,8 @@ def test_directions_break_the_symmetry_as_the_subgroup_allows(classes, hessian):
         for seed in range(5):
             drawn = found.direction(symmetry, np.random.default_rng(seed))
             assert np.linalg.norm(drawn) == pytest.approx(1.0)
-            assert np.allclose(project(State(drawn, STILL), symmetry).displacements, drawn, atol=1e-9)
-            assert abs(project(State(drawn, STILL), classes.symmetry).displacements).max() < 1e-9
+            assert np.allclose(project(Distortion(drawn, STILL), symmetry).displacements, drawn, atol=1e-9)
+            assert abs(project(Distortion(drawn, STILL), classes.symmetry).displacements).max() < 1e-9
     again = found.direction(classes.symmetries[-1], np.random.default_rng(0))
     assert np.array_equal(again, found.direction(classes.symmetries[-1], np.random.default_rng(0)))
 

@@ -9,12 +9,12 @@ import pytest
 from ase import units
 
 from augment import find_supercell, point_defects, read_host
-from augment.groups.distortion import State, residual, state_of
-from defectgen.energy_surface.harmonic_ensemble import MOST_EVALUATIONS, SOFTEST, Ensemble, affordable
+from augment.groups.distortion import Distortion, distortion_of, residual
+from defectgen.energy_surface.harmonic_ensemble import MAX_EVALUATIONS, MIN_FORCE_CONSTANT, HarmonicEnsemble, affordable
 from defectgen.energy_surface.source import DefectForces
-from defectgen.energy_surface.surface import Surface
+from defectgen.energy_surface.surface import EnergySurface
 from defectgen.generation.geometries import generate
-from defectgen.generation.request import Request
+from defectgen.generation.request import GeometryRequest
 from defectgen.generation.subgroup_choice import find_subgroup
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
@@ -67,18 +67,18 @@ def surface(springs, vacancy):
     def evaluate(other):
         return (-hessian @ (other.positions - cell.positions - rest).ravel()).reshape(-1, 3)
 
-    return Surface(cell, vacancy.symmetry(), np.zeros((len(cell), 3)), evaluate)
+    return EnergySurface(cell, vacancy.symmetry(), np.zeros((len(cell), 3)), evaluate)
 
 
 def test_a_harmonic_crystal_has_its_classical_covariance(surface, springs, vacancy):
     _, hessian, rest = springs
     group = vacancy.symmetry()
-    ensemble = Ensemble.around(surface, State(np.zeros_like(rest), STILL), group)
+    ensemble = HarmonicEnsemble.around(surface, Distortion(np.zeros_like(rest), STILL), group)
     assert np.allclose(ensemble.rest.displacements, rest, atol=1e-3)
     values, vectors = np.linalg.eigh(hessian)
     kept = values > 1e-9
     assert kept.sum() == len(values) - 3
-    assert values[kept].min() > SOFTEST
+    assert values[kept].min() > MIN_FORCE_CONSTANT
     covariance = units.kB * 600 * (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
     found = ensemble.amplitudes.reshape(len(values), -1)
     assert np.allclose(units.kB * 600 * found @ found.T, covariance, atol=1e-9)
@@ -102,10 +102,10 @@ def test_soft_and_falling_modes_are_taken_for_stiffer(vacancy):
         moved = moved - moved.mean(axis=0)
         return -np.array([0.1, -2.0, 3.0]) * moved
 
-    flat = Surface(cell, vacancy.subgroups()[-1], np.zeros((len(cell), 3)), evaluate)
-    ensemble = Ensemble.around(flat, State(np.zeros_like(cell.positions), STILL), vacancy.subgroups()[-1])
+    flat = EnergySurface(cell, vacancy.subgroups()[-1], np.zeros((len(cell), 3)), evaluate)
+    ensemble = HarmonicEnsemble.around(flat, Distortion(np.zeros_like(cell.positions), STILL), vacancy.subgroups()[-1])
     sizes = (ensemble.amplitudes**2).sum(axis=(0, 2)) / (len(cell) - 1)
-    assert np.allclose(sizes, [1 / SOFTEST, 1 / 2.0, 1 / 3.0])
+    assert np.allclose(sizes, [1 / MIN_FORCE_CONSTANT, 1 / 2.0, 1 / 3.0])
 
 
 def test_the_stiffness_is_that_of_the_geometry_at_rest(vacancy):
@@ -117,8 +117,8 @@ def test_the_stiffness_is_that_of_the_geometry_at_rest(vacancy):
         return -5.0 * moved - 2000.0 * moved**3
 
     signs = np.repeat([[-1.0], [1.0]], len(cell) // 2, axis=1).reshape(-1, 1)  # as many each way: nothing drifts
-    start = State(0.05 * signs * np.ones(3), STILL)
-    ensemble = Ensemble.around(Surface(cell, none, 0 * cell.positions, evaluate), start, none)
+    start = Distortion(0.05 * signs * np.ones(3), STILL)
+    ensemble = HarmonicEnsemble.around(EnergySurface(cell, none, 0 * cell.positions, evaluate), start, none)
     assert abs(ensemble.rest.displacements).max() < 5e-3
     sizes = (ensemble.amplitudes**2).sum(axis=(0, 2)) / (len(cell) - 1)
     assert np.allclose(sizes, 1 / 5.0, rtol=0.05)
@@ -126,7 +126,7 @@ def test_the_stiffness_is_that_of_the_geometry_at_rest(vacancy):
 
 def test_frames_keep_the_symmetry_asked_for_and_spread_scales_them(surface, vacancy):
     group = vacancy.symmetry()
-    ensemble = Ensemble.around(surface, State(np.zeros_like(surface.ideal.positions), STILL), group)
+    ensemble = HarmonicEnsemble.around(surface, Distortion(np.zeros_like(surface.ideal.positions), STILL), group)
     for symmetry in vacancy.subgroups():
         frame = ensemble.frame(500, symmetry, np.random.default_rng(3))
         assert residual(frame, symmetry) < 1e-12
@@ -138,19 +138,17 @@ def test_frames_keep_the_symmetry_asked_for_and_spread_scales_them(surface, vaca
 
 
 def test_where_the_potential_says_nothing_or_too_much_is_to_do_there_is_none(surface, vacancy, monkeypatch):
-    start, group = State(np.zeros_like(surface.ideal.positions), STILL), vacancy.symmetry()
+    start, group = Distortion(np.zeros_like(surface.ideal.positions), STILL), vacancy.symmetry()
 
     def lost(_cell):
         raise Divergence("nan", "no number")
 
-    assert Ensemble.around(replace(surface, evaluate=lost), start, group) is None
+    assert HarmonicEnsemble.around(replace(surface, evaluate=lost), start, group) is None
     assert difference_evaluations(group) < difference_evaluations(vacancy.subgroups()[-1]) == 6 * len(surface.ideal)
     assert affordable(group)
-    monkeypatch.setattr(
-        "defectgen.energy_surface.harmonic_ensemble.MOST_EVALUATIONS", difference_evaluations(group) - 1
-    )
+    monkeypatch.setattr("defectgen.energy_surface.harmonic_ensemble.MAX_EVALUATIONS", difference_evaluations(group) - 1)
     assert not affordable(group)
-    assert MOST_EVALUATIONS >= 6 * 64
+    assert MAX_EVALUATIONS >= 6 * 64
 
 
 def test_forces_are_those_in_the_cell_of_the_thermal_mean(surface, vacancy):
@@ -160,8 +158,8 @@ def test_forces_are_those_in_the_cell_of_the_thermal_mean(surface, vacancy):
         cells.append(cell.cell)
         return surface.evaluate(surface.ideal)
 
-    start = State(np.zeros_like(surface.ideal.positions), 0.01 * np.eye(3))
-    assert Ensemble.around(replace(surface, evaluate=recorded), start, vacancy.symmetry()) is not None
+    start = Distortion(np.zeros_like(surface.ideal.positions), 0.01 * np.eye(3))
+    assert HarmonicEnsemble.around(replace(surface, evaluate=recorded), start, vacancy.symmetry()) is not None
     assert len(cells) > difference_evaluations(vacancy.symmetry())
     assert all(np.allclose(cell, 1.01 * surface.ideal.cell, rtol=1e-12) for cell in cells)
 
@@ -174,12 +172,12 @@ def test_evaluations_are_as_many_as_are_said(surface, vacancy):
         calls += 1
         return surface.evaluate(cell)
 
-    start = State(np.zeros_like(surface.ideal.positions), STILL)
+    start = Distortion(np.zeros_like(surface.ideal.positions), STILL)
     monitored = replace(surface, evaluate=counted)
     rest, steps = monitored.lowered(start, vacancy.symmetry(), np.zeros((len(surface.ideal), 0, 2, 3)), 12)
     assert calls == steps == 12
     calls = 0
-    assert Ensemble.around(monitored, rest, vacancy.symmetry()) is not None
+    assert HarmonicEnsemble.around(monitored, rest, vacancy.symmetry()) is not None
     assert calls == 12 + difference_evaluations(vacancy.symmetry())
 
 
@@ -189,8 +187,10 @@ def test_copper_moves_as_in_dynamics(vacancy):
     surface = DefectForces(emt)(vacancy)
     ideal = vacancy.cell()
     relaxed = relax(ideal, emt, symmetry=vacancy.symmetry(), fmax=0.001).cell
-    start = state_of(relaxed.positions, ideal, STILL)
-    ensemble = Ensemble.around(surface, State(np.zeros_like(start.displacements), STILL), vacancy.symmetry())
+    start = distortion_of(relaxed.positions, ideal, STILL)
+    ensemble = HarmonicEnsemble.around(
+        surface, Distortion(np.zeros_like(start.displacements), STILL), vacancy.symmetry()
+    )
     assert np.allclose(ensemble.rest.displacements, start.displacements, atol=2e-3)
     point = MdPoint.of(relaxed, Environment(150, 0, "nvt"), steps=3000, timestep=2.0, interval=5, seed=2)
     frames = run_point(point, relaxed, emt).frames.positions[100:]
@@ -223,11 +223,11 @@ def test_generated_frames_are_of_the_ensemble(model, vacancy):
     assert part.provenance["subgroup"] == part.provenance["rest_subgroup"] == "mm2"
     group = next(g for g in vacancy.subgroups() if g.symbol == "mm2")
     strain = np.linalg.solve(ideal.cell, part.cell) - np.eye(3)
-    assert residual(state_of(part.positions, ideal, strain), group) < 1e-9
+    assert residual(distortion_of(part.positions, ideal, strain), group) < 1e-9
     learnt = generate([vacancy], n=1, **{**asked, "forces": "none"})[0]
     assert learnt.provenance["fluctuations"] == "learnt"
 
 
 @pytest.mark.parametrize("subgroup", [None, "1", "best", "sample"])
 def test_frames_have_no_symmetry_unless_one_is_named(vacancy, subgroup):
-    assert find_subgroup(vacancy, Request(subgroup=subgroup, snapshot=True, temperature=300.0)).symbol == "1"
+    assert find_subgroup(vacancy, GeometryRequest(subgroup=subgroup, snapshot=True, temperature=300.0)).symbol == "1"

@@ -10,12 +10,12 @@ import pytest
 
 from augment import Defect, Edit, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, PotentialError
-from augment.groups.distortion import State, apply_state, residual
+from augment.groups.distortion import Distortion, apply_distortion, residual
 from defectgen.energy_surface import source as module
-from defectgen.energy_surface.curvature import EVALUATIONS
-from defectgen.energy_surface.quasi_newton import LONGEST, POINTS, quasi_newton, suggested, trial_step
+from defectgen.energy_surface.curvature import KRYLOV_EVALUATIONS
+from defectgen.energy_surface.quasi_newton import DESCENT_POINTS, MAX_STEP, quasi_newton, secant_step, trial_step
 from defectgen.energy_surface.source import DefectForces, find_forces
-from defectgen.energy_surface.surface import OFFSET
+from defectgen.energy_surface.surface import SYMMETRY_BREAKING_OFFSET
 from defectgen.generation.geometries import generate
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
@@ -54,18 +54,18 @@ def test_they_are_those_of_the_potential(emt, vacancy):
     """The host is at rest by symmetry, so that a vacancy's forces are those on the cell of each point."""
     ideal = vacancy.cell().to_ase()
     found = emt(vacancy).descent
-    assert found.shape == (len(ideal), POINTS, 2, 3)
+    assert found.shape == (len(ideal), DESCENT_POINTS, 2, 3)
     assert abs(found[:, 0, 1]).max() > 0.05
     assert np.array_equal(found[:, 0, 0], np.zeros((len(ideal), 3)))
-    for k in range(POINTS):
+    for k in range(DESCENT_POINTS):
         atoms = ideal.copy()
         atoms.positions += found[:, k, 0]
         atoms.calc = resolve_potential("emt").calculator()
         assert np.allclose(found[:, k, 1], atoms.get_forces(), atol=1e-9)
         if k:
-            assert np.array_equal(found[:, k, 0], suggested(found[:, :k]))
+            assert np.array_equal(found[:, k, 0], secant_step(found[:, :k]))
         for column in found[:, k].swapaxes(0, 1):
-            assert residual(State(column, STILL), vacancy.symmetry()) < 1e-12
+            assert residual(Distortion(column, STILL), vacancy.symmetry()) < 1e-12
     assert np.allclose(found.sum(axis=0), 0.0, atol=1e-12)
 
 
@@ -73,7 +73,7 @@ def test_each_point_is_further_down(emt, vacancy):
     calculator, ideal = resolve_potential("emt").calculator(), vacancy.cell()
     relaxed = relax(ideal, resolve_potential("emt"), fmax=0.001).cell.positions - ideal.positions
     points, surface = emt(vacancy).descent, emt(vacancy)
-    last = State(suggested(points), STILL)
+    last = Distortion(secant_step(points), STILL)
     corrected, taken = surface.lowered(last, vacancy.symmetry(), points, 2)
     assert taken == 2
     left = []
@@ -98,18 +98,18 @@ def test_a_harmonic_crystal_is_descended_in_two_steps():
     target = np.random.default_rng(0).normal(scale=0.02, size=(9, 3))
     for stiffness in (5.0, 10.0, 40.0):
         one = points_of(stiffness, target, np.zeros_like(target))
-        first = suggested(one)
+        first = secant_step(one)
         assert np.allclose(first, trial_step(stiffness * target))
-        assert np.allclose(suggested(points_of(stiffness, target, 0 * target, first)), target)
+        assert np.allclose(secant_step(points_of(stiffness, target, 0 * target, first)), target)
 
 
 def test_steps_are_never_long_and_a_falling_curvature_is_survived():
     forces = np.array([[60.0, 0, 0], [-60.0, 0, 0]])
     first = trial_step(forces)
-    assert np.linalg.norm(first, axis=1).max() == pytest.approx(LONGEST)
+    assert np.linalg.norm(first, axis=1).max() == pytest.approx(MAX_STEP)
     points = np.stack([np.stack([0 * forces, forces], axis=1), np.stack([first, 1.5 * forces], axis=1)], axis=1)
-    assert np.allclose(suggested(points), 2 * first)
-    assert (suggested(np.zeros((4, 2, 2, 3))) == 0).all()
+    assert np.allclose(secant_step(points), 2 * first)
+    assert (secant_step(np.zeros((4, 2, 2, 3))) == 0).all()
 
 
 def test_all_points_together_tell_of_several_stiffnesses(emt, vacancy):
@@ -123,15 +123,15 @@ def test_all_points_together_tell_of_several_stiffnesses(emt, vacancy):
 
     places = [np.zeros_like(target), 0.3 * soft * target, 0.3 * target]
     points = np.stack([point(u) for u in places], axis=1)
-    left = [np.linalg.norm(step(points) - target) for step in (quasi_newton, suggested)]
+    left = [np.linalg.norm(step(points) - target) for step in (quasi_newton, secant_step)]
     assert left[0] < 0.05 * left[1]
-    assert np.array_equal(quasi_newton(points[:, :1]), suggested(points[:, :1]))
+    assert np.array_equal(quasi_newton(points[:, :1]), secant_step(points[:, :1]))
     falling = np.stack([point(np.zeros_like(target)), np.stack([target, 2 * stiffness * target], axis=1)], axis=1)
-    assert np.array_equal(quasi_newton(falling), suggested(falling))
+    assert np.array_equal(quasi_newton(falling), secant_step(falling))
     far = np.stack([point(np.zeros_like(target)), point(-50 * target)], axis=1)
-    assert np.linalg.norm(quasi_newton(far) + 50 * target, axis=1).max() == pytest.approx(LONGEST)
+    assert np.linalg.norm(quasi_newton(far) + 50 * target, axis=1).max() == pytest.approx(MAX_STEP)
     surface, points = emt(vacancy), emt(vacancy).descent
-    start = State(suggested(points), STILL)
+    start = Distortion(secant_step(points), STILL)
     corrected, _ = surface.lowered(start, vacancy.symmetry(), points, 1)
     alone, _ = surface.lowered(start, vacancy.symmetry(), points[:, -1:], 1)
     forces = [np.linalg.norm(surface.forces(s, vacancy.symmetry())) for s in (start, alone, corrected)]
@@ -148,14 +148,14 @@ def test_towards_a_lower_symmetry_the_last_point_leaves_the_symmetric_ones(emt, 
     assert np.array_equal(surface.towards(full, None), surface.descent)
     way = surface.direction(lower, np.random.default_rng(0))
     other = surface.direction(lower, np.random.default_rng(1))
-    assert np.linalg.norm(way, axis=1).max() == pytest.approx(OFFSET)
+    assert np.linalg.norm(way, axis=1).max() == pytest.approx(SYMMETRY_BREAKING_OFFSET)
     assert not np.allclose(abs(way), abs(other))
     points = surface.towards(lower, way)
     assert np.array_equal(points[:, :-1], surface.descent[:, :-1])
     assert np.allclose(points[:, -1, 0] - surface.descent[:, -1, 0], way)
-    assert residual(State(points[:, -1, 0], STILL), lower) < 1e-12
-    assert residual(State(points[:, -1, 1], STILL), lower) < 1e-12
-    assert residual(State(points[:, -1, 0], STILL), full) > 0.05
+    assert residual(Distortion(points[:, -1, 0], STILL), lower) < 1e-12
+    assert residual(Distortion(points[:, -1, 1], STILL), lower) < 1e-12
+    assert residual(Distortion(points[:, -1, 0], STILL), full) > 0.05
     assert (way * points[:, -1, 1]).sum() < 0, "copper is a minimum"
 
 
@@ -169,7 +169,7 @@ def test_a_point_where_the_potential_says_nothing_ends_the_descent(emt, vacancy)
             raise Divergence
         return surface.evaluate(cell)
 
-    for limit in range(POINTS):
+    for limit in range(DESCENT_POINTS):
         asked.clear()
         allowed = limit
         failing = replace(surface, evaluate=broken)
@@ -177,9 +177,9 @@ def test_a_point_where_the_potential_says_nothing_ends_the_descent(emt, vacancy)
         assert failing.curvatures is None
         assert failing.direction(vacancy.subgroups()[-1], np.random.default_rng(0)) is None
     asked.clear()
-    allowed = POINTS
+    allowed = DESCENT_POINTS
     failing = replace(surface, evaluate=broken)
-    start = State(np.full((len(surface.ideal), 3), 0.0), STILL)
+    start = Distortion(np.full((len(surface.ideal), 3), 0.0), STILL)
     assert failing.lowered(start, vacancy.symmetry(), failing.descent, 3) == (start, 0)
     lower = vacancy.subgroups()[-1]
     assert failing.towards(lower, surface.direction(lower, np.random.default_rng(0))) is failing.descent
@@ -215,11 +215,11 @@ def test_a_cell_is_evaluated_once(emt, vacancy, monkeypatch):
     monkeypatch.setattr(module, "_evaluated", lambda cell, potential: calls.append(1) or evaluated(cell, potential))
     assert emt(vacancy) is emt(vacancy)
     assert emt(vacancy).descent is emt(vacancy).descent
-    assert len(calls) == 1 + POINTS, "the pristine cell, and the points"
+    assert len(calls) == 1 + DESCENT_POINTS, "the pristine cell, and the points"
     emt(vacancy).furthest_down(vacancy.symmetry(), np.random.default_rng(0), 4)
-    assert len(calls) == 1 + POINTS, "with the whole stabilizer there are no directions to look for"
+    assert len(calls) == 1 + DESCENT_POINTS, "with the whole stabilizer there are no directions to look for"
     assert np.array_equal(emt(vacancy).curvatures, emt(vacancy).curvatures)
-    once = 1 + POINTS + EVALUATIONS
+    once = 1 + DESCENT_POINTS + KRYLOV_EVALUATIONS
     assert len(calls) == once
     others = [Defect(vacancy.supercell, (Edit(0, z),)) for z in (13, 28, 46, 47, 78, 79)]
     for defect in [
@@ -228,10 +228,12 @@ def test_a_cell_is_evaluated_once(emt, vacancy, monkeypatch):
         Defect(vacancy.supercell, (Edit(0, 13), Edit(1, 79))),
     ]:
         assert emt(defect).descent is not None
-    assert len(emt._known) == module.KEPT
+    assert len(emt._known) == module.CACHE_SIZE
     before = len(calls)
     assert emt(vacancy).descent is not None
-    assert len(calls) == before + POINTS, "the pristine cell is not forgotten; the defect not asked for again is"
+    assert len(calls) == before + DESCENT_POINTS, (
+        "the pristine cell is not forgotten; the defect not asked for again is"
+    )
 
 
 def test_the_sampler_is_told_them(model, vacancy):
@@ -239,7 +241,7 @@ def test_the_sampler_is_told_them(model, vacancy):
     assert [c.provenance["forces_by"] for c in (told, untold, again)] == ["emt", "none", "emt"]
     assert np.array_equal(told.positions, again.positions)
     assert abs(told.positions - untold.positions).max() > 1e-8
-    state = State(told.positions - vacancy.cell().positions, np.zeros((3, 3)))
+    state = Distortion(told.positions - vacancy.cell().positions, np.zeros((3, 3)))
     assert residual(state, vacancy.symmetry()) < 1e-9
 
 
@@ -273,7 +275,7 @@ def test_structures_of_a_lower_symmetry_start_in_directions_of_their_own(model, 
     """Without noise nothing else tells them apart, or breaks the symmetry."""
     cells = generate([vacancy], model=model, n=3, subgroup="mm2", spread=0.0, corrections=0)
     ideal, lower = vacancy.cell(), next(s for s in vacancy.subgroups() if s.symbol == "mm2")
-    states = [State(cell.positions - ideal.positions, STILL) for cell in cells]
+    states = [Distortion(cell.positions - ideal.positions, STILL) for cell in cells]
     assert all(residual(s, lower) < 1e-9 for s in states)
     assert all(residual(s, vacancy.symmetry()) > 1e-3 for s in states)
     assert all(abs(a.displacements - b.displacements).max() > 1e-3 for a, b in combinations(states, 2))
@@ -285,11 +287,11 @@ def test_a_structure_is_corrected_by_a_step_down_its_surface(model, vacancy, emt
     (once,) = generate([vacancy], model=model)
     (often,) = generate([vacancy], model=model, corrections=8)
     assert [c.provenance["corrected"] for c in (plain, once, often)] == [0, 1, 8]
-    state = State(plain.positions - vacancy.cell().positions, STILL)
+    state = Distortion(plain.positions - vacancy.cell().positions, STILL)
     there, _ = surface.lowered(state, full, surface.descent, 1)
-    assert np.allclose(apply_state(vacancy.cell(), there).positions, once.positions)
+    assert np.allclose(apply_distortion(vacancy.cell(), there).positions, once.positions)
     largest = [
-        abs(surface.forces(State(c.positions - vacancy.cell().positions, STILL), full)).max()
+        abs(surface.forces(Distortion(c.positions - vacancy.cell().positions, STILL), full)).max()
         for c in (plain, once, often)
     ]
     assert largest[0] > largest[1] > largest[2]
@@ -324,7 +326,7 @@ def test_of_several_directions_the_one_furthest_down_is_taken(emt, vacancy):
 
 def test_in_another_cell_the_points_of_the_ideal_one_tell_no_stiffness(emt, vacancy):
     surface, full = emt(vacancy), vacancy.symmetry()
-    squeezed = State(np.zeros((len(surface.ideal), 3)), -0.02 * np.eye(3))
+    squeezed = Distortion(np.zeros((len(surface.ideal), 3)), -0.02 * np.eye(3))
     forces = surface.forces(squeezed, full)
     there, taken = surface.lowered(squeezed, full, surface.descent, 1)
     assert taken == 1

@@ -8,14 +8,14 @@ import torch
 
 from augment import EditSpace, Recipe, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError, SettingsError
-from augment.groups.distortion import State, project, residual
-from defectgen.benchmark.complexes import ComplexAsk, load_sampler
+from augment.groups.distortion import Distortion, project, residual
+from defectgen.benchmark.complexes import ComplexBenchmarkRequest, load_sampler
 from defectgen.benchmark.generators import load_generator
-from defectgen.benchmark.protocol import Ask
+from defectgen.benchmark.protocol import BenchmarkRequest
 from defectgen.corpus import Case, Label
 from defectgen.generation.baselines.keys import propose_keys
 from defectgen.generation.baselines.latent import LatentGenerator
-from defectgen.generation.request import Request
+from defectgen.generation.request import GeometryRequest
 from defectgen.model import weights
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig, fresh_network
@@ -24,9 +24,9 @@ from defectgen.model.weights import save_model
 from defectgen.representation.arrangements import counts_of
 from defectgen.representation.template import Template
 from defectgen.training.loop import Training, TrainSettings
-from defectgen.training.objectives.displacements import DisplacementTask
-from defectgen.training.objectives.keys import KeyTask
-from defectgen.training.objectives.latent import LatentTask
+from defectgen.training.objectives.displacements import DisplacementObjective
+from defectgen.training.objectives.keys import KeyObjective
+from defectgen.training.objectives.latent import LatentObjective
 from tests.defectgen.generation.test_complexes import pairs
 
 SMALL = NetworkConfig(width=16, layers=1, cutoff=4.0, radial=6, embedding=4)
@@ -43,7 +43,7 @@ def defect():
 def case(defect):
     template = Template.of(defect.cell(), defect.supercell.sites)
     noise = np.random.default_rng(0).normal(scale=0.2, size=(template.n_atoms, 3))
-    state = project(State(noise, np.zeros((3, 3))), defect.symmetry())
+    state = project(Distortion(noise, np.zeros((3, 3))), defect.symmetry())
     label = Label(state, 0.0, 0.0, snapshot=False, broken=False, energy=-1.0)
     return Case("a", "MgO", "train", defect.name, template, defect.symmetry(), (label,))
 
@@ -58,19 +58,19 @@ def bits(network) -> bytes:
 
 @pytest.mark.parametrize("family", ["vae", "gan"])
 def test_latent_generators_resume_learn_and_keep_the_symmetry(defect, case, family, tmp_path):
-    task = LatentTask([case], family, SMALL)
+    task = LatentObjective([case], family, SMALL)
     whole = Training(task, QUICK)
     network = whole.run()
     Training(task, QUICK, tmp_path).run(until=5)
     assert bits(Training(task, QUICK, tmp_path).run()) == bits(network)
 
     generator = LatentGenerator(network, task.bridge)
-    cells = generator.sample(defect, Request(subgroup="4mm", n=3, seed=1))
-    again = generator.sample(defect, Request(subgroup="4mm", n=3, seed=1))
+    cells = generator.sample(defect, GeometryRequest(subgroup="4mm", n=3, seed=1))
+    again = generator.sample(defect, GeometryRequest(subgroup="4mm", n=3, seed=1))
     kept = next(c for c in defect.subgroups() if c.symbol == "4mm")
     ideal = defect.cell()
     for cell, same in zip(cells, again, strict=True):
-        state = State(cell.positions - ideal.positions, np.zeros((3, 3)))
+        state = Distortion(cell.positions - ideal.positions, np.zeros((3, 3)))
         assert residual(state, kept) < 1e-9
         assert cell.positions.tobytes() == same.positions.tobytes()
     assert abs(cells[0].positions - cells[1].positions).max() > 1e-6
@@ -85,14 +85,14 @@ def shelf(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("family", ["vae", "gan"])
 def test_saved_latent_generators_are_benchmarked_by_name(defect, case, family, shelf):
-    task = LatentTask([case], family, SMALL)
+    task = LatentObjective([case], family, SMALL)
     network = task.fresh(5)
     save_model(shelf / f"{family}.safetensors", network, task.bridge, {"elements": ["Mg", "O"]})
     assert weights.model_names() == []
     assert weights.model_names(family) == [family]
     found = load_generator(family)
     assert (found.name, found.provenance["model"]) == (family, family)
-    ask = Ask(defect, subgroup="full", n=2, seed=3)
+    ask = BenchmarkRequest(defect, subgroup="full", n=2, seed=3)
     expected = LatentGenerator(network.eval(), task.bridge)(ask)
     for a, b in zip(found.call(ask), expected, strict=True):
         assert a.positions.tobytes() == b.positions.tobytes()
@@ -101,11 +101,11 @@ def test_saved_latent_generators_are_benchmarked_by_name(defect, case, family, s
 
 
 def test_a_saved_transformer_samples_complexes_by_name(shelf):
-    task = KeyTask([pairs(supercell := small_supercell())], KeyConfig(16, 2, 1))
+    task = KeyObjective([pairs(supercell := small_supercell())], KeyConfig(16, 2, 1))
     network = task.fresh(5)
     save_model(shelf / "keys.safetensors", network, None, {"elements": ["O"]})
     name, sampler = load_sampler("keys")
-    ask = ComplexAsk(EditSpace.of(supercell, ("v_O", "Fe_Ti")), Recipe.exactly({"v_O": 2}), 3, 1)
+    ask = ComplexBenchmarkRequest(EditSpace.of(supercell, ("v_O", "Fe_Ti")), Recipe.exactly({"v_O": 2}), 3, 1)
     expected = propose_keys(network.eval(), ask.space, ask.recipe, ask.n, ask.seed)
     assert name == "keys"
     assert [d.key for d in sampler(ask)] == [d.key for d in expected]
@@ -128,7 +128,7 @@ def test_one_shot_is_the_trained_regressor_where_there_is_one(shelf):
 
 def test_the_critic_is_not_taught_to_be_fooled(case):
     """The gradient of the decoder's share of the loss must not reach the critic."""
-    task = LatentTask([case], "gan", SMALL, judgement=1.0)
+    task = LatentObjective([case], "gan", SMALL, judgement=1.0)
     network = task.fresh(0)
     torch.nn.init.normal_(network.reader.read[-1].weight, std=0.5, generator=torch.Generator().manual_seed(0))
     draws = [task.draw(np.random.default_rng(k)) for k in range(2)]
@@ -143,12 +143,12 @@ def test_the_critic_is_not_taught_to_be_fooled(case):
 
 def test_an_unknown_family_is_refused(case):
     with pytest.raises(SettingsError, match="vae and gan"):
-        LatentTask([case], "rnn", SMALL)
+        LatentObjective([case], "rnn", SMALL)
 
 
 def test_the_transformer_writes_what_was_asked_and_learns():
     supercell = small_supercell()
-    task = KeyTask([pairs(supercell)], KeyConfig(16, 2, 1), temperature=300.0)
+    task = KeyObjective([pairs(supercell)], KeyConfig(16, 2, 1), temperature=300.0)
     run = Training(task, TrainSettings(steps=60, batch=4, rate=1e-2, warmup=5, averaging=0.8))
     network = run.run()
     assert np.mean(run.losses[-10:]) < np.mean(run.losses[:5]) - 0.1
@@ -166,7 +166,7 @@ def test_the_transformer_writes_what_was_asked_and_learns():
 @pytest.mark.parametrize("schedule", ["ddpm", "regression"])
 def test_other_schedules_train_and_sample(case, schedule):
     bridge = Bridge(schedule=schedule)
-    task = DisplacementTask([case], SMALL, bridge=bridge)
+    task = DisplacementObjective([case], SMALL, bridge=bridge)
     run = Training(task, QUICK)
     run.run()
     assert np.isfinite(run.losses).all()

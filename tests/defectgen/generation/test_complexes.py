@@ -19,7 +19,7 @@ from defectgen.model.occupied import next_edits
 from defectgen.model.weights import load_model, save_model
 from defectgen.representation.arrangements import OrbitSpace, counts_of, draw_arrangements, reachable
 from defectgen.training.loop import Training, TrainSettings
-from defectgen.training.objectives.occupation import OccupationTask
+from defectgen.training.objectives.occupation import OccupationObjective
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 
@@ -159,7 +159,7 @@ def test_it_learns_to_put_a_vacancy_beside_its_partner(supercell):
     item = pairs(supercell)
     ends = [int(item.energies.argmin()), int(item.energies.argmax())]
     item = replace(item, members=item.members[ends], energies=np.array([0.0, 4.0]))
-    task = OccupationTask([item], SMALL, hide=0.0, anonymous=0.0)
+    task = OccupationObjective([item], SMALL, hide=0.0, anonymous=0.0)
     network = Training(task, TrainSettings(steps=40, batch=4, rate=5e-3, warmup=5, averaging=0.8)).run()
     draws = [task.draw(np.random.default_rng(k)) for k in range(16)]
     with torch.no_grad():
@@ -168,21 +168,21 @@ def test_it_learns_to_put_a_vacancy_beside_its_partner(supercell):
 
 def test_samples_show_only_what_is_known(supercell):
     item = pairs(supercell)
-    task = OccupationTask([item], SMALL)
+    task = OccupationObjective([item], SMALL)
     sample = task.draw(np.random.default_rng(0))
     assert sample.target.sum() == pytest.approx(1.0)
     assert not np.intersect1d(sample.seen.node, sample.seen.open_nodes).size
     assert next_edits(item.node, item.label, item.members[0][:1], item.members[0][1:]).size > 0
     with pytest.raises(DataError, match="train"):
-        OccupationTask([pairs(supercell, "test")], SMALL)
+        OccupationObjective([pairs(supercell, "test")], SMALL)
 
 
 def test_logits_are_alike_for_equivalent_edits(space, model):
     """Before anything is known the supercell has its whole symmetry, so edits of one orbit score alike."""
-    from defectgen.generation.complexes import NetworkScorer, Wish
+    from defectgen.generation.complexes import ComplexConditions, NetworkScorer
     from defectgen.representation.arrangements import Arranging
 
-    scorer = NetworkScorer(model, space, Wish())
+    scorer = NetworkScorer(model, space, ComplexConditions())
     with torch.inference_mode():
         logits = scorer([Arranging(OrbitSpace(space), np.array([1, 1, 0]))])[0]
     for first in np.unique(space.representative):

@@ -11,9 +11,9 @@ import torch
 
 from augment import Defect, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, DataError, DefectgenError, SettingsError
-from augment.groups.distortion import State, apply_state, residual
+from augment.groups.distortion import Distortion, apply_distortion, residual
 from defectgen.generation.geometries import generate
-from defectgen.generation.request import Request
+from defectgen.generation.request import GeometryRequest
 from defectgen.generation.subgroup_choice import find_subgroup, plan_subgroups
 from defectgen.generation.subgroup_probability import subgroup_probabilities
 from defectgen.generation.validity import without_overlap
@@ -53,10 +53,10 @@ def chooser(tmp_path_factory):
     return load_model(str(path))
 
 
-def state_of(defect: Defect, cell) -> State:
+def state_of(defect: Defect, cell) -> Distortion:
     ideal = defect.cell()
     frame = np.linalg.solve(ideal.cell, cell.cell)
-    return State(cell.positions - ideal.positions @ frame, frame - np.eye(3))
+    return Distortion(cell.positions - ideal.positions @ frame, frame - np.eye(3))
 
 
 def test_species_counts_sites_and_cell_are_those_of_the_defect(defects, model):
@@ -76,7 +76,7 @@ def test_every_subgroup_asked_for_is_kept(defects, model):
     for symmetry in defect.subgroups()[::5]:
         request = {"subgroup": symmetry.symbol, "temperature": 500.0, "pressure": 10.0, "spread": 1.0}
         cell = generate([defect], model=model, steps=2, **request)[0]
-        kept = find_subgroup(defect, Request(**request))
+        kept = find_subgroup(defect, GeometryRequest(**request))
         state = state_of(defect, cell)
         assert residual(state, kept) < 1e-9
         scaled = cell.to_ase().get_scaled_positions()
@@ -197,7 +197,7 @@ def test_impossible_requests_get_one_clear_error(defects, model, asked, message)
 
 
 def test_a_subgroup_may_be_named_by_schoenflies(defects):
-    by_name = find_subgroup(defects[0], Request(subgroup="C3v"))
+    by_name = find_subgroup(defects[0], GeometryRequest(subgroup="C3v"))
     assert by_name.symbol == "3m"
 
 
@@ -205,12 +205,12 @@ def test_overlapping_atoms_are_pulled_back_and_it_is_said(defects):
     ideal = defects[0].cell()
     crash = np.zeros((len(ideal), 3))
     crash[0] = ideal.positions[1] - ideal.positions[0]
-    safe, factor = without_overlap(ideal, State(crash, np.zeros((3, 3))))
+    safe, factor = without_overlap(ideal, Distortion(crash, np.zeros((3, 3))))
     assert 0 <= factor < 1
-    cell = apply_state(ideal, safe)
+    cell = apply_distortion(ideal, safe)
     distances = cell.to_ase().get_all_distances(mic=True)
     assert distances[np.triu_indices(len(ideal), 1)].min() > 1.0
-    calm = State(0.01 * crash, np.zeros((3, 3)))
+    calm = Distortion(0.01 * crash, np.zeros((3, 3)))
     assert without_overlap(ideal, calm)[1] == 1.0
 
 
@@ -259,7 +259,7 @@ def test_a_card_must_name_the_elements(tmp_path):
 
 
 def test_a_request_is_checked_once_made():
-    assert replace(Request(), temperature=300.0, snapshot=True).snapshot
+    assert replace(GeometryRequest(), temperature=300.0, snapshot=True).snapshot
 
 
 def test_a_drawn_subgroup_is_that_of_each_structure(defects, chooser):
@@ -283,10 +283,10 @@ def test_a_drawn_subgroup_is_that_of_each_structure(defects, chooser):
 
 
 def test_a_model_with_probabilities_guesses_the_subgroup_and_another_says_so(defects, chooser, model):
-    found = plan_subgroups(defects[0], Request(), chooser)[0]
+    found = plan_subgroups(defects[0], GeometryRequest(), chooser)[0]
     chance, classes = subgroup_probabilities(chooser, defects[0])
     assert found.symbol == classes[int(chance.argmax())].symbol
-    assert plan_subgroups(defects[0], Request(), model)[0].order == defects[0].stabilizer.order
+    assert plan_subgroups(defects[0], GeometryRequest(), model)[0].order == defects[0].stabilizer.order
     with pytest.raises(DataError, match="no network of subgroups"):
         generate(defects[:1], model=model, subgroup="sample")
 
@@ -297,13 +297,13 @@ def test_samples_of_a_lower_symmetry_break_the_higher_one(defects, model):
     cell = generate([defect], model=model, steps=4, subgroup="4mm")[0]
     assert cell.provenance["spread"] == 1.0
     state = state_of(defect, cell)
-    assert residual(state, find_subgroup(defect, Request(subgroup="4mm"))) < 1e-9
+    assert residual(state, find_subgroup(defect, GeometryRequest(subgroup="4mm"))) < 1e-9
     assert residual(state, defect.symmetry()) > 1e-4
 
 
 def test_batches_do_not_change_the_structures(defects, model, monkeypatch):
     whole = generate(defects[:1], model=model, n=5, steps=3, subgroup="1", seed=2)
-    monkeypatch.setattr("defectgen.generation.validity.MAX_NODES", 20)
+    monkeypatch.setattr("defectgen.generation.validity.MAX_BATCH_NODES", 20)
     parts = generate(defects[:1], model=model, n=5, steps=3, subgroup="1", seed=2)
     for a, b in zip(whole, parts, strict=True):
         assert np.allclose(a.positions, b.positions, atol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from augment import find_supercell, point_defects, read_host
-from augment.groups.distortion import State, project, residual
+from augment.groups.distortion import Distortion, project, residual
 from augment.groups.subgroups import SubgroupClasses, freedom_of, transformed
 
 
@@ -24,7 +24,7 @@ def classes(defect):
 def noise(classes, seed=0, scale=0.3):
     rng = np.random.default_rng(seed)
     e = rng.normal(scale=0.01, size=(3, 3))
-    return State(rng.normal(scale=scale, size=(classes.symmetry.permutations.shape[1], 3)), e + e.T)
+    return Distortion(rng.normal(scale=scale, size=(classes.symmetry.permutations.shape[1], 3)), e + e.T)
 
 
 def test_the_classes_are_those_of_the_stabilizer(defect, classes):
@@ -61,10 +61,10 @@ def test_dimensions_are_those_of_the_projectors(classes):
     n = classes.symmetry.permutations.shape[1]
     for (moves, strains), subgroup in zip(classes.dimensions, classes.symmetries, strict=True):
         unit = np.eye(3 * n).reshape(-1, n, 3)
-        u = project(State(unit, np.zeros((3 * n, 3, 3))), subgroup).displacements.reshape(3 * n, -1)
+        u = project(Distortion(unit, np.zeros((3 * n, 3, 3))), subgroup).displacements.reshape(3 * n, -1)
         assert np.trace(u) == pytest.approx(moves, abs=1e-9)
         axes = np.eye(9).reshape(9, 3, 3)
-        e = project(State(np.zeros((9, n, 3)), axes), subgroup).strain.reshape(9, 9)
+        e = project(Distortion(np.zeros((9, n, 3)), axes), subgroup).strain.reshape(9, 9)
         assert np.trace(e) == pytest.approx(strains, abs=1e-9)
 
 
@@ -82,7 +82,7 @@ def test_freedoms_are_projectors_that_the_displacements_obey(classes):
 
 def test_many_states_are_projected_as_each(classes):
     states = [noise(classes, seed) for seed in range(3)]
-    many = State(np.stack([s.displacements for s in states]), np.stack([s.strain for s in states]))
+    many = Distortion(np.stack([s.displacements for s in states]), np.stack([s.strain for s in states]))
     both = project(many, classes.symmetries[1])
     for k, state in enumerate(states):
         one = project(state, classes.symmetries[1])

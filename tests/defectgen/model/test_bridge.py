@@ -7,7 +7,7 @@ import pytest
 
 from augment import CellSymmetry, find_supercell, point_defects, read_host
 from augment.errors import ConditionError, SymmetryError
-from augment.groups.distortion import State, apply_state, project, residual
+from augment.groups.distortion import Distortion, apply_distortion, project, residual
 from defectgen.model.bridge import Bridge
 
 
@@ -17,13 +17,13 @@ def symmetry(request):
     return point_defects(supercell, kinds=["vacancy"])[0].symmetry()
 
 
-def random_state(symmetry: CellSymmetry, seed: int = 0) -> State:
+def random_state(symmetry: CellSymmetry, seed: int = 0) -> Distortion:
     rng = np.random.default_rng(seed)
     e = rng.normal(size=(3, 3))
-    return State(rng.normal(size=(symmetry.permutations.shape[1], 3)), e + e.T)
+    return Distortion(rng.normal(size=(symmetry.permutations.shape[1], 3)), e + e.T)
 
 
-def inner(a: State, b: State) -> float:
+def inner(a: Distortion, b: Distortion) -> float:
     return float((a.displacements * b.displacements).sum() + (a.strain * b.strain).sum())
 
 
@@ -42,7 +42,7 @@ def test_noise_is_white_in_the_invariant_space(symmetry):
     # The covariance of white noise in a subspace is sigma^2 P, whose trace is sigma^2 times the dimension.
     size = draws.shape[1]
     basis = np.stack(
-        [project(State(x.reshape(-1, 3), np.zeros((3, 3))), symmetry).displacements.ravel() for x in np.eye(size)]
+        [project(Distortion(x.reshape(-1, 3), np.zeros((3, 3))), symmetry).displacements.ravel() for x in np.eye(size)]
     )
     assert np.abs(draws.T @ draws / 400 - 0.04 * basis).max() < 0.04 * 0.3
     assert (draws**2).sum() / 400 == pytest.approx(0.04 * np.trace(basis), rel=0.2)
@@ -59,7 +59,7 @@ def test_a_perfect_prediction_is_reached_exactly(symmetry):
 def test_no_step_leaves_the_invariant_space_even_if_the_prediction_does(symmetry, eta):
     seen = []
 
-    def wild(state: State, time: float) -> State:
+    def wild(state: Distortion, time: float) -> Distortion:
         seen.append(residual(state, symmetry))
         return random_state(symmetry, int(1000 * time))
 
@@ -72,7 +72,7 @@ def test_the_sampler_recovers_a_gaussian():
     """For data N(0, s^2) the best prediction is linear in x; the flow then ends with spread s."""
     bridge, s, none = Bridge(sigma=0.1), 0.25, CellSymmetry.trivial(400)
 
-    def best(state: State, t: float) -> State:
+    def best(state: Distortion, t: float) -> Distortion:
         gain = t * s**2 / (t**2 * s**2 + (1 - t) ** 2 * bridge.sigma**2)
         return state.scaled(gain)
 
@@ -108,7 +108,7 @@ def test_a_state_moves_atoms_and_cell_together():
     supercell = find_supercell(read_host("examples/hosts/MgO.cif"), min_image_distance=4.0)
     ideal = point_defects(supercell, kinds=["vacancy"])[0].cell()
     strain = np.diag([0.01, 0.0, -0.02])
-    moved = apply_state(ideal, State(np.zeros((len(ideal), 3)), strain))
+    moved = apply_distortion(ideal, Distortion(np.zeros((len(ideal), 3)), strain))
     before, after = ideal.to_ase(), moved.to_ase()
     assert np.allclose(before.get_scaled_positions(), after.get_scaled_positions(), atol=1e-12)
     assert moved.volume / ideal.volume == pytest.approx(1.01 * 0.98)

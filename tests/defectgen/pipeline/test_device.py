@@ -39,7 +39,7 @@ def sulfide(tmp_path: Path) -> Path:
 def pretended_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that says it has a GPU; what would be evaluated there is evaluated on the CPU."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr("md.dynamics.engines.batched.engine.device_of", lambda _: "cpu")
+    monkeypatch.setattr("md.dynamics.engines.batched.engine.resolve_device", lambda _: "cpu")
 
 
 def one_line(call, *arguments: object) -> str:

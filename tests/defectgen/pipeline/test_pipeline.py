@@ -199,7 +199,7 @@ def test_frames_are_asked_for_by_a_flag_and_say_what_their_fluctuations_are(tmp_
     flags = ["--defect", "v_Cu", "--temperature", "300", "--snapshot", "-n", "2", "--potential", "emt"]
     flags += ["--min-image-distance", "6", "--forces", "emt"]
     for most, said in ((1000, "harmonic"), (0, "learnt")):
-        monkeypatch.setattr("defectgen.energy_surface.harmonic_ensemble.MOST_EVALUATIONS", most)
+        monkeypatch.setattr("defectgen.energy_surface.harmonic_ensemble.MAX_EVALUATIONS", most)
         folder = tmp_path / said
         code, _, err = call("generate", COPPER, *flags, "-o", folder)
         assert code == 0

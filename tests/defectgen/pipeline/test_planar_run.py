@@ -15,7 +15,7 @@ from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.run import run_pipeline
 from defectgen.pipeline.stages import start_folder
 from defectgen.report.gather import read_run
-from defectgen.report.page import facts, render
+from defectgen.report.page import facts, render_report
 from defectgen.run.folder import RunFolder
 from defectgen.run.host import read_crystal
 from defectgen.run.settings import PlanarSettings, Settings, read_settings, validated
@@ -59,7 +59,7 @@ def test_a_run_has_the_defects_of_the_command_planar(call, finished: RunFolder) 
 
 def test_the_report_says_which_plane_it_is_of(finished: RunFolder, tmp_path: Path) -> None:
     data = read_run(finished.path)
-    assert "Surface Cu (1 1 1), whose symmetry is that of the layer" in render(data)
+    assert "Surface Cu (1 1 1), whose symmetry is that of the layer" in render_report(data)
     assert [(fact.value, fact.detail) for fact in facts(data) if fact.name == "Plane"] == [("Cu (1 1 1)", "surface")]
     bulk = read_run(start_folder(PreparedRun.of(settings_of(COPPER, tmp_path / "bulk", {}))).path)
     assert "Plane" not in {fact.name for fact in facts(bulk)}

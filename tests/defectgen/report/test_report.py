@@ -19,7 +19,7 @@ from defectgen.report.blocks import Table, number, symbol_text
 from defectgen.report.energies import reactions
 from defectgen.report.gather import read_run
 from defectgen.report.page import script_json
-from defectgen.report.plots import grid, line
+from defectgen.report.plots import line, panel_grid
 from defectgen.report.response.conditions import condition, unbalanced, unsettled
 from defectgen.report.response.motion import motion_section
 from defectgen.report.response.volumes import bulk_moduli, thermal_expansions
@@ -429,7 +429,9 @@ def test_numbers_read_well() -> None:
 
 @pytest.mark.parametrize(("panels", "columns"), [(1, 1), (4, 3), (9, 3), (24, 3)])
 def test_small_multiples_do_not_overlap(panels: int, columns: int) -> None:
-    traces, shape, height = grid([(str(k), [line([0], [0], "a", "#000000")]) for k in range(panels)], columns, "x", "y")
+    traces, shape, height = panel_grid(
+        [(str(k), [line([0], [0], "a", "#000000")]) for k in range(panels)], columns, "x", "y"
+    )
     boxes = []
     for k in range(panels):
         suffix = "" if k == 0 else str(k + 1)

@@ -10,14 +10,14 @@ import torch
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, ResumeError, SettingsError
-from augment.groups.distortion import State, project, residual
+from augment.groups.distortion import Distortion, project, residual
 from defectgen.corpus.cases import Case, Label, read_cases, write_cases
 from defectgen.model.network import NetworkConfig
 from defectgen.representation.template import Template
 from defectgen.training.loop import Training, TrainSettings, learning_rate_factor
 from defectgen.training.objectives.displacements import (
+    DisplacementObjective,
     DisplacementSettings,
-    DisplacementTask,
     choose_subgroup,
     descent_for,
     node_weights,
@@ -28,20 +28,20 @@ QUICK = TrainSettings(steps=12, batch=2, warmup=2, checkpoint=4, seed=3)
 
 
 def training(cases, settings=QUICK, **where):
-    return Training(DisplacementTask(cases, SMALL), settings, **where)
+    return Training(DisplacementObjective(cases, SMALL), settings, **where)
 
 
-def breathing(defect, amplitude: float) -> State:
+def breathing(defect, amplitude: float) -> Distortion:
     """Neighbours of the defect move towards or away from it."""
     ideal = defect.cell()
     offset = ideal.positions - defect.centre()
     offset -= np.rint(offset @ np.linalg.inv(ideal.cell)) @ ideal.cell
     distance = np.linalg.norm(offset, axis=1, keepdims=True)
     u = amplitude * offset / np.maximum(distance, 1.0) * np.exp(-(((distance - 2.0) / 0.8) ** 2))
-    return project(State(u, np.zeros((3, 3))), defect.symmetry())
+    return project(Distortion(u, np.zeros((3, 3))), defect.symmetry())
 
 
-def label(state: State, **changes) -> Label:
+def label(state: Distortion, **changes) -> Label:
     values = {"temperature": 0.0, "pressure": 0.0, "snapshot": False, "broken": False, "energy": -1.0}
     return Label(state, **{**values, **changes})
 
@@ -55,7 +55,7 @@ def cases():
         template = Template.of(defect.cell(), supercell.sites)
         labels = (
             label(breathing(defect, amplitude)),
-            label(State(breathing(defect, 0.5 * amplitude).displacements, -0.02 * np.eye(3)), pressure=10.0),
+            label(Distortion(breathing(defect, 0.5 * amplitude).displacements, -0.02 * np.eye(3)), pressure=10.0),
         )
         made.append(Case("a", "MgO", "train", defect.name, template, defect.symmetry(), labels))
     return made
@@ -100,7 +100,7 @@ def test_a_checkpoint_of_other_settings_is_refused(cases, tmp_path):
 
 def final_loss(cases) -> float:
     settings = TrainSettings(steps=120, batch=4, rate=3e-3, warmup=5, averaging=0.9, seed=1)
-    run = Training(DisplacementTask(cases, SMALL, DisplacementSettings(hide=0.0, subgroup=0.0)), settings)
+    run = Training(DisplacementObjective(cases, SMALL, DisplacementSettings(hide=0.0, subgroup=0.0)), settings)
     run.run()
     return float(np.mean(run.losses[-20:]))
 
@@ -114,7 +114,7 @@ def test_the_network_learns_what_can_be_learnt_and_not_what_cannot(cases):
         case = cases[copy % len(cases)]
         u = case.labels[0].state.displacements[rng.permutation(case.template.n_atoms)]
         u = u * rng.choice([-1.0, 1.0], size=(len(u), 1))
-        random = label(State(u - u.mean(axis=0), np.zeros((3, 3))), broken=True)
+        random = label(Distortion(u - u.mean(axis=0), np.zeros((3, 3))), broken=True)
         shuffled.append(replace(case, labels=(random,)))
     assert learnt < 0.4 * final_loss(shuffled)
 
@@ -162,14 +162,14 @@ def test_generated_subgroups_are_groups(cases):
         part = symmetry.generated_by(rng.integers(symmetry.order, size=2).tolist())
         assert symmetry.order % part.order == 0
         u = rng.normal(size=(part.permutations.shape[1], 3))
-        assert residual(project(State(u, np.eye(3)), part), part) < 1e-12
+        assert residual(project(Distortion(u, np.eye(3)), part), part) < 1e-12
     assert symmetry.generated_by([]).order == 1
     assert symmetry.generated_by(list(range(symmetry.order))).order == symmetry.order
 
 
 def test_the_subgroup_of_a_pair_is_one_that_the_geometry_has(cases):
     rng, case = np.random.default_rng(0), cases[0]
-    broken = label(State(rng.normal(size=(case.template.n_atoms, 3)), np.zeros((3, 3))), broken=True, energy=-2.0)
+    broken = label(Distortion(rng.normal(size=(case.template.n_atoms, 3)), np.zeros((3, 3))), broken=True, energy=-2.0)
     mean, frame = (
         label(broken.state, temperature=300.0, broken=True),
         label(broken.state, temperature=300.0, snapshot=True),
@@ -191,7 +191,7 @@ def test_a_pair_is_told_what_a_generator_would_be_told_of_its_symmetry(cases):
     rng, case = np.random.default_rng(0), cases[0]
     n, full, none = case.template.n_atoms, case.symmetry, case.symmetry.generated_by([])
     down, towards, back = (rng.normal(size=(k, n, 2, 3)) for k in (3, 2, 2))
-    broken = label(State(towards[0, :, 0], np.zeros((3, 3))), broken=True, energy=-2.0, towards=towards)
+    broken = label(Distortion(towards[0, :, 0], np.zeros((3, 3))), broken=True, energy=-2.0, towards=towards)
     whole = replace(case.labels[0], towards=back)
     pressed, hot = (replace(broken, towards=None, energy=np.nan, **{k: 300.0}) for k in ("pressure", "temperature"))
     told = replace(case, labels=(whole, broken, pressed, hot), template=case.template.with_descent(down.swapaxes(0, 1)))
@@ -203,7 +203,7 @@ def test_a_pair_is_told_what_a_generator_would_be_told_of_its_symmetry(cases):
         assert last == {p.tobytes() for p in (symmetric[None, :, -1] if points is None else points)}
     assert np.array_equal(descent_for(told, hot, none, rng), symmetric)
     assert descent_for(case, case.labels[0], none, rng) is None
-    task = DisplacementTask([told], replace(SMALL, forces=True), DisplacementSettings(snapshots=0.0))
+    task = DisplacementObjective([told], replace(SMALL, forces=True), DisplacementSettings(snapshots=0.0))
     drawn = [task.draw(rng).item.template.descent for _ in range(20)]
     allowed = {p.tobytes() for p in (symmetric[:, -1], *back, *towards)}
     assert all(np.array_equal(d[:n, :-1], symmetric[:, :-1]) and d[:n, -1].tobytes() in allowed for d in drawn)
@@ -211,7 +211,7 @@ def test_a_pair_is_told_what_a_generator_would_be_told_of_its_symmetry(cases):
 
 
 def test_weights_of_nodes_favour_the_defect_and_leave_out_vacated_sites(cases):
-    sample = DisplacementTask(cases, SMALL).draw(np.random.default_rng([QUICK.seed, 0, 0]))
+    sample = DisplacementObjective(cases, SMALL).draw(np.random.default_rng([QUICK.seed, 0, 0]))
     weights, template = node_weights([sample], 3.0).double().numpy(), sample.item.template
     assert weights.sum() == pytest.approx(1.0)
     assert (weights[template.n_atoms :] == 0).all()

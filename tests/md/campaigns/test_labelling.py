@@ -14,7 +14,7 @@ import pytest
 from augment.cell import DefectCell
 from augment.distort import rattle
 from augment.errors import PotentialError
-from md.campaigns.labelling import BATCH_ATOMS, cell_hash, label
+from md.campaigns.labelling import LABEL_BATCH_ATOMS, cell_hash, label
 from md.labels.record import Record, write_records
 from md.potentials import Potential
 from tests.support.places import ROOT
@@ -66,7 +66,7 @@ def test_records_do_not_depend_on_the_number_of_workers_or_the_order(
     assert as_bytes(one, tmp_path / "a.npz") == as_bytes(back, tmp_path / "c.npz")
     assert contents(tmp_path / "1") == contents(tmp_path / "3") == contents(tmp_path / "back")
     atoms = sum(map(len, cells))
-    assert atoms / BATCH_ATOMS <= len(contents(tmp_path / "1")) < len(cells) / 5  # a file a batch, not a cell
+    assert atoms / LABEL_BATCH_ATOMS <= len(contents(tmp_path / "1")) < len(cells) / 5  # a file a batch, not a cell
 
 
 def test_a_cell_that_occurs_twice_is_labelled_once(

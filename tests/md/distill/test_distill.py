@@ -19,15 +19,15 @@ from augment.errors import ConditionError, PotentialError, ResumeError, Settings
 from augment.host import Host
 from md.campaigns.labelling import label
 from md.distill import finish
-from md.distill.crystal import Crystal, crystal_of, supercells
-from md.distill.curriculum import Amounts, first_cells, ideal_defects
+from md.distill.crystal import Crystal, relax_crystal, supercells
+from md.distill.curriculum import CellCounts, first_cells, ideal_defects
 from md.distill.network.dense import DenseMace
-from md.distill.network.graphs import ENERGY_WEIGHT, collate, labelled_graphs
-from md.distill.network.student import StudentShape, atomic_energies, initial_network, levelled
+from md.distill.network.graphs import ENERGY_WEIGHT, collate_labelled, labelled_graphs
+from md.distill.network.student import StudentShape, atomic_energies, initial_network, refit_atomic_energies
 from md.distill.optimizer import RotatedAdam
 from md.distill.run import Distillation, calculator_of, distil, refined
 from md.distill.settings import DistilSettings, Plan
-from md.distill.trainer import TrainSettings, train_student
+from md.distill.trainer import StudentTrainSettings, train_student
 from md.distill.validate import errors, volume_runs
 from md.labels.record import Record
 from md.potentials import Potential, resolve_potential
@@ -43,13 +43,13 @@ def host() -> Host:
 
 @pytest.fixture(scope="module")
 def crystal(host: Host) -> Crystal:
-    return crystal_of(host, resolve_potential("emt"), 1000.0, 10.0, 72)
+    return relax_crystal(host, resolve_potential("emt"), 1000.0, 10.0, 72)
 
 
 @pytest.fixture(scope="module")
 def records(crystal: Crystal, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     small = replace(crystal, cells=supercells(crystal.host, 16))
-    cells = first_cells(small, (), 600.0, Amounts(6, 1, 1, 1, 1, 1), [0])
+    cells = first_cells(small, (), 600.0, CellCounts(6, 1, 1, 1, 1, 1), [0])
     return label(cells, resolve_potential("emt"), tmp_path_factory.mktemp("labels"), workers=1)
 
 
@@ -68,7 +68,7 @@ def test_the_crystal_is_the_teachers(crystal: Crystal) -> None:
 def test_the_first_cells_hold_every_point_defect_within_the_range(crystal: Crystal) -> None:
     sizes = crystal.cells
     assert sizes["small"].n_atoms < sizes["medium"].n_atoms < sizes["large"].n_atoms <= 72
-    cells = first_cells(crystal, ("Ni",), 600.0, Amounts().scaled(0.1), [3])
+    cells = first_cells(crystal, ("Ni",), 600.0, CellCounts().scaled(0.1), [3])
     names = {cell.name for cell in cells}
     assert names >= {d.name for d in ideal_defects(sizes["large"], ("Ni",))} >= {"v_Cu", "Ni_Cu", "Cu_i_Oh"}
     assert any("+" in name for name in names)
@@ -77,9 +77,9 @@ def test_the_first_cells_hold_every_point_defect_within_the_range(crystal: Cryst
         ratio = cell.volume / min(atoms.values(), key=lambda v: abs(v - cell.volume))
         assert crystal.volumes[0] - 1e-9 <= ratio <= crystal.volumes[1] + 1e-9
         assert (cell.provenance[ENERGY_WEIGHT] < 1) == (cell.name != "bulk" and len(cell) < 50)
-    again = first_cells(crystal, ("Ni",), 600.0, Amounts().scaled(0.1), [3])
+    again = first_cells(crystal, ("Ni",), 600.0, CellCounts().scaled(0.1), [3])
     assert all((a.positions == b.positions).all() for a, b in zip(cells, again, strict=True))
-    other = first_cells(crystal, ("Ni",), 600.0, Amounts().scaled(0.1), [4])
+    other = first_cells(crystal, ("Ni",), 600.0, CellCounts().scaled(0.1), [4])
     assert any((a.positions != b.positions).any() for a, b in zip(cells, other, strict=False) if len(a) == len(b))
 
 
@@ -95,7 +95,7 @@ def test_levelling_takes_away_what_goes_with_composition_and_nothing_else(record
     calculator = calculator_of(network)
     found = [calculator.get_potential_energy(record.cell.to_ase()) for record in records]
     wanted = [replace(r, energy=e + 0.3 * len(r.cell)) for r, e in zip(records, found, strict=True)]
-    moved = levelled(network, wanted, found)
+    moved = refit_atomic_energies(network, wanted, found)
     shift = moved.atomic_energies_fn.atomic_energies - network.atomic_energies_fn.atomic_energies
     np.testing.assert_allclose(shift.numpy()[0], [0.0, 0.3], atol=1e-6)
     before, after = errors(calculator, wanted), errors(calculator_of(moved), wanted)
@@ -120,7 +120,7 @@ def test_the_dense_network_is_the_network_of_mace_torch(records: list[Record], c
     network = initial_network(few, StudentShape((28, 29), channels=channels, max_ell=ell), 1)
     calculator = calculator_of(network)
     labels = [labelled(record, calculator) for record in few]
-    graphs, left, _ = collate(labelled_graphs(labels, network), float(network.r_max))
+    graphs, left, _ = collate_labelled(labelled_graphs(labels, network), float(network.r_max))
     double = replace(graphs, vectors=graphs.vectors.double(), volumes=graphs.volumes.double())
     found = DenseMace(network)(double, training=False)
     size = left.forces.abs().max()
@@ -176,7 +176,7 @@ def test_the_turned_optimizer_does_not_care_how_the_axes_lie() -> None:
 
 
 def test_training_learns_and_a_resumed_one_ends_at_the_same_bytes(records: list[Record], tmp_path: Path) -> None:
-    shape, how = StudentShape((29,), channels=4), TrainSettings(16)
+    shape, how = StudentShape((29,), channels=4), StudentTrainSettings(16)
     seen: list[int] = []
     whole = train_student(records, shape, how, tmp_path / "a.pt", progress=lambda d, _t, _s: seen.append(d))
     assert seen[-1] == 16

@@ -13,7 +13,7 @@ from augment.errors import DataError, ResumeError
 from md.campaigns.relax_and_md import md_all
 from md.dynamics import run_point
 from md.dynamics.recorder import Recorder
-from md.jobs.checkpoint import Checkpoints, State
+from md.jobs.checkpoint import Checkpoints, RunState
 from md.potentials import Potential
 from tests.support.cells import FailingCalculator
 from tests.support.killed import SERVER, contents, points, work
@@ -102,7 +102,7 @@ def test_a_state_that_lammps_wrote_half_of_is_noticed(
 
 def test_a_state_of_another_lammps_is_refused(emt: Potential, tmp_path: Path) -> None:
     point, cell = points()[3]
-    state = State(7, {"restart": np.frombuffer(b"LammpS of another age", np.uint8), "offset": np.zeros((4, 3), int)})
+    state = RunState(7, {"restart": np.frombuffer(b"LammpS of another age", np.uint8), "offset": np.zeros((4, 3), int)})
     Checkpoints(tmp_path, "it").write(state, Recorder(point, cell, np.ones(4)).take_new())
     with pytest.raises(ResumeError, match="another version"):
         run_point(point, cell, emt, Checkpoints(tmp_path, "it"))

@@ -9,10 +9,11 @@ from ase import units
 
 from augment import Defect, DefectCell, Edit, Supercell, conventional_supercell, read_host
 from augment.defects.kinds import kinds
+from augment.distort.single import strained
 from augment.errors import ConditionError, DataError
 from md.energetics import (
     ElasticConstants,
-    Modes,
+    NormalModes,
     attempt_frequency,
     constant_pressure_entropy,
     elastic_constants,
@@ -28,7 +29,7 @@ from md.energetics import (
     population,
     relaxation_volume,
 )
-from md.energetics.elastic import from_voigt, invariant_stiffnesses, strained
+from md.energetics.elastic import from_voigt, invariant_stiffnesses
 from md.labels.record import Record
 from md.potentials import Potential, resolve_potential
 from tests.support.places import HOSTS
@@ -243,7 +244,7 @@ def test_a_hessian_from_few_displacements_is_that_from_all(emt: Potential) -> No
 
 
 def test_free_energies_are_those_of_oscillators() -> None:
-    modes = Modes(np.array([2.0, 5.0, 9.0]), relaxed().cell)
+    modes = NormalModes(np.array([2.0, 5.0, 9.0]), relaxed().cell)
     h = 4.135667696e-3  # eV/THz
     temperature, kt = 400.0, units.kB * 400.0
     exact = sum(h * f / 2 + kt * np.log(1 - np.exp(-h * f / kt)) for f in (2, 5, 9))
@@ -252,7 +253,7 @@ def test_free_energies_are_those_of_oscillators() -> None:
     assert modes.entropy(temperature) == pytest.approx(-slope, rel=1e-5)
     assert modes.free_energy(1e-3) == pytest.approx(modes.zero_point)
     assert modes.classical_free_energy(5000) == pytest.approx(modes.free_energy(5000), rel=1e-3)
-    saddle = Modes(np.array([-3.0, 4.0, 5.0]), relaxed().cell)
+    saddle = NormalModes(np.array([-3.0, 4.0, 5.0]), relaxed().cell)
     assert (saddle.imaginary, saddle.is_minimum) == (1, False)
     assert attempt_frequency(modes, saddle) == pytest.approx(2 * 5 * 9 / (4 * 5))
     with pytest.raises(DataError, match="minimum"):
@@ -271,7 +272,7 @@ def test_the_entropy_of_formation_comes_from_softer_modes_and_needs_its_reservoi
     assert 0.5 < entropy < 4
     slope = (formation_free_energy(vacancy, bulk, 2010.0) - formation_free_energy(vacancy, bulk, 1990.0)) / 20
     assert slope == pytest.approx(-entropy * units.kB, rel=1e-3)
-    gold = Modes(bulk.frequencies, relaxed("Au_Cu").cell)
+    gold = NormalModes(bulk.frequencies, relaxed("Au_Cu").cell)
     with pytest.raises(ConditionError, match="elemental Au"):
         formation_entropy(gold, bulk, 300.0)
     assert formation_entropy(gold, bulk, 300.0, {"Au": bulk}) == pytest.approx(0.0, abs=1e-12)

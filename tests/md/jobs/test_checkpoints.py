@@ -11,7 +11,7 @@ import pytest
 from augment.errors import DefectgenError, ResumeError
 from md.campaigns.relax_and_md import md_all
 from md.dynamics import response_from_arrays, run_point
-from md.jobs.checkpoint import Checkpoints, State
+from md.jobs.checkpoint import Checkpoints, RunState
 from md.potentials import Potential
 from tests.support.killed import CHECKPOINT, SERVER, contents, points, work
 
@@ -139,7 +139,7 @@ def test_after_the_advice_the_run_goes_on(emt: Potential, monkeypatch: pytest.Mo
 
 
 def test_checkpoints_of_another_run_are_refused(tmp_path: Path) -> None:
-    Checkpoints(tmp_path, "one").write(State(5, {"x": np.zeros(3)}), {})
+    Checkpoints(tmp_path, "one").write(RunState(5, {"x": np.zeros(3)}), {})
     with pytest.raises(ResumeError, match="another run"):
         Checkpoints(tmp_path, "other").read()
     assert Checkpoints(tmp_path / "nothing", "one").read() == (None, [])

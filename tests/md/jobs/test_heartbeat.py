@@ -13,9 +13,9 @@ import md.jobs.sweep
 from augment.cell import DefectCell
 from md.campaigns.relax_and_md import grid, md_all
 from md.conditions.environment import Environment
-from md.jobs.checkpoint import Checkpoints
-from md.jobs.heartbeat import Pulse, share_done
-from md.jobs.sweep import Arrays, Task, scratch_folder, sweep
+from md.jobs.checkpoint import Arrays, Checkpoints
+from md.jobs.heartbeat import Heartbeat, share_done
+from md.jobs.sweep import Job, scratch_folder, sweep
 from md.potentials import Potential
 
 
@@ -28,7 +28,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def beating(folder: Path) -> Arrays:
     """An item of ten steps that tells of each; `md.jobs.heartbeat` lets one pass every few milliseconds."""
-    pulse = Pulse(folder, 10)
+    pulse = Heartbeat(folder, 10)
     for step in range(10):
         time.sleep(0.03)
         pulse.beat(step + 1)
@@ -47,7 +47,7 @@ def test_an_item_under_way_is_a_growing_share_and_a_silent_one_is_none(tmp_path:
     seen: dict[str, list[tuple[float, int, str]]] = {}
     for function in (beating, silent):
         folder = tmp_path / function.__name__
-        tasks = [Task("one", "label", scratch_folder(folder, "one"))]
+        tasks = [Job("one", "label", scratch_folder(folder, "one"))]
         told = seen[function.__name__] = []
         sweep(tasks, function, folder, workers=1, progress=lambda *state, told=told: told.append(state))
     assert seen["silent"] == [(0, 1, ""), (1, 1, "label")]
@@ -68,7 +68,7 @@ def test_an_interrupted_item_counts_from_where_it_was(tmp_path: Path) -> None:
     scratch.mkdir(parents=True)
     (scratch / "pulse").write_text("3 4", encoding="ascii")
     told: list[float] = []
-    sweep([Task("one", "", scratch)], silent, tmp_path, workers=1, progress=lambda done, *_: told.append(done))
+    sweep([Job("one", "", scratch)], silent, tmp_path, workers=1, progress=lambda done, *_: told.append(done))
     assert told == [0.75, 1]
 
 
@@ -98,7 +98,7 @@ def test_a_point_tells_its_speed_while_it_runs_and_keeps_its_bits(
 def test_a_full_disk_loses_the_word_and_not_the_run(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way", encoding="ascii")
-    pulse = Pulse(blocked, 10)
+    pulse = Heartbeat(blocked, 10)
     time.sleep(0.01)
     pulse.beat(1)
     assert share_done(blocked) is None

@@ -21,7 +21,7 @@ from augment.cell import DefectCell
 from augment.errors import ConditionError, DataError, DefectgenError, PotentialError, ResumeError, SettingsError
 from md.campaigns.relax_and_md import grid, md_all, relax_all
 from md.conditions.environment import Environment
-from md.jobs.sweep import Shard, Task, sweep
+from md.jobs.sweep import Job, Shard, sweep
 from md.observables import summary
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relax import RelaxSettings
@@ -56,8 +56,8 @@ def threads(_payload: int) -> dict[str, np.ndarray]:
     return {"threads": np.array(int(os.environ["OMP_NUM_THREADS"])), "pid": np.array(os.getpid())}
 
 
-def tasks(count: int) -> list[Task]:
-    return [Task(f"item{i}", f"label {i}", i) for i in range(count)]
+def tasks(count: int) -> list[Job]:
+    return [Job(f"item{i}", f"label {i}", i) for i in range(count)]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
 from md.labels.frames import Frames
 from md.observables import curves
-from md.observables.curves import MOST_POINTS, block_means
+from md.observables.curves import MAX_CURVE_POINTS, block_means
 from md.potentials import Potential
 
 TERAHERTZ, AMPLITUDE = 5.0, {12: 0.05, 8: 0.1}
@@ -51,7 +51,7 @@ def test_an_oscillation_comes_back_in_every_curve() -> None:
     swing = 1 - np.cos(2 * np.pi * TERAHERTZ * lag)
     for element, z in (("Mg", 12), ("O", 8)):
         assert drawn["msd"][element] == pytest.approx(3 * AMPLITUDE[z] ** 2 * swing, abs=0.01 * AMPLITUDE[z] ** 2)
-    assert len(drawn["course"]["t"]) <= MOST_POINTS
+    assert len(drawn["course"]["t"]) <= MAX_CURVE_POINTS
     assert np.mean(drawn["course"]["temperature"]) == pytest.approx(300, abs=0.1)
 
 

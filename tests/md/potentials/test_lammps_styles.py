@@ -17,7 +17,7 @@ from md.jobs.checkpoint import Checkpoints
 from md.labels.evaluator import Divergence
 from md.lammps.calculator import LammpsCalculator
 from md.potentials import Potential, resolve_potential
-from md.potentials.lammps_style import shipped_folder, style_commands
+from md.potentials.lammps_style import shipped_potentials, style_commands
 from md.relaxation.relax import relax
 from tests.support.cells import cell_of
 
@@ -189,7 +189,7 @@ def test_a_label_of_a_library_stands_for_its_element() -> None:
 
 def test_both_files_of_a_potential_are_in_its_hash(tmp_path: Path) -> None:
     for name in ("Cu_Zuo_JPCA2020.snapcoeff", "Cu_Zuo_JPCA2020.snapparam"):
-        (tmp_path / name).write_bytes((shipped_folder() / name).read_bytes())
+        (tmp_path / name).write_bytes((shipped_potentials() / name).read_bytes())
     words = f"{tmp_path}/Cu_Zuo_JPCA2020.snapcoeff {tmp_path}/Cu_Zuo_JPCA2020.snapparam"
     potential = resolve_potential(f"lammps:snap {words}")
     with (tmp_path / "Cu_Zuo_JPCA2020.snapparam").open("a") as file:

@@ -13,8 +13,8 @@ from augment.cell import DefectCell
 from augment.errors import DataError
 from md.labels.record import read_records
 from md.potentials import resolve_potential
-from md.potentials.domain import domain_of, fit_domain, shortest_distances
-from md.potentials.environments import environment_length, environments
+from md.potentials.domain import domain_of, fit_domain, shortest_distances_by_element
+from md.potentials.environments import environment_features, environment_length
 from md.relaxation.relax import relax
 from tests.support.cells import cell_of
 from tests.support.places import ROOT
@@ -53,22 +53,24 @@ def test_features_do_not_see_how_a_crystal_is_described():
     rng = np.random.default_rng(0)
     atoms = bulk("MgO", "rocksalt", 4.2, cubic=True)
     atoms.rattle(0.2, seed=1)
-    found = environments(atoms.cell.array, atoms.numbers, atoms.positions, (8, 12))
+    found = environment_features(atoms.cell.array, atoms.numbers, atoms.positions, (8, 12))
     assert found.shape == (8, environment_length((8, 12)))
     rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     order = rng.permutation(8)
     images = rng.integers(-2, 3, size=(8, 3)) @ atoms.cell.array
     cell = np.array([[1, 1, 0], [0, 1, 0], [0, 2, 1]]) @ atoms.cell.array @ rotation.T
-    other = environments(cell, atoms.numbers[order], ((atoms.positions + images) @ rotation.T)[order] + 0.3, (8, 12))
+    other = environment_features(
+        cell, atoms.numbers[order], ((atoms.positions + images) @ rotation.T)[order] + 0.3, (8, 12)
+    )
     np.testing.assert_allclose(other, found[order], atol=1e-9)
     atoms.positions[0] += 0.05
-    assert np.abs(environments(atoms.cell.array, atoms.numbers, atoms.positions, (8, 12)) - found).max() > 1e-3
+    assert np.abs(environment_features(atoms.cell.array, atoms.numbers, atoms.positions, (8, 12)) - found).max() > 1e-3
 
 
 def test_features_are_those_of_the_definition():
     """Two atoms: the sums have one term each and directions count alike."""
     atoms = Atoms("MgO", [[0, 0, 0], [1.2, 0.9, 0.4]], cell=[12] * 3, pbc=True)
-    features = environments(atoms.cell.array, atoms.numbers, atoms.positions, (8, 12))
+    features = environment_features(atoms.cell.array, atoms.numbers, atoms.positions, (8, 12))
     of_oxygen = features[1]
     assert np.allclose(of_oxygen[: len(of_oxygen) // 2], 0)
     np.testing.assert_allclose(of_oxygen[len(of_oxygen) // 2 :], features[0][: len(of_oxygen) // 2])
@@ -145,7 +147,7 @@ def test_damaged_domains_are_refused(fitted):
 
 def test_shortest_distances_by_pair():
     atoms = bulk("MgO", "rocksalt", 4.2)
-    found = shortest_distances(atoms.cell.array, atoms.numbers, atoms.positions)
+    found = shortest_distances_by_element(atoms.cell.array, atoms.numbers, atoms.positions)
     assert found == pytest.approx({(8, 12): 2.1, (8, 8): 4.2 / np.sqrt(2), (12, 12): 4.2 / np.sqrt(2)})
 
 

@@ -20,7 +20,7 @@ from md.potentials.chgnet import weights as chgnet
 from md.potentials.chgnet.weights import WEIGHT_SETS
 from md.potentials.mace import foundation
 from md.potentials.memory import available_memory
-from md.potentials.reference import Tolerance, check_cells, labelled_by, read_cells
+from md.potentials.reference import LabelTolerance, check_cells, labelled_by, read_reference_cells
 
 LJ = "ase.calculators.lj:LennardJones"
 
@@ -76,7 +76,7 @@ def test_weights_that_were_not_changed_pass_the_same_way(weights, tmp_path, monk
 
 
 def test_a_set_read_as_another_is_noticed():
-    cells = read_cells(chgnet._REFERENCE, "chgnet-r2scan")
+    cells = read_reference_cells(chgnet._REFERENCE, "chgnet-r2scan")
     with pytest.raises(PotentialError, match="self-test failed"):
         check_cells(resolve_potential("chgnet").calculator(), cells, chgnet._TOLERANCE, "chgnet")
 
@@ -84,15 +84,15 @@ def test_a_set_read_as_another_is_noticed():
 @pytest.mark.parametrize("name", list(WEIGHT_SETS))
 def test_every_set_gives_the_labels_of_chgnets_own_calculator(name):
     """The stored labels are those of chgnet itself; an evaluation in one backward pass differs by rounding only."""
-    tight = Tolerance(energy=5e-6, forces=2e-4, stress=2e-6)
-    check_cells(resolve_potential(name).calculator(), read_cells(chgnet._REFERENCE, name), tight, name)
+    tight = LabelTolerance(energy=5e-6, forces=2e-4, stress=2e-6)
+    check_cells(resolve_potential(name).calculator(), read_reference_cells(chgnet._REFERENCE, name), tight, name)
 
 
 def test_damaged_or_missing_references_are_refused(tmp_path):
     path = tmp_path / "reference.json"
     path.write_text("{}")
     with pytest.raises(PotentialError, match="no reference labels for chgnet"):
-        read_cells(path, "chgnet")
+        read_reference_cells(path, "chgnet")
     with pytest.raises(PotentialError, match="no reference cell"):
         check_cells(None, [], chgnet._TOLERANCE, "nothing")
 
@@ -101,9 +101,9 @@ def test_labels_that_are_not_numbers_fail():
     calculator = resolve_potential("emt").calculator()
     copper = bulk("Cu", cubic=True)
     cell = labelled_by(calculator, copper.cell.array, copper.numbers, copper.positions)
-    check_cells(calculator, [cell], Tolerance(1e-9, 1e-9, 1e-9), "emt")
+    check_cells(calculator, [cell], LabelTolerance(1e-9, 1e-9, 1e-9), "emt")
     with pytest.raises(PotentialError, match="forces"):
-        check_cells(calculator, [replace(cell, forces=np.full((4, 3), np.nan))], Tolerance(1, 1, 1), "emt")
+        check_cells(calculator, [replace(cell, forces=np.full((4, 3), np.nan))], LabelTolerance(1, 1, 1), "emt")
 
 
 def test_large_labels_may_deviate_in_proportion_where_that_is_asked():
@@ -111,7 +111,7 @@ def test_large_labels_may_deviate_in_proportion_where_that_is_asked():
     squeezed = bulk("Cu", a=2.6, cubic=True)
     squeezed.rattle(0.05, seed=1)
     cell = labelled_by(calculator, squeezed.cell.array, squeezed.numbers, squeezed.positions)
-    size, tolerance = float(np.abs(cell.forces).max()), Tolerance(1e-9, 1e-6, 1e-9)
+    size, tolerance = float(np.abs(cell.forces).max()), LabelTolerance(1e-9, 1e-6, 1e-9)
     assert size > 10
     for share, passes in ((0.5, True), (2.0, False)):
         moved = replace(cell, forces=cell.forces + share * size * tolerance.forces)

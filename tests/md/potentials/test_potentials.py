@@ -12,7 +12,7 @@ from ase.build import bulk
 from ase.data import atomic_numbers, covalent_radii
 
 from augment.errors import PotentialError
-from md.labels.third_party import quiet_loading
+from md.labels.third_party import silent_loading
 from md.potentials import list_potentials, resolve_potential
 from md.students import load_student, student_names
 
@@ -89,7 +89,7 @@ def test_a_trusted_model_file_gives_the_labels_of_the_network_in_it(tmp_path: Pa
     import torch
 
     network, card = load_student("mace-mgo")
-    with quiet_loading():  # torch deprecates how e3nn pickles
+    with silent_loading():  # torch deprecates how e3nn pickles
         torch.save(network, tmp_path / "own.model")
     own = resolve_potential(tmp_path / "own.model", card["elements"], trust=True)
     assert (own.kind, own.name, own.elements) == ("mace", "own.model", frozenset(card["elements"]))

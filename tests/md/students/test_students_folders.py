@@ -8,9 +8,9 @@ import pytest
 
 from augment.errors import PotentialError
 from md.students import register_folder, student_card, student_folders, student_names, user_folder
-from md.students.folders import remedy, shipped_folder
+from md.students.folders import remedy, shipped_students
 
-SHIPPED = shipped_folder() / "mgo"
+SHIPPED = shipped_students() / "mgo"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_the_folder_is_the_variable_or_the_platforms(monkeypatch: pytest.MonkeyP
 def test_without_a_folder_there_are_the_shipped_ones(mine: Path) -> None:
     assert not mine.exists()
     assert "mace-mgo" in student_names()
-    assert all(path.is_relative_to(shipped_folder()) for path in student_folders().values())
+    assert all(path.is_relative_to(shipped_students()) for path in student_folders().values())
 
 
 def test_a_registered_student_comes_first_and_takes_the_place_of_its_namesake(mine: Path, tmp_path: Path) -> None:

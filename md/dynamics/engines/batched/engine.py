@@ -24,15 +24,15 @@ from augment.errors import ConditionError
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
-from md.dynamics.engines.batched.guards import Tripped, tripped_geometries, tripped_labels, tripped_temperatures
+from md.dynamics.engines.batched.guards import GuardFailures, tripped_geometries, tripped_labels, tripped_temperatures
 from md.dynamics.engines.batched.recorder import BatchRecorder
 from md.dynamics.engines.batched.steps import Motion, baths, first_half, kicked, noise
 from md.dynamics.engines.protocol import start_velocities
 from md.dynamics.response import Response
-from md.jobs.checkpoint import Arrays, Checkpoints, State
+from md.jobs.checkpoint import Arrays, Checkpoints, RunState
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
-from md.potentials.device import Device, device_of
+from md.potentials.device import Device, resolve_device
 from md.potentials.mace.models import through_torch
 
 
@@ -59,7 +59,7 @@ def run_batch(
     """
     began = time.perf_counter()
     _check(points, potential)
-    on = device_of(device)
+    on = resolve_device(device)
     with one_torch_thread(wanted=on == "cpu"):
         run = _Run(points, BatchForces(potential, on))
         run.through(checkpoints)
@@ -122,7 +122,7 @@ class _Run:
             if len(now.alive) == 0:
                 return
             if checkpoints and end % point.checkpoint == 0 and end < point.steps:
-                checkpoints.write(State(end, self._arrays(now)), self._recorder.take_new())
+                checkpoints.write(RunState(end, self._arrays(now)), self._recorder.take_new())
 
     def _start(self) -> _Now:
         started = [start_velocities(point, cell) for point, cell in zip(self._points, self._cells, strict=True)]
@@ -175,12 +175,14 @@ class _Run:
             observe(now.alive, now.motion, labels)
         return now, labels
 
-    def _without_labels(self, now: _Now, labels: BatchLabels, tripped: Tripped, step: int) -> tuple[_Now, BatchLabels]:
+    def _without_labels(
+        self, now: _Now, labels: BatchLabels, tripped: GuardFailures, step: int
+    ) -> tuple[_Now, BatchLabels]:
         flat = now.motion.flat
         now, places = self._without(now, tripped, step)
         return now, labels.only(places, flat.rows(places)) if tripped else labels
 
-    def _without(self, now: _Now, tripped: Tripped, step: int) -> tuple[_Now, IntArray]:
+    def _without(self, now: _Now, tripped: GuardFailures, step: int) -> tuple[_Now, IntArray]:
         """The points that go on, and their places among those before."""
         places = np.array([i for i in range(len(now.alive)) if i not in tripped], dtype=np.int64)
         if not tripped:
@@ -216,7 +218,7 @@ class _Run:
             "reasons": np.array(json.dumps(self._reasons)),
         }
 
-    def _read(self, state: State) -> _Now:
+    def _read(self, state: RunState) -> _Now:
         arrays = state.arrays
         self._reasons = json.loads(str(arrays["reasons"]))
         self._rngs = [_generator(values) for values in json.loads(str(arrays["rngs"]))]
@@ -231,7 +233,9 @@ class _Run:
     def responses(self, potential: Potential, seconds: float) -> list[Response]:
         """What became of every point; `seconds` each."""
         return [
-            Response(point, potential, "diverged" if reason else "finished", reason, *self._recorder.told(i), seconds)
+            Response(
+                point, potential, "diverged" if reason else "finished", reason, *self._recorder.results(i), seconds
+            )
             for i, (point, reason) in enumerate(zip(self._points, self._reasons, strict=True))
         ]
 

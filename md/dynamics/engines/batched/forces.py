@@ -18,7 +18,7 @@ from torch import Tensor
 from augment.cell import DefectCell, IntArray
 from augment.errors import PotentialError
 from augment.neighbours import neighbours
-from md.labels.third_party import quiet_evaluation
+from md.labels.third_party import silent_evaluation
 from md.potentials import Potential
 from md.potentials.mace.models import through_torch
 
@@ -142,7 +142,7 @@ class BatchForces:
         closest = flat.cells.new_full((len(flat.cells),), torch.inf)
         closest = closest.scatter_reduce(0, flat.owner[edges[1]], lengths[inside], "amin")
         try:
-            with quiet_evaluation():
+            with silent_evaluation():
                 labels = self._network(self._data(flat, edges, table.shifts[inside]), compute_stress=True)
         except RuntimeError as error:
             text = f"the potential failed on {len(flat.cells)} cells of {len(flat.positions)} atoms in all ({error})"

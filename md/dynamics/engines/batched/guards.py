@@ -12,39 +12,39 @@ from torch import Tensor
 from augment.cell import FloatArray
 from md.dynamics.engines.batched.forces import BatchLabels, Flat
 from md.labels.evaluator import (
-    HOTTEST_MULTIPLE,
-    HOTTEST_OFFSET,
-    LARGEST_FORCE,
-    LARGEST_VOLUME_RATIO,
-    SMALLEST_DISTANCE,
+    MAX_FORCE,
+    MAX_TEMPERATURE_MULTIPLE,
+    MAX_TEMPERATURE_OFFSET,
+    MAX_VOLUME_RATIO,
+    MIN_DISTANCE,
     Divergence,
     Evaluation,
     check_geometry,
+    check_instantaneous_temperature,
     check_labels,
-    check_temperature,
 )
 
-Tripped = dict[int, str]
+GuardFailures = dict[int, str]
 """The cells that trip a guard, by their place in the batch, and why."""
 
 
-def tripped_geometries(flat: Flat, start_volumes: Tensor) -> Tripped:
+def tripped_geometries(flat: Flat, start_volumes: Tensor) -> GuardFailures:
     """Cells whose positions, cell or volume are not physical; these must not reach a potential."""
     inside = torch.isfinite(flat.cells).flatten(1).all(dim=1)
     inside &= _of_cells(torch.isfinite(flat.positions).all(dim=1), flat)
     ratios = flat.volumes / start_volumes
-    inside &= (ratios < LARGEST_VOLUME_RATIO) & (ratios > 1 / LARGEST_VOLUME_RATIO)
+    inside &= (ratios < MAX_VOLUME_RATIO) & (ratios > 1 / MAX_VOLUME_RATIO)
     return _reasons(_listed(~inside), lambda i: _check_geometry(flat, start_volumes, i))
 
 
 def tripped_labels(
-    flat: Flat, labels: BatchLabels, start_volumes: Tensor, largest_force: float = LARGEST_FORCE
-) -> Tripped:
+    flat: Flat, labels: BatchLabels, start_volumes: Tensor, largest_force: float = MAX_FORCE
+) -> GuardFailures:
     """Cells in which atoms overlap, or whose labels are not physical; `largest_force` in eV/Å."""
     inside = torch.isfinite(labels.energies) & torch.isfinite(labels.stresses).flatten(1).all(dim=1)
     lengths = torch.linalg.vector_norm(labels.forces, dim=1)
     inside &= _of_cells(torch.isfinite(lengths) & (lengths <= largest_force), flat)
-    inside &= labels.closest >= SMALLEST_DISTANCE
+    inside &= labels.closest >= MIN_DISTANCE
 
     def check(i: int) -> None:
         _check_geometry(flat, start_volumes, i)
@@ -53,10 +53,10 @@ def tripped_labels(
     return _reasons(_listed(~inside), check)
 
 
-def tripped_temperatures(temperatures: FloatArray, hottest: FloatArray) -> Tripped:
+def tripped_temperatures(temperatures: FloatArray, hottest: FloatArray) -> GuardFailures:
     """Points (b,) that are far hotter than the hottest that they are asked for, K."""
-    suspects = np.flatnonzero(~(temperatures < HOTTEST_MULTIPLE * hottest + HOTTEST_OFFSET)).tolist()
-    return _reasons(suspects, lambda i: check_temperature(float(temperatures[i]), float(hottest[i])))
+    suspects = np.flatnonzero(~(temperatures < MAX_TEMPERATURE_MULTIPLE * hottest + MAX_TEMPERATURE_OFFSET)).tolist()
+    return _reasons(suspects, lambda i: check_instantaneous_temperature(float(temperatures[i]), float(hottest[i])))
 
 
 def evaluation(flat: Flat, labels: BatchLabels, index: int) -> Evaluation:
@@ -80,8 +80,8 @@ def _listed(flags: Tensor) -> list[int]:
     return [int(i) for i in flags.nonzero()[:, 0].tolist()]
 
 
-def _reasons(suspects: Iterable[int], check: Callable[[int], None]) -> Tripped:
-    reasons: Tripped = {}
+def _reasons(suspects: Iterable[int], check: Callable[[int], None]) -> GuardFailures:
+    reasons: GuardFailures = {}
     for i in suspects:
         try:
             check(i)

@@ -15,7 +15,7 @@ from md.dynamics.engines.batched.forces import BatchLabels
 from md.dynamics.engines.batched.steps import Motion
 from md.dynamics.response import Series
 from md.labels.evaluator import Evaluation
-from md.labels.frames import Arrays, Frames, stack_frames
+from md.labels.frames import FrameArrays, Frames, stack_frames
 
 _SCALARS = ("energy", "kinetic", "temperature", "pressure")
 _STEP_COLUMNS = ("scalars", "cells")
@@ -72,20 +72,20 @@ class BatchRecorder:
         whole[rows] = values
         self._columns[name].append(whole)
 
-    def take_new(self) -> Arrays:
+    def take_new(self) -> FrameArrays:
         """What was recorded since the last call, for a checkpoint."""
         new = {name: np.array(rows[self._taken[name] :]) for name, rows in self._columns.items()}
         self._taken = {name: len(rows) for name, rows in self._columns.items()}
         return new
 
-    def restore(self, parts: Sequence[Arrays]) -> None:
+    def restore(self, parts: Sequence[FrameArrays]) -> None:
         """Take back what `take_new` gave, part by part."""
         for part in parts:
             for name, rows in self._columns.items():
                 rows += list(part[name])
         self._taken = {name: len(rows) for name, rows in self._columns.items()}
 
-    def told(self, index: int) -> tuple[Series, Frames, IntArray]:
+    def results(self, index: int) -> tuple[Series, Frames, IntArray]:
         """Series, frames and the (k,) step of each frame of one point, up to where it was stopped."""
         scalars = np.array([rows[index] for rows in self._columns["scalars"]]).reshape(-1, len(_SCALARS))
         cells = np.array([rows[index] for rows in self._columns["cells"]]).reshape(-1, 3, 3)

@@ -77,20 +77,22 @@ class Baths:
     Attributes:
         timestep: ASE units.
         kt: (b,) eV.
-        kept: (b,) share of the momentum that the thermostat leaves in a step; 1 without one.
+        momentum_share: (b,) share of the momentum that the thermostat leaves in a step; 1 without one.
         pressures: (b,) eV/Å³.
         mobility: (b,) compressibility over relaxation time, in ASE units; 0 without a barostat.
     """
 
     timestep: float
     kt: Tensor
-    kept: Tensor
+    momentum_share: Tensor
     pressures: Tensor
     mobility: Tensor
 
     def only(self, places: IntArray) -> Baths:
         """The baths of these points."""
-        return Baths(self.timestep, self.kt[places], self.kept[places], self.pressures[places], self.mobility[places])
+        return Baths(
+            self.timestep, self.kt[places], self.momentum_share[places], self.pressures[places], self.mobility[places]
+        )
 
 
 def baths(points: Sequence[MdPoint], targets: Sequence[Targets], step: int, device: str) -> Baths:
@@ -142,8 +144,8 @@ def _drifted(motion: Motion, bath: Baths) -> Motion:
 def _thermalized(motion: Motion, bath: Baths, random: Tensor) -> Motion:
     """O: the thermostat, with the centre of mass at rest; projected so, it samples the other 3n - 3 exactly."""
     owner, masses = motion.flat.owner, motion.masses
-    strength = torch.sqrt((1 - bath.kept**2) * bath.kt)[owner][:, None]
-    momenta = bath.kept[owner][:, None] * motion.momenta + strength * torch.sqrt(masses) * random
+    strength = torch.sqrt((1 - bath.momentum_share**2) * bath.kt)[owner][:, None]
+    momenta = bath.momentum_share[owner][:, None] * motion.momenta + strength * torch.sqrt(masses) * random
     drift = motion.per_cell(momenta) / motion.per_cell(masses)
     return replace(motion, momenta=momenta - masses * drift[owner])
 

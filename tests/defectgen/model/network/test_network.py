@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError, SettingsError
-from defectgen.energy_surface.quasi_newton import POINTS, suggested
-from defectgen.model.network import Item, NetworkConfig, blocks, collate, fresh_network, network_from_state
+from defectgen.energy_surface.quasi_newton import DESCENT_POINTS, secant_step
+from defectgen.model.network import BatchItem, NetworkConfig, blocks, collate, fresh_network, network_from_state
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Marker, Template
 
@@ -43,7 +43,7 @@ def noisy(template: Template, seed: int = 0):
 
 
 def run(network, template, u, strain, conditions=CONDITIONS, time=0.3):
-    batch = collate([Item(template, template.edges(SMALL.cutoff), conditions)], torch.float64)
+    batch = collate([BatchItem(template, template.edges(SMALL.cutoff), conditions)], torch.float64)
     with torch.no_grad():
         moved, e = network(batch, torch.as_tensor(u), torch.as_tensor(strain[None]), torch.tensor([time]).double())
     return moved.numpy(), e.numpy()[0]
@@ -56,7 +56,7 @@ def pushed():
 
 
 def with_forces(template: Template, seed: int = 7) -> Template:
-    points = np.random.default_rng(seed).normal(size=(template.n_atoms, POINTS, 2, 3)) * [[0.1], [1.0]]
+    points = np.random.default_rng(seed).normal(size=(template.n_atoms, DESCENT_POINTS, 2, 3)) * [[0.1], [1.0]]
     return template.with_descent(points)
 
 
@@ -93,14 +93,14 @@ def test_forces_reach_the_messages_as_well_as_the_answer(pushed, case):
         abs(run(deaf, told, u, strain)[0] - run(deaf, replace(told, descent=-told.descent), u, strain)[0]).max() > 1e-6
     )
     step = run(pushed, told, u, strain)[0] - run(deaf, told, u, strain)[0]
-    assert np.allclose(step, suggested(told.descent) * (case.numbers > 0)[:, None], atol=1e-12)
+    assert np.allclose(step, secant_step(told.descent) * (case.numbers > 0)[:, None], atol=1e-12)
 
 
 def test_the_length_of_a_force_is_told_by_its_logarithm(case):
-    points = np.zeros((case.n_atoms, POINTS, 2, 3))
+    points = np.zeros((case.n_atoms, DESCENT_POINTS, 2, 3))
     points[0, 0, 1], points[1, 2] = [0.0, 0.0, 1e-3], [[0.1, 0.0, 0.0], [0.0, 40.0, 0.0]]
     told = case.with_descent(points)
-    batch = collate([Item(told, told.edges(4.0), CONDITIONS)], torch.float64)
+    batch = collate([BatchItem(told, told.edges(4.0), CONDITIONS)], torch.float64)
     assert np.allclose(batch.pushes[0, 0].numpy(), [0.0, 0.0, np.log1p(0.01)])
     assert np.allclose(batch.pushes[1, 2].numpy(), [0.0, np.log1p(400.0), 0.0])
     assert np.allclose(batch.pushes[1, 3].numpy(), [1.0, 0.0, 0.0])
@@ -173,7 +173,7 @@ def test_permuted_atoms_get_the_permuted_output(network, case):
 
 def test_graphs_of_a_batch_do_not_see_each_other(network, case):
     u, strain = noisy(case)
-    pair = [Item(case, case.edges(SMALL.cutoff), told) for told in (CONDITIONS, Conditions(0.0, 1.0, 1, 4))]
+    pair = [BatchItem(case, case.edges(SMALL.cutoff), told) for told in (CONDITIONS, Conditions(0.0, 1.0, 1, 4))]
     other, other_strain = noisy(case, seed=5)
     with torch.no_grad():
         moved, e = network(
@@ -191,7 +191,7 @@ def test_blocks_of_edges_add_up_to_all_of_them(network, case, monkeypatch):
     """Without gradients the edges go through in blocks, with them all at once."""
     monkeypatch.setattr(blocks, "EDGE_BLOCK", 37)
     u, strain = noisy(case)
-    item = Item(case, case.edges(SMALL.cutoff), CONDITIONS)
+    item = BatchItem(case, case.edges(SMALL.cutoff), CONDITIONS)
     assert len(item.edges.senders) > 3 * 37
     arguments = [torch.as_tensor(x) for x in (u, strain[None], np.array([0.3]))]
     whole = network(collate([item], torch.float64), *arguments)

@@ -12,18 +12,26 @@ from scipy.spatial.transform import Rotation
 
 from augment import find_supercell, point_defects, read_host
 from augment.errors import DataError
-from augment.groups.distortion import State, project
+from augment.groups.distortion import Distortion, project
 from augment.groups.subgroups import SubgroupClasses
 from augment.groups.symmetry import FiniteGroup
 from defectgen.corpus import Case, Label
 from defectgen.generation.subgroup_probability import subgroup_probabilities
 from defectgen.model.bridge import Bridge
-from defectgen.model.network import ClassFeatures, Item, NetworkConfig, SubgroupNetwork, collate, fresh, fresh_network
+from defectgen.model.network import (
+    BatchItem,
+    ClassFeatures,
+    NetworkConfig,
+    SubgroupNetwork,
+    collate,
+    fresh,
+    fresh_network,
+)
 from defectgen.model.weights import load_model, save_model
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Template
 from defectgen.training.loop import Training, TrainSettings
-from defectgen.training.objectives.subgroups import SubgroupTask, subgroup_sample
+from defectgen.training.objectives.subgroups import SubgroupObjective, subgroup_sample
 
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4)
 
@@ -45,7 +53,7 @@ def network():
 def logits(network, template, symmetry):
     classes = ClassFeatures.of(template, SubgroupClasses(symmetry))
     told = Conditions(0.0, 5.0, symmetry.order, symmetry.order, hidden=frozenset({"subgroup"}))
-    batch = collate([Item(template, template.edges(SMALL.cutoff), told)], torch.float64)
+    batch = collate([BatchItem(template, template.edges(SMALL.cutoff), told)], torch.float64)
     with torch.no_grad():
         return network(batch, [classes])[0].numpy()
 
@@ -91,7 +99,7 @@ def broken_case(defect, index, split="train"):
     classes = SubgroupClasses(symmetry)
     members = tuple(classes.members[index].tolist())
     rng = np.random.default_rng(index)
-    noise = State(0.1 * rng.normal(size=(template.n_atoms, 3)), np.zeros((3, 3)))
+    noise = Distortion(0.1 * rng.normal(size=(template.n_atoms, 3)), np.zeros((3, 3)))
     state = project(noise, classes.symmetries[index])
     label = Label(state, 0.0, 0.0, snapshot=False, broken=index > 0, energy=-1.0, kept=members)
     return Case("a", "SrTiO3", split, defect.name, template, symmetry, (label,))
@@ -100,7 +108,7 @@ def broken_case(defect, index, split="train"):
 def test_it_learns_which_subgroup_survives(defects):
     cases = [broken_case(defects[0], 0), broken_case(defects[1], 5)]
     run = Training(
-        SubgroupTask(cases, SMALL, hide=0.0, anonymous=0.0),
+        SubgroupObjective(cases, SMALL, hide=0.0, anonymous=0.0),
         TrainSettings(steps=50, batch=4, rate=3e-2, warmup=5, averaging=0.8, decay=0.0),
     )
     run.run()
@@ -116,7 +124,7 @@ def test_a_label_must_be_in_the_orientation_of_its_class(defects):
     with pytest.raises(DataError, match="no class"):
         subgroup_sample(replace(case, labels=(wrong,)), wrong, SMALL)
     with pytest.raises(DataError, match="symmetry to lose"):
-        SubgroupTask([broken_case(defects[0], 3, "test")], SMALL)
+        SubgroupObjective([broken_case(defects[0], 3, "test")], SMALL)
 
 
 def test_the_curvatures_that_classes_release_are_told_and_can_be_hidden(network, defects):
@@ -127,13 +135,13 @@ def test_the_curvatures_that_classes_release_are_told_and_can_be_hidden(network,
     assert np.allclose(told.scalars[:, -2], np.arcsinh(soft / 0.3) / 3.0)
     assert (told.scalars[:, -1] == 1).all()
     assert (untold.scalars[:, -2:] == 0).all()
-    still = State(np.zeros((template.n_atoms, 3)), np.zeros((3, 3)))
+    still = Distortion(np.zeros((template.n_atoms, 3)), np.zeros((3, 3)))
     label = Label(still, 0.0, 0.0, snapshot=False, broken=False, energy=-1.0)
     case = Case("a", "SrTiO3", "train", "v", template, symmetry, (label,), "", soft)
     for hidden, expected in ((frozenset(), told), (frozenset({"forces"}), untold)):
         found = subgroup_sample(case, label, SMALL, hidden).classes
         assert np.array_equal(found.scalars, expected.scalars)
-    batch = collate([Item(template, template.edges(SMALL.cutoff), Conditions())], torch.float64)
+    batch = collate([BatchItem(template, template.edges(SMALL.cutoff), Conditions())], torch.float64)
     with torch.no_grad():
         assert abs(network(batch, [told])[0] - network(batch, [untold])[0]).max() > 1e-6
 

@@ -24,7 +24,7 @@ from tests.support.optional import optional
 
 optional("symmetrix")
 
-SHORTEST = 1.6
+MIN_DISTANCE = 1.6
 """Å; of the random cells. Untrained networks are smooth, so that overlaps would hide nothing and prove nothing."""
 
 
@@ -52,11 +52,11 @@ def network():
 def model(cache: Path, network, tmp_path_factory) -> Potential:
     import torch
 
-    from md.labels.third_party import quiet_loading
+    from md.labels.third_party import silent_loading
 
     assert not cache.exists()
     path = tmp_path_factory.mktemp("model") / "untrained.model"
-    with quiet_loading():
+    with silent_loading():
         torch.save(network, path)
     return resolve_potential(path, {"Mg", "O"}, trust=True)
 
@@ -73,7 +73,7 @@ def random_cell(seed: int) -> Atoms:
     cell = (14.0 * n) ** (1 / 3) * (np.eye(3) + rng.normal(scale=0.15, size=(3, 3)))
     atoms = Atoms(rng.choice([8, 12], n), rng.random((n, 3)) @ cell, cell=cell, pbc=True)
     distances = atoms.get_all_distances(mic=True)[np.triu_indices(n, 1)]
-    return atoms if distances.min(initial=SHORTEST) >= SHORTEST else random_cell(seed + 10_000)
+    return atoms if distances.min(initial=MIN_DISTANCE) >= MIN_DISTANCE else random_cell(seed + 10_000)
 
 
 def labels(atoms: Atoms, calculator):

@@ -21,7 +21,7 @@ from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.steps import Baths, Motion, first_half, kicked
 from md.jobs.checkpoint import Checkpoints
 from md.potentials import Potential
-from md.potentials.device import device_of
+from md.potentials.device import resolve_device
 from md.potentials.mace.models import describe_student
 from md.relaxation.batched import relax_batched
 from md.relaxation.relax import RelaxSettings, relax
@@ -257,8 +257,8 @@ def test_what_it_cannot_do_is_said(student: Potential, emt: Potential, cells: li
         md_all([(MdPoint.of(copper, Environment(300), engine="batched", steps=20), copper)], emt, tmp_path)
     if not torch.cuda.is_available():
         with pytest.raises(SettingsError, match="no CUDA"):
-            device_of("cuda")
-        assert device_of("auto") == "cpu"
+            resolve_device("cuda")
+        assert resolve_device("auto") == "cpu"
 
 
 def test_an_ideal_gas_has_the_volumes_of_its_ensemble() -> None:
