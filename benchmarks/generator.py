@@ -25,10 +25,10 @@ from defectgen.benchmark.held_out import (
     mean_scores,
     occupation_scores,
     one_shot,
+    rattle_guess,
     secant_descent,
     subgroup_scores,
-    symmetric_rattle,
-    unrelaxed,
+    unrelaxed_guess,
 )
 from defectgen.corpus import read_arrangements
 from defectgen.corpus.cases import Case, Label, read_cases
@@ -94,8 +94,8 @@ def main() -> None:
     show_parts(model, cases, corpus, split)
     regressor = load_model(REGRESSOR) if REGRESSOR in model_names() else None
     methods: dict[str, Method] = {
-        "unrelaxed": unrelaxed,
-        "symmetric rattle, 0.05 Å": symmetric_rattle(0.05),
+        "unrelaxed": unrelaxed_guess,
+        "symmetric rattle, 0.05 Å": rattle_guess(0.05),
         "downhill": secant_descent,
         "trained regressor" if regressor else "same network, one shot": one_shot(regressor or model),
         "diffusion, best guess": diffusion(model, spread=0.0),

@@ -24,7 +24,7 @@ from augment.cell import FloatArray
 from defectgen import generate
 from md.potentials import Potential, resolve_potential
 from md.potentials.chgnet.weights import DEFAULT
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 from md.relaxation.relaxed_host import RelaxedHost
 
 FOLDER = Path(__file__).parents[1] / "examples" / "hosts"
@@ -68,14 +68,14 @@ def measured(host: Host, teacher: Potential, atoms: int) -> dict[str, tuple[floa
     defect = point_defects(supercell, kinds=["vacancy"])[-1]
     reference = RelaxedHost.of(host, teacher)
     placed = reference.place(defect)
-    true = relax(placed, teacher, fmax=0.005, max_steps=200, symmetry=reference.on(defect).symmetry()).cell
+    true = relax_structure(placed, teacher, fmax=0.005, max_steps=200, symmetry=reference.on(defect).symmetry()).cell
     starts = {
         "unrelaxed": placed,
         "on the lattice of the CIF": moved_onto(reference, defect, generate([defect], subgroup="full")[0]),
         "on the relaxed host": generate([defect], on=reference, subgroup="full")[0],
     }
     return {
-        name: (error(cell, true, defect, placed), relax(cell, teacher, fmax=FMAX, max_steps=200).steps)
+        name: (error(cell, true, defect, placed), relax_structure(cell, teacher, fmax=FMAX, max_steps=200).steps)
         for name, cell in starts.items()
     }
 

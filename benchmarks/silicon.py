@@ -16,7 +16,7 @@ from augment import conventional_supercell, read_host
 from augment.cell import DefectCell
 from md.energetics import elastic_constants
 from md.potentials import resolve_potential
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 
 HOST = Path(__file__).parents[1] / "examples" / "hosts" / "Si.cif"
 
@@ -64,7 +64,7 @@ def silicon() -> DefectCell:
 def constants(spec: str) -> tuple[float, float, float]:
     """C11, C12 and C44 of silicon relaxed with a potential, GPa."""
     potential = resolve_potential(spec, ["Si"])
-    relaxed = relax(silicon(), potential, relax_cell=True, fmax=1e-4)
+    relaxed = relax_structure(silicon(), potential, relax_cell=True, fmax=1e-4)
     found = elastic_constants(relaxed.cell, potential).stiffness
     return float(found[0, 0]), float(found[0, 1]), float(found[3, 3])
 

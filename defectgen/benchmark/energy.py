@@ -18,7 +18,7 @@ from augment.storage.archive import write_atomically
 from defectgen.benchmark.metrics.catalogue import ENERGY
 from defectgen.benchmark.tasks.task import Task
 from md.potentials import Potential
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 
 BENCHMARK_FMAX = 0.05
 """eV/Å; largest force left."""
@@ -114,7 +114,7 @@ def descend(start: DefectCell, potential: Potential, *, max_steps: int = MAX_STE
     Raises:
         PotentialError: an element is not covered.
     """
-    result = relax(start, potential, fmax=BENCHMARK_FMAX, max_steps=max_steps)
+    result = relax_structure(start, potential, fmax=BENCHMARK_FMAX, max_steps=max_steps)
     energy = float(result.record.energy) if result.record is not None else float("nan")
     return Descent(energy, result.steps, result.status == "converged" and not result.outside)
 

@@ -121,7 +121,7 @@ def one_shot(model: Model) -> Method:
     return propose
 
 
-def unrelaxed(_case: Case, label: Label) -> Distortion:
+def unrelaxed_guess(_case: Case, label: Label) -> Distortion:
     """Nothing moves."""
     return Distortion(np.zeros_like(label.state.displacements), np.zeros((3, 3)))
 
@@ -129,7 +129,7 @@ def unrelaxed(_case: Case, label: Label) -> Distortion:
 def secant_descent(case: Case, label: Label) -> Distortion:
     """The steps down that the forces suggest, which the model is told; nothing moves where there are none."""
     points = _descent(case, label)
-    return unrelaxed(case, label) if points is None else Distortion(secant_step(points), np.zeros((3, 3)))
+    return unrelaxed_guess(case, label) if points is None else Distortion(secant_step(points), np.zeros((3, 3)))
 
 
 def _descent(case: Case, label: Label) -> FloatArray | None:
@@ -138,7 +138,7 @@ def _descent(case: Case, label: Label) -> FloatArray | None:
     return descent_for(case, label, label_symmetry(case, label), rng)
 
 
-def symmetric_rattle(sigma: float, seed: int = 0) -> Method:
+def rattle_guess(sigma: float, seed: int = 0) -> Method:
     """Random displacements of `sigma` (Å per component) that keep H."""
 
     def propose(case: Case, label: Label) -> Distortion:

@@ -20,7 +20,7 @@ from augment.errors import DataError
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from augment.storage.claim import claim
 from defectgen.benchmark.generators import NamedGenerator
-from defectgen.benchmark.metrics.placement import atoms_of
+from defectgen.benchmark.metrics.placement import structure_atoms
 from defectgen.benchmark.protocol import BenchmarkRequest
 from defectgen.benchmark.tasks.task import Task
 from md.jobs.sweep import Progress
@@ -101,7 +101,7 @@ def _called(generator: NamedGenerator, request: BenchmarkRequest) -> Iterable[An
 
 
 def _as_cell(structure: Any, request: BenchmarkRequest) -> DefectCell:
-    cell, numbers, positions, charge = atoms_of(structure)
+    cell, numbers, positions, charge = structure_atoms(structure)
     kept = request.defect.charge if charge is None else charge
     return DefectCell("", "", cell, numbers, positions, np.zeros(len(numbers), np.int64), kept)
 

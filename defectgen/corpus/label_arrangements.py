@@ -13,7 +13,7 @@ from defectgen.corpus.arrangements import Arrangements, edit_charges, pristine_t
 from defectgen.corpus.choose import similar_dopants
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 
 _DRAWS = 3
 """Random arrangements for each distinct one that is wanted; in small cells they come again."""
@@ -111,7 +111,7 @@ def _labelled(
     drawn = dict(islice({d.key: d for d in draws}.items(), settings.arrangements))
     members, energies = [], []
     for defect in drawn.values():
-        result = relax(defect.cell(), potential, fmax=settings.fmax, max_steps=settings.arrangement_steps)
+        result = relax_structure(defect.cell(), potential, fmax=settings.fmax, max_steps=settings.arrangement_steps)
         if result.record is not None and result.status != "diverged":
             members.append(members_of(space, defect))
             energies.append(result.record.energy)

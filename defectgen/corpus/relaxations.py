@@ -21,7 +21,7 @@ from defectgen.corpus.cases import Label
 from defectgen.corpus.compressed_host import CompressedHost
 from defectgen.corpus.settings import LabelSettings
 from md.potentials import Potential
-from md.relaxation.relax import Relaxation, relax
+from md.relaxation.relax import Relaxation, relax_structure
 
 MAX_DISPLACEMENT = 2.5
 """Å; an atom that moves further has left its site, which a displacement field on a fixed graph cannot say."""
@@ -76,7 +76,7 @@ class Relaxer:
 
     def _relaxed(self, start: DefectCell, symmetry: CellSymmetry | None) -> Relaxation:
         asked = {"fmax": self.settings.fmax, "max_steps": self.settings.max_steps}
-        return relax(start, self.potential, symmetry=symmetry, keep_path=True, **asked)  # type: ignore[arg-type]
+        return relax_structure(start, self.potential, symmetry=symmetry, keep_path=True, **asked)  # type: ignore[arg-type]
 
     def _label(
         self, result: Relaxation, symmetry: CellSymmetry | None, pressed: CompressedHost | None = None

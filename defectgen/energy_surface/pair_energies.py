@@ -23,7 +23,7 @@ from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
 from defectgen.representation.arrangements import Arranging
 from md.potentials import Potential
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 
 PAIR_RELAXATION_STEPS = 8
 """Of the relaxation of each pair at most; as many as of the arrangements in the corpus."""
@@ -65,7 +65,7 @@ class PairEnergies:
         """
 
         def energy(cell: DefectCell) -> float:
-            record = relax(cell, potential, fmax=0.05, max_steps=steps).record
+            record = relax_structure(cell, potential, fmax=0.05, max_steps=steps).record
             return float("nan") if record is None else float(record.energy)
 
         return cls(space, energy, progress)

@@ -193,7 +193,7 @@ class RelaxSettings:
         }
 
 
-def relax(
+def relax_structure(
     cell: DefectCell,
     potential: Potential,
     *,
@@ -228,7 +228,7 @@ def relax(
 def relax_with(
     cell: DefectCell, potential: Potential, settings: RelaxSettings, symmetry: CellSymmetry | None = None
 ) -> Relaxation:
-    """As `relax`, with the settings in one value."""
+    """As `relax_structure`, with the settings in one value."""
     potential.require(elements_of(cell.numbers))
     began = time.perf_counter()
     with one_torch_thread(wanted=potential.uses_torch), warnings.catch_warnings():

@@ -8,7 +8,7 @@ from ase.build import bulk
 from augment.cell import DefectCell
 from md.energetics import elastic_constants
 from md.potentials import resolve_potential
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 
 
 def crystal(element: str, structure: str, a: float) -> DefectCell:
@@ -33,7 +33,7 @@ PUBLISHED = {
 def test_elastic_constants_are_the_published_ones(words: str) -> None:
     element, structure, a, constants = PUBLISHED[words]
     potential = resolve_potential(f"lammps:{words}", [element])
-    relaxed = relax(crystal(element, structure, 1.01 * a), potential, relax_cell=True, fmax=1e-4).cell
+    relaxed = relax_structure(crystal(element, structure, 1.01 * a), potential, relax_cell=True, fmax=1e-4).cell
     assert relaxed.volume ** (1 / 3) == pytest.approx(a, abs=1e-3)
     found = elastic_constants(relaxed, potential).stiffness
     assert [found[0, 0], found[0, 1], found[3, 3]] == pytest.approx(constants, rel=0.01)

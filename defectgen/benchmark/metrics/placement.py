@@ -21,7 +21,7 @@ _ROUNDS = 5
 """Times that the origin is moved to the mean of what was matched; two are enough unless atoms change sites."""
 
 
-def atoms_of(structure: Any) -> tuple[FloatArray, IntArray, FloatArray, int | None]:
+def structure_atoms(structure: Any) -> tuple[FloatArray, IntArray, FloatArray, int | None]:
     """Cell (3, 3), atomic numbers (n,), positions (n, 3) and charge (None where it says none) of a structure.
 
     Raises:

@@ -18,14 +18,14 @@ RDF_BIN = 0.1
 """Å; narrower bins compare noise."""
 
 
-def mean_square_displacement(displacements: FloatArray) -> float:
+def thermal_displacement(displacements: FloatArray) -> float:
     """<|u|^2> of frames (f, n, 3), Å²."""
     return float((displacements**2).sum(axis=-1).mean())
 
 
 def msd_error(proposed: FloatArray, true: FloatArray) -> float:
     """|<u^2> / <u^2>_MD - 1| of frames (f, n, 3) and (g, n, 3): relative error of the mean-square displacement."""
-    return abs(mean_square_displacement(proposed) / mean_square_displacement(true) - 1.0)
+    return abs(thermal_displacement(proposed) / thermal_displacement(true) - 1.0)
 
 
 def displacement_distance(proposed: FloatArray, true: FloatArray) -> float:

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from augment.errors import DataError
 from augment.groups.distortion import Distortion, apply_distortion
-from defectgen.benchmark.metrics.placement import atoms_of, place
+from defectgen.benchmark.metrics.placement import place, structure_atoms
 
 
 def a_state(cell, seed, size=0.1, strain=0.02):
@@ -60,16 +60,16 @@ def test_another_composition_lattice_or_handedness_is_refused(vacancy):
 def test_every_kind_of_structure_is_read_alike(vacancy):
     cell = vacancy.with_charge(2).cell()
     for structure in (cell, cell.to_ase(), cell.to_pymatgen()):
-        lattice, numbers, positions, charge = atoms_of(structure)
+        lattice, numbers, positions, charge = structure_atoms(structure)
         np.testing.assert_allclose(lattice, cell.cell)
         assert (numbers == cell.numbers).all()
         np.testing.assert_allclose(positions, cell.positions, atol=1e-12)
         assert charge == 2
     bare = cell.to_ase()
     del bare.info["charge"]
-    assert atoms_of(bare)[3] is None
+    assert structure_atoms(bare)[3] is None
     bare.positions[0] = np.nan
     with pytest.raises(DataError, match="finite"):
-        atoms_of(bare)
+        structure_atoms(bare)
     with pytest.raises(DataError, match="str"):
-        atoms_of("CIF")
+        structure_atoms("CIF")

@@ -24,7 +24,7 @@ from md.dynamics import MdPoint, run_point
 from md.energetics.harmonic import difference_evaluations
 from md.labels.evaluator import Divergence
 from md.potentials import resolve_potential
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 
 STILL = np.zeros((3, 3))
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4, forces=True)
@@ -186,7 +186,7 @@ def test_copper_moves_as_in_dynamics(vacancy):
     emt = resolve_potential("emt")
     surface = DefectForces(emt)(vacancy)
     ideal = vacancy.cell()
-    relaxed = relax(ideal, emt, symmetry=vacancy.symmetry(), fmax=0.001).cell
+    relaxed = relax_structure(ideal, emt, symmetry=vacancy.symmetry(), fmax=0.001).cell
     start = distortion_of(relaxed.positions, ideal, STILL)
     ensemble = HarmonicEnsemble.around(
         surface, Distortion(np.zeros_like(start.displacements), STILL), vacancy.symmetry()

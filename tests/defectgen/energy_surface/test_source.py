@@ -23,7 +23,7 @@ from defectgen.model.weights import Model
 from defectgen.representation.template import Template
 from md.labels.evaluator import Divergence
 from md.potentials import resolve_potential
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 
 STILL = np.zeros((3, 3))
 SMALL = NetworkConfig(width=16, layers=2, cutoff=4.0, radial=6, embedding=4, forces=True)
@@ -71,7 +71,7 @@ def test_they_are_those_of_the_potential(emt, vacancy):
 
 def test_each_point_is_further_down(emt, vacancy):
     calculator, ideal = resolve_potential("emt").calculator(), vacancy.cell()
-    relaxed = relax(ideal, resolve_potential("emt"), fmax=0.001).cell.positions - ideal.positions
+    relaxed = relax_structure(ideal, resolve_potential("emt"), fmax=0.001).cell.positions - ideal.positions
     points, surface = emt(vacancy).descent, emt(vacancy)
     last = Distortion(secant_step(points), STILL)
     corrected, taken = surface.lowered(last, vacancy.symmetry(), points, 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from augment import find_supercell, point_defects, read_host
-from defectgen.benchmark.held_out import diffusion, label_symmetry, labels_of_kind, mean_scores, score, unrelaxed
+from defectgen.benchmark.held_out import diffusion, label_symmetry, labels_of_kind, mean_scores, score, unrelaxed_guess
 from defectgen.corpus import read_cases
 from defectgen.corpus.build import corpus_hash
 from defectgen.generation.geometries import generate
@@ -74,7 +74,7 @@ def test_it_follows_directions_towards_broken_geometries(cases):
 
 def test_scores_of_the_label_itself_and_of_nothing(cases):
     case, label = next(labels_of_kind(cases, "test", "pressed"))
-    perfect, nothing = score(case, label, label.state), score(case, label, unrelaxed(case, label))
+    perfect, nothing = score(case, label, label.state), score(case, label, unrelaxed_guess(case, label))
     assert perfect.error == pytest.approx(0, abs=1e-7)
     assert perfect.cosine == pytest.approx(1)
     assert nothing.error == pytest.approx(nothing.size)

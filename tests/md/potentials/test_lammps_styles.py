@@ -18,7 +18,7 @@ from md.labels.evaluator import Divergence
 from md.lammps.calculator import LammpsCalculator
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import shipped_potentials, style_commands
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 from tests.support.cells import cell_of
 
 EAM = "lammps:eam/alloy Cu_mishin1.eam.alloy"
@@ -121,7 +121,7 @@ def test_the_labels_do_not_depend_on_what_was_evaluated_before(mishin: Potential
 
 
 def test_copper_relaxes_to_the_published_lattice_constant(mishin: Potential) -> None:
-    found = relax(cell_of(bulk("Cu", "fcc", 3.7, cubic=True)), mishin, relax_cell=True, fmax=1e-3)
+    found = relax_structure(cell_of(bulk("Cu", "fcc", 3.7, cubic=True)), mishin, relax_cell=True, fmax=1e-3)
     assert found.cell.volume ** (1 / 3) == pytest.approx(3.615, abs=1e-3)  # Mishin et al., Phys. Rev. B 63, 224106
     assert found.record is not None
     assert found.record.energy / 4 == pytest.approx(-3.54, abs=1e-3)

@@ -15,7 +15,7 @@ from md.labels.record import read_records
 from md.potentials import resolve_potential
 from md.potentials.domain import domain_of, fit_domain, shortest_distances_by_element
 from md.potentials.environments import environment_features, environment_length
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 from tests.support.cells import cell_of
 from tests.support.places import ROOT
 
@@ -153,9 +153,9 @@ def test_shortest_distances_by_pair():
 
 def test_a_relaxation_says_where_it_ended():
     student = resolve_potential("mace-mgo")
-    inside = relax(cell_of(bulk("MgO", "rocksalt", 4.2, cubic=True)), student, fmax=0.1)
+    inside = relax_structure(cell_of(bulk("MgO", "rocksalt", 4.2, cubic=True)), student, fmax=0.1)
     assert inside.outside == ()
-    outside = relax(cell_of(bulk("MgO", "cesiumchloride", 2.65)), student, fmax=0.1)
+    outside = relax_structure(cell_of(bulk("MgO", "cesiumchloride", 2.65)), student, fmax=0.1)
     assert outside.outside
     assert outside.summary()["outside_domain"] == list(outside.outside)
     assert resolve_potential("emt").outside(cell_of(bulk("Cu"))) == ()

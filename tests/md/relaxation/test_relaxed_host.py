@@ -13,7 +13,7 @@ from augment.defects.split_interstitials import split_interstitials
 from augment.errors import DataError
 from md.potentials import Potential
 from md.relaxation import relaxed_host
-from md.relaxation.relax import relax
+from md.relaxation.relax import relax_structure
 from md.relaxation.relaxed_host import RelaxedHost, pristine
 
 
@@ -105,7 +105,7 @@ def test_a_state_under_pressure_is_a_strain_of_the_one_without(host, reference, 
 def test_the_same_question_is_answered_once(host, emt, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
-        relaxed_host, "relax_with", lambda *args: asked.append(args) or relax(args[0], emt, max_steps=0)
+        relaxed_host, "relax_with", lambda *args: asked.append(args) or relax_structure(args[0], emt, max_steps=0)
     )
     relaxed_host._relaxation.cache_clear()
     for same in (host, molybdenum_platinum(), host):

@@ -24,7 +24,7 @@ from md.potentials import Potential
 from md.potentials.device import resolve_device
 from md.potentials.mace.models import describe_student
 from md.relaxation.batched import relax_batched
-from md.relaxation.relax import RelaxSettings, relax
+from md.relaxation.relax import RelaxSettings, relax_structure
 from tests.support.cells import cell_of
 
 EXACT = 1e-10
@@ -185,7 +185,7 @@ def test_relaxations_end_where_those_one_by_one_do(student: Potential, cells: li
     settings = RelaxSettings(fmax=0.002)
     sulfides = [cells[0], sulfide((1, 1, 1), "d", 4)]
     for cell, ours in zip(sulfides, relax_batched(sulfides, student, settings, device="cpu"), strict=True):
-        theirs = relax(cell, student, fmax=0.002)
+        theirs = relax_structure(cell, student, fmax=0.002)
         assert ours.status == theirs.status == "converged"
         assert ours.forces_max[-1] <= 0.002 < ours.forces_max[-2]
         assert abs(ours.energies[-1] - theirs.energies[-1]) < 1e-5 * len(cell)
