@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
-from md.conditions.environment import LOWEST_PRESSURE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, Ensemble
+from md.conditions.environment import MIN_PRESSURE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, Ensemble
 from md.conditions.point import Engine
 from md.potentials.device import Device
 
@@ -137,7 +137,7 @@ class GenerateSettings(_Section):
     )
     samples: int = Field(1, ge=1, le=10_000, description="proposals per defect and subgroup")
     temperature: float = Field(0.0, ge=0, le=MAX_BATH_TEMPERATURE, description="K; 0 proposes relaxed structures")
-    pressure: float = Field(0.0, ge=LOWEST_PRESSURE, le=MAX_BATH_PRESSURE, description="GPa")
+    pressure: float = Field(0.0, ge=MIN_PRESSURE, le=MAX_BATH_PRESSURE, description="GPa")
     snapshot: bool = Field(
         default=False,
         description="instantaneous frames at that temperature instead of the thermal mean; they have no symmetry, so "

@@ -22,7 +22,7 @@ MAX_BATH_TEMPERATURE = 20_000.0
 MAX_BATH_PRESSURE = 1_000.0
 """GPa; three times that of the centre of the Earth."""
 
-LOWEST_PRESSURE = -100.0
+MIN_PRESSURE = -100.0
 """GPa; no solid bears such a tension."""
 
 _MAX_SHOWN = 4
@@ -38,9 +38,9 @@ def check_pressure(pressure: float) -> None:
     Raises:
         ConditionError: it is not finite or beyond what a solid can bear.
     """
-    if not LOWEST_PRESSURE <= pressure <= MAX_BATH_PRESSURE:
+    if not MIN_PRESSURE <= pressure <= MAX_BATH_PRESSURE:
         raise ConditionError(
-            f"a pressure of {pressure} GPa is outside {LOWEST_PRESSURE:g} to {MAX_BATH_PRESSURE:g} GPa; give it in GPa"
+            f"a pressure of {pressure} GPa is outside {MIN_PRESSURE:g} to {MAX_BATH_PRESSURE:g} GPa; give it in GPa"
         )
 
 

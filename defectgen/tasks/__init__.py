@@ -1,1 +1,0 @@
-"""What can be learnt on the one representation and by the one loop: displacements, subgroups, occupations, siblings."""
