@@ -112,7 +112,7 @@ def learnt_elements(task: Any) -> list[str]:
 
 
 def validation(task: Any, network: Any) -> Mapping[str, Any]:
-    """Scores on the validation hosts; siblings are judged by the benchmark, `defectgen bench -g NAME`."""
+    """Scores on the validation hosts; baselines are judged by the benchmark, `defectgen bench -g NAME`."""
     if not isinstance(task, (SubgroupObjective, OccupationObjective, DisplacementObjective)):
         return {}
     if isinstance(task, SubgroupObjective):

@@ -163,7 +163,7 @@ def _beside(path: Path, part: str) -> Path:
 
 
 def _kinds() -> dict[str, tuple[type[Any], type[Any]]]:
-    """Class of the network of each part and of its sizes: of a model, then of its siblings."""
+    """Class of the network of each part and of its sizes: of a model, then of the baselines."""
     from defectgen.model.network import DisplacementNetwork, NetworkConfig, OccupationNetwork, SubgroupNetwork
     from defectgen.model.network.keys import KeyConfig, KeyNetwork
     from defectgen.model.network.latent import FAMILIES

@@ -32,7 +32,7 @@ def test_the_weights_are_small_and_bound_to_the_shipped_corpus():
     assert 3e5 < card["parameters"] < 1.2e7
 
 
-def test_the_parts_of_the_model_and_its_siblings_are_of_one_corpus():
+def test_the_parts_of_the_model_and_the_baselines_are_of_one_corpus():
     cards = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
     assert {"default", "regressor", "ddpm", "vae", "gan", "keys"} <= cards.keys()
     assert len({card["corpus_sha256"] for card in cards.values()}) == 1

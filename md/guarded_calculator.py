@@ -1,3 +1,0 @@
-"""The ASE face of an `Evaluator`."""
-
-from __future__ import annotations
