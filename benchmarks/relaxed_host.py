@@ -98,7 +98,8 @@ def main() -> None:
             print(f"{'':12}" + "".join(f"  {way:^21}" for way in rows))
         found.append(list(rows.values()))
         show(name, found[-1])
-    show("mean", [tuple(np.mean(column, axis=0)) for column in zip(*found, strict=True)])
+    for name, middle in (("mean", np.mean), ("median", np.median)):
+        show(name, [tuple(middle(column, axis=0)) for column in zip(*found, strict=True)])
 
 
 if __name__ == "__main__":

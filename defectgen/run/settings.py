@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
-from md.conditions.environment import MIN_PRESSURE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, Ensemble
+from md.conditions.environment import MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
 from md.conditions.point import Engine
 from md.potentials.device import Device
 
