@@ -139,10 +139,11 @@ def load_generator(spec: str) -> NamedGenerator:
 
     Args:
         spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`, `descent`), a shipped
-            model (`default`, or a baseline with weights such as `vae`) or a .safetensors file, `one-shot` (the model called
-            `regressor`, or where there is none the default one, asked once and without noise), `blind` (the default
-            model told no forces), `uncorrected` (the default model without its last step), `corrected` (with four of
-            them), a folder or file of structures, or `module:function` of any package that can be imported from here.
+            model (`default`, or a baseline with weights such as `vae`) or a .safetensors file, `one-shot` (the model
+            called `regressor`, or where there is none the default one, asked once and without noise), `blind` (the
+            default model told no forces), `uncorrected` (the default model without its last step), `corrected` (with
+            four of them), a folder or file of structures, or `module:function` of any package that can be imported
+            from here.
 
     Raises:
         ConditionError: it names nothing of these.
