@@ -192,16 +192,3 @@ def _starts(scored: ScoredGenerator, case: Task, n: int) -> list[Any]:
 
 def _first(task: Task, outcome: Outcome) -> Distortion | None:
     return Scene(task.defect).place(outcome.cells[0]) if outcome.cells else None
-
-
-def read_results(folder: Path) -> dict[str, Any]:
-    """Results that a run wrote.
-
-    Raises:
-        DataError: there are none.
-    """
-    try:
-        found: dict[str, Any] = json.loads((folder / RESULTS).read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder / RESULTS}: no results ({error})") from None
-    return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from augment import Defect, Host, Supercell
+    from augment import Defect, Supercell
     from augment.defects.editspace import EditSpace
     from augment.planar import FaultVector, PlanarHost
     from augment.solutions.configurations import ConfigurationEnsemble
@@ -21,19 +21,6 @@ _TERMINAL = 80
 
 _DENOMINATOR = 1000
 """Fault vectors are shown as fractions with at most this below the line."""
-
-
-def host_table(host: Host) -> Table:
-    """Wyckoff table of a host: lattice sites, then voids."""
-    table = _table(
-        f"{host.formula}, {host.space_group_symbol} (no. {host.space_group_number})",
-        ("site", "Wyckoff", "site symmetry", "point group", ">multiplicity", ">nearest atom (Å)"),
-    )
-    for orbit in host.orbits:
-        what = orbit.element or "void"
-        size = (str(orbit.multiplicity), f"{orbit.radius:.3f}")
-        table.add_row(what, orbit.wyckoff, orbit.site_symmetry, orbit.point_group, *size)
-    return table
 
 
 def defect_table(supercell: Supercell, defects: Iterator[Defect], rows: int) -> tuple[Table, str]:
