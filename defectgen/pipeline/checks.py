@@ -19,6 +19,7 @@ def check_run(prepared: PreparedRun) -> None:
     check_environments(settings)
     requests = prepared.requests
     if prepared.defects:
+        prepared.chosen  # noqa: B018  refuses names that no defect has
         check_engines(prepared)
         _check_subgroups(prepared)
     model = load_model(settings.generate.model)

@@ -77,7 +77,7 @@ def test_every_label_reads_back_with_ase(runs: list[Path], dataset: tuple[Path, 
             dynamics = record.cell.provenance.get("md", {})
             assert atoms.info.get("temperature") == dynamics.get("temperature")
             assert atoms.info.get("engine") == dynamics.get("engine")
-            assert atoms.provenance.get("step") == record.cell.provenance.get("step")
+            assert atoms.info.get("step") == record.cell.provenance.get("step")
 
 
 def test_no_host_is_in_two_files(dataset: tuple[Path, DatasetManifest]) -> None:
