@@ -55,17 +55,27 @@ def find_vacuum(lattice: FloatArray, points: FloatArray) -> Vacuum | None:
     Raises:
         CifError: there is vacuum in more directions than one: a wire, or molecules in a box.
     """
-    normals = _wide_planes(lattice)
-    gaps = np.array([widest_gap(points @ normal)[1] for normal in normals])
-    widths = gaps / np.linalg.norm(normals @ np.linalg.inv(lattice).T, axis=1)
-    empty = widths >= MIN_VACUUM
-    directions = int(np.linalg.matrix_rank(normals[empty])) if empty.any() else 0
+    normals, widths = empty_planes(lattice, points)
+    directions = int(np.linalg.matrix_rank(normals)) if len(normals) else 0
     if directions > 1:
         raise CifError(
             f"{_WORDS[directions]} and no crystal: between its atoms are {widths.max():.1f} Å of empty space; "
             "a host repeats in two or three directions (--bulk treats it as a crystal all the same)"
         )
-    return Vacuum(normals[empty][0], float(widths[empty][0])) if directions else None
+    return Vacuum(normals[0], float(widths[0])) if directions else None
+
+
+def empty_planes(lattice: FloatArray, points: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Normals (k, 3) of the families of lattice planes with a vacuum between atoms, and its widths (k,), Å."""
+    normals = _wide_planes(lattice)
+    gaps = np.array([widest_gap(points @ normal)[1] for normal in normals])
+    widths = gaps / np.linalg.norm(normals @ np.linalg.inv(lattice).T, axis=1)
+    return normals[widths >= MIN_VACUUM], widths[widths >= MIN_VACUUM]
+
+
+def has_vacuum(lattice: FloatArray, points: FloatArray) -> bool:
+    """Whether there is a vacuum in a cell, in whatever number of directions; arguments as for `find_vacuum`."""
+    return len(empty_planes(lattice, points)[0]) > 0
 
 
 def widest_gap(heights: FloatArray) -> tuple[float, float]:

@@ -23,12 +23,12 @@ LayerChoice = Literal["auto", "bulk"] | Sequence[int]
 
 
 def read_host(path: str | Path, *, layer: LayerChoice = "auto") -> Host:
-    """Host of a CIF, standardised, with its void sites; of a layer with vacuum, those between its atoms and adatom sites.
+    """Host of a CIF, standardised, with its void sites; those of a layer lie between its atoms or are adatom sites.
 
     Args:
         path: of the CIF.
-        layer: `auto` takes a structure with 6 Å of vacuum or more in one direction for a layer (its `normal` is set, and
-            supercells repeat it in its plane), `bulk` takes none, and three integers are the normal of one.
+        layer: `auto` takes a structure with 6 Å of vacuum or more in one direction for a layer (its `normal` is set,
+            and supercells repeat it in its plane), `bulk` takes none, and three integers are the normal of one.
 
     Raises:
         CifError: the file holds no usable ideal crystal, or vacuum in two directions or three.

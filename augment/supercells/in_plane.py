@@ -49,8 +49,8 @@ def find_layer_supercell(
         raise SupercellError(f"{host.formula} is a bulk crystal; make a planar host of it first, or use find_supercell")
     if not (0 < min_image_distance < np.inf and 1 <= min_atoms <= max_atoms):
         raise SupercellError(
-            f"image distance {min_image_distance} Å and {min_atoms} to {max_atoms} atoms: all must be positive, and the "
-            "most no fewer than the least"
+            f"image distance {min_image_distance} Å and {min_atoms} to {max_atoms} atoms: all must be positive, "
+            "and the most no fewer than the least"
         )
     area = float(np.linalg.norm(np.cross(*_edges(host))))
     wide = int(np.ceil(np.sqrt(3) / 2 * min_image_distance**2 / area - 1e-9))

@@ -40,8 +40,9 @@ def find_supercell(
 ) -> Supercell:
     """Smallest supercell whose periodic images are far enough apart, by exhaustive search.
 
-    A host with a plane, such as a layer with vacuum, is repeated in its plane only, see `find_layer_supercell`. Of the smallest number of atoms that reaches the distance, the widest is taken; of several such, the one that keeps
-    most of the point group, then the one with the least aspect.
+    Of the smallest number of atoms that reaches the distance, the widest is taken; of several such, the one that keeps
+    most of the point group, then the one with the least aspect. A host with a plane, such as a layer with vacuum, is
+    repeated in its plane only; see `find_layer_supercell`.
 
     Args:
         host: the pristine crystal.

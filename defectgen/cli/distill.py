@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from defectgen.cli.options import OutputOption, TrustOption, WorkersOption, say
+from defectgen.cli.options import BulkOption, OutputOption, TrustOption, WorkersOption, say
 
 
 def distill_command(
@@ -40,11 +40,13 @@ def distill_command(
     register: Annotated[
         bool, typer.Option("--register/--no-register", help="add it to your students, which `auto` prefers")
     ] = True,
+    bulk: BulkOption = False,
     workers: WorkersOption = None,
 ) -> None:
     """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
-    from augment import read_host
+    from defectgen.run.host import bulk_crystal
     from defectgen.run.progress import progress
+    from defectgen.run.settings import PlanarSettings
     from md.distill.finish import finish, student_name
     from md.distill.run import distil
     from md.distill.settings import DistilSettings
@@ -52,7 +54,8 @@ def distill_command(
     from md.students import register_folder
 
     began = time.monotonic()
-    crystals = [read_host(path) for path in hosts]
+    recognised = PlanarSettings(layer="bulk" if bulk else "auto")
+    crystals = [bulk_crystal(path, recognised, "a student is distilled from") for path in hosts]
     own = {element for crystal in crystals for element in crystal.elements}
     asked = [e.strip() for e in [*(dopant or []), *((elements or "").split(",") if elements else [])]]
     settings = DistilSettings(

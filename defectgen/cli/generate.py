@@ -9,6 +9,7 @@ import typer
 
 from augment.errors import ConditionError
 from defectgen.cli.options import (
+    BulkOption,
     ComplexOption,
     CutoffOption,
     DistanceOption,
@@ -20,8 +21,10 @@ from defectgen.cli.options import (
     PotentialOption,
     SeedOption,
     SizeOption,
+    SlabOption,
     TrustOption,
     defect_changes,
+    layer_changes,
     say,
     settings_of,
 )
@@ -56,6 +59,8 @@ def generate_command(
     min_image_distance: DistanceOption = None,
     max_atoms: MaxAtomsOption = None,
     max_voids: MaxVoidsOption = None,
+    bulk: BulkOption = False,
+    slab: SlabOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
     ] = None,
@@ -83,6 +88,7 @@ def generate_command(
     }
     which = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        **layer_changes(bulk, slab),
         **_complex_changes(complexes, size, propose, weight),
         "defects.cutoff": cutoff,
     }
@@ -126,10 +132,11 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     from defectgen.pipeline.checks import check_run
     from defectgen.pipeline.run import prepare
     from defectgen.pipeline.stages import generate_stage, start_folder
-    from defectgen.run.progress import report_stage_end
+    from defectgen.run.progress import report_notes, report_stage_end
 
     settings = settings_of(source, {**changes, "output": output})
     prepared = prepare(settings)
+    report_notes(prepared.notes)
     check_run(prepared)
     folder = start_folder(prepared)
     with folder.locked():

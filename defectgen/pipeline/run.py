@@ -8,7 +8,7 @@ from defectgen.pipeline.checks import check_run
 from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.stages import LATER_STAGES, start_folder
 from defectgen.run.folder import IDENTITY, RunFolder
-from defectgen.run.progress import report_stage_end
+from defectgen.run.progress import report_notes, report_stage_end
 from defectgen.run.settings import Settings
 
 
@@ -33,6 +33,7 @@ def run_pipeline(settings: Settings) -> Path:
             before stays and the same settings go on from there.
     """
     prepared = prepare(settings)
+    report_notes(prepared.notes)
     check_run(prepared)
     folder = start_folder(prepared)
     with folder.locked():
