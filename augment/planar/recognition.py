@@ -82,16 +82,20 @@ def layer_host(structure: Structure, normal: Sequence[int], where: str = "struct
     lattice, points = np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords)
     period = float(1 / np.linalg.norm(np.linalg.solve(lattice, across.astype(float))))
     vacuum = Vacuum(across, widest_gap(points @ across)[1] * period)
-    if vacuum.width >= MIN_VACUUM:
-        lattice, points = upright(lattice, points, across)
-        structure, across = type(structure)(lattice, structure.species, points), np.array([0, 0, 1])
+    if vacuum.width < MIN_VACUUM:
+        raise SupercellError(
+            f"{where}: the widest gap {vacuum.direction} is {vacuum.width:.2f} Å; a layer or slab needs a vacuum of "
+            f"{MIN_VACUUM:g} Å or more"
+        )
+    lattice, points = upright(lattice, points, across)
+    structure = type(structure)(lattice, structure.species, points)
     info = {
         "normal": vacuum.normal.tolist(),
         "direction": vacuum.direction,
         "thickness": round(period - vacuum.width, 4),
         "vacuum": round(vacuum.width, 4),
     }
-    made = planar_host(structure, kind="layer", label=where, normal=across.tolist(), info=info)
+    made = planar_host(structure, kind="layer", label=where, info=info)
     if np.count_nonzero(_gaps(made) >= MIN_VACUUM) > 1:
         raise CifError(
             f"{where}: several layers with {MIN_VACUUM:g} Å of vacuum or more between them; give one of them, or one "

@@ -122,8 +122,8 @@ def _count(settings: Any, *, as_json: bool) -> None:
     from defectgen.run.progress import report_notes
 
     prepared = PreparedRun.of(settings)
-    report_notes(prepared.notes)
     space, recipe = complex_space(settings, prepared.supercell)
+    report_notes(prepared.notes)
     counted = (count_orbits if space.cutoff is None else count_by_size)(space, recipe)
     if as_json:
         for size, orbits, total in counted:
@@ -141,8 +141,8 @@ def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as
     from defectgen.run.progress import report_notes
 
     prepared = PreparedRun.of(settings)
-    report_notes(prepared.notes)
     supercell = prepared.supercell
+    report_notes(prepared.notes)
     if plot is not None:
         from augment.supercells.plots import plot_sites, plot_supercells
 

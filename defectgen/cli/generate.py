@@ -86,12 +86,8 @@ def generate_command(
         "potential.name": potential,
         "potential.trust": trust_model or None,
     }
-    which = {
-        **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
-        **layer_changes(bulk, slab),
-        **_complex_changes(complexes, size, propose, weight),
-        "defects.cutoff": cutoff,
-    }
+    which = defect_changes(dopant, min_image_distance, max_atoms, max_voids) | layer_changes(bulk, slab)
+    which |= {**_complex_changes(complexes, size, propose, weight), "defects.cutoff": cutoff}
     if source.is_dir():
         _in_run(source, asked, which, overwrite=overwrite)
     elif output is None:
@@ -136,8 +132,8 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
 
     settings = settings_of(source, {**changes, "output": output})
     prepared = prepare(settings)
-    report_notes(prepared.notes)
     check_run(prepared)
+    report_notes(prepared.notes)
     folder = start_folder(prepared)
     with folder.locked():
         if not folder.finished("generate"):

@@ -86,9 +86,8 @@ def md_command(
         "workers": workers,
     }
     if len(sources) == 1 and sources[0].is_dir():
-        _refuse_options_of_files(
-            sources[0], seed=seed, potential=potential, output=output, shard=shard, bulk=bulk or None
-        )
+        given = {"seed": seed, "potential": potential, "output": output, "shard": shard, "bulk": bulk or None}
+        _refuse_options_of_files(sources[0], **given)
         rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
         written(sources[0] / "md")
     else:

@@ -95,9 +95,7 @@ def planar_command(
     from defectgen.run.host import planar_crystal
     from defectgen.run.settings import validated
 
-    layer = {
-        key.removeprefix("planar."): value for key, value in layer_changes(bulk, slab).items() if value is not None
-    }
+    layer = _layer(bulk, slab)
     if fault is not None and scan is not None:
         _scan(host, layer, whole_numbers(fault, "--fault"), scan, cut, as_json=as_json)
         return
@@ -124,6 +122,11 @@ def planar_command(
     found = sorted(_defects(supercell, edits), key=lambda defect: (defect.type, float(made.depths(defect).min())))
     Exports(poscar, cif, extxyz).write(supercell, lambda: iter(found))
     _print(made, supercell, found, as_json=as_json)
+
+
+def _layer(bulk: bool, slab: str | None) -> dict[str, Any]:
+    """Settings of the plane that say whether the CIF holds a layer."""
+    return {key.removeprefix("planar."): value for key, value in layer_changes(bulk, slab).items() if value}
 
 
 def _scan(

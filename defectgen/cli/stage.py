@@ -21,10 +21,10 @@ def run_stage(
     folder = RunFolder.open(path)
     # Before anything of the folder is replaced.
     prepared = PreparedRun.of_folder(RunFolder(path, folder.settings.replaced(changes)))
-    report_notes(prepared.notes)
     check_environments(prepared)
     check_engines(prepared)
     check_inputs(stage, folder)
+    report_notes(prepared.notes)
     with folder.locked():
         folder = folder.with_changes(stage, changes, overwrite=overwrite)
         if folder.finished(stage):

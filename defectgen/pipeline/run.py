@@ -33,8 +33,8 @@ def run_pipeline(settings: Settings) -> Path:
             before stays and the same settings go on from there.
     """
     prepared = prepare(settings)
-    report_notes(prepared.notes)
     check_run(prepared)
+    report_notes(prepared.notes)
     folder = start_folder(prepared)
     with folder.locked():
         report_stage_end("host", folder.times["host"])
