@@ -150,9 +150,9 @@ def _files(
     cells = read_cells_of_files(paths)
     symbols = elements_of(z for cell in cells for z in cell.numbers)
     empty = empty_cells(settings, cells)
-    report_notes(vacuum_note(cell.name, settings) for cell, vacuum in zip(cells, empty, strict=True) if vacuum)
     points = [p for cell, vacuum in zip(cells, empty, strict=True) for p in md_points(settings, [cell], vacuum=vacuum)]
     potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
+    report_notes(vacuum_note(cell.name, settings) for cell, vacuum in zip(cells, empty, strict=True) if vacuum)
     if deck:
         return _decks(points, potential, output)
     device = settings.potential.device
