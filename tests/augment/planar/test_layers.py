@@ -190,18 +190,11 @@ def test_supercells_are_in_the_plane_and_no_site_is_in_the_vacuum(name: str) -> 
         assert np.gcd.reduce(supercell.matrix @ normal) == 1
         assert np.count_nonzero(supercell.matrix @ normal) == 1
         assert supercell.point_group_index == 1
-    voids = made.host.points[made.host.n_lattice :]
-    assert len(voids)
-    outside = made.depth[made.host.n_lattice :] < 0
-    assert (np.abs(made.depth[made.host.n_lattice :][outside]) < 3.5).all(), "adatoms are bound to the layer"
-    adatoms = np.flatnonzero(outside)
-    above = made.heights[made.host.n_lattice :][adatoms] > made.planes.mean()
-    if made.plane_orbits == (0, 0) or len(set(above)) > 0:
-        flipped = {
-            round(float(np.mod(h - made.planes.mean() + 0.5, 1) - 0.5), 4) > 0
-            for h in made.heights[made.host.n_lattice :][adatoms]
-        }
-        assert flipped == {True, False}, "adatom sites are on both sides"
+    depth, heights = made.depth[made.host.n_lattice :], made.heights[made.host.n_lattice :]
+    adatoms = depth < 0
+    assert (np.abs(depth[adatoms]) < 3.5).all(), "adatoms are bound to the layer"
+    above = heights[adatoms] - made.planes.mean()
+    assert {bool(height > 0) for height in above - np.rint(above)} == {True, False}, "there are some on both sides"
     with pytest.raises(SupercellError, match="the aspect of a layer's supercell"):
         find_supercell(made.host, max_aspect=2.0)
 
