@@ -74,6 +74,10 @@ def widest_in_plane(host: Host, index: int, *, keep_layer_group: bool) -> tuple[
     """
     basis, edges = _plane_basis(host), _edges(host)
     flat = _plane_forms(index)
+    if keep_layer_group:
+        flat = flat[_invariant_in_plane(flat, host, basis, index)]
+    if len(flat) == 0:
+        return 0.0, None
     distances = np.round(_shortest_in_plane(flat @ edges), 6)
     for distance in np.unique(distances)[::-1]:
         # Across a vacuum the images do not see each other: they are shifted only where the symmetry asks for it.
@@ -85,6 +89,17 @@ def widest_in_plane(host: Host, index: int, *, keep_layer_group: bool) -> tuple[
                 widest = int(np.argmax(np.round(shortest_vectors(forms @ host.primitive), 6)))
                 return float(distance), Supercell.from_normal_form(host, forms[widest])
     return 0.0, None
+
+
+def _invariant_in_plane(
+    flat: IntArray, host: Host, basis: IntArray, index: int
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which plane lattices (k, 2, 2) the layer group keeps; none on another is kept, however shifted."""
+    turned = np.rint(basis @ host.group.rotations.transpose(0, 2, 1) @ np.linalg.inv(basis)).astype(np.int64)
+    turned[:, 2, :2] = 0
+    forms = np.zeros((len(flat), 3, 3), dtype=np.int64)
+    forms[:, :2, :2], forms[:, 2, 2] = flat, 1
+    return invariant_forms(forms, turned.transpose(0, 2, 1), index)
 
 
 def _plane_basis(host: Host) -> IntArray:
