@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from augment.groups.cell_symmetry import CellSymmetry as CellSymmetry
     from augment.host import Host as Host
     from augment.host import host_from_structure as host_from_structure
-    from augment.host import read_host as read_host
+    from augment.planar.recognition import host_or_layer as host_or_layer
+    from augment.planar.recognition import read_host as read_host
     from augment.solutions.concentration import Concentration as Concentration
     from augment.solutions.concentration import realise as realise
     from augment.solutions.configurations import ensemble as ensemble
@@ -43,7 +44,8 @@ __all__, __getattr__, __dir__ = lazy_names(
         "augment.distort.store": ("ColumnStore", "ColumnWriter"),
         "augment.errors": ("DefectgenError",),
         "augment.groups.cell_symmetry": ("CellSymmetry",),
-        "augment.host": ("Host", "host_from_structure", "read_host"),
+        "augment.host": ("Host", "host_from_structure"),
+        "augment.planar.recognition": ("host_or_layer", "read_host"),
         "augment.solutions.concentration": ("Concentration", "realise"),
         "augment.solutions.configurations": ("ensemble",),
         "augment.solutions.partial_occupancy": ("read_disordered",),

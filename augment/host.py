@@ -6,15 +6,14 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.crystal.cif import read_structure
 from augment.crystal.spacegroup import StandardGroup
 from augment.crystal.standard import StandardCrystal, standardise
+from augment.crystal.vacuum import MIN_VACUUM, widest_gap
 from augment.crystal.voids import VoidOrbit, find_voids
 from augment.elements import element_symbol, reduced_formula
 from augment.errors import SymmetryError
@@ -77,8 +76,8 @@ class Host:
         orbits: Wyckoff orbits, lattice orbits first, voids by falling radius.
         space_group_number: 1 to 230.
         space_group_symbol: short Hermann-Mauguin symbol.
-        normal: of a crystal with a planar defect, the integers h for which the plane is h·x = constant in the
-            primitive cell; none in a bulk crystal.
+        normal: of a layer or a crystal with a planar defect, the integers h for which the plane is h·x = constant in
+            the primitive cell; none in a bulk crystal.
         unrelaxed: of a crystal that was relaxed under a potential, the one that it was before, whose names and hash it
             keeps.
     """
@@ -108,6 +107,14 @@ class Host:
     def elements(self) -> tuple[str, ...]:
         """Element symbols by atomic number."""
         return tuple(element_symbol(z) for z in sorted({int(z) for z in self.numbers if z}))
+
+    @cached_property
+    def has_vacuum(self) -> bool:
+        """Whether it is a layer or a slab with a vacuum, which no barostat and no relaxation may close."""
+        if self.normal is None:
+            return False
+        spacing = 1 / np.linalg.norm(np.linalg.solve(self.primitive, np.array(self.normal, dtype=float)))
+        return bool(widest_gap(self.points[: self.n_lattice] @ np.array(self.normal))[1] * spacing >= MIN_VACUUM)
 
     @cached_property
     def formula(self) -> str:
@@ -213,17 +220,8 @@ class Host:
         return wrap(self.points[site] @ self.primitive @ np.linalg.inv(self.lattice))
 
 
-def read_host(path: str | Path) -> Host:
-    """Host of a CIF, standardised, with its void sites.
-
-    Raises:
-        CifError: the file holds no usable ideal crystal.
-    """
-    return host_from_structure(read_structure(path), where=str(path))
-
-
 def host_from_structure(structure: Structure, where: str = "structure") -> Host:
-    """Host of an ordered pymatgen Structure in any cell and setting.
+    """Bulk host of an ordered pymatgen Structure in any cell and setting; see `host_or_layer` for layers with vacuum.
 
     Args:
         structure: the ideal crystal.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from augment import ensemble as ensemble
     from augment import find_supercell as find_supercell
     from augment import host_from_structure as host_from_structure
+    from augment import host_or_layer as host_or_layer
     from augment import point_defects as point_defects
     from augment import read_disordered as read_disordered
     from augment import read_host as read_host
@@ -61,8 +62,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "augment": (
-        "complexes", "ensemble", "find_supercell", "host_from_structure", "point_defects", "read_disordered",
-        "read_host", "realise", "sample_complexes",
+        "complexes", "ensemble", "find_supercell", "host_from_structure", "host_or_layer", "point_defects",
+        "read_disordered", "read_host", "realise", "sample_complexes",
     ),
     "augment.cell": ("DefectCell",),
     "augment.defect": ("Defect",),

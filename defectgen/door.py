@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from augment.cell import DefectCell
-from augment.errors import DataError
+from augment.crystal.vacuum import has_vacuum
+from augment.errors import ConditionError, DataError
 from augment.host import Host
 from augment.supercell import Supercell
 from defectgen.dataset.card import DatasetManifest
@@ -63,7 +66,7 @@ def relax_host(
         host: the crystal.
         potential: what it is relaxed under.
         pressure: GPa.
-        relax_cell: relax the lattice as well; not where a vacuum in the cell would close.
+        relax_cell: relax the lattice as well; that of a layer with vacuum, which would close, stays all the same.
         fmax: largest force left on an atom, eV/Å.
 
     Raises:
@@ -129,7 +132,7 @@ def run_md(
         potential: what makes the forces.
         temperature: K, one or several; or schedules such as `ramp(300,900,5ps)+quench(300)`.
         pressure: GPa, likewise.
-        ensemble: `nve`, `nvt`, `npt`, `npt-aniso` or `npt-full`.
+        ensemble: `nve`, `nvt`, `npt`, `npt-aniso` or `npt-full`; with a vacuum in a cell `nve` or `nvt`.
         strain_rate: AXIS:RATE in 1/ps, `a:0.001`; with npt-aniso, nvt or nve.
         engine: `ase`, `lammps`, or `batched` for MACE networks.
         steps: of each run.
@@ -147,6 +150,7 @@ def run_md(
     """
     wanted = environments(_several(temperature), _several(pressure), ensemble, strain_rate, timestep)
     starts = [c.cell if isinstance(c, Relaxation) else c for c in cells if not _diverged(c)]
+    _check_vacuum(starts, ensemble)
     points = grid(starts, wanted, (engine,), steps=steps, timestep=timestep, interval=interval, seed=seed)
     with _kept(folder) as path:
         return md_all(points, potential, path, workers=workers, device=device, progress=progress)
@@ -175,6 +179,17 @@ def export(
     if not records:
         raise DataError("nothing to export: every relaxation diverged, or none was given")
     return export_records(records, Path(to), seed=seed, dataset_license=dataset_license)
+
+
+def _check_vacuum(cells: Sequence[DefectCell], ensemble: Ensemble) -> None:
+    """Refuse a barostat that would close the vacuum in a cell.
+
+    Raises:
+        ConditionError: there is one.
+    """
+    for cell in cells if ensemble.startswith("npt") else ():
+        if has_vacuum(cell.cell, cell.positions @ np.linalg.inv(cell.cell)):
+            raise ConditionError(f'{cell.name}: {ensemble} would close the vacuum in its cell; use ensemble="nvt"')
 
 
 def _several(value: Condition | Sequence[Condition]) -> Sequence[Condition]:

@@ -12,6 +12,7 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.crystal.cif import MAX_ATOMS, check_overlap
 from augment.crystal.standard import StandardCrystal, standardise
+from augment.crystal.vacuum import MIN_VACUUM, widest_gap
 from augment.crystal.voids import VoidOrbit, find_voids
 from augment.defect import Defect
 from augment.errors import SupercellError
@@ -22,8 +23,8 @@ from augment.planar.planes import LAYER_GAP, Plane, close_to_integer
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-MIN_VACUUM = 6.0
-"""Å between atomic layers; wider is a vacuum, as no layered crystal has such gaps between its layers."""
+SLABS = ("surface", "layer")
+"""Kinds of planar host with a vacuum above them: cut from a crystal, or given as they are."""
 
 MAX_VOID_RADIUS = 4.0
 """Å; an interstitial farther than this from every atom is bound to nothing."""
@@ -39,7 +40,7 @@ class PlanarHost:
 
     Attributes:
         host: periodic in three directions; its space group is the layer group with the period across the plane.
-        kind: `surface`, `stacking fault` or `grain boundary`.
+        kind: `surface`, `layer`, `stacking fault` or `grain boundary`.
         label: what it is, for a person (`MgO (1 0 0)`).
         planes: (p,) heights of the surfaces, faults or boundaries, as fractions of the period; a slab's are its
             lowest and its highest atomic plane.
@@ -70,7 +71,7 @@ class PlanarHost:
     @cached_property
     def heights(self) -> FloatArray:
         """(n,) heights of the host's sites, in [0, 1) of the period; a slab's are above its lowest plane."""
-        lowest = self.planes[0] if self.kind == "surface" else 0.0
+        lowest = self.planes[0] if self.kind in SLABS else 0.0
         return np.asarray(np.mod(self.host.points @ self.plane.normal - lowest + _MARGIN, 1) - _MARGIN + lowest)
 
     @cached_property
@@ -78,7 +79,7 @@ class PlanarHost:
         """(n,) distance of each site of the primitive cell to the nearest plane, Å; above a surface, negative."""
         away = self.heights[:, None] - self.planes
         away = np.abs(away - np.rint(away))
-        outside = self.kind == "surface" and self.heights > self.planes.max() + _MARGIN
+        outside = self.kind in SLABS and self.heights > self.planes.max() + _MARGIN
         return np.asarray(away.min(axis=1) * np.where(outside, -1, 1) * self.period)
 
     @cached_property
@@ -161,7 +162,7 @@ def planar_host(
 
     Args:
         structure: ordered, in any setting; every plane of one kind in the cell.
-        kind: `surface`, `stacking fault` or `grain boundary`.
+        kind: `surface`, `layer`, `stacking fault` or `grain boundary`.
         label: what to call it.
         normal: (3,) integers h: the plane is h · x = constant in the fractional coordinates of the structure.
         planes: heights h · x of the faults or boundaries; not for a slab, whose atoms tell.
@@ -181,7 +182,7 @@ def planar_host(
     turned = primitive_normal @ crystal.standard.group.rotations
     if not ((turned == primitive_normal).all(axis=1) | (turned == -primitive_normal).all(axis=1)).all():
         raise SupercellError(f"{label}: symmetric beyond its plane, so it has none; make it thicker or shift it")
-    if kind == "surface":
+    if kind in SLABS:
         heights = _slab_heights(crystal, primitive_normal, label)
     else:
         heights = np.unique(np.round(np.mod(np.array(planes) * scale + primitive_normal @ crystal.shift, 1), 6))
@@ -206,24 +207,21 @@ def _normal(crystal: StandardCrystal, given: IntArray) -> tuple[IntArray, float]
 
 def _slab_heights(crystal: StandardCrystal, normal: IntArray, label: str) -> FloatArray:
     """Heights (2,) of the lowest and the highest atomic plane of a slab, the second above the first."""
-    height = np.sort(np.mod(crystal.points @ normal, 1))
+    lowest, gap = widest_gap(crystal.points @ normal)
     period = float(1 / np.linalg.norm(np.linalg.solve(crystal.primitive, normal.astype(float))))
-    gap = np.diff(height, append=height[0] + 1)
-    widest = int(np.argmax(gap))
-    if gap[widest] * period < MIN_VACUUM:
+    if gap * period < MIN_VACUUM:
         raise SupercellError(
-            f"{label}: the widest gap between its layers is {gap[widest] * period:.2f} Å; "
+            f"{label}: the widest gap between its layers is {gap * period:.2f} Å; "
             f"a slab needs a vacuum of {MIN_VACUUM:g} Å or more"
         )
-    lowest = height[(widest + 1) % len(height)]
-    return np.array([lowest, lowest + 1 - gap[widest]])
+    return np.array([lowest, lowest + 1 - gap])
 
 
 def _voids(crystal: StandardCrystal, normal: IntArray, planes: FloatArray, kind: str) -> list[VoidOrbit]:
     """Interstitial sites between the atoms, then, on a slab, adatom sites."""
     group = crystal.standard.group
     voids = find_voids(group, crystal.points, crystal.primitive, MAX_VOID_RADIUS)
-    if kind != "surface":
+    if kind not in SLABS:
         return voids
     above = [np.mod(float(v.points[0] @ normal) - planes[0], 1) for v in voids]
     inside = [v for v, height in zip(voids, above, strict=True) if height < planes[1] - planes[0]]

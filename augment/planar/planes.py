@@ -42,8 +42,12 @@ class Plane:
         """The planes of Miller indices (h, k, l), or (h, k, i, l) of hexagonal axes, of the conventional cell.
 
         Raises:
-            SupercellError: the indices name no plane.
+            SupercellError: the indices name no plane, or the host is a layer or has a plane in it already.
         """
+        if host.normal is not None:
+            raise SupercellError(
+                f"{host.formula}: a layer, or a crystal with a plane in it already; give a bulk crystal"
+            )
         indices = [int(x) for x in miller if float(x).is_integer()]
         four = len(indices) == 4 and sum(indices[:3]) == 0  # noqa: PLR2004  Bravais-Miller indices
         indices = [*indices[:2], indices[3]] if four else indices

@@ -9,11 +9,12 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.charges import oxidation_states
+from augment.crystal.vacuum import MIN_VACUUM
 from augment.elements import element_symbol
 from augment.errors import SupercellError
 from augment.host import Host
 from augment.planar.cells import crystal_cell, plane_name
-from augment.planar.layered import MIN_VACUUM, PlanarHost, planar_host
+from augment.planar.layered import PlanarHost, planar_host
 from augment.planar.planes import Plane, close_to_integer
 
 DEFAULT_THICKNESS = 10.0

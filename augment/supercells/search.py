@@ -14,6 +14,7 @@ from augment.crystal.lattice import hermite_normal_form, shortest_vectors, succe
 from augment.errors import SupercellError
 from augment.host import Host
 from augment.supercell import Supercell
+from augment.supercells.in_plane import find_layer_supercell, widest_in_plane
 from augment.supercells.sublattices import CompactLattices, InvariantForms, longest_possible
 
 DEFAULT_IMAGE_DISTANCE = 8.0
@@ -40,7 +41,8 @@ def find_supercell(
     """Smallest supercell whose periodic images are far enough apart, by exhaustive search.
 
     Of the smallest number of atoms that reaches the distance, the widest is taken; of several such, the one that keeps
-    most of the point group, then the one with the least aspect.
+    most of the point group, then the one with the least aspect. A host with a plane, such as a layer with vacuum, is
+    repeated in its plane only; see `find_layer_supercell`.
 
     Args:
         host: the pristine crystal.
@@ -55,6 +57,12 @@ def find_supercell(
     """
     if not (min_image_distance > 0 and math.isfinite(min_image_distance)):
         raise SupercellError(f"image distance {min_image_distance} Å; give a positive number")
+    if host.normal is not None:
+        _refuse_aspect(host, max_aspect)
+        size = {"min_atoms": min_atoms, "max_atoms": max_atoms}
+        return find_layer_supercell(
+            host, min_image_distance=min_image_distance, **size, keep_layer_group=keep_point_group
+        )
     search = _Search(host, keep_point_group, max_aspect)
     for index in _indices(host, min_atoms, max_atoms):
         if longest_possible(search.volume * index) >= min_image_distance - _SAME:
@@ -82,6 +90,9 @@ def widest_supercell(
     Raises:
         SupercellError: none fits.
     """
+    if host.normal is not None:
+        _refuse_aspect(host, max_aspect)
+        return _widest_layer(host, _indices(host, min_atoms, max_atoms), keep_point_group=keep_point_group)
     search = _Search(host, keep_point_group, max_aspect)
     best = search.widest_in(_indices(host, min_atoms, max_atoms))
     if best is None:
@@ -100,9 +111,29 @@ def supercell_table(
     Raises:
         SupercellError: not even the primitive cell has so few atoms.
     """
-    search = _Search(host, keep_point_group, max_aspect)
-    every = (search.widest(index, 0.0) for index in _indices(host, 1, max_atoms))
+    indices = _indices(host, 1, max_atoms)
+    if host.normal is not None:
+        _refuse_aspect(host, max_aspect)
+        every = (widest_in_plane(host, index, keep_layer_group=keep_point_group)[1] for index in indices)
+    else:
+        search = _Search(host, keep_point_group, max_aspect)
+        every = (search.widest(index, 0.0) for index in indices)
     return [supercell for supercell in every if supercell is not None]
+
+
+def _refuse_aspect(host: Host, max_aspect: float) -> None:
+    """One period across a plane is no matter of choice."""
+    if max_aspect != math.inf:
+        raise SupercellError(f"{host.formula}: the aspect of a layer's supercell is that of its vacuum; leave it out")
+
+
+def _widest_layer(host: Host, indices: range, *, keep_point_group: bool) -> Supercell:
+    """The supercell of some indices that is widest in the plane; of several such, the smallest."""
+    every = [widest_in_plane(host, index, keep_layer_group=keep_point_group) for index in indices]
+    _, widest = max(every, key=lambda each: round(each[0], 6))
+    if widest is None:
+        raise SupercellError(f"{host.formula}: no supercell of this size keeps the layer group; widen the range")
+    return widest
 
 
 def _indices(host: Host, min_atoms: int, max_atoms: int) -> range:

@@ -17,6 +17,7 @@ from defectgen.cli.generate import generate_command
 from defectgen.cli.impurities import impurities_command
 from defectgen.cli.md import md_command
 from defectgen.cli.options import (
+    BulkOption,
     DeviceOption,
     DistanceOption,
     DopantsOption,
@@ -27,9 +28,11 @@ from defectgen.cli.options import (
     OverwriteOption,
     PotentialOption,
     SeedOption,
+    SlabOption,
     TrustOption,
     WorkersOption,
     defect_changes,
+    layer_changes,
     say,
     settings_of,
     show,
@@ -56,6 +59,8 @@ def run_command(
     min_image_distance: DistanceOption = None,
     max_atoms: MaxAtomsOption = None,
     max_voids: MaxVoidsOption = None,
+    bulk: BulkOption = False,
+    slab: SlabOption = None,
     potential: PotentialOption = None,
     device: DeviceOption = None,
     trust_model: TrustOption = False,
@@ -67,6 +72,7 @@ def run_command(
 
     changes = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        **layer_changes(bulk, slab),
         "output": output,
         "potential.name": potential,
         "potential.device": device,

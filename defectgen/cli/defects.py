@@ -11,6 +11,7 @@ import typer
 from augment.errors import ConditionError
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption, list_defects
 from defectgen.cli.options import (
+    BulkOption,
     CifArgument,
     ComplexOption,
     CutoffOption,
@@ -24,8 +25,10 @@ from defectgen.cli.options import (
     OutputOption,
     SeedOption,
     SizeOption,
+    SlabOption,
     defect_changes,
     integers,
+    layer_changes,
     say,
     settings_of,
     show,
@@ -76,6 +79,8 @@ def defects_command(
     cif: CifFolderOption = None,
     extxyz: ExtxyzOption = None,
     plot: PlotOption = None,
+    bulk: BulkOption = False,
+    slab: SlabOption = None,
     as_json: JsonOption = False,
     seed: SeedOption = None,
 ) -> None:
@@ -85,6 +90,7 @@ def defects_command(
         raise ConditionError("--count counts complexes; name their kinds with --complex")
     changes = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        **layer_changes(bulk, slab),
         "defects.kinds": kind or ([] if names or named_set else None),
         "defects.sets": named_set or None,
         "defects.cutoff": cutoff,
@@ -113,8 +119,11 @@ def _count(settings: Any, *, as_json: bool) -> None:
     from augment.defects.orderly import count_by_size
     from defectgen.pipeline.prepared import PreparedRun
     from defectgen.run.defects import complex_space
+    from defectgen.run.progress import report_notes
 
-    space, recipe = complex_space(settings, PreparedRun.of(settings).supercell)
+    prepared = PreparedRun.of(settings)
+    space, recipe = complex_space(settings, prepared.supercell)
+    report_notes(prepared.notes)
     counted = (count_orbits if space.cutoff is None else count_by_size)(space, recipe)
     if as_json:
         for size, orbits, total in counted:
@@ -129,9 +138,11 @@ def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as
     """Each defect as soon as it is found, or a table of the first ones, and the files asked for."""
     from defectgen.pipeline.prepared import PreparedRun
     from defectgen.run.defects import each_defect
+    from defectgen.run.progress import report_notes
 
     prepared = PreparedRun.of(settings)
     supercell = prepared.supercell
+    report_notes(prepared.notes)
     if plot is not None:
         from augment.supercells.plots import plot_sites, plot_supercells
 

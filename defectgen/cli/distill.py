@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from defectgen.cli.options import OutputOption, TrustOption, WorkersOption, say
+from defectgen.cli.options import BulkOption, OutputOption, TrustOption, WorkersOption, say
+
+if TYPE_CHECKING:
+    from augment import Host
 
 
 def distill_command(
@@ -40,10 +43,10 @@ def distill_command(
     register: Annotated[
         bool, typer.Option("--register/--no-register", help="add it to your students, which `auto` prefers")
     ] = True,
+    bulk: BulkOption = False,
     workers: WorkersOption = None,
 ) -> None:
     """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
-    from augment import read_host
     from defectgen.run.progress import progress
     from md.distill.finish import finish, student_name
     from md.distill.run import distil
@@ -52,7 +55,7 @@ def distill_command(
     from md.students import register_folder
 
     began = time.monotonic()
-    crystals = [read_host(path) for path in hosts]
+    crystals = _crystals(hosts, bulk)
     own = {element for crystal in crystals for element in crystal.elements}
     asked = [e.strip() for e in [*(dopant or []), *((elements or "").split(",") if elements else [])]]
     settings = DistilSettings(
@@ -70,3 +73,12 @@ def distill_command(
     say(f"student: {student}")
     if register:
         say(f"registered as {called}: {register_folder(student, called)}")
+
+
+def _crystals(hosts: list[Path], bulk: bool) -> list[Host]:
+    """The hosts of CIFs; a layer is refused, as its student would be one of squeezed vacuum."""
+    from defectgen.run.host import bulk_crystal
+    from defectgen.run.settings import PlanarSettings
+
+    settings = PlanarSettings(layer="bulk" if bulk else "auto")
+    return [bulk_crystal(path, settings, "a student is distilled from") for path in hosts]

@@ -9,6 +9,7 @@ import typer
 
 from augment.errors import ConditionError
 from defectgen.cli.options import (
+    BulkOption,
     ComplexOption,
     CutoffOption,
     DistanceOption,
@@ -20,8 +21,10 @@ from defectgen.cli.options import (
     PotentialOption,
     SeedOption,
     SizeOption,
+    SlabOption,
     TrustOption,
     defect_changes,
+    layer_changes,
     say,
     settings_of,
 )
@@ -56,6 +59,8 @@ def generate_command(
     min_image_distance: DistanceOption = None,
     max_atoms: MaxAtomsOption = None,
     max_voids: MaxVoidsOption = None,
+    bulk: BulkOption = False,
+    slab: SlabOption = None,
     model: Annotated[
         str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
     ] = None,
@@ -81,11 +86,8 @@ def generate_command(
         "potential.name": potential,
         "potential.trust": trust_model or None,
     }
-    which = {
-        **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
-        **_complex_changes(complexes, size, propose, weight),
-        "defects.cutoff": cutoff,
-    }
+    which = defect_changes(dopant, min_image_distance, max_atoms, max_voids) | layer_changes(bulk, slab)
+    which |= {**_complex_changes(complexes, size, propose, weight), "defects.cutoff": cutoff}
     if source.is_dir():
         _in_run(source, asked, which, overwrite=overwrite)
     elif output is None:
@@ -126,11 +128,12 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     from defectgen.pipeline.checks import check_run
     from defectgen.pipeline.run import prepare
     from defectgen.pipeline.stages import generate_stage, start_folder
-    from defectgen.run.progress import report_stage_end
+    from defectgen.run.progress import report_notes, report_stage_end
 
     settings = settings_of(source, {**changes, "output": output})
     prepared = prepare(settings)
     check_run(prepared)
+    report_notes(prepared.notes)
     folder = start_folder(prepared)
     with folder.locked():
         if not folder.finished("generate"):

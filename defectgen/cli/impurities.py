@@ -12,9 +12,22 @@ import typer
 from augment.errors import ConditionError
 from defectgen.cli.defects import AnySupercellOption
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
-from defectgen.cli.options import DistanceOption, JsonOption, MatrixOption, MaxAtomsOption, integers, say, show
+from defectgen.cli.options import (
+    BulkOption,
+    DistanceOption,
+    JsonOption,
+    MatrixOption,
+    MaxAtomsOption,
+    SlabOption,
+    integers,
+    layer_changes,
+    say,
+    settings_of,
+    show,
+)
 
 if TYPE_CHECKING:
+    from augment import Host
     from augment.solutions.configurations import ConfigurationEnsemble
     from augment.solutions.solution import SolidSolution
 
@@ -63,6 +76,8 @@ def impurities_command(
     poscar: PoscarOption = None,
     cif: CifFolderOption = None,
     extxyz: ExtxyzOption = None,
+    bulk: BulkOption = False,
+    slab: SlabOption = None,
     as_json: JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="of the random configurations")] = 0,
 ) -> None:
@@ -81,7 +96,7 @@ def impurities_command(
             "neutral": neutral,
             "states": states,
         }
-        solution = _doped(source, asked, tolerance, integers(supercell), options)
+        solution = _doped(_host(source, bulk, slab), asked, tolerance, integers(supercell), options)
     else:
         solution = _disordered(source, states, tolerance, integers(supercell), options, neutral=neutral)
     if weight not in get_args(SamplingWeight):
@@ -92,14 +107,23 @@ def impurities_command(
     _print(made, as_json=as_json)
 
 
+def _host(source: Path, bulk: bool, slab: str | None) -> Host:
+    """The host of a CIF; what is taken for a layer is said."""
+    from defectgen.run.host import host_notes, read_crystal
+    from defectgen.run.progress import report_notes
+
+    planar = settings_of(source, layer_changes(bulk, slab)).planar
+    host, plane = read_crystal(source, planar)
+    report_notes(host_notes(plane, planar))
+    return host
+
+
 def _doped(
-    source: Path, asked: dict[str, Any], tolerance: float | None, matrix: list[int] | None, options: dict[str, Any]
+    host: Host, asked: dict[str, Any], tolerance: float | None, matrix: list[int] | None, options: dict[str, Any]
 ) -> SolidSolution:
     """A host with so many edits of each kind."""
-    from augment import read_host
     from augment.solutions.concentration import Concentration, realise
 
-    host = read_host(source)
     if tolerance is not None:
         asked["tolerance"] = tolerance
     return realise(host, Concentration(**asked), supercell=_supercell(host, matrix), **options)

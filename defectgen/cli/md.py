@@ -12,6 +12,7 @@ import typer
 from augment.elements import elements_of
 from augment.errors import ConditionError
 from defectgen.cli.options import (
+    BulkOption,
     DeviceOption,
     JsonOption,
     OutputOption,
@@ -20,6 +21,7 @@ from defectgen.cli.options import (
     SeedOption,
     TrustOption,
     WorkersOption,
+    layer_changes,
     say,
     show,
 )
@@ -61,6 +63,7 @@ def md_command(
         str | None,
         typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)"),
     ] = None,
+    bulk: BulkOption = False,
     as_json: JsonOption = False,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
@@ -83,12 +86,13 @@ def md_command(
         "workers": workers,
     }
     if len(sources) == 1 and sources[0].is_dir():
-        _refuse_options_of_files(sources[0], seed=seed, potential=potential, output=output, shard=shard)
+        given = {"seed": seed, "potential": potential, "output": output, "shard": shard, "bulk": bulk or None}
+        _refuse_options_of_files(sources[0], **given)
         rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
         written(sources[0] / "md")
     else:
         names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
-        rows = _files(sources, {**changes, **names}, output, shard, deck=deck)
+        rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, output, shard, deck=deck)
         written(None if deck else output)
     _tell(rows, as_json=as_json)
 
@@ -128,8 +132,9 @@ def _files(
     paths: list[Path], changes: dict[str, Any], output: Path | None, shard: str | None, *, deck: bool
 ) -> list[dict[str, Any]]:
     """Run the structures of files in a folder: a file a point, and the rows in summary.jsonl where all are done."""
-    from defectgen.pipeline.md_grid import md_points, run_points
+    from defectgen.pipeline.md_grid import empty_cells, md_points, run_points, vacuum_note
     from defectgen.run.folder import IDENTITY
+    from defectgen.run.progress import report_notes
     from defectgen.run.settings import Settings
     from defectgen.run.structure_files import read_cells_of_files, write_rows
     from md.jobs.sweep import Shard
@@ -144,8 +149,10 @@ def _files(
     part = None if shard is None else Shard.parse(shard)
     cells = read_cells_of_files(paths)
     symbols = elements_of(z for cell in cells for z in cell.numbers)
-    points = md_points(settings, cells)
+    empty = empty_cells(settings, cells)
+    points = [p for cell, vacuum in zip(cells, empty, strict=True) for p in md_points(settings, [cell], vacuum=vacuum)]
     potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
+    report_notes(vacuum_note(cell.name, settings) for cell, vacuum in zip(cells, empty, strict=True) if vacuum)
     if deck:
         return _decks(points, potential, output)
     device = settings.potential.device

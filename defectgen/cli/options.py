@@ -46,6 +46,29 @@ CutoffOption = Annotated[float | None, typer.Option("--cutoff", help="largest di
 MatrixOption = Annotated[str | None, typer.Option("--supercell", help="nine integers, rows, on the conventional cell")]
 
 
+BulkOption = Annotated[
+    bool, typer.Option("--bulk", help="treat a layer with vacuum as a bulk crystal; else it is recognised")
+]
+SlabOption = Annotated[
+    str | None, typer.Option("--slab", help="the CIF is a layer or slab: the normal of its plane in its cell: 0,0,1")
+]
+
+
+def layer_changes(bulk: bool, slab: str | None) -> dict[str, Any]:
+    """Settings that say whether a CIF holds a layer, where the command line does."""
+    if bulk and slab is not None:
+        raise ConditionError("--bulk and --slab say opposite things of the host; give one")
+    return {"planar.layer": "bulk" if bulk else None, "planar.slab": slab and whole_numbers(slab, "--slab")}
+
+
+def whole_numbers(text: str, option: str) -> tuple[int, ...]:
+    """Three integers, or four of a hexagonal crystal, of an option."""
+    try:
+        return tuple(int(part) for part in text.replace(" ", ",").split(",") if part)
+    except ValueError:
+        raise ConditionError(f"{option} {text!r}: give integers by commas, such as 1,0,0") from None
+
+
 def defect_changes(
     dopants: list[str] | None, distance: float | None, max_atoms: int | None, max_voids: int | None
 ) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from augment.errors import ConditionError
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
 from defectgen.cli.options import (
+    BulkOption,
     CifArgument,
     ComplexOption,
     CutoffOption,
@@ -21,8 +21,11 @@ from defectgen.cli.options import (
     KindsOption,
     MaxAtomsOption,
     SizeOption,
+    SlabOption,
+    layer_changes,
     say,
     show,
+    whole_numbers,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +62,8 @@ SeparationOption = Annotated[float, typer.Option("--separation", help="least dis
 
 def planar_command(
     host: CifArgument,
+    bulk: BulkOption = False,
+    slab: SlabOption = None,
     surface: SurfaceOption = None,
     thickness: ThicknessOption = 10.0,
     vacuum: VacuumOption = 15.0,
@@ -90,21 +95,23 @@ def planar_command(
     from defectgen.run.host import planar_crystal
     from defectgen.run.settings import validated
 
+    layer = _layer(bulk, slab)
     if fault is not None and scan is not None:
-        _scan(host, _whole(fault, "--fault"), scan, cut, as_json=as_json)
+        _scan(host, layer, whole_numbers(fault, "--fault"), scan, cut, as_json=as_json)
         return
     asked = {
-        "surface": surface and _whole(surface, "--surface"),
+        **layer,
+        "surface": surface and whole_numbers(surface, "--surface"),
         "thickness": thickness,
         "vacuum": vacuum,
         "symmetric": symmetric,
         "termination": termination,
-        "fault": fault and _whole(fault, "--fault"),
+        "fault": fault and whole_numbers(fault, "--fault"),
         "vector": vector and vector.split(","),
         "cut": cut,
         "grain_boundary": grain_boundary,
-        "axis": _whole(axis, "--axis"),
-        "plane": plane and _whole(plane, "--plane"),
+        "axis": whole_numbers(axis, "--axis"),
+        "plane": plane and whole_numbers(plane, "--plane"),
         "shift": shift.split(","),
         "separation": separation,
     }
@@ -117,20 +124,21 @@ def planar_command(
     _print(made, supercell, found, as_json=as_json)
 
 
-def _whole(text: str, option: str) -> tuple[int, ...]:
-    """Three integers, or four of a hexagonal crystal, of an option."""
-    try:
-        return tuple(int(part) for part in text.replace(" ", ",").split(",") if part)
-    except ValueError:
-        raise ConditionError(f"{option} {text!r}: give integers by commas, such as 1,0,0") from None
+def _layer(bulk: bool, slab: str | None) -> dict[str, Any]:
+    """Settings of the plane that say whether the CIF holds a layer."""
+    return {key.removeprefix("planar."): value for key, value in layer_changes(bulk, slab).items() if value}
 
 
-def _scan(host: Path, miller: tuple[int, ...], divisions: int, cut: int, *, as_json: bool) -> None:
+def _scan(
+    host: Path, layer: dict[str, Any], miller: tuple[int, ...], divisions: int, cut: int, *, as_json: bool
+) -> None:
     """The distinct fault vectors of a plane."""
-    from augment import read_host
     from augment.planar import fault_vectors
+    from defectgen.run.host import bulk_crystal
+    from defectgen.run.settings import PlanarSettings
 
-    found = fault_vectors(read_host(host), miller, divisions, cut=cut)
+    crystal = bulk_crystal(host, PlanarSettings(**layer), "faults are made of")
+    found = fault_vectors(crystal, miller, divisions, cut=cut)
     if as_json:
         for each in found:
             say(json.dumps({"vector": list(each.vector), "multiplicity": each.multiplicity}))

@@ -16,14 +16,15 @@ def run_stage(
     from defectgen.pipeline.prepared import PreparedRun
     from defectgen.pipeline.stages import check_inputs
     from defectgen.run.folder import RunFolder
-    from defectgen.run.progress import report_stage_end
+    from defectgen.run.progress import report_notes, report_stage_end
 
     folder = RunFolder.open(path)
     # Before anything of the folder is replaced.
     prepared = PreparedRun.of_folder(RunFolder(path, folder.settings.replaced(changes)))
-    check_environments(prepared.settings)
+    check_environments(prepared)
     check_engines(prepared)
     check_inputs(stage, folder)
+    report_notes(prepared.notes)
     with folder.locked():
         folder = folder.with_changes(stage, changes, overwrite=overwrite)
         if folder.finished(stage):

@@ -78,7 +78,7 @@ def generate(
         spread: scale of the noise.
         energy: eV above the lowest geometry of the defect.
         charge: e.
-        keep_cell: keep the cell of the relaxed host under heat and pressure too, as a vacuum in it asks for.
+        keep_cell: keep the cell of the relaxed host under heat and pressure too; that of a layer with vacuum always is.
         host: host of the defect cells.
         progress: called after each structure.
 
@@ -195,8 +195,13 @@ def _frames(
         rng = np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k))
         spread = request.spread_of(k, known=False)
         frame = ensemble.frame(request.temperature, symmetry, rng, spread)
-        state = Distortion(frame.displacements, np.zeros((3, 3))) if request.keep_cell else frame
+        state = Distortion(frame.displacements, np.zeros((3, 3))) if _keeps_cell(defect, request) else frame
         yield _finished(ideal, state, {**info, "sample": k, "spread": spread}, time.perf_counter() - began)
+
+
+def _keeps_cell(defect: Defect, request: GeometryRequest) -> bool:
+    """Whether the cell is that of the relaxed host, as is asked for or a vacuum in it needs."""
+    return request.keep_cell or defect.supercell.host.has_vacuum
 
 
 def _samples(
@@ -253,7 +258,7 @@ def _samples(
         for k, u, e, points in zip(chosen, states.displacements, states.strain, told, strict=True):
             began = time.perf_counter()
             state, own = (
-                Distortion(u, 0.0 * e if request.keep_cell else e),
+                Distortion(u, 0.0 * e if _keeps_cell(defect, request) else e),
                 {"sample": k, "spread": spreads[k], **learnt},
             )
             if surface is not None and points is not None and request.temperature == 0:

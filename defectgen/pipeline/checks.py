@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from defectgen.pipeline.prepared import PreparedRun
-from defectgen.run.settings import Settings
 
 
 def check_run(prepared: PreparedRun) -> None:
@@ -16,7 +15,7 @@ def check_run(prepared: PreparedRun) -> None:
     from defectgen.model.weights import load_model
 
     settings = prepared.settings
-    check_environments(settings)
+    check_environments(prepared)
     requests = prepared.requests
     if prepared.defects:
         prepared.chosen  # noqa: B018  refuses names that no defect has
@@ -26,15 +25,15 @@ def check_run(prepared: PreparedRun) -> None:
     find_forces(requests[0].forces, model.card)
 
 
-def check_environments(settings: Settings) -> None:
+def check_environments(prepared: PreparedRun) -> None:
     """Check the temperatures, pressures and engines of the dynamics.
 
     Raises:
-        ConditionError: one is not possible in the ensemble or the engine asked for.
+        ConditionError: one is not possible in the ensemble, the engine or the cell asked for.
     """
     from defectgen.pipeline.md_grid import check_points
 
-    check_points(settings)
+    check_points(prepared.settings, vacuum=prepared.host.has_vacuum)
 
 
 def check_engines(prepared: PreparedRun) -> None:

@@ -7,7 +7,10 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from augment.cell import DefectCell
+from augment.crystal.vacuum import has_vacuum
 from augment.errors import ConditionError
 from defectgen.run.settings import Settings
 from md.conditions.environment import Environment
@@ -19,43 +22,67 @@ if TYPE_CHECKING:
     from md.potentials import Potential
 
 
-def md_environments(settings: Settings) -> list[Environment]:
-    """The environments that settings ask for.
+PRESSURES = (0.0, 10.0)
+"""GPa; where none are given and the cell has a barostat."""
+
+
+def empty_cells(settings: Settings, cells: Sequence[DefectCell]) -> list[bool]:
+    """Whether there is a vacuum in each cell that a user brings; none counts where the settings say bulk."""
+    if settings.planar.layer == "bulk":
+        return [False] * len(cells)
+    return [has_vacuum(cell.cell, cell.positions @ np.linalg.inv(cell.cell)) for cell in cells]
+
+
+def vacuum_note(name: str, settings: Settings) -> str:
+    """One line that says what a vacuum in a cell means for its dynamics."""
+    ensemble = (settings.md.ensemble or "nvt").upper()
+    return f"{name} has a vacuum in its cell: {ensemble} at 0 GPa; --bulk treats it as a bulk crystal"
+
+
+def md_environments(settings: Settings, *, vacuum: bool = False) -> list[Environment]:
+    """The environments that settings ask for; what they leave open depends on whether there is a vacuum in the cell.
 
     Raises:
-        ConditionError: one is not possible, or a text is no schedule.
+        ConditionError: one is not possible, in any cell or in one with vacuum, or a text is no schedule.
     """
     from md.conditions.schedule_text import environments
 
     asked = settings.md
-    return environments(asked.temperatures, asked.pressures, asked.ensemble, asked.strain, asked.timestep)
+    ensemble = asked.ensemble or ("nvt" if vacuum else "npt")
+    barostat = ensemble.startswith("npt")
+    pressures = asked.pressures or (PRESSURES if barostat else (0.0,))
+    if vacuum and (barostat or any(pressure not in (0, "0") for pressure in pressures)):
+        what = ensemble if barostat else f"a pressure of {', '.join(map(str, pressures))} GPa"
+        raise ConditionError(
+            f"{what} would close the vacuum of the cell; leave ensemble and pressure out, or use nvt or nve at 0 GPa: "
+            "md: {ensemble: nvt, pressures: [0]}, --ensemble nvt --pressure 0 (--bulk treats it as a bulk crystal)"
+        )
+    return environments(asked.temperatures, pressures, ensemble, asked.strain, asked.timestep)
 
 
-def check_points(settings: Settings) -> None:
-    """Check that the engines do what is asked for, in whatever cell.
+def check_points(settings: Settings, *, vacuum: bool = False) -> None:
+    """Check that the engines do what is asked for, in whatever cell, or in whatever cell with a vacuum.
 
     Raises:
         ConditionError: an environment, an engine or a schedule is not possible.
     """
     from md.dynamics import MdPoint
 
-    if settings.planar.has_vacuum and settings.md.ensemble.startswith("npt"):
-        raise ConditionError(
-            f"{settings.md.ensemble} would close the vacuum of a slab; use md: {{ensemble: nvt, pressures: [0]}}"
-        )
-    for environment, engine in product(md_environments(settings), settings.md.engines):
+    for environment, engine in product(md_environments(settings, vacuum=vacuum), settings.md.engines):
         MdPoint("any cell", "", environment, engine=engine, **_how(settings))
 
 
-def md_points(settings: Settings, cells: Sequence[DefectCell]) -> list[tuple[MdPoint, DefectCell]]:
-    """Every cell in every environment with every engine.
+def md_points(
+    settings: Settings, cells: Sequence[DefectCell], *, vacuum: bool = False
+) -> list[tuple[MdPoint, DefectCell]]:
+    """Every cell in every environment with every engine; the cells have a vacuum or not.
 
     Raises:
         ConditionError: a point is not possible in its cell.
     """
     from md.campaigns.relax_and_md import grid
 
-    return grid(cells, md_environments(settings), settings.md.engines, **_how(settings))
+    return grid(cells, md_environments(settings, vacuum=vacuum), settings.md.engines, **_how(settings))
 
 
 def _how(settings: Settings) -> dict[str, Any]:

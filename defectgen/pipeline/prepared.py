@@ -19,7 +19,7 @@ from augment.storage.archive import read_arrays, read_cells, write_arrays
 from augment.supercell import Supercell
 from defectgen.run.defects import build_supercell, each_defect, find_potential
 from defectgen.run.folder import RunFolder
-from defectgen.run.host import read_crystal
+from defectgen.run.host import host_notes, read_crystal
 from defectgen.run.settings import Settings
 from md.potentials import Potential
 from md.relaxation.relax import relaxation_from_arrays
@@ -77,8 +77,13 @@ class PreparedRun:
 
     @property
     def plane(self) -> PlanarHost | None:
-        """The planar defect of the host; None of a bulk crystal."""
+        """The layer, or the planar defect, that the host is; None of a bulk crystal."""
         return self._crystal[1]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is taken for granted of the host that the settings do not say, a line each."""
+        return host_notes(self.plane, self.settings.planar)
 
     @cached_property
     def supercell(self) -> Supercell:
@@ -146,7 +151,7 @@ class PreparedRun:
                 steps=asked.steps,
                 forces=asked.forces,
                 corrections=asked.corrections,
-                keep_cell=self.settings.planar.has_vacuum,
+                keep_cell=self.host.has_vacuum,
             )
             for subgroup in asked.subgroups
         )
@@ -161,7 +166,7 @@ class PreparedRun:
         if path.is_file():
             relaxation = relaxation_from_arrays(read_arrays(path), self.potential, float("nan"), str(path))
             return RelaxedHost.from_relaxation(self.host, relaxation)
-        found = RelaxedHost.of(self.host, self.potential, relax_cell=not self.settings.planar.has_vacuum)
+        found = RelaxedHost.of(self.host, self.potential, relax_cell=not self.host.has_vacuum)
         write_arrays(path, found.relaxation.to_arrays())
         return found
 

@@ -55,7 +55,7 @@ def host_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
 
     write_atomically(folder.file(*INPUT), prepared.cif.read_bytes())
     host, made = prepared.host, prepared.plane
-    plane = {} if made is None else {"plane": {"kind": made.kind, "label": made.label}}
+    plane = {} if made is None else {"plane": {"kind": made.kind, "label": made.label, **made.info}}
     folder.write_json("host/host.json", {**host.to_dict(), **plane})
     text = str(CifWriter(host.to_pymatgen(), symprec=1e-3))
     write_atomically(folder.file("host", "host.cif"), text.encode())
@@ -250,7 +250,7 @@ def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     settings = prepared.settings
     records = read_records(folder.file("relax", "records.npz"))
     cells = [r.cell for r in records[: settings.md.max_cells]]
-    points = md_points(settings, cells)
+    points = md_points(settings, cells, vacuum=prepared.host.has_vacuum)
     responses = run_points(
         points,
         prepared.potential,

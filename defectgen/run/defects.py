@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from augment.cell import IntArray
 from augment.defect import Defect
 from augment.defects.editspace import EditSpace
 from augment.defects.kinds import put_element
@@ -17,9 +18,8 @@ from augment.defects.recipe import Recipe
 from augment.defects.sampling import sample_complexes
 from augment.defects.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_sets, split_vacancies
 from augment.defects.split_interstitials import split_interstitials
-from augment.errors import DefectError
+from augment.errors import DefectError, SupercellError
 from augment.host import Host
-from augment.planar import find_layer_supercell
 from augment.supercell import Supercell, conventional_supercell
 from augment.supercells.search import find_supercell
 from defectgen.run.settings import Settings
@@ -36,11 +36,26 @@ def build_supercell(settings: Settings, host: Host) -> Supercell:
     """
     asked = settings.defects
     if asked.supercell is not None:
-        return conventional_supercell(host, np.array(asked.supercell).reshape(3, 3))
-    size: dict[str, Any] = {"min_image_distance": asked.min_image_distance, "max_atoms": asked.max_atoms}
+        return _given_supercell(host, np.array(asked.supercell).reshape(3, 3))
+    return find_supercell(
+        host,
+        min_image_distance=asked.min_image_distance,
+        max_atoms=asked.max_atoms,
+        keep_point_group=asked.keep_point_group,
+    )
+
+
+def _given_supercell(host: Host, matrix: IntArray) -> Supercell:
+    """The supercell of a matrix on the conventional cell; one of a layer repeats no vacuum."""
+    supercell = conventional_supercell(host, matrix)
     if host.normal is not None:
-        return find_layer_supercell(host, **size, keep_layer_group=asked.keep_point_group)
-    return find_supercell(host, **size, keep_point_group=asked.keep_point_group)
+        periods = np.gcd.reduce(supercell.matrix @ np.array(host.normal))
+        if periods != 1:
+            raise SupercellError(
+                f"{host.formula}: this supercell holds {periods} layers one above the other; give one that repeats the "
+                "layer in its plane only, or none: it is searched then"
+            )
+    return supercell
 
 
 def each_defect(settings: Settings, supercell: Supercell) -> Iterator[Defect]:

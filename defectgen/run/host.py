@@ -1,62 +1,77 @@
-"""The crystal that defects are put into: that of a CIF, or a surface, a stacking fault or a grain boundary of it."""
+"""The crystal that defects are put into: that of a CIF, a layer, or a surface, fault or grain boundary of it."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from augment.crystal.cif import read_structure
 from augment.errors import ConditionError
-from augment.host import Host, host_from_structure, read_host
-from augment.planar import PlanarHost, grain_boundary, planar_host, stacking_fault, surfaces
-from augment.planar.layered import MIN_VACUUM
+from augment.host import Host
+from augment.planar import PlanarHost, grain_boundary, host_or_layer, layer_host, stacking_fault, surfaces
 from defectgen.run.settings import PlanarSettings
-
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
 
 
 def read_crystal(cif: Path, settings: PlanarSettings) -> tuple[Host, PlanarHost | None]:
-    """The host of a CIF, read once: bulk, or with the plane that is asked for, and that plane.
+    """The host of a CIF, read once: bulk, a layer, or with the plane that is asked for; and that plane.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
         SupercellError: there is no such plane.
-        ConditionError: several planes are asked for, or the file holds a slab and none is.
+        ConditionError: several planes are asked for, or one of a layer.
     """
     if settings.kinds:
         plane = planar_crystal(cif, settings)
         return plane.host, plane
-    structure = read_structure(cif)
-    _refuse_slab(structure, cif)
-    return host_from_structure(structure, where=str(cif)), None
+    return host_or_layer(read_structure(cif), str(cif), layer=settings.layer)
 
 
 def planar_crystal(cif: Path, settings: PlanarSettings) -> PlanarHost:
-    """The planar host that is asked for.
+    """The planar host that is asked for; a layer needs no asking.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
         SupercellError: there is no such plane.
         ConditionError: not exactly one kind of plane is asked for, or what a kind needs is missing.
     """
+    if not settings.kinds:
+        layer = host_or_layer(read_structure(cif), str(cif), layer=settings.layer)[1]
+        if layer is not None:
+            return layer
     if len(settings.kinds) != 1:
         raise ConditionError(
             f"planar: {' and '.join(settings.kinds) or 'nothing'} asked for; give one of slab, surface, fault "
             "and grain_boundary"
         )
     if settings.slab is not None:
-        return planar_host(read_structure(cif), label=cif.stem, normal=settings.slab)
-    bulk = read_host(cif)
+        return layer_host(read_structure(cif), settings.slab, str(cif))
+    bulk = bulk_crystal(cif, settings, "surfaces, faults and boundaries are made of")
     if settings.surface is not None:
         return _surface(bulk, settings, settings.surface)
     if settings.fault is not None:
         return _fault(bulk, settings, settings.fault)
     return _boundary(bulk, settings, settings.grain_boundary or 0)
+
+
+def bulk_crystal(cif: Path, settings: PlanarSettings, purpose: str) -> Host:
+    """The crystal of a CIF where a layer will not do.
+
+    Args:
+        cif: the file.
+        settings: whether a layer is recognised.
+        purpose: what the crystal is needed for, for the error.
+
+    Raises:
+        CifError: the file holds no usable ideal crystal.
+        ConditionError: it holds a layer.
+    """
+    host, layer = host_or_layer(read_structure(cif), str(cif), layer=settings.layer)
+    if layer is not None:
+        raise ConditionError(
+            f"{cif}: a layer with {layer.info['vacuum']:.1f} Å of vacuum {layer.info['direction']}; {purpose} a bulk "
+            "crystal (--bulk treats it as one)"
+        )
+    return host
 
 
 def _surface(bulk: Host, settings: PlanarSettings, miller: tuple[int, ...]) -> PlanarHost:
@@ -100,22 +115,19 @@ def fractions_of(parts: tuple[float | str, ...], count: int) -> tuple[float, ...
     return found
 
 
-def _refuse_slab(structure: Structure, cif: Path) -> None:
-    """Refuse a slab in place of a bulk crystal: its supercells and its relaxation would not spare the vacuum."""
-    normal, gap = _widest_gap(structure)
-    if gap >= MIN_VACUUM:
-        raise ConditionError(
-            f"{cif}: a slab, not a bulk crystal ({gap:.1f} Å without atoms along the normal {list(normal)} of its "
-            f"cell); say `planar: {{slab: {list(normal)}}}` in the settings, which `defectgen init` writes"
-        )
+def layer_note(plane: PlanarHost) -> str:
+    """One line that says that a structure is taken for a layer, and what that means."""
+    vacuum, direction = plane.info["vacuum"], plane.info["direction"]
+    return (
+        f"{plane.label} is a layer with {vacuum:.1f} Å of vacuum {direction}: in-plane supercells, no interstitials in "
+        "the vacuum, lattice kept, NVT; --bulk treats it as a bulk crystal"
+    )
 
 
-def _widest_gap(structure: Structure) -> tuple[tuple[int, ...], float]:
-    """The widest distance between neighbouring atomic planes (Å), and the normal of these, of the lowest indices."""
-    reciprocal = structure.lattice.reciprocal_lattice_crystallographic.matrix
-    found = []
-    for normal in sorted(product((0, 1, -1), repeat=3), key=np.count_nonzero)[1:]:
-        heights = np.sort(np.mod(structure.frac_coords @ normal, 1))
-        gap = np.diff(heights, append=heights[0] + 1).max() / np.linalg.norm(normal @ reciprocal)
-        found.append((normal, float(gap)))
-    return max(found, key=lambda each: round(each[1], 6))
+def host_notes(plane: PlanarHost | None, settings: PlanarSettings) -> tuple[str, ...]:
+    """What is taken for granted of a host that the settings do not say, a line each."""
+    if plane is None or not plane.host.has_vacuum:
+        return ()
+    if not settings.kinds:
+        return (layer_note(plane),)
+    return (f"{plane.label} has {plane.info['vacuum']:.1f} Å of vacuum: lattice kept, NVT",)

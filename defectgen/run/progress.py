@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from md.campaigns.relax_and_md import SECONDS_PER_DAY
@@ -85,6 +85,13 @@ def _plain(title: str, unit: str) -> Progress:
         sys.stderr.flush()
 
     return report
+
+
+def report_notes(notes: Iterable[str]) -> None:
+    """Lines on the standard error stream that say what a command takes for granted."""
+    for note in notes:
+        sys.stderr.write(f"note: {note}\n")
+    sys.stderr.flush()
 
 
 def report_stage_end(stage: str, made: Mapping[str, object]) -> None:

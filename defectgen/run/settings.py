@@ -43,13 +43,16 @@ class ComplexSettings(_Section):
 
 
 class PlanarSettings(_Section):
-    """A surface, stacking fault or grain boundary of the host to put the defects into; none unless one is named."""
+    """A layer, or a surface, stacking fault or grain boundary of the host to put the defects into."""
 
+    layer: Literal["auto", "bulk"] = Field(
+        "auto", description="auto: a CIF with 6 Å of vacuum or more in one direction is a layer; bulk: it never is"
+    )
     slab: tuple[int, ...] | None = Field(
         None,
         min_length=3,
         max_length=3,
-        description="the CIF is a slab: the normal of its plane in its cell, [0, 0, 1]",
+        description="the CIF is a layer or slab: the normal of its plane in its cell, [0, 0, 1]; null: layer tells",
     )
     surface: tuple[int, ...] | None = Field(
         None, min_length=3, max_length=4, description="Miller indices of a free surface, [1, 1, 0]"
@@ -77,11 +80,6 @@ class PlanarSettings(_Section):
     def kinds(self) -> list[str]:
         """The planes asked for; not more than one is possible."""
         return [name for name in ("slab", "surface", "fault", "grain_boundary") if getattr(self, name) is not None]
-
-    @property
-    def has_vacuum(self) -> bool:
-        """Whether there is a vacuum in the cell, which no barostat and no relaxation may close."""
-        return self.slab is not None or self.surface is not None
 
 
 class DefectSettings(_Section):
@@ -170,12 +168,16 @@ class MdSettings(_Section):
     engines: tuple[Engine, ...] = Field(
         ("ase", "lammps"), description="engines; each runs the whole grid; batched: MACE models, many points at once"
     )
-    ensemble: Ensemble = Field("npt", description="ensemble")
+    ensemble: Ensemble | None = Field(
+        None, description="nve, nvt, npt, npt-aniso or npt-full; null: npt, and nvt in a cell with vacuum"
+    )
     temperatures: tuple[NumberFirst, ...] = Field(
         (300.0, 900.0), min_length=1, description='K; or schedules, "ramp(300,900,5ps)+quench(300)"'
     )
-    pressures: tuple[NumberFirst, ...] = Field(
-        (0.0, 10.0), min_length=1, description="GPa; or schedules, or six components xx/yy/zz/yz/xz/xy"
+    pressures: tuple[NumberFirst, ...] | None = Field(
+        None,
+        min_length=1,
+        description="GPa; or schedules, or six components xx/yy/zz/yz/xz/xy; null: 0 and 10 in npt ensembles, else 0",
     )
     strain: str | None = Field(None, description="AXIS:RATE in 1/ps, a:0.001; with npt-aniso, nvt or nve")
     steps: int = Field(150, ge=1, le=100_000_000, description="steps per point")

@@ -57,7 +57,10 @@ def relax_crystal(
 
     Raises:
         PotentialError: the teacher fails, or has no such crystal.
+        SettingsError: the host is a layer, or changes its space group with the teacher.
     """
+    if host.has_vacuum:
+        raise SettingsError(f"{host.formula}: a layer with vacuum; a student is distilled from a bulk crystal")
     from augment.distort import shortest_distance
 
     reference = RelaxedHost.of(host, teacher)

@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.defect import Defect
-from augment.errors import DataError
+from augment.errors import ConditionError, DataError
 from augment.groups.distortion import stretch
 from augment.host import Host
 from augment.supercell import Supercell
@@ -59,13 +59,19 @@ class RelaxedHost:
             host: the crystal.
             potential: what it is relaxed under.
             pressure: GPa.
-            relax_cell: relax the lattice as well; not where a vacuum in the cell would close.
+            relax_cell: relax the lattice as well; that of a layer with vacuum, which would close, stays all the same.
             fmax: largest force left on an atom, eV/Å.
 
         Raises:
+            ConditionError: a layer is put under pressure.
             DataError: the relaxation diverged, or the lattice changes by more than `MAX_HOST_STRAIN`.
             PotentialError: an element is not covered, or the potential fails.
         """
+        if host.has_vacuum and pressure:
+            raise ConditionError(
+                f"{host.formula}: {pressure:g} GPa would close the vacuum of the layer; leave the pressure out"
+            )
+        relax_cell = relax_cell and not host.has_vacuum
         settings = RelaxSettings(fmax=fmax, max_steps=MAX_HOST_STEPS, relax_cell=relax_cell, pressure=pressure)
         return cls.from_relaxation(host, _relaxation(_Crystal(_content(host), host), potential, settings))
 

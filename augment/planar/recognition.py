@@ -1,0 +1,117 @@
+"""Reading a host: the bulk crystal of a CIF or, where there is a vacuum in its cell, the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from augment.crystal.cif import read_structure
+from augment.crystal.vacuum import MIN_VACUUM, Vacuum, find_vacuum, upright, widest_gap
+from augment.errors import CifError, SupercellError
+from augment.host import Host, host_from_structure
+from augment.planar.layered import PlanarHost, planar_host
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+LayerChoice = Literal["auto", "bulk"] | Sequence[int]
+"""Whether a structure is a layer: told by its vacuum, never, or always with this normal in its own cell."""
+
+
+def read_host(path: str | Path, *, layer: LayerChoice = "auto") -> Host:
+    """Host of a CIF, standardised, with its void sites; those of a layer lie between its atoms or are adatom sites.
+
+    Args:
+        path: of the CIF.
+        layer: `auto` takes a structure with 6 Å of vacuum or more in one direction for a layer (its `normal` is set,
+            and supercells repeat it in its plane), `bulk` takes none, and three integers are the normal of one.
+
+    Raises:
+        CifError: the file holds no usable ideal crystal, or vacuum in two directions or three.
+        SupercellError: there is no layer with the normal given.
+    """
+    host, _ = host_or_layer(read_structure(path), str(path), layer=layer)
+    return host
+
+
+def host_or_layer(
+    structure: Structure, where: str = "structure", *, layer: LayerChoice = "auto"
+) -> tuple[Host, PlanarHost | None]:
+    """Host of an ordered pymatgen Structure in any cell and setting and, where it is a layer, its plane.
+
+    Args:
+        structure: the ideal crystal, or one layer, slab or stack of layers with vacuum above it.
+        where: what to call the source in errors.
+        layer: as for `read_host`.
+
+    Raises:
+        CifError: no usable crystal, or vacuum in two directions or three.
+        SupercellError: there is no layer with the normal given.
+    """
+    if isinstance(layer, str):
+        vacuum = _vacuum(structure, where) if layer == "auto" else None
+        if vacuum is None:
+            return host_from_structure(structure, where), None
+        normal: Sequence[int] = vacuum.normal.tolist()
+    else:
+        normal = layer
+    made = layer_host(structure, normal, where)
+    return made.host, made
+
+
+def layer_host(structure: Structure, normal: Sequence[int], where: str = "structure") -> PlanarHost:
+    """The layer of a structure with vacuum; its image across the vacuum is set straight above it.
+
+    Args:
+        structure: ordered, in any cell.
+        normal: (3,) integers h: the layer is parallel to h · x = constant in the structure's fractional coordinates.
+        where: what to call the source in errors.
+
+    Raises:
+        CifError: atoms overlap, no space group can be found, or there are several layers with vacuum between them.
+        SupercellError: the normal is none, or there is no vacuum across it.
+    """
+    across = np.array(normal, dtype=np.int64)
+    if not across.any():
+        raise SupercellError(f"{where}: {across.tolist()} is no normal; give three integers, not all zero")
+    across //= np.gcd.reduce(across)
+    lattice, points = np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords)
+    period = float(1 / np.linalg.norm(np.linalg.solve(lattice, across.astype(float))))
+    vacuum = Vacuum(across, widest_gap(points @ across)[1] * period)
+    if vacuum.width < MIN_VACUUM:
+        raise SupercellError(
+            f"{where}: the widest gap {vacuum.direction} is {vacuum.width:.2f} Å; a layer or slab needs a vacuum of "
+            f"{MIN_VACUUM:g} Å or more"
+        )
+    lattice, points = upright(lattice, points, across)
+    structure = type(structure)(lattice, structure.species, points)
+    info = {
+        "normal": vacuum.normal.tolist(),
+        "direction": vacuum.direction,
+        "thickness": round(period - vacuum.width, 4),
+        "vacuum": round(vacuum.width, 4),
+    }
+    made = planar_host(structure, kind="layer", label=where, info=info)
+    if np.count_nonzero(_gaps(made) >= MIN_VACUUM) > 1:
+        raise CifError(
+            f"{where}: several layers with {MIN_VACUUM:g} Å of vacuum or more between them; give one of them, or one "
+            "stack of them (--bulk treats it as a bulk crystal)"
+        )
+    return replace(made, label=made.host.formula)
+
+
+def _vacuum(structure: Structure, where: str) -> Vacuum | None:
+    try:
+        return find_vacuum(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords))
+    except CifError as error:
+        raise CifError(f"{where}: {error}") from None
+
+
+def _gaps(made: PlanarHost) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Distances (n,) between neighbouring atomic planes of a planar host, Å, around its period."""
+    heights = np.sort(made.heights[: made.host.n_lattice])
+    return np.asarray(np.diff(heights, append=heights[0] + 1) * made.period)
