@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,8 @@ class Host:
             primitive cell; none in a bulk crystal.
         unrelaxed: of a crystal that was relaxed under a potential, the one that it was before, whose names and hash it
             keeps.
+        notes: what was assumed or dropped when it was read, one line each.
+        oxidation: oxidation states that its file states, by element.
     """
 
     lattice: FloatArray
@@ -93,6 +96,8 @@ class Host:
     space_group_symbol: str
     normal: tuple[int, int, int] | None = None
     unrelaxed: Host | None = None
+    notes: tuple[str, ...] = ()
+    oxidation: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_lattice(self) -> int:
