@@ -54,7 +54,7 @@ def formal_charges(host: Host, orbit: int, number: int) -> tuple[int, ...]:
 
     An element of the host keeps its oxidation state there, another may take any of its common ones.
     """
-    before = oxidation_states(host).get(host.orbits[orbit].element, 0)
+    before = oxidation_states(host).get(host.orbit(orbit).element, 0)
     put = element_symbol(number) if number else ""
     return tuple(sorted(state - before for state in _states(host, put)))
 

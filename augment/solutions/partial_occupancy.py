@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from augment.crystal.voids import find_voids
 from augment.elements import element_symbol, full_formula
 from augment.errors import CifError
 from augment.host import Host, assemble_host
-from augment.naming import VACANCY, orbit_suffixes
+from augment.naming import VACANCY, orbit_suffix
 from augment.solutions.concentration import Concentration, realise
 from augment.solutions.solution import SolidSolution
 from augment.supercell import Supercell
@@ -227,17 +228,17 @@ def _parent(parent: Structure, kind: IntArray, majority: IntArray, where: str) -
     carried = _carried(crystal, parent.frac_coords, kind)
     if carried is not None:
         host = _assembled(crystal)
-        mixtures = [{int(carried[m]) for m in orbit.members} for orbit in host.orbits if not orbit.void]
+        mixtures = [{int(carried[m]) for m in orbit.members} for orbit in host.atoms.orbits]
         if all(len(each) == 1 for each in mixtures):
             return host, [each.pop() for each in mixtures]
     labelled = type(parent)(parent.lattice, (kind + 1).tolist(), parent.frac_coords)
     crystal = standardise(labelled, where)
     host = _assembled(replace(crystal, numbers=majority[crystal.numbers - 1]))
-    return host, [int(crystal.numbers[orbit.members[0]]) - 1 for orbit in host.orbits if not orbit.void]
+    return host, [int(crystal.numbers[orbit.members[0]]) - 1 for orbit in host.atoms.orbits]
 
 
 def _assembled(crystal: StandardCrystal) -> Host:
-    return assemble_host(crystal, find_voids(crystal.standard.group, crystal.points, crystal.primitive))
+    return assemble_host(crystal, partial(find_voids, crystal.standard.group, crystal.points, crystal.primitive))
 
 
 def _carried(crystal: StandardCrystal, points: FloatArray, kind: IntArray) -> IntArray | None:
@@ -252,10 +253,8 @@ def _carried(crystal: StandardCrystal, points: FloatArray, kind: IntArray) -> In
 
 def _fractions(host: Host, mixtures: list[Mixture]) -> dict[str, float]:
     """Fraction of the sites of each kind of edit, by the name that tells its orbit."""
-    suffixes = orbit_suffixes(host)
-    lattice = [k for k, orbit in enumerate(host.orbits) if not orbit.void]
     return {
-        f"{element_symbol(z) if z else VACANCY}_{host.orbits[k].element}{suffixes[k]}": share
-        for k, mixture in zip(lattice, mixtures, strict=True)
+        f"{element_symbol(z) if z else VACANCY}_{orbit.element}{orbit_suffix(host, k)}": share
+        for k, (orbit, mixture) in enumerate(zip(host.atoms.orbits, mixtures, strict=True))
         for z, share in mixture[1:]
     }
