@@ -14,6 +14,11 @@ from augment.crystal.standard import StandardCrystal
 from augment.crystal.voids import VoidOrbit
 from augment.elements import element_symbol
 from augment.groups.symmetry import MATCH_TOLERANCE, SpaceGroup, point_group_symbol, schoenflies
+from augment.neighbours import pairs_within
+
+
+_FIRST_REACH = 3.0
+"""Å; atoms of most crystals have a neighbour within it."""
 
 
 @dataclass(frozen=True)
@@ -165,9 +170,9 @@ def site_orbit(
 
 def _nearest(points: FloatArray, primitive: FloatArray) -> FloatArray:
     """Distance from each site to its nearest neighbour, Å."""
-    from scipy.spatial import KDTree
-
-    from augment.neighbours import images_around
-
-    distance = KDTree(images_around(points, primitive)).query(points @ primitive, k=2)[0]
-    return np.asarray(distance[:, 1])
+    reach, nearest = _FIRST_REACH, np.full(len(points), np.inf)
+    while np.isinf(nearest).any():
+        site, _, distance = pairs_within(primitive, points @ primitive, reach)
+        np.minimum.at(nearest, site, distance)
+        reach *= 2
+    return nearest
