@@ -52,7 +52,7 @@ class Defect:
             raise DefectError("two edits at one site; give one edit a site")
         for edit in self.edits:
             if not 0 <= edit.site < len(numbers):
-                raise DefectError(f"site {edit.site} is not one of the supercell's {len(self.supercell.sites.numbers)} sites")
+                raise DefectError(f"site {edit.site} is not one of the supercell's {len(numbers)} sites")
             if numbers[edit.site] == edit.number:
                 raise DefectError(f"site {edit.site} already holds what the edit puts there")
         if abs(self.charge) > MAX_CHARGE_PER_EDIT * max(1, len(self.edits)):

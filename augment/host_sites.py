@@ -16,7 +16,6 @@ from augment.elements import element_symbol
 from augment.groups.symmetry import MATCH_TOLERANCE, SpaceGroup, point_group_symbol, schoenflies
 from augment.neighbours import pairs_within
 
-
 _FIRST_REACH = 3.0
 """Å; atoms of most crystals have a neighbour within it."""
 

@@ -167,7 +167,7 @@ class Supercell:
         return int(np.max(sites, initial=-1)) < self.n_atoms
 
     def table_with(self, sites: Sequence[int] | IntArray) -> SiteTable:
-        """A table that holds some sites under their numbers: of the lattice sites where these are all that is needed."""
+        """The table of the lattice sites where all of some sites are such, else that of all sites."""
         return self.lattice_sites if self.holds_atoms(sites) else self.sites
 
     def _table(self, sites: HostSites) -> SiteTable:

@@ -72,9 +72,12 @@ def find_voids(
     radii = (max(MIN_RADIUS, SADDLE_FRACTION * largest), max_radius)
     for point in _wide(_distinct(saddles, lattice), atoms, lattice, radii[0]):
         found.add(point, radii, pinned=True)
-    return sorted(
-        found.orbits, key=lambda v: (-rounded_to_grid(np.array(v.radius)), len(v.points), tuple(rounded_to_grid(v.points[0])))
-    )
+    return sorted(found.orbits, key=_by_size)
+
+
+def _by_size(orbit: VoidOrbit) -> tuple[float | int, ...]:
+    """Largest voids first, of equal ones those with the fewest sites."""
+    return -int(rounded_to_grid(np.array(orbit.radius))), len(orbit.points), *rounded_to_grid(orbit.points[0]).tolist()
 
 
 def _atoms_that_matter(points: FloatArray, lattice: FloatArray, max_radius: float) -> FloatArray:

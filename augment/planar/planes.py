@@ -137,7 +137,6 @@ class Plane:
                 "make it thinner or take smaller indices"
             )
         cells = Supercell(self.host, matrix if np.linalg.det(matrix) > 0 else matrix[[1, 0, 2]]).cells
-        count = self.host.n_lattice
         points = (self.host.atoms.points[:, None] + cells).reshape(-1, 3)
         numbers = np.repeat(self.host.atoms.numbers, len(cells))
         turns = np.floor((points @ self.normal - bottom) / thick + _SAME_HEIGHT)
