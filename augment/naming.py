@@ -1,7 +1,14 @@
-"""Names of point defects in doped's convention (`v_O`, `Al_Mg`, `O_i_Td`), told apart where a host needs it."""
+"""Names of point defects in doped's convention (`v_O`, `Al_Mg`, `O_i_Td`), told apart where a host needs it.
+
+Four point groups have Schoenflies symbols that are chemical symbols as well: Cs, O, T and Th. doped's `v_I_Cs` looks as
+if it held caesium, so that these groups, and no others, are marked: `v_I_pgCs`, pg for point group. No chemical symbol
+begins with a small letter; the mark needs no quoting in a shell and is good in names of files, and is no sign that
+joins complexes (+), lists (,) or Kröger-Vink symbols (-). Names without the mark are understood wherever names are read.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import lru_cache
 from typing import Any
@@ -16,6 +23,12 @@ from augment.neighbours import images_around
 VACANCY = "v"
 INTERSTITIAL = "i"
 
+_ALSO_ELEMENTS = ("Cs", "O", "T", "Th")
+"""Schoenflies symbols that are symbols of caesium, oxygen, tritium and thorium as well."""
+
+_MARK = "pg"
+_MARKED = re.compile(rf"(?<=[_(]){_MARK}(?=(?:{'|'.join(_ALSO_ELEMENTS)})(?![A-Za-z0-9]))")
+
 _FIRST_NEIGHBOURS = 32
 """Atoms that hold the nearest shells of most sites; more are looked at where they do not."""
 
@@ -27,6 +40,16 @@ _SITE_ITSELF = 0.1
 
 _MAX_SHELLS = 2
 """Neighbour shells in a name; sites that these do not tell apart are numbered."""
+
+
+def marked_group(point_group: str) -> str:
+    """A Schoenflies symbol, set apart from the chemical symbols (`pgCs`) where it is one."""
+    return f"{_MARK}{point_group}" if point_group in _ALSO_ELEMENTS else point_group
+
+
+def unmarked(name: str) -> str:
+    """A name as doped writes it, without the mark of `marked_group`: equal names then mean the same."""
+    return _MARKED.sub("", name)
 
 
 def orbit_suffixes(host: Host) -> tuple[str, ...]:
@@ -68,7 +91,7 @@ def _suffix(host: Host, orbit: int, depth: int) -> str:
     if depth == 0:
         return ""
     shells = neighbour_shells(host, orbit, depth - 1)
-    return "_".join([f"_{host.orbit(orbit).point_group}", *shells])
+    return "_".join([f"_{marked_group(host.orbit(orbit).point_group)}", *shells])
 
 
 def neighbour_shells(host: Host, orbit: int, count: int) -> list[str]:

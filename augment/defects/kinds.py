@@ -10,7 +10,7 @@ from augment.elements import element_number
 from augment.errors import DefectError
 from augment.host import Host
 from augment.host_sites import SiteOrbit
-from augment.naming import INTERSTITIAL, VACANCY, orbit_suffix
+from augment.naming import INTERSTITIAL, VACANCY, orbit_suffix, unmarked
 
 _NAME = re.compile(r"(?P<put>[A-Za-z]{1,2})_(?P<site>[A-Za-z]{1,2})(?P<suffix>_.+)?")
 _VACANCIES = {VACANCY, "Va"}
@@ -63,7 +63,8 @@ def _fitting(host: Host, name: str, element: str, suffix: str) -> list[int]:
         there = "no interstitial site" if not element else f"no {element} (it is of {', '.join(host.elements)})"
         raise DefectError(f"{name}: {host.formula} has {there}")
     suffixes = {k: orbit_suffix(host, k) for k in orbits}
-    chosen = [k for k in orbits if suffixes[k] == suffix] if suffix else orbits
+    suffix = unmarked(suffix)
+    chosen = [k for k in orbits if unmarked(suffixes[k]) == suffix] if suffix else orbits
     chosen = chosen or [k for k in orbits if suffix[1:] in _descriptions(every[k])]
     if not chosen:
         choices = [f"{suffixes[k].removeprefix('_') or 'no suffix'} ({every[k].wyckoff})" for k in orbits]

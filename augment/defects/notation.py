@@ -2,7 +2,7 @@
 
 The charge of a Kröger-Vink symbol is relative to the host's site, which is what a defect's charge is. Dots are
 positive, primes negative, a cross is neutral; a complex carries its total charge. Where an element or the voids have
-several orbits, the site follows in parentheses: `V_O(Cs_Ga1.80)^••`. In a host with vanadium a vacancy is `Va`;
+several orbits, the site follows in parentheses: `V_O(pgCs_Ga1.80)^••`. In a host with vanadium a vacancy is `Va`;
 elsewhere it is `V`, and vanadium that is put in shows its atomic number, `₂₃V_Mg^•`.
 """
 
@@ -17,7 +17,7 @@ from augment.defects.kinds import EditKind, kinds
 from augment.elements import element_symbol
 from augment.errors import DefectError
 from augment.host import Host
-from augment.naming import INTERSTITIAL, VACANCY, neighbour_shells, orbit_suffix, orbit_suffixes
+from augment.naming import INTERSTITIAL, VACANCY, neighbour_shells, orbit_suffix, orbit_suffixes, unmarked
 
 Style = Literal["unicode", "ascii", "html", "latex"]
 
@@ -123,7 +123,7 @@ def parse_name(text: str, host: Host) -> DefectName:
 
 def _exact(name: str, host: Host) -> bool:
     """Whether a name ends with the whole suffix of an orbit, which may look like a charge."""
-    return any(suffix and name.endswith(suffix) for suffix in orbit_suffixes(host))
+    return any(suffix and unmarked(name).endswith(unmarked(suffix)) for suffix in orbit_suffixes(host))
 
 
 def _one(part: str, host: Host, name: str) -> EditKind:
@@ -141,7 +141,7 @@ def _by_surroundings(part: str, host: Host) -> tuple[EditKind, ...]:
 
     Several elements may be equally near, and which of them a name mentions is then a matter of its program.
     """
-    match = _SURROUNDINGS.fullmatch(part)
+    match = _SURROUNDINGS.fullmatch(unmarked(part))
     if match is None or _exact(part, host):
         return ()
     shells = [(element, float(distance)) for element, distance in _SHELL.findall(match["shells"])]
