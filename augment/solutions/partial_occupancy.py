@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.charges import imbalance, nearest_states
 from augment.crystal.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
 from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import find_voids
@@ -37,6 +37,9 @@ together are filled once at most, are one atom in two places."""
 OCCUPANCY_ROUNDING = 5e-3
 """Occupancies of a site whose sum departs from 1 by no more than this fill it."""
 
+MAX_IMBALANCE = 0.05
+"""e in a formula unit; refined occupancies leave crystals off neutrality by this much."""
+
 _MARGIN = 0.01
 """Å; the rounding of coordinates in a CIF."""
 
@@ -55,8 +58,7 @@ class Disordered:
         host: its ordered parent: every site holds the species that is most often there, of equals that listed first,
             however often it is empty. Its symmetry is that of the disordered crystal.
         fractions: of the sites of each kind of edit (`Co_Ni`, `v_O`), by its name.
-        states: oxidation states by element: of the common ones, those that come nearest to a neutral crystal; of equal
-            ones, those that are lower on more electronegative elements. Zero in a crystal of metals.
+        states: oxidation states by element, as `nearest_states` has them: those of the file, where it states any.
         min_separation: Å; of two partly filled sites closer than this, at most one holds an atom. 0 where there are no
             such sites.
         formula: of the disordered crystal.
@@ -125,7 +127,10 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
     host, kind_of_orbit = _parent(parent, kind, majority, where)
     amounts = _amounts(mixtures, int(np.gcd.reduce(np.bincount(kind))))
     fractions = _fractions(host, [kinds[k] for k in kind_of_orbit])
-    return Disordered(host, fractions, _nearest_states(amounts), separation, full_formula(amounts))
+    stated = _stated_states(atoms)
+    notes = tuple(filter(None, [imbalance(amounts, stated, MAX_IMBALANCE)]))
+    host = replace(host, oxidation=stated, notes=(*host.notes, *notes))
+    return Disordered(host, fractions, nearest_states(amounts, stated), separation, full_formula(amounts))
 
 
 def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:
@@ -139,19 +144,18 @@ def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:
     return {symbol: round(amount, _DIGITS) for symbol, amount in amounts.items()}
 
 
-def _nearest_states(amounts: Mapping[str, float]) -> dict[str, int]:
-    """Oxidation states of the elements as `Disordered.states` has them."""
-    from pymatgen.core import Element
-
-    choices = [Element(symbol).common_oxidation_states or (0,) for symbol in amounts]
-    mixed = [each for each in product(*choices) if min(each) < 0 < max(each)]
-    if not mixed:
-        return dict.fromkeys(amounts, 0)
-    amount = np.array(list(amounts.values()))
-    weighted = np.array(mixed) * amount
-    total = np.abs(weighted.sum(axis=1)).round(_DIGITS)
-    polar = (weighted * [Element(symbol).X for symbol in amounts]).sum(axis=1)
-    return dict(zip(amounts, mixed[int(np.lexsort((polar, total))[0])], strict=True))
+def _stated_states(atoms: CifAtoms) -> dict[str, float]:
+    """Mean oxidation state of each element for which the file states one at every site."""
+    states: dict[str, list[tuple[float, float]]] = {}
+    unstated = set()
+    for number, share, state in zip(atoms.numbers, atoms.occupancies, atoms.oxidation, strict=False):
+        symbol = element_symbol(int(number))
+        if state is None:
+            unstated.add(symbol)
+        elif share > 0:
+            states.setdefault(symbol, []).append((float(share), state))
+    means = {e: sum(w * q for w, q in rows) / sum(w for w, _ in rows) for e, rows in states.items()}
+    return {e: round(mean, _DIGITS) for e, mean in means.items() if e not in unstated}
 
 
 def _mixed_sites(atoms: CifAtoms, where: str) -> tuple[FloatArray, list[Mixture]]:
