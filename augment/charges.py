@@ -24,12 +24,11 @@ MAX_EFFORT = 100_000
 
 @lru_cache(maxsize=64)
 def oxidation_states(host: Host) -> dict[str, int]:
-    """Oxidation state of each element of the host: as its file states, else the most likely; zero where none is neutral."""
+    """Oxidation states of the host's elements: of its file, else the most likely; zero where none is neutral."""
     from pymatgen.core import Composition, Element
 
     if host.oxidation:
-        amounts = {e: float(n) for e, n in Composition(host.formula).get_el_amt_dict().items()}
-        return nearest_states(amounts, host.oxidation)
+        return nearest_states(dict(Composition(host.formula).get_el_amt_dict()), host.oxidation)
     composition = Composition(host.formula)
     amounts = {element: round(amount) for element, amount in composition.get_el_amt_dict().items()}
     states = {e: Element(e).icsd_oxidation_states or Element(e).oxidation_states or (0,) for e in amounts}
@@ -81,7 +80,9 @@ def imbalance(amounts: Mapping[str, float], stated: Mapping[str, float], toleran
         return ""
     listed = ", ".join(f"{e} {stated[e]:+g}" for e in amounts)
     unit = "".join(f"{e}{n:g}" if n != 1 else e for e, n in amounts.items())
-    return f"the oxidation states in the file ({listed}) give {unit} a charge of {total:+g} e; they are used as they are"
+    return (
+        f"the oxidation states in the file ({listed}) give {unit} a charge of {total:+g} e; they are used as they are"
+    )
 
 
 def host_imbalance(host: Host) -> str:

@@ -3,7 +3,7 @@
 Four point groups have Schoenflies symbols that are chemical symbols as well: Cs, O, T and Th. doped's `v_I_Cs` looks as
 if it held caesium, so that these groups, and no others, are marked: `v_I_pgCs`, pg for point group. No chemical symbol
 begins with a small letter; the mark needs no quoting in a shell and is good in names of files, and is no sign that
-joins complexes (+), lists (,) or Kröger-Vink symbols (-). Names without the mark are understood wherever names are read.
+joins complexes (+), lists (,) or Kröger-Vink symbols (-). Names without the mark are read as well.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import find_voids
 from augment.elements import element_symbol, full_formula
 from augment.errors import CifError
+from augment.groups.symmetry import BoolArray
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffix
 from augment.solutions.concentration import Concentration, realise
@@ -45,6 +46,16 @@ _MARGIN = 0.01
 
 _DIGITS = 4
 """Decimals of an occupancy that count."""
+
+MIN_HYDROGEN_DISTANCE = 1.2
+"""Å; no two hydrogen atoms of a crystal are closer (1.5 Å in water, methyl and ammonium), but the two halves of one
+that is disordered along a hydrogen bond are (0.8 Å in ice)."""
+
+_NO_GROUP = ("", ".", "?", "0")
+
+Alternatives = frozenset[tuple[str, str]]
+"""Disorder assemblies and groups of the occupants of a site; atoms of one assembly and different groups exclude each
+other."""
 
 Mixture = tuple[tuple[int, float], ...]
 """Atomic numbers on one site and their occupancies, the majority species first; 0 for a vacancy, always last."""
@@ -106,7 +117,8 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
     Args:
         path: of the CIF.
         min_separation: Å between two partly filled sites, below which at most one holds an atom; by default it covers
-            the pairs that are closer than three quarters of the sum of their covalent radii.
+            the pairs that are closer than three quarters of the sum of their covalent radii, hydrogen atoms closer
+            than 1.2 Å, and the nearest alternatives of the disorder assemblies of the file.
 
     Raises:
         CifError: the file is no usable CIF, every site is fully occupied by one species, a site or two that overlap are
@@ -116,10 +128,15 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
 
     where = str(path)
     atoms = read_atoms(path)
-    points, mixtures = _mixed_sites(atoms, where)
+    points, mixtures, alternatives = _mixed_sites(atoms, where)
     if all(len(mixture) == 1 for mixture in mixtures):
-        raise CifError(f"{where}: every site holds one species in full; read the ordered crystal as a host")
-    separation = _separation(atoms.lattice, points, mixtures, min_separation, where)
+        element = element_symbol(mixtures[0][0][0])
+        raise CifError(
+            f"{where}: every site holds one species in full, so there is no disorder to resolve; "
+            f"for impurities in it name them: defectgen impurities {where} --concentration v_{element}=0.05; "
+            f"for its point defects: defectgen defects {where}"
+        )
+    separation = _separation(atoms.lattice, points, mixtures, alternatives, min_separation, where)
     kinds = sorted(set(mixtures))
     kind = np.array([kinds.index(mixture) for mixture in mixtures])
     majority = np.array([mixture[0][0] for mixture in kinds])
@@ -158,12 +175,16 @@ def _stated_states(atoms: CifAtoms) -> dict[str, float]:
     return {e: round(mean, _DIGITS) for e, mean in means.items() if e not in unstated}
 
 
-def _mixed_sites(atoms: CifAtoms, where: str) -> tuple[FloatArray, list[Mixture]]:
-    """Fractional coordinates (n, 3) and occupants of the sites of the cell."""
+def _mixed_sites(atoms: CifAtoms, where: str) -> tuple[FloatArray, list[Mixture], list[Alternatives]]:
+    """Fractional coordinates (n, 3), occupants, and disorder assemblies and groups of the sites of the cell."""
     difference = atoms.points[None] - atoms.points[:, None]
     difference -= np.rint(difference)
     same = np.linalg.norm(difference @ atoms.lattice, axis=-1) < SAME_SITE
-    points, mixtures = [], []
+    points, mixtures, alternatives = [], [], []
+    groups = [
+        (assembly, group) if group not in _NO_GROUP else None
+        for assembly, group in zip(atoms.assemblies, atoms.groups, strict=True)
+    ] or [None] * len(atoms.points)
     for first in np.flatnonzero(same.argmax(axis=1) == np.arange(len(same))):
         members = np.flatnonzero(same[first])
         shares: dict[int, float] = {}
@@ -174,7 +195,8 @@ def _mixed_sites(atoms: CifAtoms, where: str) -> tuple[FloatArray, list[Mixture]
         if mixture:
             points.append(atoms.points[first] + difference[first, members].mean(axis=0))
             mixtures.append(mixture)
-    return np.array(points), mixtures
+            alternatives.append(frozenset(each for k in members if (each := groups[k]) is not None))
+    return np.array(points), mixtures, alternatives
 
 
 def _mixture(shares: Mapping[int, float], labels: list[str], where: str) -> Mixture:
@@ -193,7 +215,12 @@ def _mixture(shares: Mapping[int, float], labels: list[str], where: str) -> Mixt
 
 
 def _separation(
-    lattice: FloatArray, points: FloatArray, mixtures: list[Mixture], least: float | None, where: str
+    lattice: FloatArray,
+    points: FloatArray,
+    mixtures: list[Mixture],
+    alternatives: list[Alternatives],
+    least: float | None,
+    where: str,
 ) -> float:
     """Distance below which partly filled sites exclude each other, Å.
 
@@ -205,22 +232,48 @@ def _separation(
 
     distance = Lattice(lattice).get_all_distances(points, points)
     np.fill_diagonal(distance, np.inf)
-    radius = np.array([covalent_radii[mixture[0][0]] for mixture in mixtures])
+    number = np.array([mixture[0][0] for mixture in mixtures])
+    radius = covalent_radii[number]
     filled = np.array([sum(share for z, share in mixture if z) for mixture in mixtures])
     twice = filled[:, None] + filled > 1 + OCCUPANCY_ROUNDING
     bond = radius[:, None] + radius
-    clash = distance < (OVERLAP_FRACTION * bond if least is None else least)
+    partial = filled < 1 - OCCUPANCY_ROUNDING
+    clash = distance < OVERLAP_FRACTION * bond
+    if least is not None:
+        clash |= (distance < least) & partial[:, None] & partial
     if (clash & twice).any():
         a, b = np.argwhere(clash & twice)[0]
         raise CifError(
-            f"{where}: sites of {element_symbol(mixtures[a][0][0])} and {element_symbol(mixtures[b][0][0])} "
+            f"{where}: sites of {element_symbol(number[a])} and {element_symbol(number[b])} "
             f"overlap ({distance[a, b]:.2f} Å apart), but are filled to {filled[a]:g} and {filled[b]:g}; "
             "correct the occupancies or coordinates"
         )
     if least is not None:
         return least
-    split = distance[(distance < SPLIT_FRACTION * bond) & ~twice]
-    return float(split.max()) + _MARGIN if len(split) else 0.0
+    hydrogens = (number[:, None] == 1) & (number == 1)
+    shortest = np.where(hydrogens, MIN_HYDROGEN_DISTANCE, SPLIT_FRACTION * bond)
+    split = distance[(distance < shortest) & ~twice]
+    return max(
+        float(split.max()) + _MARGIN if len(split) else 0.0,
+        _alternative_distance(distance, alternatives, ~twice),
+    )
+
+
+def _alternative_distance(distance: FloatArray, alternatives: list[Alternatives], possible: BoolArray) -> float:
+    """Distance (Å) that reaches from the sites of a disorder group to the nearest ones of another of its assembly.
+
+    It stays below the distance of atoms that go together, which it would exclude as well.
+    """
+    sites = np.array([len(each) > 0 for each in alternatives], dtype=bool)
+    assembly = [{a for a, _ in each} for each in alternatives]
+    # A negative group is disordered about a special position: the images of its atoms are its alternatives.
+    together = [{(a, g) for a, g in each if not g.startswith("-")} for each in alternatives]
+    related = np.array([[bool(one & other) for other in assembly] for one in assembly], dtype=bool)
+    partners = np.array([[bool(one & other) for other in together] for one in together], dtype=bool)
+    limit = distance[partners].min(initial=np.inf) - 2 * _MARGIN
+    other = np.where(related & ~partners & possible, distance, np.inf).min(axis=1, initial=np.inf)
+    other = other[sites & (other < limit)]
+    return float(other.max()) + _MARGIN if len(other) else 0.0
 
 
 def _parent(parent: Structure, kind: IntArray, majority: IntArray, where: str) -> tuple[Host, list[int]]:

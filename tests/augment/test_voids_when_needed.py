@@ -38,7 +38,8 @@ def described(supercell: Supercell) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_defects_of_lattice_sites_need_no_voids(name, no_search) -> None:
+@pytest.mark.usefixtures("no_search")
+def test_defects_of_lattice_sites_need_no_voids(name) -> None:
     host = read_host(HOSTS / f"{name}.cif")
     supercell = find_supercell(host, min_image_distance=6.0)
     described(supercell)
@@ -58,14 +59,16 @@ def test_defects_of_lattice_sites_are_the_same_once_voids_are_known(name) -> Non
     assert described(supercell) == before
 
 
-def test_impurities_need_no_voids(no_search) -> None:
+@pytest.mark.usefixtures("no_search")
+def test_impurities_need_no_voids() -> None:
     host = read_host(HOSTS / "MgO.cif")
     solution = realise(host, Concentration({"Al_Mg": 0.0625}, compensate="v_Mg", tolerance=0.02), max_atoms=128)
     assert solution.net_charge == 0
     assert solution.sublattices[0].configurations > 1
 
 
-def test_too_large_a_cell_is_refused_before_the_search(no_search) -> None:
+@pytest.mark.usefixtures("no_search")
+def test_too_large_a_cell_is_refused_before_the_search() -> None:
     with pytest.raises(SupercellError, match="primitive cell has"):
         find_supercell(read_host(HOSTS / "LiFePO4.cif"), max_atoms=10)
 
