@@ -175,7 +175,8 @@ class Host:
         return Structure(Lattice(self.lattice), [Element.from_Z(int(z)) for z in numbers], points)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values: formula, hash, space group, lattice and the Wyckoff table."""
+        """JSON values: formula, hash, space group, lattice, the Wyckoff table, and what its file says besides."""
+        stated = {"notes": list(self.notes), "oxidation": dict(self.oxidation)}
         return {
             "formula": self.formula,
             "hash": self.hash,
@@ -196,6 +197,7 @@ class Host:
                 }
                 for orbit in self.orbits
             ],
+            **{key: value for key, value in stated.items() if value},
         }
 
     def __repr__(self) -> str:

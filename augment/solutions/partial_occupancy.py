@@ -136,7 +136,7 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
             f"for impurities in it name them: defectgen impurities {where} --concentration v_{element}=0.05; "
             f"for its point defects: defectgen defects {where}"
         )
-    separation = _separation(atoms.lattice, points, mixtures, alternatives, min_separation, where)
+    separation, note = _separation(atoms.lattice, points, mixtures, alternatives, min_separation, where)
     kinds = sorted(set(mixtures))
     kind = np.array([kinds.index(mixture) for mixture in mixtures])
     majority = np.array([mixture[0][0] for mixture in kinds])
@@ -145,7 +145,7 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
     amounts = _amounts(mixtures, int(np.gcd.reduce(np.bincount(kind))))
     fractions = _fractions(host, [kinds[k] for k in kind_of_orbit])
     stated = _stated_states(atoms)
-    notes = tuple(filter(None, [imbalance(amounts, stated, MAX_IMBALANCE)]))
+    notes = tuple(filter(None, [note, imbalance(amounts, stated, MAX_IMBALANCE)]))
     host = replace(host, oxidation=stated, notes=(*host.notes, *notes))
     return Disordered(host, fractions, nearest_states(amounts, stated), separation, full_formula(amounts))
 
@@ -221,8 +221,8 @@ def _separation(
     alternatives: list[Alternatives],
     least: float | None,
     where: str,
-) -> float:
-    """Distance below which partly filled sites exclude each other, Å.
+) -> tuple[float, str]:
+    """Distance below which partly filled sites exclude each other, Å, and what it cannot do.
 
     Raises:
         CifError: two sites that are too close for two atoms are together filled more than once.
@@ -249,18 +249,22 @@ def _separation(
             "correct the occupancies or coordinates"
         )
     if least is not None:
-        return least
+        return least, ""
     hydrogens = (number[:, None] == 1) & (number == 1)
     shortest = np.where(hydrogens, MIN_HYDROGEN_DISTANCE, SPLIT_FRACTION * bond)
     split = distance[(distance < shortest) & ~twice]
-    return max(
-        float(split.max()) + _MARGIN if len(split) else 0.0,
-        _alternative_distance(distance, alternatives, ~twice),
+    reach, left_out = _alternative_distance(distance, alternatives, ~twice)
+    note = (
+        f"{left_out} atoms of disorder groups are as far from their alternatives as from atoms that they go with; "
+        "nothing keeps both from being filled, unless a larger --min-separation is given"
     )
+    return max(float(split.max()) + _MARGIN if len(split) else 0.0, reach), note if left_out else ""
 
 
-def _alternative_distance(distance: FloatArray, alternatives: list[Alternatives], possible: BoolArray) -> float:
-    """Distance (Å) that reaches from the sites of a disorder group to the nearest ones of another of its assembly.
+def _alternative_distance(
+    distance: FloatArray, alternatives: list[Alternatives], possible: BoolArray
+) -> tuple[float, int]:
+    """Distance (Å) that reaches from sites of a disorder group to the nearest of another, and the sites it does not reach.
 
     It stays below the distance of atoms that go together, which it would exclude as well.
     """
@@ -272,8 +276,9 @@ def _alternative_distance(distance: FloatArray, alternatives: list[Alternatives]
     partners = np.array([[bool(one & other) for other in together] for one in together], dtype=bool)
     limit = distance[partners].min(initial=np.inf) - 2 * _MARGIN
     other = np.where(related & ~partners & possible, distance, np.inf).min(axis=1, initial=np.inf)
-    other = other[sites & (other < limit)]
-    return float(other.max()) + _MARGIN if len(other) else 0.0
+    other = other[sites & np.isfinite(other)]
+    reached = other[other < limit]
+    return float(reached.max()) + _MARGIN if len(reached) else 0.0, len(other) - len(reached)
 
 
 def _parent(parent: Structure, kind: IntArray, majority: IntArray, where: str) -> tuple[Host, list[int]]:

@@ -44,7 +44,7 @@ StatesOption = Annotated[
     list[str] | None, typer.Option("--state", help="oxidation state of an element: Fe=3; repeat for more")
 ]
 ToleranceOption = Annotated[float | None, typer.Option("--tolerance", help="largest error of a fraction")]
-SeparationOption = Annotated[
+MinSeparationOption = Annotated[
     float | None,
     typer.Option("--min-separation", help="partly filled or edited sites closer than this (Å) hold one atom at most"),
 ]
@@ -61,7 +61,7 @@ def impurities_command(
     neutral: NeutralOption = False,
     state: StatesOption = None,
     tolerance: ToleranceOption = None,
-    min_separation: SeparationOption = None,
+    min_separation: MinSeparationOption = None,
     mode: ModeOption = "random",
     count: MembersOption = 10,
     weight: SamplingWeightOption = "degeneracy",

@@ -70,13 +70,13 @@ def test_alternatives_of_an_assembly_exclude_each_other(written, monkeypatch) ->
         groups = tuple("" if z != 9 else "1" if p[0] else "2" for z, p in zip(atoms.numbers, atoms.points, strict=True))
         return replace(atoms, assemblies=assemblies, groups=groups)
 
-    distance = 6 * 0.3 * np.sqrt(2)
     monkeypatch.setattr(partial_occupancy, "read_atoms", grouped)
     # Atoms of one group are 2.4 Å apart across the cell, nearer than the alternatives: no distance tells them.
-    assert read_disordered(path).min_separation == 0
+    far = read_disordered(path)
+    assert far.min_separation == 0
+    assert "4 atoms of disorder groups" in far.host.notes[0]
     near = written(PAIRS.replace("0.3 ", "0.2 ").replace("0.7 ", "0.8 "))
     assert read_disordered(near).min_separation == pytest.approx(6 * 0.2 * np.sqrt(2), abs=0.02)
-    assert distance > 2.4
 
 
 def test_states_of_the_file_come_before_any_guess() -> None:
