@@ -264,7 +264,7 @@ def _separation(
 def _alternative_distance(
     distance: FloatArray, alternatives: list[Alternatives], possible: BoolArray
 ) -> tuple[float, int]:
-    """Distance (Å) that reaches from sites of a disorder group to the nearest of another, and the sites it does not reach.
+    """Distance (Å) from sites of a disorder group that reaches the nearest of another, and how many it cannot reach.
 
     It stays below the distance of atoms that go together, which it would exclude as well.
     """
