@@ -18,9 +18,10 @@ from augment.errors import DefectError, SupercellError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.subgroups import SubgroupClasses
 from augment.groups.symmetry import FiniteGroup, schoenflies
-from augment.host import Host, SiteOrbit
-from augment.naming import INTERSTITIAL, VACANCY, orbit_suffixes
-from augment.supercell import Edit, Supercell
+from augment.host import Host
+from augment.host_sites import SiteOrbit
+from augment.naming import INTERSTITIAL, VACANCY, orbit_suffix
+from augment.supercell import Edit, SiteTable, Supercell
 
 _KEY = re.compile(
     r"(?P<host>[0-9a-f]{12})/(?P<form>\d+(?:\.\d+){5})/(?P<edits>bulk|[A-Za-z]+\d+(?:\+[A-Za-z]+\d+)*)/q(?P<charge>[+-]?\d+)"
@@ -46,7 +47,7 @@ class Defect:
     charge: int = 0
 
     def __post_init__(self) -> None:
-        numbers = self.supercell.sites.numbers
+        numbers = self._table.numbers
         if len({e.site for e in self.edits}) != len(self.edits):
             raise DefectError("two edits at one site; give one edit a site")
         for edit in self.edits:
@@ -108,15 +109,20 @@ class Defect:
         except SupercellError as error:
             raise DefectError(f"key {key}: {error}") from None
         edits = () if match["edits"] == BULK else tuple(_parse_edit(t) for t in match["edits"].split("+"))
-        if any(e.site >= len(supercell.sites.numbers) for e in edits):
+        table = supercell.table_with([e.site for e in edits])
+        if any(e.site >= len(table.numbers) for e in edits):
             supercell = Supercell(with_dumbbells(host), supercell.matrix)
         return cls(supercell, edits, int(match["charge"]))
+
+    @property
+    def _table(self) -> SiteTable:
+        return self.supercell.table_with([e.site for e in self.edits])
 
     @cached_property
     def orbits(self) -> tuple[SiteOrbit, ...]:
         """The host's orbit of each edited site."""
-        orbit = self.supercell.sites.orbit
-        return tuple(self.host.orbits[orbit[e.site]] for e in self.edits)
+        orbit = self._table.orbit
+        return tuple(self.host.orbit(int(orbit[e.site])) for e in self.edits)
 
     @cached_property
     def dumbbell(self) -> Dumbbell | None:
@@ -130,14 +136,14 @@ class Defect:
         """Name in doped's convention; parts of a complex are joined by `+`; a split one is `O_i_split_O_110`."""
         if self.dumbbell is not None:
             site = self.dumbbell.site
-            suffix = orbit_suffixes(self.host)[self.host.orbits.index(site)]
+            suffix = orbit_suffix(self.host, self.host.atoms.orbits.index(site))
             return f"{self.dumbbell.inserted}_{INTERSTITIAL}_split_{site.element}{suffix}_{self.dumbbell.axis}"
         return "+".join(self._part_name(e) for e in self.edits) or BULK
 
     def _part_name(self, edit: Edit) -> str:
-        index = int(self.supercell.sites.orbit[edit.site])
-        where = self.host.orbits[index].element or INTERSTITIAL
-        return f"{element_symbol(edit.number) or VACANCY}_{where}{orbit_suffixes(self.host)[index]}"
+        index = int(self._table.orbit[edit.site])
+        where = self.host.orbit(index).element or INTERSTITIAL
+        return f"{element_symbol(edit.number) or VACANCY}_{where}{orbit_suffix(self.host, index)}"
 
     @cached_property
     def type(self) -> str:
@@ -156,7 +162,7 @@ class Defect:
     @cached_property
     def _fixing(self) -> IntArray:
         """Indices of the operations that leave the edit set where it is."""
-        labels = np.zeros(len(self.supercell.sites.numbers), dtype=np.int64)
+        labels = np.zeros(len(self._table.numbers), dtype=np.int64)
         for edit in self.edits:
             labels[edit.site] = edit.number + 1
         sites = np.array([e.site for e in self.edits], dtype=np.int64)
@@ -166,6 +172,12 @@ class Defect:
     def stabilizer(self) -> FiniteGroup:
         """The operations of the supercell's space group that leave the edit set where it is."""
         return self.supercell.operations(self._fixing)
+
+    @cached_property
+    def _acting(self) -> FiniteGroup:
+        """The stabilizer on the lattice sites alone where no edit is elsewhere, else on all sites."""
+        lattice_only = self.supercell.holds_atoms([e.site for e in self.edits])
+        return self.supercell.operations(self._fixing, lattice_only=lattice_only)
 
     @property
     def degeneracy(self) -> int:
@@ -182,7 +194,7 @@ class Defect:
     @property
     def point_group(self) -> str:
         """Schoenflies symbol of the stabilizer's point group (`Oh`, `C3v`)."""
-        return schoenflies(self.stabilizer.symbol)
+        return schoenflies(self._acting.symbol)
 
     @cached_property
     def charges(self) -> tuple[int, ...]:
@@ -202,7 +214,7 @@ class Defect:
 
     def symmetry(self) -> CellSymmetry:
         """The full stabilizer acting on the atoms of `cell()`."""
-        group, sites = self.stabilizer, self.cell().sites
+        group, sites = self._acting, self.cell().sites
         atom = np.full(group.permutations.shape[1], -1, dtype=np.int64)
         atom[sites] = np.arange(len(sites))
         acting = FiniteGroup(group.rotations, atom[group.permutations[:, sites]])
@@ -218,7 +230,7 @@ class Defect:
 
     def centre(self) -> FloatArray:
         """Mean position of the edited sites in the ideal cell, Å, minding periodicity around the first."""
-        table, cell = self.supercell.sites, self.supercell.cell
+        table, cell = self._table, self.supercell.cell
         positions = table.positions[[e.site for e in self.edits]]
         offset = (positions - positions[0]) @ np.linalg.inv(cell)
         centre: FloatArray = positions[0] + ((offset - np.rint(offset)) @ cell).mean(axis=0)
@@ -236,7 +248,7 @@ class Defect:
             ),
             "site_element": "+".join(o.element or INTERSTITIAL for o in self.orbits),
             "wyckoff": first.wyckoff if first else "+".join(o.wyckoff for o in self.orbits),
-            "site_symmetry": first.site_symmetry if first else self.stabilizer.symbol,
+            "site_symmetry": first.site_symmetry if first else self._acting.symbol,
             "point_group": self.point_group,
             "multiplicity": self.multiplicity,
             "degeneracy": self.degeneracy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from augment.crystal.spacegroup import standard_group
 from augment.crystal.voids import MIN_RADIUS
 from augment.elements import element_symbol
 from augment.groups.symmetry import GRID_SPACING, wrap
-from augment.host import Host, SiteOrbit, site_orbit
+from augment.host import Host
+from augment.host_sites import HostSites, SiteOrbit, site_orbit
 from augment.neighbours import images_around
 from augment.supercell import Edit
 
@@ -32,20 +33,24 @@ DUMBBELL_AXES = tuple(
 def with_dumbbells(host: Host) -> Host:
     """The host with the ends of its possible dumbbells as additional sites, after the voids; its hash is the same."""
     if host.unrelaxed is not None:
-        return with_dumbbells(host.unrelaxed).relaxed(host.primitive, host.points[: host.n_lattice])
+        return with_dumbbells(host.unrelaxed).relaxed(host.primitive, host.atoms.points)
+    return replace(host, find_empty=partial(_with_ends, host))
+
+
+def _with_ends(host: Host) -> HostSites:
+    """The voids of a host, then the ends of its possible dumbbells."""
     standard = standard_group(host.space_group_number)
-    points, orbits = list(host.points), list(host.orbits)
-    for orbit in host.orbits:
-        if orbit.element:
-            for axis in distinct_axes(host, orbit):
-                for ends in _end_orbits(host, orbit, axis):
-                    members = np.arange(len(points), len(points) + len(ends))
-                    points.extend(ends)
-                    text = "".join(map(str, axis))
-                    description = (standard, host.primitive, members, np.array(points))
-                    orbits.append(site_orbit(*description, radius=_room(host, orbit, ends[0]), axis=text))
-    numbers = np.concatenate([host.numbers, np.zeros(len(points) - len(host.points), dtype=np.int64)])
-    return replace(host, points=np.array(points), numbers=numbers, orbits=tuple(orbits))
+    points, orbits = list(host.points), list(host.empty.orbits)
+    for orbit in host.atoms.orbits:
+        for axis in distinct_axes(host, orbit):
+            for ends in _end_orbits(host, orbit, axis):
+                members = np.arange(len(points), len(points) + len(ends))
+                points.extend(ends)
+                text = "".join(map(str, axis))
+                description = (standard, host.primitive, members, np.array(points))
+                orbits.append(site_orbit(*description, radius=_room(host, orbit, ends[0]), axis=text))
+    added = np.array(points[host.n_lattice :]).reshape(-1, 3)
+    return HostSites(added, np.zeros(len(added), dtype=np.int64), tuple(orbits))
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def dumbbell_of(edits: Sequence[Edit], orbits: Sequence[SiteOrbit]) -> Dumbbell 
 
 def distinct_axes(host: Host, orbit: SiteOrbit) -> list[tuple[int, ...]]:
     """One axis of each orbit of axes under the site's symmetry that leaves room for a dumbbell."""
-    image, _ = host.site_maps
+    image, _ = host.atom_maps
     first = orbit.members[0]
     rotations = host.group.rotations[image[:, first] == first]
     to_primitive = np.rint(host.lattice @ np.linalg.inv(host.primitive)).astype(np.int64)
@@ -98,7 +103,7 @@ def dumbbell_ends(host: Host, orbit: SiteOrbit, axis: tuple[int, ...]) -> FloatA
     """Fractional coordinates (2, 3) in the primitive cell of the ends of a dumbbell at the orbit's first site."""
     direction = np.array(axis) @ host.lattice
     half = SEPARATION * orbit.radius / 2 * direction / np.linalg.norm(direction) @ np.linalg.inv(host.primitive)
-    return np.asarray(host.points[orbit.members[0]] + np.stack([half, -half]))
+    return np.asarray(host.atoms.points[orbit.members[0]] + np.stack([half, -half]))
 
 
 def _end_orbits(host: Host, orbit: SiteOrbit, axis: tuple[int, ...]) -> list[FloatArray]:
@@ -121,7 +126,7 @@ def dumbbell_gaps(host: Host, points: FloatArray, point: FloatArray) -> FloatArr
 
 def _room(host: Host, orbit: SiteOrbit, end: FloatArray) -> float:
     """Distance from an end of a dumbbell at the orbit's first site to the nearest atom that stays, Å."""
-    atoms = images_around(host.points[: host.n_lattice], host.primitive)
+    atoms = images_around(host.atoms.points, host.primitive)
     distance = np.linalg.norm(atoms - wrap(end) @ host.primitive, axis=1)
     half_length = SEPARATION * orbit.radius / 2
     return float(distance[np.abs(distance - half_length) > GRID_SPACING].min(initial=np.inf))

@@ -4,63 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.crystal.spacegroup import StandardGroup
 from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.vacuum import MIN_VACUUM, widest_gap
 from augment.crystal.voids import VoidOrbit, find_voids
 from augment.elements import element_symbol, reduced_formula
 from augment.errors import SymmetryError
-from augment.groups.symmetry import (
-    GRID_SPACING,
-    MATCH_TOLERANCE,
-    SpaceGroup,
-    point_group_symbol,
-    rounded_to_grid,
-    schoenflies,
-    wrap,
-)
+from augment.groups.symmetry import GRID_SPACING, SpaceGroup, rounded_to_grid, wrap
+from augment.host_sites import HostSites, SiteOrbit, lattice_sites, void_sites
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-
-@dataclass(frozen=True)
-class SiteOrbit:
-    """One Wyckoff orbit of lattice or void sites.
-
-    Attributes:
-        element: symbol of the host atom there; empty for a void.
-        wyckoff: multiplicity in the conventional cell and letter (`4a`); letters hold up to the affine normaliser.
-        site_symmetry: oriented site-symmetry symbol (`4/mm.m`).
-        point_group: Schoenflies symbol of the site-symmetry group (`D4h`).
-        multiplicity: sites in the conventional cell.
-        order: order of the site-symmetry group.
-        members: indices of its sites in the primitive cell (lattice sites first, then voids).
-        radius: distance to the nearest atom, Å.
-        axis: of a site at the end of a dumbbell, its direction in the conventional cell (`110`); else empty.
-    """
-
-    element: str
-    wyckoff: str
-    site_symmetry: str
-    point_group: str
-    multiplicity: int
-    order: int
-    members: tuple[int, ...]
-    radius: float
-    axis: str = ""
-
-    @property
-    def void(self) -> bool:
-        """Whether the orbit is of sites without an atom: voids, and the ends of dumbbells."""
-        return not self.element
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,42 +32,75 @@ class Host:
         lattice: (3, 3) conventional standard lattice, rows, Å.
         primitive: (3, 3) primitive lattice, rows, Å.
         group: space-group operations in the primitive basis.
-        points: (n, 3) fractional coordinates in the primitive cell of lattice sites, then void sites.
-        numbers: (n,) atomic numbers, 0 for a void.
-        orbits: Wyckoff orbits, lattice orbits first, voids by falling radius.
+        atoms: the lattice sites.
+        find_empty: returns the sites without an atom, voids by falling radius; called once, when they are first needed,
+            as the search for voids is the most costly part of a host.
         space_group_number: 1 to 230.
         space_group_symbol: short Hermann-Mauguin symbol.
         normal: of a layer or a crystal with a planar defect, the integers h for which the plane is h·x = constant in
             the primitive cell; none in a bulk crystal.
         unrelaxed: of a crystal that was relaxed under a potential, the one that it was before, whose names and hash it
             keeps.
+        notes: what was assumed or dropped when it was read, one line each.
+        oxidation: oxidation states that its file states, by element.
     """
 
     lattice: FloatArray
     primitive: FloatArray
     group: SpaceGroup
-    points: FloatArray
-    numbers: IntArray
-    orbits: tuple[SiteOrbit, ...]
+    atoms: HostSites
+    find_empty: Callable[[], HostSites]
     space_group_number: int
     space_group_symbol: str
     normal: tuple[int, int, int] | None = None
     unrelaxed: Host | None = None
+    notes: tuple[str, ...] = ()
+    oxidation: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def empty(self) -> HostSites:
+        """The sites without an atom: voids, and the ends of dumbbells."""
+        return self.find_empty()
+
+    @cached_property
+    def sites(self) -> HostSites:
+        """All sites, lattice sites first."""
+        return self.atoms + self.empty
+
+    @property
+    def points(self) -> FloatArray:
+        """(n, 3) fractional coordinates in the primitive cell of lattice sites, then void sites."""
+        return self.sites.points
+
+    @property
+    def numbers(self) -> IntArray:
+        """(n,) atomic numbers, 0 for a void."""
+        return self.sites.numbers
+
+    @property
+    def orbits(self) -> tuple[SiteOrbit, ...]:
+        """Wyckoff orbits, lattice orbits first."""
+        return self.sites.orbits
+
+    def orbit(self, index: int) -> SiteOrbit:
+        """One of `orbits`; voids are not searched for where it is of atoms."""
+        orbits = self.atoms.orbits if 0 <= index < len(self.atoms.orbits) else self.orbits
+        return orbits[index]
 
     @property
     def n_lattice(self) -> int:
         """Number of atoms in the primitive cell."""
-        return int((self.numbers > 0).sum())
+        return len(self.atoms)
 
     @property
     def n_conventional(self) -> int:
         """Number of atoms in the conventional cell."""
-        return sum(o.multiplicity for o in self.orbits if not o.void)
+        return sum(o.multiplicity for o in self.atoms.orbits)
 
     @property
     def elements(self) -> tuple[str, ...]:
         """Element symbols by atomic number."""
-        return tuple(element_symbol(z) for z in sorted({int(z) for z in self.numbers if z}))
+        return tuple(element_symbol(int(z)) for z in np.unique(self.atoms.numbers))
 
     @cached_property
     def has_vacuum(self) -> bool:
@@ -120,24 +114,24 @@ class Host:
     def formula(self) -> str:
         """Reduced formula, as pymatgen writes it."""
         counts: dict[str, float] = {}
-        for orbit in self.orbits:
-            if not orbit.void:
-                counts[orbit.element] = counts.get(orbit.element, 0) + orbit.multiplicity
+        for orbit in self.atoms.orbits:
+            counts[orbit.element] = counts.get(orbit.element, 0) + orbit.multiplicity
         return reduced_formula(counts)
 
-    @cached_property
+    @property
     def site_orbit(self) -> IntArray:
         """(n,) index into `orbits` of each site of the primitive cell."""
-        index = np.zeros(len(self.points), dtype=np.int64)
-        for k, orbit in enumerate(self.orbits):
-            index[list(orbit.members)] = k
-        return index
+        return self.sites.orbit
 
     @cached_property
     def site_maps(self) -> tuple[IntArray, IntArray]:
         """Image (g, n) and lattice offset (g, n, 3) of each site under each operation."""
-        kinds = np.where(self.numbers > 0, self.numbers, -1 - self.site_orbit)
-        return self.group.site_maps(self.points, kinds, self.primitive)
+        return self.sites.maps(self.group, self.primitive)
+
+    @cached_property
+    def atom_maps(self) -> tuple[IntArray, IntArray]:
+        """Image (g, n_lattice) and lattice offset of each lattice site under each operation."""
+        return self.atoms.maps(self.group, self.primitive)
 
     @cached_property
     def hash(self) -> str:
@@ -149,11 +143,11 @@ class Host:
         if self.unrelaxed is not None:
             return self.unrelaxed.hash
         metric = rounded_to_grid((self.lattice @ self.lattice.T)[np.triu_indices(3)])
-        sites = rounded_to_grid(self.points[: self.n_lattice]) % round(1 / GRID_SPACING)
-        rows = np.concatenate([self.numbers[: self.n_lattice, None], sites], axis=1)
+        sites = rounded_to_grid(self.atoms.points) % round(1 / GRID_SPACING)
+        rows = np.concatenate([self.atoms.numbers[:, None], sites], axis=1)
         content = [self.space_group_number, metric.tolist(), rows.tolist()]
         if self.normal is not None:
-            content += [list(self.normal), [len(o.members) for o in self.orbits if o.void]]
+            content += [list(self.normal), [len(o.members) for o in self.empty.orbits if not o.axis]]
         text = json.dumps(content)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -172,10 +166,11 @@ class Host:
             self,
             lattice=basis @ primitive,
             primitive=primitive,
-            points=np.concatenate([points, self.points[self.n_lattice :]]),
+            atoms=replace(self.atoms, points=points),
+            find_empty=partial(_empty_sites, self),
             unrelaxed=self.unrelaxed or self,
         )
-        if not np.array_equal(moved.site_maps[0], self.site_maps[0]):
+        if not np.array_equal(moved.atom_maps[0], self.atom_maps[0]):
             raise SymmetryError(f"{self.formula}: the relaxed sites do not have the symmetry of the crystal")
         return moved
 
@@ -187,7 +182,8 @@ class Host:
         return Structure(Lattice(self.lattice), [Element.from_Z(int(z)) for z in numbers], points)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values: formula, hash, space group, lattice and the Wyckoff table."""
+        """JSON values: formula, hash, space group, lattice, the Wyckoff table, and what its file says besides."""
+        stated = {"notes": list(self.notes), "oxidation": dict(self.oxidation)}
         return {
             "formula": self.formula,
             "hash": self.hash,
@@ -208,12 +204,12 @@ class Host:
                 }
                 for orbit in self.orbits
             ],
+            **{key: value for key, value in stated.items() if value},
         }
 
     def __repr__(self) -> str:
-        orbits = ", ".join(f"{o.element}@{o.wyckoff}" for o in self.orbits if not o.void)
-        voids = sum(o.void for o in self.orbits)
-        return f"Host({self.formula}, {self.space_group_symbol}, {orbits}, {voids} void orbits, {self.hash})"
+        orbits = ", ".join(f"{o.element}@{o.wyckoff}" for o in self.atoms.orbits)
+        return f"Host({self.formula}, {self.space_group_symbol}, {orbits}, {self.hash})"
 
     def conventional_point(self, site: int) -> FloatArray:
         """Fractional coordinates (3,) of a primitive-cell site in the conventional cell."""
@@ -231,95 +227,34 @@ def host_from_structure(structure: Structure, where: str = "structure") -> Host:
         CifError: no space group can be found at a tolerance of 0.01 Å.
     """
     crystal = standardise(structure, where)
-    voids = find_voids(crystal.standard.group, crystal.points, crystal.primitive)
-    return assemble_host(crystal, voids)
+    return assemble_host(crystal, partial(find_voids, crystal.standard.group, crystal.points, crystal.primitive))
 
 
-def assemble_host(crystal: StandardCrystal, voids: list[VoidOrbit], normal: tuple[int, int, int] | None = None) -> Host:
-    """Host of a standardised crystal and its void orbits; `normal` as in Host."""
-    image, _ = crystal.standard.group.site_maps(crystal.points, crystal.numbers, crystal.primitive)
-    radii = _nearest(crystal.points, crystal.primitive)
-    smallest = image.min(axis=0)
-    points, start = [crystal.points], len(crystal.points)
-    orbits = [
-        site_orbit(
-            crystal.standard,
-            crystal.primitive,
-            np.flatnonzero(smallest == first),
-            points[0],
-            number=int(crystal.numbers[first]),
-            radius=float(radii[first]),
-        )
-        for first in np.unique(smallest)
-    ]
-    for void in voids:
-        members = np.arange(start, start + len(void.points))
-        points.append(void.points)
-        start += len(members)
-        orbits.append(
-            site_orbit(crystal.standard, crystal.primitive, members, np.concatenate(points), radius=void.radius)
-        )
+def assemble_host(
+    crystal: StandardCrystal,
+    voids: Callable[[], Sequence[VoidOrbit]],
+    normal: tuple[int, int, int] | None = None,
+) -> Host:
+    """Host of a standardised crystal and of void orbits that are searched when needed; `normal` as in Host."""
     return Host(
         lattice=crystal.lattice,
         primitive=crystal.primitive,
         group=crystal.standard.group,
-        points=np.concatenate(points),
-        numbers=np.concatenate([crystal.numbers, np.zeros(start - len(crystal.points), dtype=np.int64)]),
-        orbits=tuple(orbits),
+        atoms=lattice_sites(crystal),
+        find_empty=partial(_searched_sites, crystal, voids),
         space_group_number=crystal.standard.number,
         space_group_symbol=crystal.symbol,
         normal=normal,
     )
 
 
-def site_orbit(
-    standard: StandardGroup,
-    primitive: FloatArray,
-    members: IntArray,
-    points: FloatArray,
-    *,
-    radius: float,
-    number: int = 0,
-    axis: str = "",
-) -> SiteOrbit:
-    """The orbit of some sites of the primitive cell, with its Wyckoff position and site symmetry.
-
-    Args:
-        standard: the space group.
-        primitive: (3, 3) primitive lattice, rows, Å.
-        members: indices of the orbit's sites.
-        points: (n, 3) fractional coordinates of all sites.
-        radius: distance to the nearest atom, Å.
-        number: atomic number; 0 where there is no atom.
-        axis: as in SiteOrbit.
-    """
-    first = points[members[0]]
-    count = len(members) * standard.cells
-    position = standard.position_of(first, count)
-    offset = standard.group.images(first[None])[:, 0] - first
-    fixing = np.linalg.norm((offset - np.rint(offset)) @ primitive, axis=1) < MATCH_TOLERANCE
-    return SiteOrbit(
-        element=element_symbol(number) if number else "",
-        wyckoff=f"{count}{position.letter}",
-        site_symmetry=position.site_symmetry,
-        point_group=schoenflies(point_group_symbol(standard.group.rotations[fixing])),
-        multiplicity=count,
-        order=standard.group.order // len(members),
-        members=tuple(members.tolist()),
-        radius=radius,
-        axis=axis,
-    )
+def _searched_sites(crystal: StandardCrystal, voids: Callable[[], Sequence[VoidOrbit]]) -> HostSites:
+    return void_sites(crystal, voids())
 
 
-def _nearest(points: FloatArray, primitive: FloatArray) -> FloatArray:
-    """Distance from each site to its nearest neighbour, Å."""
-    from augment.neighbours import images_around
-
-    atoms = images_around(points, primitive)
-    distance = np.linalg.norm(atoms[None] - (points @ primitive)[:, None], axis=-1)
-    distance[distance < MATCH_TOLERANCE] = np.inf
-    nearest: FloatArray = distance.min(axis=1)
-    return nearest
+def _empty_sites(host: Host) -> HostSites:
+    """The sites of another host that hold no atom."""
+    return host.empty
 
 
 def _conventional(host: Host) -> tuple[FloatArray, IntArray]:
@@ -328,9 +263,8 @@ def _conventional(host: Host) -> tuple[FloatArray, IntArray]:
     reach = int(np.abs(basis).sum(axis=0).max())
     grid = np.arange(-reach, reach + 1)
     shifts = np.stack(np.meshgrid(grid, grid, grid, indexing="ij"), axis=-1).reshape(-1, 3)
-    lattice_sites = host.numbers > 0
-    every = host.points[lattice_sites][:, None] + shifts[None]
+    every = host.atoms.points[:, None] + shifts[None]
     fractional = every @ np.linalg.inv(basis)
     inside = ((fractional > -1e-6) & (fractional < 1 - 1e-6)).all(axis=-1)  # noqa: PLR2004  rounding at the faces
-    numbers = np.broadcast_to(host.numbers[lattice_sites][:, None], inside.shape)[inside]
+    numbers = np.broadcast_to(host.atoms.numbers[:, None], inside.shape)[inside]
     return wrap(fractional[inside]), np.asarray(numbers, dtype=np.int64)

@@ -14,6 +14,7 @@ from augment.elements import element_symbol
 from augment.errors import SupercellError
 from augment.groups.symmetry import FiniteGroup
 from augment.host import Host
+from augment.host_sites import HostSites
 from augment.naming import VACANCY
 
 
@@ -154,15 +155,30 @@ class Supercell:
     @cached_property
     def sites(self) -> SiteTable:
         """Table of all sites: site s is copy s % index of primitive-cell site s // index."""
-        host = self.host
-        points = (host.points[:, None] + self.cells[None]).reshape(-1, 3)
+        return self._table(self.host.sites)
+
+    @cached_property
+    def lattice_sites(self) -> SiteTable:
+        """Table of the lattice sites alone, which come first among all sites."""
+        return self._table(self.host.atoms)
+
+    def holds_atoms(self, sites: Sequence[int] | IntArray) -> bool:
+        """Whether all of some sites are lattice sites, so that voids need not be known."""
+        return int(np.max(sites, initial=-1)) < self.n_atoms
+
+    def table_with(self, sites: Sequence[int] | IntArray) -> SiteTable:
+        """The table of the lattice sites where all of some sites are such, else that of all sites."""
+        return self.lattice_sites if self.holds_atoms(sites) else self.sites
+
+    def _table(self, sites: HostSites) -> SiteTable:
+        points = (sites.points[:, None] + self.cells[None]).reshape(-1, 3)
         fractional = points @ np.linalg.inv(self.matrix)
         fractional -= np.floor(fractional + 1e-6)
-        basis = np.repeat(np.arange(len(host.points)), self.index)
-        orbit = host.site_orbit[basis]
-        chosen = [host.orbits[k] for k in orbit]
+        basis = np.repeat(np.arange(len(sites)), self.index)
+        orbit = sites.orbit[basis]
+        chosen = [sites.orbits[k] for k in orbit]
         return SiteTable(
-            numbers=host.numbers[basis],
+            numbers=sites.numbers[basis],
             positions=fractional @ self.cell,
             basis=basis,
             orbit=orbit,
@@ -182,22 +198,36 @@ class Supercell:
 
     def images(self, sites: IntArray) -> IntArray:
         """Images (|G|, k) of some sites (k,) under every operation, in the order of `group`."""
-        image, landing = (column[:, sites] for column in self._landings)
+        landings = self._atom_landings if self.holds_atoms(sites) else self._landings
+        image, landing = (column[:, sites] for column in landings)
         target = image[:, None] * self.index + self._sums.T[:, landing].transpose(1, 0, 2)
         return target.reshape(self.group_order, -1)
 
-    def operations(self, elements: IntArray) -> FiniteGroup:
-        """Some elements of the group, given by their indices in its order, acting on all sites."""
+    def operations(self, elements: IntArray, *, lattice_only: bool = False) -> FiniteGroup:
+        """Some elements of the group, given by their indices in its order, acting on all sites.
+
+        Args:
+            elements: of the group.
+            lattice_only: act on the lattice sites alone.
+        """
         point, translation = np.divmod(elements, self.index)
-        image, landing = (column[point] for column in self._landings)
+        landings = self._atom_landings if lattice_only else self._landings
+        image, landing = (column[point] for column in landings)
         permutations = image * self.index + self._sums[landing, translation[:, None]]
         return FiniteGroup(self.host.group.rotations[self.point_operations[point]], permutations)
 
     @cached_property
     def _landings(self) -> tuple[IntArray, IntArray]:
-        """Where the kept operations take the sites before any lattice translation: primitive-cell site, cell (g, n)."""
-        image, offset = (column[self.point_operations] for column in self.host.site_maps)
-        basis, cell = np.divmod(np.arange(len(self.host.points) * self.index), self.index)
+        return self._landings_of(*self.host.site_maps)
+
+    @cached_property
+    def _atom_landings(self) -> tuple[IntArray, IntArray]:
+        return self._landings_of(*self.host.atom_maps)
+
+    def _landings_of(self, image: IntArray, offset: IntArray) -> tuple[IntArray, IntArray]:
+        """Where the kept operations take sites before any lattice translation: primitive-cell site, cell (g, n)."""
+        image, offset = image[self.point_operations], offset[self.point_operations]
+        basis, cell = np.divmod(np.arange(image.shape[1] * self.index), self.index)
         turned = self.cells @ self.host.group.rotations[self.point_operations].transpose(0, 2, 1)
         return image[:, basis], self.cell_index(turned[:, cell] + offset[:, basis])
 
@@ -212,11 +242,12 @@ class Supercell:
         images = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
         basis, cell = np.divmod(sites, self.index)
         between = self.cell_index(self.cells[cell] - self.cells[cell][:, None])
+        points = (self.host.atoms if self.holds_atoms(sites) else self.host.sites).points
         distances = np.empty((len(sites), len(sites)))
         for first in np.unique(basis):
             rows = basis == first
             kinds, kind = np.unique(basis, return_inverse=True)
-            offsets = (self.host.points[kinds] - self.host.points[first])[:, None] + self.cells
+            offsets = (points[kinds] - points[first])[:, None] + self.cells
             fractional = offsets @ np.linalg.inv(reduced)
             fractional -= np.rint(fractional)
             vectors = (fractional[:, :, None] + images) @ (reduced @ self.host.primitive)
@@ -245,7 +276,8 @@ class Supercell:
             kind: type of the defect.
             charge: e.
         """
-        numbers = self.sites.numbers.copy()
+        table = self.table_with([edit.site for edit in edits])
+        numbers = table.numbers.copy()
         for edit in edits:
             numbers[edit.site] = edit.number
         sites = np.flatnonzero(numbers)
@@ -256,7 +288,7 @@ class Supercell:
             "type": kind,
             "geometry": "ideal",
         }
-        geometry = (self.cell, numbers[sites], self.sites.positions[sites], sites)
+        geometry = (self.cell, numbers[sites], table.positions[sites], sites)
         return DefectCell(name, self.key_of(edits, charge), *geometry, charge, info)
 
     def __repr__(self) -> str:

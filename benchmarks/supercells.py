@@ -59,8 +59,8 @@ def primitive_structures(hosts: dict[str, Host]) -> str:
 
     found = {}
     for name, host in hosts.items():
-        species = [Element.from_Z(int(z)) for z in host.numbers[: host.n_lattice]]
-        found[name] = Structure(Lattice(host.primitive), species, host.points[: host.n_lattice]).as_dict()
+        species = [Element.from_Z(int(z)) for z in host.atoms.numbers]
+        found[name] = Structure(Lattice(host.primitive), species, host.atoms.points).as_dict()
     return json.dumps(found)
 
 

@@ -60,6 +60,9 @@ class CifAtoms:
         numbers: (m,) atomic numbers.
         points: (m, 3) fractional coordinates.
         occupancies: (m,) fraction of the cells in which each is there.
+        oxidation: (m,) oxidation state of each, None where the file states none.
+        assemblies: (m,) disorder assembly of each, empty where there is none.
+        groups: (m,) disorder group of each within its assembly, empty where there is none.
     """
 
     lattice: FloatArray
@@ -67,6 +70,9 @@ class CifAtoms:
     numbers: IntArray
     points: FloatArray
     occupancies: FloatArray
+    oxidation: tuple[float | None, ...] = ()
+    assemblies: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 def read_structure(path: str | Path) -> Structure:

@@ -184,11 +184,11 @@ def _letters(standard: StandardGroup, points: FloatArray, counts: IntArray, rank
     return sorted(ranks)
 
 
-def _coordinates(points: FloatArray, rank: IntArray) -> tuple[int, ...]:
-    """Coordinates on the comparison grid, sorted by rank and then by themselves."""
-    rounded = rounded_to_grid(points) % round(1 / GRID_SPACING)
-    order = np.lexsort((*rounded.T[::-1], rank))
-    return tuple(rounded[order].ravel().tolist())
+def _coordinates(points: FloatArray, rank: IntArray) -> bytes:
+    """Coordinates on the comparison grid, sorted by rank and then by themselves, as bytes of the same order."""
+    steps = round(1 / GRID_SPACING)
+    x, y, z = (rounded_to_grid(points) % steps).T
+    return np.sort(((rank * steps + x) * steps + y) * steps + z).astype(">i8").tobytes()
 
 
 def _electronegativity_rank(numbers: IntArray) -> IntArray:

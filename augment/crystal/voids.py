@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -25,6 +26,9 @@ MERGE_DISTANCE = 0.1
 
 _SAME = 1e-3
 """Å; two constructions of one point differ by rounding only."""
+
+_HALF = 0.5
+"""Of a periodic box; neighbours farther away than this are not told from their images."""
 
 _FLAT = 0.01
 """Å; atoms this close to one plane are in it."""
@@ -61,16 +65,19 @@ def find_voids(
     """
     atoms = _atoms_that_matter(points, lattice, max_radius)
     vertices, saddles = _critical_points(atoms, lattice)
-    orbits: list[VoidOrbit] = []
+    found = OrbitCollection(group, atoms, lattice)
     for point in _determined(_distinct(vertices, lattice), atoms, lattice):
-        add_orbit(orbits, group, point, atoms, lattice, (MIN_RADIUS, max_radius), pinned=False)
-    largest = max((v.radius for v in orbits), default=0.0)
+        found.add(point, (MIN_RADIUS, max_radius))
+    largest = max((v.radius for v in found.orbits), default=0.0)
     radii = (max(MIN_RADIUS, SADDLE_FRACTION * largest), max_radius)
-    for point in _distinct(saddles, lattice):
-        add_orbit(orbits, group, point, atoms, lattice, radii, pinned=True)
-    return sorted(
-        orbits, key=lambda v: (-rounded_to_grid(np.array(v.radius)), len(v.points), tuple(rounded_to_grid(v.points[0])))
-    )
+    for point in _wide(_distinct(saddles, lattice), atoms, lattice, radii[0]):
+        found.add(point, radii, pinned=True)
+    return sorted(found.orbits, key=_by_size)
+
+
+def _by_size(orbit: VoidOrbit) -> tuple[float | int, ...]:
+    """Largest voids first, of equal ones those with the fewest sites."""
+    return -int(rounded_to_grid(np.array(orbit.radius))), len(orbit.points), *rounded_to_grid(orbit.points[0]).tolist()
 
 
 def _atoms_that_matter(points: FloatArray, lattice: FloatArray, max_radius: float) -> FloatArray:
@@ -108,10 +115,11 @@ def _determined(vertices: FloatArray, atoms: FloatArray, lattice: FloatArray) ->
 
     Four atoms on a circle are equally far from every point of its axis, so rounding errors put a vertex anywhere.
     """
-    keep = []
-    for centre in vertices @ lattice:
-        distance = np.linalg.norm(atoms - centre, axis=1)
-        touching = atoms[distance < distance.min() + _SAME]
+    from scipy.spatial import KDTree
+
+    tree, centres, keep = KDTree(atoms), vertices @ lattice, []
+    for near in tree.query_ball_point(centres, tree.query(centres)[0] + _SAME) if len(centres) else ():
+        touching = atoms[near]
         spread = np.linalg.svd(touching - touching.mean(axis=0), compute_uv=False)
         keep.append(len(spread) == 3 and spread[-1] > _FLAT)  # noqa: PLR2004  dimensions
     return np.asarray(vertices[np.array(keep, dtype=bool)])
@@ -142,12 +150,38 @@ def _edge_saddles(vertices: FloatArray, ridges: list[list[int]], owners: FloatAr
     return saddles
 
 
+def _wide(points: FloatArray, atoms: FloatArray, lattice: FloatArray, radius: float) -> FloatArray:
+    """The points (fractional) that, moved by no more than the merging distance, are so far (Å) from every atom."""
+    from scipy.spatial import KDTree
+
+    return points[KDTree(atoms).query(points @ lattice)[0] > radius - 2 * MERGE_DISTANCE] if len(points) else points
+
+
 def _distinct(points: FloatArray, lattice: FloatArray) -> FloatArray:
     """Points modulo the lattice without repetitions, in a reproducible order."""
+    from scipy.spatial import KDTree
+
     wrapped = wrap(points)
     wrapped = wrapped[np.lexsort(rounded_to_grid(wrapped).T[::-1])]
+    # No two points that are this close in Å are farther apart than that as fractions of a box of length 1.
+    reach = 2 * _SAME * float(np.linalg.norm(np.linalg.inv(lattice), ord=2))
+    if len(wrapped) == 0 or reach >= _HALF:
+        return _distinct_one_by_one(wrapped, lattice)
+    first, second = KDTree(wrapped, boxsize=1.0).query_pairs(reach, output_type="ndarray").T
+    same = _separation(wrapped[first], wrapped[second], lattice) <= _SAME
+    earlier: dict[int, list[int]] = {}
+    for one, other in zip(first[same].tolist(), second[same].tolist(), strict=True):
+        earlier.setdefault(max(one, other), []).append(min(one, other))
+    keep = np.ones(len(wrapped), dtype=bool)
+    for point in sorted(earlier):
+        keep[point] = not keep[earlier[point]].any()
+    return np.asarray(wrapped[keep])
+
+
+def _distinct_one_by_one(points: FloatArray, lattice: FloatArray) -> FloatArray:
+    """The same of few points, or in a cell so small that they are near their own images."""
     distinct: list[FloatArray] = []
-    for point in wrapped:
+    for point in points:
         if not distinct or _separation(np.array(distinct), point, lattice).min() > _SAME:
             distinct.append(point)
     return np.array(distinct).reshape(-1, 3)
@@ -160,35 +194,67 @@ def _separation(points: FloatArray, point: FloatArray, lattice: FloatArray) -> F
     return separation
 
 
-def add_orbit(
-    orbits: list[VoidOrbit],
-    group: SpaceGroup,
-    point: FloatArray,
-    atoms: FloatArray,
-    lattice: FloatArray,
-    radii: tuple[float, float],
-    *,
-    pinned: bool,
-) -> None:
-    """Close a point under the group; keep its orbit if new, of a radius between two, and, where asked, pinned."""
-    known = np.concatenate([np.zeros((0, 3)), *(v.points for v in orbits)])
-    if _separation(known, point, lattice).min(initial=np.inf) < _SAME:
-        return
-    centre = _snapped(group, point, lattice)
-    radius = float(np.linalg.norm(atoms - centre @ lattice, axis=1).min())
-    if not radii[0] <= radius <= radii[1] or _separation(known, centre, lattice).min(initial=np.inf) < 10 * _SAME:
-        return
-    rotations = group.rotations[_moved(group, centre, lattice)[1] < _SAME]
-    free = np.trace(rotations, axis1=1, axis2=2).sum()  # |H| x dimension of the invariant vectors
-    if pinned and free > 0:
-        return
-    orbit = _distinct(group.images(centre[None])[:, 0], lattice)
-    if len(orbit) * len(rotations) == group.order:
-        orbits.append(VoidOrbit(orbit, radius, schoenflies(point_group_symbol(rotations))))
+class OrbitCollection:
+    """Void orbits of a crystal that are found one after another, each once."""
+
+    def __init__(
+        self, group: SpaceGroup, atoms: FloatArray, lattice: FloatArray, orbits: Sequence[VoidOrbit] = ()
+    ) -> None:
+        """Start with some orbits.
+
+        Args:
+            group: operations in the primitive basis.
+            atoms: (m, 3) positions of all atoms that can be the nearest to a point of the cell, Å.
+            lattice: (3, 3) primitive lattice, rows, Å.
+            orbits: that are known already; none of them is found again.
+        """
+        from scipy.spatial import KDTree
+
+        self.orbits = list(orbits)
+        self._group, self._lattice = group, lattice
+        self._tree = KDTree(atoms)
+        self._known = np.concatenate([np.zeros((0, 3)), *(orbit.points for orbit in orbits)])
+        self._count = len(self._known)
+
+    def add(self, point: FloatArray, radii: tuple[float, float], *, pinned: bool = False) -> None:
+        """Close a point under the group; keep its orbit if new and of a radius between two.
+
+        Args:
+            point: (3,) fractional coordinates.
+            radii: least and largest distance to the nearest atom, Å.
+            pinned: keep it only where its site symmetry leaves no direction to move in.
+        """
+        known = self._known[: self._count]
+        if _separation(known, point, self._lattice).min(initial=np.inf) < _SAME:
+            return
+        centre = _snapped(self._group, point, self._lattice)
+        radius = float(self._tree.query(centre @ self._lattice)[0])
+        if not radii[0] <= radius <= radii[1]:
+            return
+        if _separation(known, centre, self._lattice).min(initial=np.inf) < 10 * _SAME:
+            return
+        rotations = self._group.rotations[_moved(self._group, centre, self._lattice)[1] < _SAME]
+        free = np.trace(rotations, axis1=1, axis2=2).sum()  # |H| x dimension of the invariant vectors
+        if pinned and free > 0:
+            return
+        orbit = _distinct(self._group.images(centre[None])[:, 0], self._lattice)
+        if len(orbit) * len(rotations) == self._group.order:
+            self._keep(VoidOrbit(orbit, radius, schoenflies(point_group_symbol(rotations))))
+
+    def _keep(self, orbit: VoidOrbit) -> None:
+        """Remember an orbit; the room for points doubles when it is full."""
+        self.orbits.append(orbit)
+        end = self._count + len(orbit.points)
+        if end > len(self._known):
+            self._known = np.concatenate([self._known, np.zeros((end, 3))])
+        self._known[self._count : end] = orbit.points
+        self._count = end
 
 
 def _snapped(group: SpaceGroup, point: FloatArray, lattice: FloatArray) -> FloatArray:
     """The point, moved onto the special position nearest to it if that is within the merging distance."""
+    if group.order == 1:
+        return wrap(point)
     tolerance = MERGE_DISTANCE
     while tolerance > _SAME:
         images, distance = _moved(group, point, lattice)

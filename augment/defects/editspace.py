@@ -54,7 +54,8 @@ class EditSpace:
                 if kind in owner:
                     raise DefectError(f"{names[owner[kind]]} and {name} mean the same edit; name it once")
                 owner[kind] = label
-        orbit = supercell.sites.orbit
+        lattice = all(kind.orbit < len(supercell.host.atoms.orbits) for kind in owner)
+        orbit = (supercell.lattice_sites if lattice else supercell.sites).orbit
         rows = [
             (int(site), kind.number, label)
             for kind, label in owner.items()
@@ -70,7 +71,7 @@ class EditSpace:
     def permutations(self) -> NDArray[np.int32]:
         """(|G|, m) image of each edit under every operation of the supercell."""
         images = np.empty((self.supercell.group_order, len(self)), dtype=np.int32)
-        place = np.full(len(self.supercell.sites.numbers), -1, dtype=np.int32)
+        place = np.full(len(self.supercell.table_with(self.site).numbers), -1, dtype=np.int32)
         for number in np.unique(self.number):
             chosen = np.flatnonzero(self.number == number)
             place[self.site[chosen]] = chosen

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from augment.elements import element_number
 from augment.errors import DefectError
-from augment.host import Host, SiteOrbit
-from augment.naming import INTERSTITIAL, VACANCY, orbit_suffixes
+from augment.host import Host
+from augment.host_sites import SiteOrbit
+from augment.naming import INTERSTITIAL, VACANCY, orbit_suffix, unmarked
 
 _NAME = re.compile(r"(?P<put>[A-Za-z]{1,2})_(?P<site>[A-Za-z]{1,2})(?P<suffix>_.+)?")
 _VACANCIES = {VACANCY, "Va"}
@@ -56,15 +57,17 @@ def kinds(host: Host, name: str) -> tuple[EditKind, ...]:
 
 def _fitting(host: Host, name: str, element: str, suffix: str) -> list[int]:
     """Indices of the orbits of an element, or of the voids, that a suffix of a name fits."""
-    orbits = [k for k, orbit in enumerate(host.orbits) if orbit.element == element and not orbit.axis]
+    every = host.atoms.orbits if element else host.orbits
+    orbits = [k for k, orbit in enumerate(every) if orbit.element == element and not orbit.axis]
     if not orbits:
         there = "no interstitial site" if not element else f"no {element} (it is of {', '.join(host.elements)})"
         raise DefectError(f"{name}: {host.formula} has {there}")
-    suffixes = orbit_suffixes(host)
-    chosen = [k for k in orbits if suffixes[k] == suffix] if suffix else orbits
-    chosen = chosen or [k for k in orbits if suffix[1:] in _descriptions(host.orbits[k])]
+    suffixes = {k: orbit_suffix(host, k) for k in orbits}
+    suffix = unmarked(suffix)
+    chosen = [k for k in orbits if unmarked(suffixes[k]) == suffix] if suffix else orbits
+    chosen = chosen or [k for k in orbits if suffix[1:] in _descriptions(every[k])]
     if not chosen:
-        choices = [f"{suffixes[k].removeprefix('_') or 'no suffix'} ({host.orbits[k].wyckoff})" for k in orbits]
+        choices = [f"{suffixes[k].removeprefix('_') or 'no suffix'} ({every[k].wyckoff})" for k in orbits]
         raise DefectError(f"{name}: no site {suffix[1:]!r}; {host.formula} offers {', '.join(choices)}")
     return chosen
 

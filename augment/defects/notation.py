@@ -2,7 +2,7 @@
 
 The charge of a Kröger-Vink symbol is relative to the host's site, which is what a defect's charge is. Dots are
 positive, primes negative, a cross is neutral; a complex carries its total charge. Where an element or the voids have
-several orbits, the site follows in parentheses: `V_O(Cs_Ga1.80)^••`. In a host with vanadium a vacancy is `Va`;
+several orbits, the site follows in parentheses: `V_O(pgCs_Ga1.80)^••`. In a host with vanadium a vacancy is `Va`;
 elsewhere it is `V`, and vanadium that is put in shows its atomic number, `₂₃V_Mg^•`.
 """
 
@@ -17,7 +17,7 @@ from augment.defects.kinds import EditKind, kinds
 from augment.elements import element_symbol
 from augment.errors import DefectError
 from augment.host import Host
-from augment.naming import INTERSTITIAL, VACANCY, neighbour_shells, orbit_suffixes
+from augment.naming import INTERSTITIAL, VACANCY, neighbour_shells, orbit_suffix, orbit_suffixes, unmarked
 
 Style = Literal["unicode", "ascii", "html", "latex"]
 
@@ -68,7 +68,7 @@ def kroger_vink(defect: Defect, style: Style = "unicode") -> str:
         defect: with its total charge; without edits there is no symbol, only the host's formula.
         style: `unicode` and `ascii` are read back by `parse_name`; `html` and `latex` are for display.
     """
-    orbit = defect.supercell.sites.orbit
+    orbit = defect.supercell.table_with([edit.site for edit in defect.edits]).orbit
     parts = [_symbol(defect.host, EditKind(int(orbit[edit.site]), edit.number), style) for edit in defect.edits]
     body = _SIGNS[style][3].join(parts) or defect.host.formula
     body = f"({body})" if len(parts) > 1 else body
@@ -88,9 +88,9 @@ def _charge(charge: int, style: Style) -> str:
 
 def _symbol(host: Host, kind: EditKind, style: Style) -> str:
     """What is put and where, with the site in parentheses where its element does not tell it."""
-    element = host.orbits[kind.orbit].element
-    alone = sum(o.element == element for o in host.orbits) == 1
-    site = (element or INTERSTITIAL) + ("" if alone else f"({orbit_suffixes(host)[kind.orbit].removeprefix('_')})")
+    element = host.orbit(kind.orbit).element
+    alone = sum(o.element == element for o in (host.atoms.orbits if element else host.orbits)) == 1
+    site = (element or INTERSTITIAL) + ("" if alone else f"({orbit_suffix(host, kind.orbit).removeprefix('_')})")
     put = element_symbol(kind.number) if kind.number else "Va" if "V" in host.elements else "V"
     marked = kind.number == _VANADIUM and "V" not in host.elements
     if style == "html":
@@ -123,7 +123,7 @@ def parse_name(text: str, host: Host) -> DefectName:
 
 def _exact(name: str, host: Host) -> bool:
     """Whether a name ends with the whole suffix of an orbit, which may look like a charge."""
-    return any(suffix and name.endswith(suffix) for suffix in orbit_suffixes(host))
+    return any(suffix and unmarked(name).endswith(unmarked(suffix)) for suffix in orbit_suffixes(host))
 
 
 def _one(part: str, host: Host, name: str) -> EditKind:
@@ -131,7 +131,7 @@ def _one(part: str, host: Host, name: str) -> EditKind:
     fitting = _by_surroundings(part, host) or kinds(host, part)
     if len(fitting) > 1:
         stem = "_".join(part.split("_")[:2])
-        choices = ", ".join(stem + orbit_suffixes(host)[kind.orbit] for kind in fitting)
+        choices = ", ".join(stem + orbit_suffix(host, kind.orbit) for kind in fitting)
         raise DefectError(f"{name}: {part} fits {len(fitting)} sites of {host.formula}; name one: {choices}")
     return fitting[0]
 
@@ -141,11 +141,11 @@ def _by_surroundings(part: str, host: Host) -> tuple[EditKind, ...]:
 
     Several elements may be equally near, and which of them a name mentions is then a matter of its program.
     """
-    match = _SURROUNDINGS.fullmatch(part)
+    match = _SURROUNDINGS.fullmatch(unmarked(part))
     if match is None or _exact(part, host):
         return ()
     shells = [(element, float(distance)) for element, distance in _SHELL.findall(match["shells"])]
-    same = [k for k in kinds(host, match["stem"]) if host.orbits[k.orbit].point_group == match["group"]]
+    same = [k for k in kinds(host, match["stem"]) if host.orbit(k.orbit).point_group == match["group"]]
     for rounding in _ROUNDINGS:
         fitting = tuple(k for k in same if _has_shells(host, k.orbit, shells, rounding))
         if fitting:

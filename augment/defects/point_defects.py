@@ -65,11 +65,9 @@ def _each(
     from ase.data import atomic_numbers
 
     host_elements = [int(atomic_numbers[e]) for e in supercell.host.elements]
-    orbits = supercell.host.orbits
-    first = [o.members[0] * supercell.index for o in orbits]
-    lattice = [s for s, o in zip(first, orbits, strict=True) if not o.void]
-    voids = [s for s, o in zip(first, orbits, strict=True) if o.void and not o.axis][:max_voids]
-    held = supercell.sites.numbers
+    host = supercell.host
+    lattice = [o.members[0] * supercell.index for o in host.atoms.orbits]
+    held = supercell.lattice_sites.numbers
     if "vacancy" in kinds:
         yield from (Defect(supercell, (Edit(s, 0),)) for s in lattice)
     if "antisite" in kinds:
@@ -77,4 +75,5 @@ def _each(
     if "substitution" in kinds:
         yield from (Defect(supercell, (Edit(s, z),)) for z in dopants for s in lattice)
     if "interstitial" in kinds:
+        voids = [o.members[0] * supercell.index for o in host.empty.orbits if not o.axis][:max_voids]
         yield from (Defect(supercell, (Edit(s, z),)) for z in [*host_elements, *dopants] for s in voids)

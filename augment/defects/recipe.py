@@ -105,7 +105,8 @@ class Recipe:
 def _charges(space: EditSpace, label: int) -> tuple[int, ...]:
     """Formal charges that an edit of a kind can bring; the same at each of its orbits, which hold one element."""
     first = int(np.argmax(space.label == label))
-    orbit = int(space.supercell.sites.orbit[space.site[first]])
+    table = space.supercell.table_with(space.site)
+    orbit = int(table.orbit[space.site[first]])
     return formal_charges(space.supercell.host, orbit, int(space.number[first]))
 
 

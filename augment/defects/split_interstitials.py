@@ -10,7 +10,7 @@ import numpy as np
 from augment.cell import IntArray
 from augment.defect import Defect
 from augment.dumbbell import distinct_axes, dumbbell_ends, dumbbell_gaps, with_dumbbells
-from augment.host import SiteOrbit
+from augment.host_sites import SiteOrbit
 from augment.supercell import Edit, Supercell
 
 

@@ -122,8 +122,8 @@ def _library() -> Any:
 def _primitive_structure(host: Host) -> Structure:
     from pymatgen.core import Element, Lattice, Structure
 
-    numbers = host.numbers[: host.n_lattice]
-    return Structure(Lattice(host.primitive), [Element.from_Z(int(z)) for z in numbers], host.points[: host.n_lattice])
+    numbers = host.atoms.numbers
+    return Structure(Lattice(host.primitive), [Element.from_Z(int(z)) for z in numbers], host.atoms.points)
 
 
 def _in_primitive(defect: Defect) -> tuple[Any, Any]:

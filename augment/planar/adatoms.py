@@ -10,7 +10,7 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.crystal.lattice import plane_basis
 from augment.crystal.standard import StandardCrystal
-from augment.crystal.voids import VoidOrbit, add_orbit
+from augment.crystal.voids import OrbitCollection, VoidOrbit
 from augment.neighbours import images_around
 
 _TOUCH = 1e-3
@@ -45,12 +45,12 @@ def adatom_sites(crystal: StandardCrystal, normal: IntArray, lowest: float, take
     bond = float(np.asarray(tree.query(slab_atoms, k=2)[0])[:, 1].min())
     across = np.linalg.solve(lattice, normal.astype(float))
     around = images_around(crystal.points, lattice, 2 * bond)
-    orbits = list(taken)
+    found = OrbitCollection(group, around, lattice, taken)
     for count, up, first in itertools.product(range(1, _CONTACTS + 1), (across, -across), np.unique(image.min(axis=0))):
         probes = _critical_probes(slab_atoms[first], tree, count, bond, up / np.linalg.norm(across))
         for probe in np.linalg.solve(lattice.T, probes.T).T:
-            add_orbit(orbits, group, probe, around, lattice, (bond - _TOUCH, np.inf), pinned=False)
-    return orbits[len(taken) :]
+            found.add(probe, (bond - _TOUCH, np.inf))
+    return found.orbits[len(taken) :]
 
 
 def _slab(points: FloatArray, lattice: FloatArray, normal: IntArray, lowest: float) -> tuple[FloatArray, FloatArray]:

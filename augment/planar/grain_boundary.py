@@ -58,7 +58,7 @@ def grain_boundary(
             f"{label}: separation {min_separation} Å, merge {merge}, shift {shift}; "
             "give a distance above 0, a fraction from 0 to 1 and two finite fractions"
         )
-    size = merge * min(orbit.radius for orbit in host.orbits if not orbit.void)
+    size = merge * min(orbit.radius for orbit in host.atoms.orbits)
     turns = _rotations(host, plane, sigma, axis, label)
     bicrystals = [_bicrystal(plane, turn, min_separation, np.array(shift, dtype=float), size, label) for turn in turns]
     best = min(bicrystals, key=lambda b: (b.unlike, b.merged, b.turn.angle))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,7 +188,7 @@ def planar_host(
         heights = np.unique(np.round(np.mod(np.array(planes) * scale + primitive_normal @ crystal.shift, 1), 6))
     host = assemble_host(
         crystal,
-        _voids(crystal, primitive_normal, heights, kind),
+        partial(_voids, crystal, primitive_normal, heights, kind),
         (int(primitive_normal[0]), int(primitive_normal[1]), int(primitive_normal[2])),
     )
     return PlanarHost(host, kind, label, heights, info or {})

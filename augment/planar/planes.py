@@ -85,7 +85,7 @@ class Plane:
     @cached_property
     def gaps(self) -> tuple[FloatArray, FloatArray]:
         """Heights in [0, 1) midway between atomic layers, and the widths of the gaps there, Å (k,), widest first."""
-        heights = np.sort(np.mod(self.host.points[: self.host.n_lattice] @ self.normal, 1))
+        heights = np.sort(np.mod(self.host.atoms.points @ self.normal, 1))
         width = np.diff(heights, append=heights[0] + 1)
         wide = width * self.spacing > min(LAYER_GAP, width.max() * self.spacing / 2)
         middle, width = np.mod(heights + width / 2, 1)[wide], width[wide] * self.spacing
@@ -141,9 +141,8 @@ class Plane:
                 "make it thinner or take smaller indices"
             )
         cells = Supercell(self.host, matrix if np.linalg.det(matrix) > 0 else matrix[[1, 0, 2]]).cells
-        count = self.host.n_lattice
-        points = (self.host.points[:count, None] + cells).reshape(-1, 3)
-        numbers = np.repeat(self.host.numbers[:count], len(cells))
+        points = (self.host.atoms.points[:, None] + cells).reshape(-1, 3)
+        numbers = np.repeat(self.host.atoms.numbers, len(cells))
         turns = np.floor((points @ self.normal - bottom) / thick + _SAME_HEIGHT)
         points = points - turns[:, None] * thick * self.basis[2]
         chosen = points @ self.normal < top - _SAME_HEIGHT

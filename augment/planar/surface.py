@@ -100,8 +100,8 @@ def _outermost(plane: Plane, cut: float, above: bool) -> str:  # noqa: FBT001  t
     middle, _ = plane.gaps
     away = np.mod((middle - cut) * (1 if above else -1) - 1e-6, 1) + 1e-6
     other = float(away.min())
-    inside = np.mod((plane.host.points[: plane.host.n_lattice] @ plane.normal - cut) * (1 if above else -1), 1)
-    kinds, counts = np.unique(plane.host.numbers[: plane.host.n_lattice][inside < other], return_counts=True)
+    inside = np.mod((plane.host.atoms.points @ plane.normal - cut) * (1 if above else -1), 1)
+    kinds, counts = np.unique(plane.host.atoms.numbers[inside < other], return_counts=True)
     return "".join(f"{element_symbol(z)}{n if n > 1 else ''}" for z, n in zip(kinds, counts, strict=True))
 
 

@@ -88,7 +88,7 @@ def formal_charge(host: Host, name: str, states: Mapping[str, int]) -> int:
 
     kind = kinds(host, name)[0]
     oxidation = {**oxidation_states(host), **states}
-    before = oxidation.get(host.orbits[kind.orbit].element, 0)
+    before = oxidation.get(host.orbit(kind.orbit).element, 0)
     put = element_symbol(kind.number)
     if not kind.number or not any(oxidation.values()):
         return -before
@@ -99,7 +99,7 @@ def formal_charge(host: Host, name: str, states: Mapping[str, int]) -> int:
 def pristine_charge(host: Host, states: Mapping[str, int]) -> int:
     """Sum of the oxidation states in a primitive cell, e; other than 0 only where `states` overrides the usual ones."""
     oxidation = {**oxidation_states(host), **states}
-    return sum(oxidation[orbit.element] * len(orbit.members) for orbit in host.orbits if not orbit.void)
+    return sum(oxidation[orbit.element] * len(orbit.members) for orbit in host.atoms.orbits)
 
 
 def realise(
@@ -212,7 +212,7 @@ class _RequestedNumbers:
     @cached_property
     def sites(self) -> dict[str, int]:
         """Sites in the primitive cell that each kind can be at."""
-        return {name: sum(len(self.host.orbits[k].members) for k in orbits) for name, orbits in self._orbits.items()}
+        return {name: sum(len(self.host.orbit(k).members) for k in orbits) for name, orbits in self._orbits.items()}
 
     @cached_property
     def charges(self) -> dict[str, int]:

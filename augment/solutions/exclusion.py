@@ -64,7 +64,8 @@ class ExclusiveClusters:
         space, place = self.solution.space, {k: i for i, k in enumerate(cluster)}
         options = [np.array([-1, *self._edits_at[k]]) for k in cluster]
         chosen = np.stack(np.meshgrid(*options, indexing="ij"), axis=-1).reshape(-1, len(cluster))
-        pristine = self.solution.supercell.sites.numbers[self.solution.sites[cluster]] > 0
+        sites = self.solution.sites[cluster]
+        pristine = self.solution.supercell.table_with(sites).numbers[sites] > 0
         filled = np.where(chosen < 0, pristine, space.number[chosen] > 0)
         inside = [(place[a], place[b]) for a, b in self.solution.clashes.tolist() if a in place]
         for a, b in inside:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import product
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from augment.charges import imbalance, nearest_states
 from augment.crystal.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
 from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import find_voids
 from augment.elements import element_symbol, full_formula
 from augment.errors import CifError
+from augment.groups.symmetry import BoolArray
 from augment.host import Host, assemble_host
-from augment.naming import VACANCY, orbit_suffixes
+from augment.naming import VACANCY, orbit_suffix
 from augment.solutions.concentration import Concentration, realise
 from augment.solutions.solution import SolidSolution
 from augment.supercell import Supercell
@@ -36,11 +38,24 @@ together are filled once at most, are one atom in two places."""
 OCCUPANCY_ROUNDING = 5e-3
 """Occupancies of a site whose sum departs from 1 by no more than this fill it."""
 
+MAX_IMBALANCE = 0.05
+"""e in a formula unit; refined occupancies leave crystals off neutrality by this much."""
+
 _MARGIN = 0.01
 """Å; the rounding of coordinates in a CIF."""
 
 _DIGITS = 4
 """Decimals of an occupancy that count."""
+
+MIN_HYDROGEN_DISTANCE = 1.2
+"""Å; no two hydrogen atoms of a crystal are closer (1.5 Å in water, methyl and ammonium), but the two halves of one
+that is disordered along a hydrogen bond are (0.8 Å in ice)."""
+
+_NO_GROUP = ("", ".", "?", "0")
+
+Alternatives = frozenset[tuple[str, str]]
+"""Disorder assemblies and groups of the occupants of a site; atoms of one assembly and different groups exclude each
+other."""
 
 Mixture = tuple[tuple[int, float], ...]
 """Atomic numbers on one site and their occupancies, the majority species first; 0 for a vacancy, always last."""
@@ -54,8 +69,7 @@ class Disordered:
         host: its ordered parent: every site holds the species that is most often there, of equals that listed first,
             however often it is empty. Its symmetry is that of the disordered crystal.
         fractions: of the sites of each kind of edit (`Co_Ni`, `v_O`), by its name.
-        states: oxidation states by element: of the common ones, those that come nearest to a neutral crystal; of equal
-            ones, those that are lower on more electronegative elements. Zero in a crystal of metals.
+        states: oxidation states by element, as `nearest_states` has them: those of the file, where it states any.
         min_separation: Å; of two partly filled sites closer than this, at most one holds an atom. 0 where there are no
             such sites.
         formula: of the disordered crystal.
@@ -103,7 +117,8 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
     Args:
         path: of the CIF.
         min_separation: Å between two partly filled sites, below which at most one holds an atom; by default it covers
-            the pairs that are closer than three quarters of the sum of their covalent radii.
+            the pairs that are closer than three quarters of the sum of their covalent radii, hydrogen atoms closer
+            than 1.2 Å, and the nearest alternatives of the disorder assemblies of the file.
 
     Raises:
         CifError: the file is no usable CIF, every site is fully occupied by one species, a site or two that overlap are
@@ -113,10 +128,15 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
 
     where = str(path)
     atoms = read_atoms(path)
-    points, mixtures = _mixed_sites(atoms, where)
+    points, mixtures, alternatives = _mixed_sites(atoms, where)
     if all(len(mixture) == 1 for mixture in mixtures):
-        raise CifError(f"{where}: every site holds one species in full; read the ordered crystal as a host")
-    separation = _separation(atoms.lattice, points, mixtures, min_separation, where)
+        element = element_symbol(mixtures[0][0][0])
+        raise CifError(
+            f"{where}: every site holds one species in full, so there is no disorder to resolve; "
+            f"for impurities in it name them: defectgen impurities {where} --concentration v_{element}=0.05; "
+            f"for its point defects: defectgen defects {where}"
+        )
+    separation, note = _separation(atoms.lattice, points, mixtures, alternatives, min_separation, where)
     kinds = sorted(set(mixtures))
     kind = np.array([kinds.index(mixture) for mixture in mixtures])
     majority = np.array([mixture[0][0] for mixture in kinds])
@@ -124,7 +144,10 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
     host, kind_of_orbit = _parent(parent, kind, majority, where)
     amounts = _amounts(mixtures, int(np.gcd.reduce(np.bincount(kind))))
     fractions = _fractions(host, [kinds[k] for k in kind_of_orbit])
-    return Disordered(host, fractions, _nearest_states(amounts), separation, full_formula(amounts))
+    stated = _stated_states(atoms)
+    notes = tuple(filter(None, [note, imbalance(amounts, stated, MAX_IMBALANCE)]))
+    host = replace(host, oxidation=stated, notes=(*host.notes, *notes))
+    return Disordered(host, fractions, nearest_states(amounts, stated), separation, full_formula(amounts))
 
 
 def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:
@@ -138,27 +161,30 @@ def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:
     return {symbol: round(amount, _DIGITS) for symbol, amount in amounts.items()}
 
 
-def _nearest_states(amounts: Mapping[str, float]) -> dict[str, int]:
-    """Oxidation states of the elements as `Disordered.states` has them."""
-    from pymatgen.core import Element
+def _stated_states(atoms: CifAtoms) -> dict[str, float]:
+    """Mean oxidation state of each element for which the file states one at every site."""
+    states: dict[str, list[tuple[float, float]]] = {}
+    unstated = set()
+    for number, share, state in zip(atoms.numbers, atoms.occupancies, atoms.oxidation, strict=False):
+        symbol = element_symbol(int(number))
+        if state is None:
+            unstated.add(symbol)
+        elif share > 0:
+            states.setdefault(symbol, []).append((float(share), state))
+    means = {e: sum(w * q for w, q in rows) / sum(w for w, _ in rows) for e, rows in states.items()}
+    return {e: round(mean, _DIGITS) for e, mean in means.items() if e not in unstated}
 
-    choices = [Element(symbol).common_oxidation_states or (0,) for symbol in amounts]
-    mixed = [each for each in product(*choices) if min(each) < 0 < max(each)]
-    if not mixed:
-        return dict.fromkeys(amounts, 0)
-    amount = np.array(list(amounts.values()))
-    weighted = np.array(mixed) * amount
-    total = np.abs(weighted.sum(axis=1)).round(_DIGITS)
-    polar = (weighted * [Element(symbol).X for symbol in amounts]).sum(axis=1)
-    return dict(zip(amounts, mixed[int(np.lexsort((polar, total))[0])], strict=True))
 
-
-def _mixed_sites(atoms: CifAtoms, where: str) -> tuple[FloatArray, list[Mixture]]:
-    """Fractional coordinates (n, 3) and occupants of the sites of the cell."""
+def _mixed_sites(atoms: CifAtoms, where: str) -> tuple[FloatArray, list[Mixture], list[Alternatives]]:
+    """Fractional coordinates (n, 3), occupants, and disorder assemblies and groups of the sites of the cell."""
     difference = atoms.points[None] - atoms.points[:, None]
     difference -= np.rint(difference)
     same = np.linalg.norm(difference @ atoms.lattice, axis=-1) < SAME_SITE
-    points, mixtures = [], []
+    points, mixtures, alternatives = [], [], []
+    groups = [
+        (assembly, group) if group not in _NO_GROUP else None
+        for assembly, group in zip(atoms.assemblies, atoms.groups, strict=True)
+    ] or [None] * len(atoms.points)
     for first in np.flatnonzero(same.argmax(axis=1) == np.arange(len(same))):
         members = np.flatnonzero(same[first])
         shares: dict[int, float] = {}
@@ -169,7 +195,8 @@ def _mixed_sites(atoms: CifAtoms, where: str) -> tuple[FloatArray, list[Mixture]
         if mixture:
             points.append(atoms.points[first] + difference[first, members].mean(axis=0))
             mixtures.append(mixture)
-    return np.array(points), mixtures
+            alternatives.append(frozenset(each for k in members if (each := groups[k]) is not None))
+    return np.array(points), mixtures, alternatives
 
 
 def _mixture(shares: Mapping[int, float], labels: list[str], where: str) -> Mixture:
@@ -188,9 +215,14 @@ def _mixture(shares: Mapping[int, float], labels: list[str], where: str) -> Mixt
 
 
 def _separation(
-    lattice: FloatArray, points: FloatArray, mixtures: list[Mixture], least: float | None, where: str
-) -> float:
-    """Distance below which partly filled sites exclude each other, Å.
+    lattice: FloatArray,
+    points: FloatArray,
+    mixtures: list[Mixture],
+    alternatives: list[Alternatives],
+    least: float | None,
+    where: str,
+) -> tuple[float, str]:
+    """Distance below which partly filled sites exclude each other, Å, and what it cannot do.
 
     Raises:
         CifError: two sites that are too close for two atoms are together filled more than once.
@@ -200,22 +232,53 @@ def _separation(
 
     distance = Lattice(lattice).get_all_distances(points, points)
     np.fill_diagonal(distance, np.inf)
-    radius = np.array([covalent_radii[mixture[0][0]] for mixture in mixtures])
+    number = np.array([mixture[0][0] for mixture in mixtures])
+    radius = covalent_radii[number]
     filled = np.array([sum(share for z, share in mixture if z) for mixture in mixtures])
     twice = filled[:, None] + filled > 1 + OCCUPANCY_ROUNDING
     bond = radius[:, None] + radius
-    clash = distance < (OVERLAP_FRACTION * bond if least is None else least)
+    partial = filled < 1 - OCCUPANCY_ROUNDING
+    clash = distance < OVERLAP_FRACTION * bond
+    if least is not None:
+        clash |= (distance < least) & partial[:, None] & partial
     if (clash & twice).any():
         a, b = np.argwhere(clash & twice)[0]
         raise CifError(
-            f"{where}: sites of {element_symbol(mixtures[a][0][0])} and {element_symbol(mixtures[b][0][0])} "
+            f"{where}: sites of {element_symbol(number[a])} and {element_symbol(number[b])} "
             f"overlap ({distance[a, b]:.2f} Å apart), but are filled to {filled[a]:g} and {filled[b]:g}; "
             "correct the occupancies or coordinates"
         )
     if least is not None:
-        return least
-    split = distance[(distance < SPLIT_FRACTION * bond) & ~twice]
-    return float(split.max()) + _MARGIN if len(split) else 0.0
+        return least, ""
+    hydrogens = (number[:, None] == 1) & (number == 1)
+    shortest = np.where(hydrogens, MIN_HYDROGEN_DISTANCE, SPLIT_FRACTION * bond)
+    split = distance[(distance < shortest) & ~twice]
+    reach, left_out = _alternative_distance(distance, alternatives, ~twice)
+    note = (
+        f"{left_out} atoms of disorder groups are as far from their alternatives as from atoms that they go with; "
+        "nothing keeps both from being filled, unless a larger --min-separation is given"
+    )
+    return max(float(split.max()) + _MARGIN if len(split) else 0.0, reach), note if left_out else ""
+
+
+def _alternative_distance(
+    distance: FloatArray, alternatives: list[Alternatives], possible: BoolArray
+) -> tuple[float, int]:
+    """Distance (Å) from sites of a disorder group that reaches the nearest of another, and how many it cannot reach.
+
+    It stays below the distance of atoms that go together, which it would exclude as well.
+    """
+    sites = np.array([len(each) > 0 for each in alternatives], dtype=bool)
+    assembly = [{a for a, _ in each} for each in alternatives]
+    # A negative group is disordered about a special position: the images of its atoms are its alternatives.
+    together = [{(a, g) for a, g in each if not g.startswith("-")} for each in alternatives]
+    related = np.array([[bool(one & other) for other in assembly] for one in assembly], dtype=bool)
+    partners = np.array([[bool(one & other) for other in together] for one in together], dtype=bool)
+    limit = distance[partners].min(initial=np.inf) - 2 * _MARGIN
+    other = np.where(related & ~partners & possible, distance, np.inf).min(axis=1, initial=np.inf)
+    other = other[sites & np.isfinite(other)]
+    reached = other[other < limit]
+    return float(reached.max()) + _MARGIN if len(reached) else 0.0, len(other) - len(reached)
 
 
 def _parent(parent: Structure, kind: IntArray, majority: IntArray, where: str) -> tuple[Host, list[int]]:
@@ -227,17 +290,17 @@ def _parent(parent: Structure, kind: IntArray, majority: IntArray, where: str) -
     carried = _carried(crystal, parent.frac_coords, kind)
     if carried is not None:
         host = _assembled(crystal)
-        mixtures = [{int(carried[m]) for m in orbit.members} for orbit in host.orbits if not orbit.void]
+        mixtures = [{int(carried[m]) for m in orbit.members} for orbit in host.atoms.orbits]
         if all(len(each) == 1 for each in mixtures):
             return host, [each.pop() for each in mixtures]
     labelled = type(parent)(parent.lattice, (kind + 1).tolist(), parent.frac_coords)
     crystal = standardise(labelled, where)
     host = _assembled(replace(crystal, numbers=majority[crystal.numbers - 1]))
-    return host, [int(crystal.numbers[orbit.members[0]]) - 1 for orbit in host.orbits if not orbit.void]
+    return host, [int(crystal.numbers[orbit.members[0]]) - 1 for orbit in host.atoms.orbits]
 
 
 def _assembled(crystal: StandardCrystal) -> Host:
-    return assemble_host(crystal, find_voids(crystal.standard.group, crystal.points, crystal.primitive))
+    return assemble_host(crystal, partial(find_voids, crystal.standard.group, crystal.points, crystal.primitive))
 
 
 def _carried(crystal: StandardCrystal, points: FloatArray, kind: IntArray) -> IntArray | None:
@@ -252,10 +315,8 @@ def _carried(crystal: StandardCrystal, points: FloatArray, kind: IntArray) -> In
 
 def _fractions(host: Host, mixtures: list[Mixture]) -> dict[str, float]:
     """Fraction of the sites of each kind of edit, by the name that tells its orbit."""
-    suffixes = orbit_suffixes(host)
-    lattice = [k for k, orbit in enumerate(host.orbits) if not orbit.void]
     return {
-        f"{element_symbol(z) if z else VACANCY}_{host.orbits[k].element}{suffixes[k]}": share
-        for k, mixture in zip(lattice, mixtures, strict=True)
+        f"{element_symbol(z) if z else VACANCY}_{orbit.element}{orbit_suffix(host, k)}": share
+        for k, (orbit, mixture) in enumerate(zip(host.atoms.orbits, mixtures, strict=True))
         for z, share in mixture[1:]
     }

@@ -168,7 +168,7 @@ def _settings(
     return {
         "structure": {
             "lattice": cell.tolist(),
-            "coords": (solution.supercell.sites.positions[sites] @ np.linalg.inv(cell)).tolist(),
+            "coords": (solution.supercell.table_with(sites).positions[sites] @ np.linalg.inv(cell)).tolist(),
             "species": [int(code) for part, code in zip(mixed, first, strict=False) for _ in part.sites],
         },
         "composition": composition,

@@ -95,7 +95,7 @@ class SolidSolution:
     @cached_property
     def formula(self) -> str:
         """What a supercell holds, as pymatgen writes it."""
-        numbers = self.supercell.sites.numbers
+        numbers = self.supercell.table_with(self.space.site).numbers
         amounts = np.bincount(numbers, minlength=MAX_ATOMIC_NUMBER + 1)
         for name, count in zip(self.space.names, self._counted, strict=True):
             first = int(np.argmax(self.space.label == self.space.names.index(name)))
@@ -129,7 +129,7 @@ class SolidSolution:
     def _sublattice(self, sites: IntArray, labels: list[int]) -> Sublattice:
         edits = np.stack([np.flatnonzero(self.space.label == label) for label in labels], axis=1)
         counts = [self._counted[label] for label in labels]
-        species = (int(self.supercell.sites.numbers[sites[0]]), *self.space.number[edits[0]].tolist())
+        species = (int(self.supercell.table_with(sites).numbers[sites[0]]), *self.space.number[edits[0]].tolist())
         return Sublattice(sites, species, (len(sites) - sum(counts), *counts), edits)
 
     @cached_property
@@ -158,7 +158,8 @@ class SolidSolution:
 
     def possible(self, members: IntArray) -> BoolArray:
         """Whether each set (c, k) of edits leaves no two atoms too close together."""
-        filled = np.broadcast_to(self.supercell.sites.numbers[self.sites] > 0, (len(members), len(self.sites))).copy()
+        held = self.supercell.table_with(self.sites).numbers[self.sites] > 0
+        filled = np.broadcast_to(held, (len(members), len(self.sites))).copy()
         place: NDArray[np.int64] = np.searchsorted(self.sites, self.space.site[members])
         np.put_along_axis(filled, place, self.space.number[members] > 0, axis=1)
         return np.asarray(~(filled[:, self.clashes[:, 0]] & filled[:, self.clashes[:, 1]]).any(axis=1))

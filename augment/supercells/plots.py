@@ -11,7 +11,8 @@ import numpy as np
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from augment.host import Host, SiteOrbit
+from augment.host import Host
+from augment.host_sites import SiteOrbit
 from augment.supercell import Supercell
 from augment.supercells.search import supercell_table
 from augment.supercells.sublattices import longest_possible

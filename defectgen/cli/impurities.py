@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from augment.solutions.configurations import ConfigurationEnsemble
     from augment.solutions.solution import SolidSolution
 
+MAX_SEPARATION = 5.0
+"""Å; atoms farther apart than this never exclude each other."""
+
 Number = TypeVar("Number", int, float)
 
 SourceArgument = Annotated[
@@ -53,6 +57,10 @@ StatesOption = Annotated[
     list[str] | None, typer.Option("--state", help="oxidation state of an element: Fe=3; repeat for more")
 ]
 ToleranceOption = Annotated[float | None, typer.Option("--tolerance", help="largest error of a fraction")]
+MinSeparationOption = Annotated[
+    float | None,
+    typer.Option("--min-separation", help="partly filled or edited sites closer than this (Å) hold one atom at most"),
+]
 ModeOption = Annotated[str, typer.Option("--mode", help="exact, random or sqs")]
 MembersOption = Annotated[int, typer.Option("-n", "--count", help="configurations to draw")]
 SamplingWeightOption = Annotated[str, typer.Option("--weight", help="what is drawn evenly: degeneracy or orbit")]
@@ -66,6 +74,7 @@ def impurities_command(
     neutral: NeutralOption = False,
     state: StatesOption = None,
     tolerance: ToleranceOption = None,
+    min_separation: MinSeparationOption = None,
     mode: ModeOption = "random",
     count: MembersOption = 10,
     weight: SamplingWeightOption = "degeneracy",
@@ -82,11 +91,15 @@ def impurities_command(
     seed: Annotated[int, typer.Option("--seed", help="of the random configurations")] = 0,
 ) -> None:
     """Ordered configurations of a host with dopants at a concentration, or of a CIF with partly occupied sites."""
+    from augment.charges import host_imbalance
     from augment.defects.sampling import SamplingWeight
     from augment.solutions.configurations import ensemble
+    from augment.solutions.partial_occupancy import read_disordered
 
     size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
-    options = {k: v for k, v in size.items() if v is not None} | {"keep_point_group": not any_supercell}
+    if min_separation is not None and not 0 <= min_separation < MAX_SEPARATION:
+        raise ConditionError(f"--min-separation {min_separation:g}; give a distance from 0 to {MAX_SEPARATION:g} Å")
+    options: dict[str, Any] = {k: v for k, v in size.items() if v is not None} | {"keep_point_group": not any_supercell}
     states = _pairs(state, "--state", int)
     if concentration or number:
         asked = {
@@ -96,14 +109,24 @@ def impurities_command(
             "neutral": neutral,
             "states": states,
         }
+        options["min_separation"] = min_separation or 0.0
         solution = _doped(_host(source, bulk, slab), asked, tolerance, integers(supercell), options)
     else:
-        solution = _disordered(source, states, tolerance, integers(supercell), options, neutral=neutral)
+        crystal = read_disordered(source, min_separation=min_separation)
+        chosen = _supercell(crystal.host, integers(supercell))
+        solution = crystal.solution(
+            supercell=chosen, tolerance=tolerance, neutral=neutral, states=states or None, **options
+        )
     if weight not in get_args(SamplingWeight):
         raise ConditionError(f"--weight {weight!r}; give one of {', '.join(get_args(SamplingWeight))}")
     how: dict[str, Any] = {"mode": mode, "count": count, "seed": seed, "weight": weight}
     made = ensemble(solution, **how)
     Exports(poscar, cif, extxyz).write(solution.supercell, lambda: (member.defect for member in made.members))
+    notes = [*solution.supercell.host.notes]
+    if concentration or number:
+        notes += filter(None, [host_imbalance(solution.supercell.host)])
+    for note in notes:
+        sys.stderr.write(f"defectgen: {note}\n")
     _print(made, as_json=as_json)
 
 
@@ -127,23 +150,6 @@ def _doped(
     if tolerance is not None:
         asked["tolerance"] = tolerance
     return realise(host, Concentration(**asked), supercell=_supercell(host, matrix), **options)
-
-
-def _disordered(
-    source: Path,
-    states: dict[str, int],
-    tolerance: float | None,
-    matrix: list[int] | None,
-    options: dict[str, Any],
-    *,
-    neutral: bool,
-) -> SolidSolution:
-    """The ordered approximants of a disordered crystal."""
-    from augment.solutions.partial_occupancy import read_disordered
-
-    crystal = read_disordered(source)
-    supercell = _supercell(crystal.host, matrix)
-    return crystal.solution(supercell=supercell, tolerance=tolerance, neutral=neutral, states=states or None, **options)
 
 
 def _supercell(host: Any, matrix: list[int] | None) -> Any:

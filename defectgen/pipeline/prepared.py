@@ -14,6 +14,7 @@ from augment.cell import BULK, DefectCell
 from augment.defect import Defect
 from augment.errors import ConditionError, DataError
 from augment.host import Host
+from augment.naming import unmarked
 from augment.planar import PlanarHost
 from augment.storage.archive import read_arrays, read_cells, write_arrays
 from augment.supercell import Supercell
@@ -115,11 +116,13 @@ class PreparedRun:
         Raises:
             ConditionError: a name is not one of the host's defects.
         """
-        wanted, names = self.settings.generate.only, [defect.name for defect in self.defects]
-        for name in wanted:
-            if name not in names:
-                raise ConditionError(f"no defect named {name}; the defects are {', '.join(names)}")
-        return tuple(defect for defect in self.defects if not wanted or defect.name in wanted)
+        wanted = {unmarked(name): name for name in self.settings.generate.only}
+        defects = [(unmarked(defect.name), defect) for defect in self.defects]
+        missing = wanted.keys() - {name for name, _ in defects}
+        if missing:
+            names = ", ".join(defect.name for defect in self.defects)
+            raise ConditionError(f"no defect named {wanted[min(missing)]}; the defects are {names}")
+        return tuple(defect for name, defect in defects if not wanted or name in wanted)
 
     @cached_property
     def potential(self) -> Potential:

@@ -178,7 +178,7 @@ class _Crystal:
 
 
 def _content(host: Host) -> str:
-    arrays = (host.primitive, host.points[: host.n_lattice], host.numbers[: host.n_lattice])
+    arrays = (host.primitive, host.atoms.points, host.atoms.numbers)
     return hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)).hexdigest()
 
 

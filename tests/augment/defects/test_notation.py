@@ -139,7 +139,7 @@ def test_a_name_in_the_manner_of_doped_means_the_site_with_its_symmetry_and_neig
     [
         ("v_Qq", "MgO", "no Qq"),
         ("Qq_O_+1", "MgO", "no element"),
-        ("v_O", "Ga2O3_beta", "fits 3 sites of Ga2O3; name one: v_O_Cs_Ga1.80"),
+        ("v_O", "Ga2O3_beta", "fits 3 sites of Ga2O3; name one: v_O_pgCs_Ga1.80"),
         ("V_O^••", "Ga2O3_beta", "name one"),
         ("v_O_C4v_Ti1.95", "MgO", "no site"),
         ("(V_O–)^•", "MgO", "no Kröger-Vink symbol"),

@@ -139,6 +139,8 @@ def test_defects_at_a_surface_a_fault_and_a_boundary(call):
         (("defects", MGO, "--set", "frankel"), "the sets are"),
         (("defects", MGO, "--set", "frenkel:N"), "has no N"),
         (("impurities", MGO), "every site holds one species"),
+        (("impurities", MGO), "--concentration v_Mg=0.05"),
+        (("impurities", MGO, "--number", "Al_Mg=2", "--min-separation", -1), "give a distance"),
         (("impurities", MGO, "--concentration", "Al_Mg=2"), "above 0 and at most 1"),
         (("impurities", MGO, "--number", "Al_Mg=x"), "a name and a number"),
         (("impurities", MGO, "--number", "Al_Mg=1", "--compensate", "v_Mg"), "Al_Mg"),
