@@ -108,20 +108,6 @@ def test_an_interstitial_that_falls_into_a_vacancy_recombines() -> None:
     assert course.hops[0].wyckoff == ("4b", "4a")
 
 
-def test_two_atoms_at_one_site_are_crowded_and_another_defect_is_a_change() -> None:
-    defect = copper("Cu_i_Oh")
-    start = defect.cell()
-    atom = int(np.flatnonzero(start.sites == defect.edits[0].site)[0])
-    lattice = start.positions[np.arange(len(start)) != atom]
-    nearest = lattice[np.linalg.norm(lattice - start.positions[atom], axis=1).argmin()]
-    moved = vibration(defect, 20, 0.02)
-    moved[10:, atom] += nearest - start.positions[atom]
-    course = survival(trajectory(defect, moved), defect, np.arange(20) * 20.0)
-    assert course.fate == "changes"
-    assert course.states[-1].name == "crowded"
-    assert course.states[-1].key is None
-
-
 def test_a_trajectory_of_another_defect_or_without_frames_is_refused() -> None:
     vacancy, frames = copper("v_Cu"), trajectory(copper(), vibration(copper(), 20))
     for measure in (lambda: survival(frames, vacancy, np.arange(20.0)), lambda: shells(frames, vacancy)):
