@@ -33,6 +33,12 @@ from md.observables.transport import Diffusion, diffusion_coefficient
 VIBRATION_MEMORY = 500.0
 """fs; a vibration of a solid forgets its phase within a few periods of 0.1 ps."""
 
+MEANING_OF_ERRORS = (
+    "standard errors from this run alone: statistical, blind to what is slower than the run, to the size of the cell "
+    "and to the potential; that of diffusion has a systematic part of its fit"
+)
+"""What the errors of measures are, for a reader of the JSON."""
+
 MAX_NAMED_STATES = 20
 """States that are named; a hot interstitial passes hundreds."""
 
@@ -60,15 +66,16 @@ def measures(response: Response) -> dict[str, Any]:
         "diffusion_of": lambda: _diffusion_of_elements(response, first),
         "coordination": lambda: float(coordination(frames, first).numbers.mean()),
     }
-    return {"settled": settled, **attempt(quantities)}
+    return {"settled": settled, "errors": MEANING_OF_ERRORS, **attempt(quantities)}
 
 
 def defect_measures(response: Response, host: Host) -> dict[str, Any]:
     """What became of the defect of a trajectory, as JSON values.
 
     `fate`, `survived` (share of frames), `hops`, `rate` and `rate_bound` (per ps), `hop_diffusion` (Å²/ps, of the
-    defect by its hops: the second opinion on `diffusion`, of which a vacancy makes its share of the atoms), `states` (frame and name of the
-    first twenty defects it was), `mean_point_group` of the time-averaged structure, `conventional_lattice` of the
+    defect by its hops: divided by the number of atoms, a second opinion on the `diffusion` that a vacancy makes),
+    `states` (frame and name of the first twenty defects it was), `mean_point_group` of the time-averaged structure,
+    `conventional_lattice` of the
     host's cell (Å, degrees), and `shells`: for each orbit of atoms around the defect `element`, `atoms` (their number),
     `distance`, `outward` displacement (Å), `b_factor` (Å²) and `coordination`. What cannot be told is None, and
     `not_measurable` says why.

@@ -10,10 +10,10 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.errors import DataError
 from md.observables.estimators.fits import fit
-from md.observables.estimators.spectral_density import MIN_MODES, ZeroFrequency, at_zero, degrees_of_freedom
+from md.observables.estimators.spectral_density import MIN_MODES, ZeroFrequency, at_zero, independent_squares
 from md.observables.estimators.statistics import MIN_BLOCKS, Mean
 
-MIN_FRAMES = 2 * MIN_MODES + 1
+MIN_DIFFUSION_FRAMES = 2 * MIN_MODES + 1
 """Frames below which the slow half of the spectrum is too few modes for a fit."""
 
 MIN_MEMORIES = 20
@@ -82,7 +82,7 @@ def diffusion_coefficient(moved: FloatArray, spacing: float, memory: float = 0.0
         DataError: no atoms, too few frames, too short a run, or atoms that never move.
     """
     k, n = moved.shape[:2]
-    needed = max(MIN_FRAMES, int(np.ceil(MIN_MEMORIES * memory / spacing)) + 1)
+    needed = max(MIN_DIFFUSION_FRAMES, int(np.ceil(MIN_MEMORIES * memory / spacing)) + 1)
     if n == 0 or k < needed:
         raise DataError(
             f"{k} frames of {n} atoms are too few for a diffusion coefficient, which needs {needed} frames "
@@ -92,7 +92,7 @@ def diffusion_coefficient(moved: FloatArray, spacing: float, memory: float = 0.0
     periodogram = powers.mean(axis=1)
     if not (periodogram > 0).all():
         raise DataError("atoms that do not move have no diffusion coefficient; give frames of a trajectory")
-    freedom = degrees_of_freedom(periodogram, 3.0 * n)
+    freedom = independent_squares(periodogram, 3.0 * n)
     zero = at_zero(periodogram, freedom)
     per_step = 1 / (2 * spacing / 1000.0)
     statistical = (

@@ -25,7 +25,7 @@ MIN_IMPROVEMENT = 10.0
 """Of the deviance by a corner frequency, below which the simpler density stands: it was the best of many corners,
 and without a corner in the data its fit is degenerate."""
 
-ITERATIONS = 12
+SCORING_STEPS = 12
 """Of Fisher scoring; it converges quadratically."""
 
 
@@ -102,7 +102,7 @@ def at_zero(periodogram: FloatArray, freedom: float) -> ZeroFrequency:
     return ZeroFrequency(value, np.repeat(weights / counts, counts), systematic, density, int(width.sum()), misfit)
 
 
-def degrees_of_freedom(periodogram: FloatArray, most: float) -> float:
+def independent_squares(periodogram: FloatArray, most: float) -> float:
     """Independent squared amplitudes in each ordinate, from the scatter between neighbours; at most `most`.
 
     The variance of the logarithm of a gamma variate of shape z is trigamma(z), near 1 / z + 1 / 2 z². The median
@@ -154,7 +154,7 @@ def _scored(
     """Deviances (c,) and densities (c, bins) of the likeliest numerators of the first `order` powers, for corners."""
     design = np.stack([x**power / (1 + corners[:, None] * x) for power in range(order)], axis=2)
     density = np.repeat(_smooth(y)[None], len(corners), axis=0)
-    for _ in range(ITERATIONS):
+    for _ in range(SCORING_STEPS):
         weights = degrees / density**2
         left = np.einsum("cpi,cp,cpj->cij", design, weights, design)
         scale = np.sqrt(np.einsum("cii->ci", left))

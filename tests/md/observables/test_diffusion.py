@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 
 from augment.errors import DataError
 from md.observables import diffusion_coefficient
-from md.observables.estimators.spectral_density import degrees_of_freedom
+from md.observables.estimators.spectral_density import independent_squares
 
 Motion = Callable[[np.random.Generator], np.ndarray]
 
@@ -155,5 +155,5 @@ def test_what_cannot_tell_of_diffusion_is_refused() -> None:
 def test_neighbouring_modes_tell_how_many_atoms_move_on_their_own() -> None:
     rng = np.random.default_rng(1)
     alone = rng.gamma(30.0, size=500)  # 60 degrees of freedom
-    assert degrees_of_freedom(alone, 1000.0) == pytest.approx(60, rel=0.25)
-    assert degrees_of_freedom(alone, 12.0) == 12.0
+    assert independent_squares(alone, 1000.0) == pytest.approx(60, rel=0.25)
+    assert independent_squares(alone, 12.0) == 12.0

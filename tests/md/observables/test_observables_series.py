@@ -26,7 +26,7 @@ from md.observables import (
     variance,
     velocity_autocorrelation,
 )
-from md.observables.estimators import equilibration
+from md.observables.estimators.equilibration import equilibration
 from md.observables.spectra import midpoint_velocities
 from md.potentials import Potential
 from tests.support.cells import cell_of

@@ -9,6 +9,7 @@ import pytest
 from augment import Defect, Edit, conventional_supercell, read_host
 from augment.defects.kinds import kinds
 from augment.errors import DataError, DefectError
+from augment.supercell import Supercell
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.labels.frames import Frames
@@ -235,3 +236,14 @@ def test_measures_of_a_run_are_json_and_say_what_is_missing(emt: Potential) -> N
     assert whole["conventional_lattice"]["a"][0] == pytest.approx(whole["lattice"]["a"][0] / 2, rel=0.02)
     with pytest.raises(DefectError, match="of host"):
         defect_measures(short, read_host(HOSTS / "Al.cif"))
+
+
+def test_a_single_atom_has_no_temperature_and_no_average_of_one(emt: Potential) -> None:
+    host = read_host(HOSTS / "Cu.cif")
+    cell = Defect(Supercell.primitive(host), ()).cell()
+    response = run_point(MdPoint.of(cell, Environment(300.0, ensemble="npt"), steps=40, interval=2), cell, emt)
+    told = json.loads(json.dumps(summary(response), allow_nan=False))
+    for name in ("temperature_mean", "volume", "lattice", "diffusion"):
+        assert told[name] is None
+        assert "no degree of freedom" in told["not_measurable"][name]
+    assert told["n_atoms"] == 1

@@ -127,15 +127,15 @@ def test_a_crowdion_that_glides_along_its_row_is_one_interstitial_with_a_move_a_
     [extra] = np.flatnonzero(supercell.sites.numbers[start.sites] == 0)
     atoms = [*row[:3], int(extra), *row[3:]]
     places = np.arange(7)
-    frames = [start.positions]
-    for centre in np.linspace(2.0, 5.0, 150):
+    frames = []
+    for centre in np.linspace(2.0, 5.5, 150):
         positions = start.positions.copy()
         shift = 0.5 + np.arctan(2 * (places - centre)) / np.pi
         positions[atoms] = first + ((places - shift) * spacing)[:, None] * direction
         frames.append(positions)
     result = course(defect, frames, noise=0.05)
     assert result.fate == "hops"
-    assert 3 <= len(result.hops) <= 4  # it may begin on either side of a plane
+    assert len(result.hops) == 3
     assert {s.name for s in result.states} == {"Fe_i_split_Fe"}
 
 
