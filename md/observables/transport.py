@@ -71,7 +71,8 @@ def diffusion_coefficient(moved: FloatArray, spacing: float, memory: float = 0.0
 
     The statistical error is the largest of three: by the scatter between modes, which knows of atoms that move
     together; between atoms, which knows how few have hopped; and between eighths of the run, which knows of both
-    where the run is long beside the periods that are fitted. No run shows motion that is slower than itself.
+    where the run is long beside the periods that are fitted. What comes out below zero, where no coefficient can be, is
+    error to its whole size. No run shows motion that is slower than itself.
 
     Args:
         moved: (k, n, 3) unwrapped displacements of the atoms, centre of mass at rest, Å (`displacements`).
@@ -104,7 +105,7 @@ def diffusion_coefficient(moved: FloatArray, spacing: float, memory: float = 0.0
             _scatter(_stretches(moved, zero)),
         )
     )
-    systematic = per_step * zero.systematic
+    systematic = per_step * float(np.hypot(zero.systematic, min(zero.value, 0.0)))
     error = float(np.hypot(statistical, systematic))
     period = 2 * k * spacing / 1000.0 / zero.modes
     return Diffusion(Mean(per_step * zero.value, error), statistical, systematic, period)
