@@ -16,8 +16,7 @@ from md.observables.attempt import attempt, first_frame
 from md.observables.local import defect_radial_distribution
 from md.observables.sites import defect_of
 from md.observables.spectra import midpoint_velocities, phonon_spectrum, velocity_autocorrelation
-from md.observables.structure import displacements
-from md.observables.transport import squared_displacements
+from md.observables.structure import displacements, squared_displacements
 
 MAX_CURVE_POINTS = 120
 """Of a curve over time; longer runs are averaged in blocks."""

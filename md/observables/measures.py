@@ -19,7 +19,7 @@ from md.observables.local import Coordination, coordination
 from md.observables.mean_structure import Shell, mean_symmetry, shells
 from md.observables.sites import defect_of
 from md.observables.structure import displacements
-from md.observables.survival import survival
+from md.observables.survival import Survival, survival
 from md.observables.thermodynamics import (
     bulk_modulus_from_fluctuations,
     conventional_cells,
@@ -28,10 +28,16 @@ from md.observables.thermodynamics import (
     require_fluctuations,
     strain_tensor,
 )
-from md.observables.transport import diffusion_coefficient
+from md.observables.transport import Diffusion, diffusion_coefficient
 
-CORRELATED = 500.0
-"""fs; first lag of a diffusion coefficient. A vibration of a solid forgets its phase within a few periods of 0.1 ps."""
+VIBRATION_MEMORY = 500.0
+"""fs; a vibration of a solid forgets its phase within a few periods of 0.1 ps."""
+
+MEANING_OF_ERRORS = (
+    "standard errors from this run alone: statistical, blind to what is slower than the run, to the size of the cell "
+    "and to the potential; that of diffusion has a systematic part of its fit"
+)
+"""What the errors of measures are, for a reader of the JSON."""
 
 MAX_NAMED_STATES = 20
 """States that are named; a hot interstitial passes hundreds."""
@@ -42,7 +48,9 @@ def measures(response: Response) -> dict[str, Any]:
 
     `not_measurable` gives the reason for each None. Averages leave out what comes before `settled`, the step at which
     equilibration ends by Chodera's criterion (`md.observables.estimators.equilibration`). `diffusion` is of all atoms
-    together, `diffusion_of` of each element.
+    together, `diffusion_of` of each element: the `coefficient` is None where it is not told from zero, and
+    `upper_bound` is all that is known. Its error has a systematic part; every other error is statistical alone, and
+    knows nothing of what is slower than the run (`errors`).
     """
     series, frames = response.series, response.frames
     slow = series.volumes if response.point.environment.has_barostat else series.energies
@@ -58,14 +66,16 @@ def measures(response: Response) -> dict[str, Any]:
         "diffusion_of": lambda: _diffusion_of_elements(response, first),
         "coordination": lambda: float(coordination(frames, first).numbers.mean()),
     }
-    return {"settled": settled, **attempt(quantities)}
+    return {"settled": settled, "errors": MEANING_OF_ERRORS, **attempt(quantities)}
 
 
 def defect_measures(response: Response, host: Host) -> dict[str, Any]:
     """What became of the defect of a trajectory, as JSON values.
 
-    `fate`, `survived` (share of frames), `hops`, `rate` and `rate_bound` (per ps), `states` (frame and name of the
-    first twenty defects it was), `mean_point_group` of the time-averaged structure, `conventional_lattice` of the
+    `fate`, `survived` (share of frames), `hops`, `rate` and `rate_bound` (per ps), `hop_diffusion` (Å²/ps, of the
+    defect by its hops: divided by the number of atoms, a second opinion on the `diffusion` that a vacancy makes),
+    `states` (frame and name of the first twenty defects it was), `mean_point_group` of the time-averaged structure,
+    `conventional_lattice` of the
     host's cell (Å, degrees), and `shells`: for each orbit of atoms around the defect `element`, `atoms` (their number),
     `distance`, `outward` displacement (Å), `b_factor` (Å²) and `coordination`. What cannot be told is None, and
     `not_measurable` says why.
@@ -109,11 +119,20 @@ def _bulk_modulus(response: Response, settled: int) -> Mean:
 
 def _diffusion(response: Response, first: int, chosen: NDArray[np.bool_]) -> dict[str, Any]:
     spacing = response.point.interval * response.point.timestep
-    diffusion = diffusion_coefficient(displacements(response.frames, first)[:, chosen], spacing, CORRELATED)
+    moved = displacements(response.frames, first)[:, chosen]
+    return _diffusion_json(diffusion_coefficient(moved, spacing, VIBRATION_MEMORY))
+
+
+def _diffusion_json(diffusion: Diffusion) -> dict[str, Any]:
+    """The coefficient, None where the upper bound is all that is known; `estimate` is what came out in either case."""
+    estimate = pair(diffusion.coefficient)
     return {
-        "coefficient": pair(diffusion.coefficient),
+        "coefficient": estimate if diffusion.detected else None,
         "detected": diffusion.detected,
         "upper_bound": diffusion.upper_bound,
+        "estimate": estimate,
+        "statistical_error": diffusion.statistical,
+        "systematic_error": diffusion.systematic,
     }
 
 
@@ -146,6 +165,13 @@ def _neighbours(response: Response, first: int) -> Coordination | None:
         return None
 
 
+def _hop_diffusion(course: Survival) -> dict[str, Any]:
+    return {
+        "coefficient": pair(course.diffusion) if course.diffusion else None,
+        "upper_bound": course.diffusion_bound,
+    }
+
+
 def _survival(response: Response, host: Host) -> dict[str, Any]:
     course = survival(response.frames, defect_of(response.frames.start, host), response.frame_times)
     return {
@@ -154,5 +180,6 @@ def _survival(response: Response, host: Host) -> dict[str, Any]:
         "hops": len(course.hops),
         "rate": pair(course.rate) if course.rate else None,
         "rate_bound": course.rate_bound,
+        "hop_diffusion": _hop_diffusion(course),
         "states": [[state.frame, state.name] for state in course.states[:MAX_NAMED_STATES]],
     }

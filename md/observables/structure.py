@@ -59,6 +59,12 @@ def mean_square_displacement(frames: Frames, first: int = 0) -> FloatArray:
     return np.asarray((displacements(frames, first) ** 2).sum(axis=2).mean(axis=1), dtype=float)
 
 
+def squared_displacements(moved: FloatArray, lag: int) -> FloatArray:
+    """Mean over the atoms of |x(t + lag) - x(t)|², Å², from every frame t: (k - lag,), for displacements (k, n, 3)."""
+    step = moved[lag:] - moved[: len(moved) - lag]
+    return np.asarray(np.einsum("kna,kna->k", step, step) / moved.shape[1], dtype=float)
+
+
 def shortest_translation(cells: FloatArray) -> float:
     """Shortest distance between an atom and its nearest periodic image, Å, in cells (s, 3, 3) of one trajectory.
 

@@ -17,6 +17,17 @@ from md.observables.structure import mean_square_displacement, mean_strain, radi
 _MAX_REASONS = 5
 """Why frames are outside; each frame may have its own number in the text."""
 
+THERMAL = (
+    *("temperature_mean", "volume", "volume_error", "energy", "energy_error", "strain", "strain_error", "lattice"),
+    *("bulk_modulus", "heat_capacity", "diffusion", "diffusion_of"),
+)
+"""Averages that belong to a temperature."""
+
+NO_FREEDOM = (
+    "one atom with the centre of mass at rest has no degree of freedom: it has no temperature, and its cell is that of "
+    "0 K at this pressure; give a supercell"
+)
+
 
 def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
     """What the cell did, as JSON values; None where a run that diverged early has nothing to average.
@@ -32,7 +43,8 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
     Response functions and transport (`measures`), each with a standard error: `lattice` of the cell (Å, degrees),
     `strain_error`, `settled` (the step where equilibration ends by Chodera's criterion), `bulk_modulus` in GPa from
     volume fluctuations, `heat_capacity` in k_B per atom, `diffusion` in Å²/ps, `coordination`. What this run cannot
-    tell is None, and `not_measurable` says why.
+    tell is None, and `not_measurable` says why; a single atom has no degree of freedom, and no average of a
+    temperature. `errors` says what the errors leave out.
 
     Args:
         response: the trajectory.
@@ -59,7 +71,11 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
         "potential_sha256": response.potential.sha256,
     }
     averaged = {name: _json(value) for name, value in averages.items()}
-    return {**identity, **averaged, **_outside(response), **measured, **course, "not_measurable": reasons}
+    told = {**identity, **averaged, **_outside(response), **measured, **course}
+    if len(response.frames.start) == 1:
+        told |= dict.fromkeys(THERMAL)
+        reasons |= dict.fromkeys(THERMAL, NO_FREEDOM)
+    return {**told, "not_measurable": reasons}
 
 
 def _outside(response: Response) -> dict[str, Any]:

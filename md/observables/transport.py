@@ -7,22 +7,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from augment.cell import FloatArray, IntArray
+from augment.cell import FloatArray
 from augment.errors import DataError
 from md.observables.estimators.fits import fit
-from md.observables.estimators.statistics import Mean, block_average
+from md.observables.estimators.spectral_density import MIN_MODES, ZeroFrequency, at_zero, independent_squares
+from md.observables.estimators.statistics import MIN_BLOCKS, Mean
 
-MAX_LAG_FRACTION = 1 / 10
-"""Of the run; ten stretches of the longest lag are the fewest that show its scatter."""
+MIN_DIFFUSION_FRAMES = 2 * MIN_MODES + 1
+"""Frames below which the slow half of the spectrum is too few modes for a fit."""
 
-FIT_LAGS = 12
-"""Lags of the fit, in geometric steps; neighbours in between are so correlated that they add nothing."""
+MIN_MEMORIES = 20
+"""Memories of the vibrations that a run must cover: in less a slow vibration and diffusion look alike."""
 
-MAX_NOISE_RATIO = 1e4
-"""Largest ratio of vibration to motion between frames that the weights tell apart; the fit is ordinary beyond."""
+DETECTED = 3.0
+"""Errors above zero from which on diffusion counts as seen: by chance once in 700 runs of a crystal."""
 
-DETECTED = 2.0
-"""Standard errors above zero from which on diffusion counts as seen."""
+BOUND_ERRORS = 2.0
+"""Errors above the coefficient, or above zero, at which the upper bound lies: 98 % of a Gaussian."""
+
+ATOMS_AT_ONCE = 64
+"""Atoms that are transformed together, which bounds the memory that it takes."""
 
 CM2_PER_S = 1e-4
 """cm²/s in 1 Å²/ps."""
@@ -33,92 +37,110 @@ class Diffusion:
     """A self-diffusion coefficient.
 
     Attributes:
-        coefficient: Å²/ps (times 1e-4: cm²/s), with its standard error; below zero where there is noise alone.
-        offset: mean square displacement at lag 0 by the fit, Å²: twice the mean square vibration in a crystal.
-        lags: first and last lag of the fit, ps.
+        coefficient: Å²/ps (times 1e-4: cm²/s), with its error, statistical and systematic; the value comes out on
+            either side of zero where nothing diffuses.
+        statistical: standard error from the scatter of modes, atoms and stretches of the run, Å²/ps.
+        systematic: from the choice of the frequencies and of the form that were fitted, Å²/ps.
+        shortest_period: of the motion in the likeliest fit, ps; faster motion was left out.
     """
 
     coefficient: Mean
-    offset: float
-    lags: tuple[float, float]
+    statistical: float
+    systematic: float
+    shortest_period: float
 
     @property
     def detected(self) -> bool:
-        """Whether the coefficient is two standard errors above zero; if not, its upper bound is all that is known."""
+        """Whether the coefficient is three errors above zero; if not, its upper bound is all that is known."""
         return self.coefficient.value > DETECTED * self.coefficient.error
 
     @property
     def upper_bound(self) -> float:
-        """Å²/ps; two standard errors above the coefficient or above zero."""
-        return max(self.coefficient.value, 0.0) + DETECTED * self.coefficient.error
+        """Å²/ps; two errors above the coefficient or above zero."""
+        return max(self.coefficient.value, 0.0) + BOUND_ERRORS * self.coefficient.error
 
 
-def squared_displacements(moved: FloatArray, lag: int) -> FloatArray:
-    """Mean over the atoms of |x(t + lag) - x(t)|², Å², from every frame t: (k - lag,), for displacements (k, n, 3)."""
-    step = moved[lag:] - moved[: len(moved) - lag]
-    return np.asarray(np.einsum("kna,kna->k", step, step) / moved.shape[1], dtype=float)
+def diffusion_coefficient(moved: FloatArray, spacing: float, memory: float = 0.0) -> Diffusion:
+    """Self-diffusion coefficient D of some atoms, Å²/ps: half the spectral density of their velocity at frequency 0.
 
+    The steps between frames are taken apart into sine modes of the run, which are independent for a random walk of
+    mean square 6 D t and in which a bound atom has a power that vanishes with the square of the frequency, however
+    long its vibration remembers itself (Vestergaard, Blainey and Flyvbjerg, Phys. Rev. E 89, 022726 (2014)): unlike
+    the slope of the mean square displacement the value depends on no first lag, and it is right for crystals, hops,
+    liquids and flights that turn into walks. A fit takes it to frequency zero (`spectral_density.at_zero`).
 
-def diffusion_coefficient(moved: FloatArray, spacing: float, shortest: float = 0.0) -> Diffusion:
-    """Self-diffusion coefficient D of <|x(t + lag) - x(t)|²> = offset + 6 D lag, Å²/ps, of some atoms.
-
-    Generalised least squares over lags up to a tenth of the run, weighted with the covariance that a random walk
-    plus uncorrelated vibration gives the mean squares (Bullerjahn, von Bülow and Hummer, J. Chem. Phys. 153, 024116
-    (2020)); ordinary least squares wastes most of the data. The estimate is then the mean of one series over the
-    frames, and its error comes from blocks of that series, so that it holds also where atoms move together, as
-    around a single vacancy, which a covariance of independent walkers cannot know.
+    The statistical error is the largest of three: by the scatter between modes, which knows of atoms that move
+    together; between atoms, which knows how few have hopped; and between eighths of the run, which knows of both
+    where the run is long beside the periods that are fitted. What comes out below zero, where no coefficient can be, is
+    error to its whole size. No run shows motion that is slower than itself.
 
     Args:
         moved: (k, n, 3) unwrapped displacements of the atoms, centre of mass at rest, Å (`displacements`).
         spacing: time between frames, fs.
-        shortest: first lag, fs; as long as a vibration remembers itself (about 1 ps in a crystal). One frame
-            without it.
+        memory: how long a vibration may remember itself, fs; the run must be 20 times as long.
 
     Raises:
-        DataError: no atoms, or too few frames for that first lag.
+        DataError: no atoms, too few frames, too short a run, or atoms that never move.
     """
     k, n = moved.shape[:2]
-    first = max(1, int(np.ceil(shortest / spacing)))
-    last = int(k * MAX_LAG_FRACTION)
-    if n == 0 or last < 2 * first:
+    needed = max(MIN_DIFFUSION_FRAMES, int(np.ceil(MIN_MEMORIES * memory / spacing)) + 1)
+    if n == 0 or k < needed:
         raise DataError(
-            f"{k} frames of {n} atoms are too few for a diffusion coefficient: a first lag of {first} frames needs "
-            f"{int(2 * first / MAX_LAG_FRACTION)}; run longer"
+            f"{k} frames of {n} atoms are too few for a diffusion coefficient, which needs {needed} frames "
+            f"{spacing:g} fs apart; run longer"
         )
-    lags = np.unique(np.rint(np.geomspace(first, last, FIT_LAGS)).astype(np.int64))
-    squares = [squared_displacements(moved, int(lag)) for lag in lags]
-    means = np.array([s.mean() for s in squares])
-    intercept, slope = _weights(lags, k, 0.0) @ means
-    noise = 0.0
-    if intercept > 0:
-        noise = min(intercept / slope, MAX_NOISE_RATIO) if slope > 0 else MAX_NOISE_RATIO
-    intercept, slope = (weights := _weights(lags, k, noise)) @ means
-    common = len(squares[-1])
-    series = sum(w * s[:common] for w, s in zip(weights[1], squares, strict=True))
-    per_frame = 6 * spacing / 1000.0
-    error = block_average(np.asarray(series)).error / per_frame
-    times = lags[[0, -1]] * spacing / 1000.0
-    return Diffusion(Mean(float(slope / per_frame), error), float(intercept), (float(times[0]), float(times[1])))
+    powers = np.concatenate([(_modes(moved[:, some]) ** 2).mean(axis=2) for some in _parts(n)], axis=1)
+    periodogram = powers.mean(axis=1)
+    if not (periodogram > 0).all():
+        raise DataError("atoms that do not move have no diffusion coefficient; give frames of a trajectory")
+    freedom = independent_squares(periodogram, 3.0 * n)
+    zero = at_zero(periodogram, freedom)
+    per_step = 1 / (2 * spacing / 1000.0)
+    statistical = (
+        per_step
+        * zero.misfit
+        * max(
+            float(np.sqrt(2 / freedom) * np.linalg.norm(zero.weights * zero.density)),
+            _scatter(zero.weights @ powers),
+            _scatter(_stretches(moved, zero)),
+        )
+    )
+    systematic = per_step * float(np.hypot(zero.systematic, min(zero.value, 0.0)))
+    error = float(np.hypot(statistical, systematic))
+    period = 2 * k * spacing / 1000.0 / zero.modes
+    return Diffusion(Mean(per_step * zero.value, error), statistical, systematic, period)
 
 
-def _weights(lags: IntArray, frames: int, noise: float) -> FloatArray:
-    """Weights (2, l) that give intercept and slope from mean squares at the lags (l,), of smallest variance.
+def _parts(n: int) -> list[slice]:
+    return [slice(first, first + ATOMS_AT_ONCE) for first in range(0, n, ATOMS_AT_ONCE)]
 
-    The mean square of a Gaussian process has the covariance 2 sum over pairs of origins of c², where c is that of
-    two displacements (Isserlis): their overlap in time, and `noise` / 2 for each end that they share.
-    """
-    offsets = np.arange(-frames, frames + 1)
-    covariance = np.empty((len(lags), len(lags)))
-    for a, one in enumerate(lags):
-        for b, other in enumerate(lags):
-            overlap = np.maximum(np.minimum(one, offsets + other) - np.maximum(0, offsets), 0)
-            ends = 1.0 * (offsets + other == one) + (offsets == 0) - (offsets == one) - (offsets + other == 0)
-            pairs = np.minimum(frames - one, frames - other - offsets) - np.maximum(0, -offsets)
-            shared = np.maximum(pairs, 0) * (overlap + noise / 2 * ends) ** 2
-            covariance[a, b] = 2 * shared.sum() / ((frames - one) * (frames - other))
-    design = np.stack([np.ones(len(lags)), lags.astype(float)], axis=1)
-    weighted = np.linalg.solve(covariance, design)
-    return np.asarray(np.linalg.solve(design.T @ weighted, weighted.T), dtype=float)
+
+def _modes(moved: FloatArray) -> FloatArray:
+    """Amplitudes (k - 1, n, 3) of the steps in orthonormal sine modes, which vanish at both ends of the run."""
+    from scipy.fft import dst
+
+    return np.asarray(dst(np.diff(moved, axis=0), type=1, axis=0, norm="ortho"), dtype=float)
+
+
+def _scatter(values: FloatArray) -> float:
+    """Standard error of the mean of independent values; 0 of a single one."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+
+
+def _stretches(moved: FloatArray, zero: ZeroFrequency) -> FloatArray:
+    """Spectral density at frequency zero in each eighth of the run: squares of the velocity of the fitted modes."""
+    from scipy.fft import dst
+
+    m, n = len(moved) - 1, moved.shape[1]
+    half = np.sqrt(np.abs(zero.weights))[:, None, None]
+    signed = half * np.sign(zero.weights)[:, None, None]
+    squares = np.zeros(m)
+    for some in _parts(n):
+        modes = _modes(moved[:, some])
+        one, other = (dst(weight * modes, type=1, axis=0, norm="ortho") for weight in (half, signed))
+        squares += (one * other).sum(axis=(1, 2))
+    length = m // MIN_BLOCKS
+    return np.asarray(squares[: length * MIN_BLOCKS].reshape(MIN_BLOCKS, length).mean(axis=1) * m / (3 * n))
 
 
 @dataclass(frozen=True)
@@ -139,7 +161,7 @@ def arrhenius(temperatures: Sequence[float], coefficients: Sequence[Mean]) -> Ar
     """Arrhenius law through diffusion coefficients or rates at several temperatures (K), weighted by their errors.
 
     Raises:
-        DataError: fewer than two temperatures, or a coefficient that is not two standard errors above zero.
+        DataError: fewer than two temperatures, or a coefficient that is not three errors above zero.
     """
     from ase import units
 

@@ -132,7 +132,8 @@ def md_run(run: RunFolder) -> None:
 def course(temperature: float, cell: str) -> dict[str, object]:
     """What became of the defect of a point, as the stage tells it: hops where it is hot, displaced neighbours."""
     hot = temperature > 600
-    diffusion = {"coefficient": [1e-3 * temperature, 1e-2], "detected": hot, "upper_bound": 0.02}
+    coefficient = [1e-3 * temperature, 1e-2] if hot else None
+    diffusion = {"coefficient": coefficient, "detected": hot, "upper_bound": 0.02}
     shell = {"atoms": 6, "distance": 2.1, "outward": [0.05, 0.01], "b_factor": [temperature / 600, 0.1]}
     return {
         "lattice": None,

@@ -73,7 +73,8 @@ def _displacement_table(points: Sequence[JsonRow]) -> list[Table]:
     ]
     caption = (
         "Mean-square displacement of all atoms from the first frame after equilibration, averaged over time, and their "
-        "self-diffusion coefficient (1 Å²/ps = 10⁻⁴ cm²/s) by generalised least squares (Bullerjahn et al. 2020)."
+        "self-diffusion coefficient (1 Å²/ps = 10⁻⁴ cm²/s): half the spectral density of velocities at frequency zero "
+        "(Vestergaard et al. 2014), an upper bound where it is not three errors above zero."
     )
     return [Table(caption, columns, body)]
 

@@ -143,31 +143,6 @@ def test_lattice_parameters_and_strain_of_breathing_cells() -> None:
         strain_tensor(base, cells[:1])
 
 
-@pytest.mark.parametrize("vibration", [0.0, 1.0])
-def test_diffusion_of_random_walks_is_covered_by_its_errors(vibration: float) -> None:
-    """D = s² / 2 t of steps s; the estimate must neither be biased by vibration nor claim too small an error."""
-    rng = np.random.default_rng(6)
-    truth, found = 0.5, []
-    for _ in range(120):
-        walk = np.cumsum(rng.standard_normal((600, 4, 3)), axis=0) + vibration * rng.standard_normal((600, 4, 3))
-        found.append(diffusion_coefficient(walk, spacing=1000.0).coefficient)
-    values, errors = np.array(found).T
-    assert values.mean() == pytest.approx(truth, abs=4 * values.std() / np.sqrt(120))
-    assert 0.85 < np.mean(np.abs(values - truth) < 2 * errors) <= 1.0
-    assert errors.mean() == pytest.approx(values.std(), rel=0.35)
-
-
-def test_atoms_that_move_together_do_not_make_the_error_smaller() -> None:
-    rng = np.random.default_rng(7)
-    found = []
-    for _ in range(60):
-        walk = np.cumsum(rng.standard_normal((600, 1, 3)), axis=0)
-        found.append(diffusion_coefficient(np.repeat(walk, 20, axis=1), spacing=1000.0).coefficient)
-    values, errors = np.array(found).T
-    assert np.mean(np.abs(values - 0.5) < 2 * errors) > 0.8
-    assert errors.mean() > 0.6 * values.std()  # an error of 20 independent walkers would be 0.22 of it
-
-
 def test_a_crystal_that_does_not_diffuse_gives_a_bound_and_no_arrhenius_law() -> None:
     rng = np.random.default_rng(8)
     still = diffusion_coefficient(rng.standard_normal((500, 5, 3)), spacing=20.0)

@@ -9,6 +9,7 @@ import pytest
 from augment import Defect, Edit, conventional_supercell, read_host
 from augment.defects.kinds import kinds
 from augment.errors import DataError, DefectError
+from augment.supercell import Supercell
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
 from md.labels.frames import Frames
@@ -106,20 +107,6 @@ def test_an_interstitial_that_falls_into_a_vacancy_recombines() -> None:
     assert [s.name for s in course.states] == [defect.name, "bulk"]
     assert course.survived == pytest.approx(25 / 40)
     assert course.hops[0].wyckoff == ("4b", "4a")
-
-
-def test_two_atoms_at_one_site_are_crowded_and_another_defect_is_a_change() -> None:
-    defect = copper("Cu_i_Oh")
-    start = defect.cell()
-    atom = int(np.flatnonzero(start.sites == defect.edits[0].site)[0])
-    lattice = start.positions[np.arange(len(start)) != atom]
-    nearest = lattice[np.linalg.norm(lattice - start.positions[atom], axis=1).argmin()]
-    moved = vibration(defect, 20, 0.02)
-    moved[10:, atom] += nearest - start.positions[atom]
-    course = survival(trajectory(defect, moved), defect, np.arange(20) * 20.0)
-    assert course.fate == "changes"
-    assert course.states[-1].name == "crowded"
-    assert course.states[-1].key is None
 
 
 def test_a_trajectory_of_another_defect_or_without_frames_is_refused() -> None:
@@ -249,3 +236,14 @@ def test_measures_of_a_run_are_json_and_say_what_is_missing(emt: Potential) -> N
     assert whole["conventional_lattice"]["a"][0] == pytest.approx(whole["lattice"]["a"][0] / 2, rel=0.02)
     with pytest.raises(DefectError, match="of host"):
         defect_measures(short, read_host(HOSTS / "Al.cif"))
+
+
+def test_a_single_atom_has_no_temperature_and_no_average_of_one(emt: Potential) -> None:
+    host = read_host(HOSTS / "Cu.cif")
+    cell = Defect(Supercell.primitive(host), ()).cell()
+    response = run_point(MdPoint.of(cell, Environment(300.0, ensemble="npt"), steps=40, interval=2), cell, emt)
+    told = json.loads(json.dumps(summary(response), allow_nan=False))
+    for name in ("temperature_mean", "volume", "lattice", "diffusion"):
+        assert told[name] is None
+        assert "no degree of freedom" in told["not_measurable"][name]
+    assert told["n_atoms"] == 1
