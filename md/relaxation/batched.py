@@ -27,7 +27,16 @@ from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.device import Device, resolve_device
 from md.potentials.mace.models import through_torch
-from md.relaxation.relax import MAX_STEP_LENGTH, PATIENCE, Relaxation, RelaxSettings, RelaxStatus, project_labels
+from md.relaxation.relax import (
+    ENERGY_TOLERANCE,
+    MAX_STEP_LENGTH,
+    PATIENCE,
+    Relaxation,
+    RelaxSettings,
+    RelaxStatus,
+    project_labels,
+)
+from md.relaxation.remainder import remainder
 
 FIRST_STEP, MAX_TIME_STEP = 0.1, 1.0
 """Å sqrt(amu/eV), all masses being 1 amu: time step at the start, and at most."""
@@ -184,8 +193,11 @@ class _Descent:
             del self._snapshots[i][1 - PATIENCE :]
             reason = f"a force of {recent[-1]:.0f} eV/Å after {PATIENCE} steps beyond {MAX_FORCE:g}"
             self._ended[i] = ("diverged", reason)
-        elif recent[-1] <= self._settings.fmax:
+        elif recent[-1] <= self._settings.fmax and self._energy_left(i) <= ENERGY_TOLERANCE:
             self._ended[i] = ("converged", "")
+
+    def _energy_left(self, i: int) -> float:
+        return remainder(self._snapshots[i], pressure=None).energy
 
     def _kept(self, going: IntArray) -> IntArray:
         return np.flatnonzero([i not in self._ended for i in going])
