@@ -11,7 +11,7 @@ from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.point import MdPoint
 from md.conditions.thermal_motion import degrees_of_freedom
 from md.dynamics.response import Series
-from md.labels.evaluator import Evaluation, check_instantaneous_temperature, volume_of
+from md.labels.evaluator import Course, Evaluation, check_instantaneous_temperature, volume_of
 from md.labels.frames import FrameArrays, Frames, stack_frames
 
 _COLUMNS = ("scalars", "cells", "frame_steps", "positions", "frame_cells", "energies", "forces", "stresses", "momenta")
@@ -29,6 +29,7 @@ class Recorder:
     def __init__(self, point: MdPoint, cell: DefectCell, masses: FloatArray) -> None:
         self._point, self._cell, self._masses = point, cell, masses
         self._hottest = float(point.environment.temperatures.array.max())
+        self._course = Course(len(cell), point.timestep)
         self._rows: list[tuple[float, float, float, float]] = []
         self._cells: list[FloatArray] = []
         self._frames: list[tuple[int, FloatArray, FloatArray, Evaluation]] = []
@@ -44,13 +45,14 @@ class Recorder:
         """Take in the next full step: unwrapped positions (n, 3) and cell (3, 3) in Å, velocities in ASE units.
 
         Raises:
-            Divergence: the temperature is not finite or far too high; nothing of the step is kept.
+            Divergence: temperature, energy or strain are not physical; nothing of the step is kept.
         """
         from ase import units
 
         kinetic = 0.5 * float((self._masses[:, None] * velocities**2).sum())
         temperature = 2 * kinetic / (degrees_of_freedom(len(self._masses)) * units.kB)
         check_instantaneous_temperature(temperature, self._hottest)
+        self._course.check(cell.copy(), evaluation.energy)
         volume = volume_of(cell)
         pressure = -float(evaluation.stress[:3].mean()) + 2 * kinetic / (3 * volume)
         if self.steps % self._point.interval == 0:
@@ -94,6 +96,8 @@ class Recorder:
                 labels = Evaluation(float(part["energies"][i]), part["forces"][i], part["stresses"][i])
                 self._frames.append((int(step), part["positions"][i], part["frame_cells"][i], labels))
         self._taken = len(self._rows), len(self._frames)
+        if self._rows:
+            self._course.restore(self._cells[-1], self._rows[0][0])
 
     def series(self) -> Series:
         """The scalars so far."""

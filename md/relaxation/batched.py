@@ -21,7 +21,7 @@ from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.guards import GuardFailures, evaluation, tripped_geometries, tripped_labels
-from md.labels.evaluator import MAX_FORCE
+from md.labels.evaluator import MAX_FORCE, Divergence, check_energy
 from md.labels.frames import Snapshot, stack_frames
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
@@ -188,6 +188,13 @@ class _Descent:
 
     def _judge(self, i: int) -> None:
         """End a cell that converged, or whose forces stay beyond the guard's limit; those steps are forgotten."""
+        energies = [snapshot[2].energy for snapshot in self._snapshots[i]]
+        try:
+            check_energy(energies[-1] - energies[0], len(self._cells[i]))
+        except Divergence as signal:
+            del self._snapshots[i][-1]
+            self._ended[i] = ("diverged", str(signal))
+            return
         recent = [snapshot[2].largest_force for snapshot in self._snapshots[i][-PATIENCE:]]
         if len(recent) == PATIENCE and min(recent) > MAX_FORCE:
             del self._snapshots[i][1 - PATIENCE :]

@@ -25,7 +25,7 @@ from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.conditions.environment import check_pressure
-from md.labels.evaluator import MAX_FORCE, Divergence, Evaluation, Evaluator, guarded_calculator
+from md.labels.evaluator import MAX_FORCE, Course, Divergence, Evaluation, Evaluator, guarded_calculator
 from md.labels.frames import FrameArrays, Frames, Snapshot, frames_from_arrays, stack_frames
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread
@@ -267,6 +267,7 @@ class _Descent:
         self._settings, self._symmetry = settings, symmetry
         evaluator = Evaluator(cell.numbers, potential.calculator(), cell.volume, largest_force=np.inf)
         self._evaluate = evaluator
+        self._course = Course(len(cell))
         self._atoms = cell.to_ase()
         self._atoms.calc = guarded_calculator(self._projected)
         self.snapshots: list[Snapshot] = []
@@ -278,7 +279,9 @@ class _Descent:
     def run(self) -> tuple[RelaxStatus, str]:
         try:
             for _ in self._steps():
-                self.snapshots.append(self._snapshot())
+                snapshot = self._snapshot()
+                self._course.check(snapshot[1], snapshot[2].energy)
+                self.snapshots.append(snapshot)
                 self._check_forces()
                 if self._converged(self.snapshots[-1][2]):
                     return "converged", ""

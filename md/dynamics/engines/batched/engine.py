@@ -24,12 +24,19 @@ from augment.errors import ConditionError
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
-from md.dynamics.engines.batched.guards import GuardFailures, tripped_geometries, tripped_labels, tripped_temperatures
+from md.dynamics.engines.batched.guards import (
+    GuardFailures,
+    tripped_courses,
+    tripped_geometries,
+    tripped_labels,
+    tripped_temperatures,
+)
 from md.dynamics.engines.batched.recorder import BatchRecorder
 from md.dynamics.engines.batched.steps import Motion, baths, first_half, kicked, noise
 from md.dynamics.engines.protocol import start_velocities
 from md.dynamics.response import Response
 from md.jobs.checkpoint import Arrays, Checkpoints, RunState
+from md.labels.evaluator import max_strain
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.device import Device, resolve_device
@@ -168,9 +175,12 @@ class _Run:
         self, now: _Now, labels: BatchLabels, observe: Callable[..., None], step: int
     ) -> tuple[_Now, BatchLabels]:
         temperatures = self._recorder.temperatures(now.alive, now.motion)
-        now, labels = self._without_labels(
-            now, labels, tripped_temperatures(temperatures, self._hottest[now.alive]), step
-        )
+        tripped = tripped_temperatures(temperatures, self._hottest[now.alive])
+        before = self._recorder.before(now.alive)
+        if before is not None:
+            limit = max_strain(self._points[0].timestep)
+            tripped = {**tripped_courses(now.motion.flat, labels, before, limit), **tripped}
+        now, labels = self._without_labels(now, labels, tripped, step)
         if len(now.alive):
             observe(now.alive, now.motion, labels)
         return now, labels

@@ -12,6 +12,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.thermal_motion import degrees_of_freedom
 from md.dynamics.engines.batched.forces import BatchLabels
+from md.dynamics.engines.batched.guards import Before
 from md.dynamics.engines.batched.steps import Motion
 from md.dynamics.response import Series
 from md.labels.evaluator import Evaluation
@@ -33,6 +34,7 @@ class BatchRecorder:
     def __init__(self, cells: Sequence[DefectCell], interval: int) -> None:
         self._starts, self._interval = list(cells), interval
         sizes = [len(cell) for cell in cells]
+        self._sizes = np.array(sizes, dtype=np.int64)
         self._freedom = np.array([degrees_of_freedom(n) for n in sizes])
         self._owner = np.repeat(np.arange(len(cells)), sizes)
         self._columns: dict[str, list[FloatArray]] = {name: [] for name in (*_STEP_COLUMNS, *_FRAME_COLUMNS)}
@@ -42,6 +44,13 @@ class BatchRecorder:
     def steps(self) -> int:
         """Number of steps recorded, the start included."""
         return len(self._columns["scalars"])
+
+    def before(self, alive: IntArray) -> Before | None:
+        """The start and the newest step of the points that go on; None before there is one."""
+        if self.steps == 0:
+            return None
+        first, cells = self._columns["scalars"][0], self._columns["cells"][-1]
+        return Before(self._sizes[alive], first[alive, 0], cells[alive])
 
     def temperatures(self, alive: IntArray, motion: Motion) -> FloatArray:
         """(a,) temperatures of the points that go on, K."""
