@@ -69,6 +69,7 @@ class Response:
         frames: labelled geometries at every `point.interval` good steps; none that failed a guard.
         frame_steps: (k,) step of each frame.
         seconds: wall time, s (NaN if unknown); not stored with the rest, because it differs from run to run.
+        notes: what was done otherwise than asked, such as a pressure that was ramped.
     """
 
     point: MdPoint
@@ -79,6 +80,7 @@ class Response:
     frames: Frames
     frame_steps: IntArray
     seconds: float
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Response({self.point.label}, {self.status}, {len(self.frames)} frames, {self.potential.name})"
@@ -110,7 +112,7 @@ class Response:
 
     def to_arrays(self) -> FrameArrays:
         """Columns for an archive, the same bytes for the same trajectory; `seconds` is left out."""
-        outcome = json.dumps([self.point.json, self.status, self.reason], sort_keys=True)
+        outcome = json.dumps([self.point.json, self.status, self.reason, *self.notes], sort_keys=True)
         series = {f"series_{field.name}": getattr(self.series, field.name) for field in fields(Series)}
         steps = {"frame_steps": self.frame_steps}
         return {**self.frames.to_arrays(), **series, **steps, "outcome": np.array(outcome)}
@@ -125,10 +127,10 @@ def response_from_arrays(
         DataError: a column is missing or damaged.
     """
     try:
-        point, status, reason = json.loads(str(arrays["outcome"]))
+        point, status, reason, *notes = json.loads(str(arrays["outcome"]))
         series = Series(**{field.name: arrays[f"series_{field.name}"] for field in fields(Series)})
         steps = arrays["frame_steps"]
     except (KeyError, ValueError) as error:
         raise DataError(f"{where}: not an archive of a trajectory ({error})") from None
     frames = frames_from_arrays(arrays, where)
-    return Response(MdPoint.from_json(point), potential, status, reason, series, frames, steps, seconds)
+    return Response(MdPoint.from_json(point), potential, status, reason, series, frames, steps, seconds, tuple(notes))

@@ -16,12 +16,14 @@ from itertools import chain
 
 import numpy as np
 import torch
+from ase import units
 from ase.data import atomic_masses
 
 from augment.cell import DefectCell, IntArray
 from augment.elements import elements_of
 from augment.errors import ConditionError
 from md.conditions.point import MdPoint
+from md.conditions.pressure_ramp import Stiffness, ramped
 from md.conditions.targets import Targets
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.guards import (
@@ -34,6 +36,7 @@ from md.dynamics.engines.batched.guards import (
 from md.dynamics.engines.batched.recorder import BatchRecorder
 from md.dynamics.engines.batched.steps import Motion, baths, first_half, kicked, noise
 from md.dynamics.engines.protocol import start_velocities
+from md.dynamics.followed import COMPRESSION
 from md.dynamics.response import Response
 from md.jobs.checkpoint import Arrays, Checkpoints, RunState
 from md.labels.evaluator import max_strain
@@ -68,10 +71,34 @@ def run_batch(
     _check(points, potential)
     on = resolve_device(device)
     with one_torch_thread(wanted=on == "cpu"):
-        run = _Run(points, BatchForces(potential, on))
+        forces = BatchForces(potential, on)
+        followed = _followed(points, forces)
+        run = _Run([(point, cell) for (point, _), (_, cell) in zip(followed, points, strict=True)], forces)
         run.through(checkpoints)
     share = (time.perf_counter() - began) / len(points)
-    return run.responses(through_torch(potential), share)
+    found = run.responses(through_torch(potential), share)
+    return [
+        replace(response, point=point, notes=(note,) if note else ())
+        for response, (point, _), (_, note) in zip(found, points, followed, strict=True)
+    ]
+
+
+def _followed(points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces) -> list[tuple[MdPoint, str]]:
+    """The points with those jumps of pressure ramped that their cells could not follow, and what was changed."""
+    if not any(point.environment.has_barostat for point, _ in points):
+        return [(point, "") for point, _ in points]
+    whole, pressures = Flat.of([cell for _, cell in points], forces.device), []
+    for factor in (1.0, (1 - COMPRESSION) ** (1 / 3)):
+        forces.forget()
+        labels = forces(replace(whole, positions=factor * whole.positions, cells=factor * whole.cells))
+        stresses = torch.diagonal(labels.stresses, dim1=1, dim2=2).mean(dim=1)
+        pressures.append((-stresses / units.GPa).cpu().numpy())
+    forces.forget()
+    starts = [Stiffness.of((float(a), float(b)), COMPRESSION) for a, b in zip(*pressures, strict=True)]
+    return [
+        ramped(point, start) if point.environment.has_barostat else (point, "")
+        for (point, _), start in zip(points, starts, strict=True)
+    ]
 
 
 def _check(points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential) -> None:
