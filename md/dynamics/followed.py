@@ -1,4 +1,4 @@
-"""The point that an engine follows: as it was asked for, with those jumps of its pressure ramped that it could not take."""
+"""The point that an engine follows: as asked for, with those jumps of its pressure ramped that its cell cannot take."""
 
 from __future__ import annotations
 

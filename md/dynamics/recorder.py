@@ -9,7 +9,6 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.point import MdPoint
-from md.conditions.thermal_motion import degrees_of_freedom
 from md.dynamics.response import Series
 from md.labels.evaluator import Course, Evaluation, check_instantaneous_temperature, volume_of
 from md.labels.frames import FrameArrays, Frames, stack_frames
@@ -28,6 +27,7 @@ class Recorder:
 
     def __init__(self, point: MdPoint, cell: DefectCell, masses: FloatArray) -> None:
         self._point, self._cell, self._masses = point, cell, masses
+        self._freedom = point.atoms.freedom(len(cell))
         self._hottest = float(point.environment.temperatures.array.max())
         self._course = Course(len(cell), point.timestep)
         self._rows: list[tuple[float, float, float, float]] = []
@@ -50,7 +50,7 @@ class Recorder:
         from ase import units
 
         kinetic = 0.5 * float((self._masses[:, None] * velocities**2).sum())
-        temperature = 2 * kinetic / (degrees_of_freedom(len(self._masses)) * units.kB)
+        temperature = 2 * kinetic / (self._freedom * units.kB)
         check_instantaneous_temperature(temperature, self._hottest)
         self._course.check(cell.copy(), evaluation.energy)
         volume = volume_of(cell)

@@ -35,8 +35,6 @@ def run_point(
         PotentialError: an element is not covered, the engine is missing, or the potential fails.
         ResumeError: a checkpoint cannot be trusted.
     """
-    from ase.data import atomic_masses
-
     if point.engine == "batched":
         from md.dynamics.engines.batched.engine import run_batch
 
@@ -44,7 +42,7 @@ def run_point(
     point.check(cell)
     potential.require(elements_of(cell.numbers))
     began = time.perf_counter()
-    recorder = Recorder(point, cell, atomic_masses[cell.numbers])
+    recorder = Recorder(point, cell, point.atoms.masses_of(cell.numbers))
     with one_torch_thread(wanted=potential.uses_torch):
         followed, note = followed_point(point, cell, potential)
         status, reason = _integrate(followed, cell, potential, recorder, checkpoints)
@@ -68,7 +66,7 @@ def _integrate(
             if checkpoints and end % point.checkpoint == 0 and end < point.steps:
                 checkpoints.write(state, recorder.take_new())
     except Divergence as signal:
-        return "diverged", f"{signal} (step {recorder.steps} of {point.steps})"
+        return "diverged", f"{signal} {point.where(recorder.steps, cell.numbers)}"
     return "finished", ""
 
 

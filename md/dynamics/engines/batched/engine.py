@@ -17,7 +17,6 @@ from itertools import chain
 import numpy as np
 import torch
 from ase import units
-from ase.data import atomic_masses
 
 from augment.cell import DefectCell, IntArray
 from augment.elements import elements_of
@@ -138,8 +137,8 @@ class _Run:
         self._hottest = np.array([float(p.environment.temperatures.array.max()) for p in self._points])
         self._recorder = BatchRecorder(self._cells, self._points[0].interval)
         self._whole = Flat.of(self._cells, self._device)
-        masses = torch.as_tensor(atomic_masses, device=self._device)
-        self._masses = masses[self._whole.numbers][:, None]
+        masses = [point.atoms.masses_of(cell.numbers) for point, cell in points]
+        self._masses = torch.as_tensor(np.concatenate(masses), device=self._device)[:, None]
         self._rngs: list[np.random.Generator] = []
         self._reasons = [""] * len(points)
 
@@ -225,7 +224,8 @@ class _Run:
         if not tripped:
             return now, places
         for i, reason in tripped.items():
-            self._reasons[now.alive[i]] = f"{reason} (step {step} of {self._points[0].steps})"
+            which = now.alive[i]
+            self._reasons[which] = f"{reason} {self._points[which].where(step, self._cells[which].numbers)}"
         self._forces.keep(places)
         return _Now(now.alive[places], now.motion.only(places)), places
 
