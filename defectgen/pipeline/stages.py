@@ -243,7 +243,7 @@ def lowest(relaxations: Sequence[Relaxation]) -> list[Record]:
 @_timed("md")
 def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     """Run the relaxed cells on the grid of temperatures and pressures, in every engine."""
-    from defectgen.pipeline.md_grid import md_points, run_points
+    from defectgen.pipeline.md_grid import md_points, run_points, say_on_error_stream, timestep_lines
     from md.observables import curves, summary
 
     check_inputs("md", folder)
@@ -251,6 +251,7 @@ def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     records = read_records(folder.file("relax", "records.npz"))
     cells = [r.cell for r in records[: settings.md.max_cells]]
     points = md_points(settings, cells)
+    say_on_error_stream(timestep_lines(settings, points))
     responses = run_points(
         points,
         prepared.potential,

@@ -15,6 +15,15 @@ from md.labels.frames import FrameArrays, Frames, stack_frames
 
 _COLUMNS = ("scalars", "cells", "frame_steps", "positions", "frame_cells", "energies", "forces", "stresses", "momenta")
 
+_SCALARS = 10
+"""Energy, kinetic energy, temperature, pressure, and the six components of the pressure tensor."""
+
+
+def kinetic_tensor(masses: FloatArray, velocities: FloatArray) -> FloatArray:
+    """(6,) sum of m v v over atoms in Voigt order, eV; masses (n,) in amu, velocities (n, 3) in ASE units."""
+    full = (masses[:, None] * velocities).T @ velocities
+    return np.array([full[0, 0], full[1, 1], full[2, 2], full[1, 2], full[0, 2], full[0, 1]])
+
 
 class Recorder:
     """Collects the series and frames of one run.
@@ -30,7 +39,7 @@ class Recorder:
         self._freedom = point.atoms.freedom(len(cell))
         self._hottest = float(point.environment.temperatures.array.max())
         self._course = Course(len(cell), point.timestep)
-        self._rows: list[tuple[float, float, float, float]] = []
+        self._rows: list[tuple[float, ...]] = []
         self._cells: list[FloatArray] = []
         self._frames: list[tuple[int, FloatArray, FloatArray, Evaluation]] = []
         self._momenta: list[FloatArray] = []
@@ -59,7 +68,8 @@ class Recorder:
             self._frames.append((self.steps, positions.copy(), cell.copy(), evaluation))
             self._momenta.append(self._masses[:, None] * velocities)
         self._cells.append(cell.copy())
-        self._rows.append((evaluation.energy, kinetic, temperature, pressure / units.GPa))
+        tensor = (kinetic_tensor(self._masses, velocities) / volume - evaluation.stress) / units.GPa
+        self._rows.append((evaluation.energy, kinetic, temperature, pressure / units.GPa, *map(float, tensor)))
 
     def take_new(self) -> FrameArrays:
         """What was recorded since the last call, for a checkpoint."""
@@ -71,7 +81,7 @@ class Recorder:
         taken = self._frames[frames:]
         stacked = stack_frames(self._cell, [(x, cell, evaluation) for _, x, cell, evaluation in taken])
         columns = (
-            np.array(self._rows[rows:], dtype=float).reshape(-1, 4),
+            np.array(self._rows[rows:], dtype=float).reshape(-1, _SCALARS),
             np.array(self._cells[rows:], dtype=float).reshape(-1, 3, 3),
             np.array([step for step, *_ in taken], dtype=np.int64),
             stacked.positions,
@@ -89,7 +99,7 @@ class Recorder:
     def restore(self, parts: Sequence[FrameArrays]) -> None:
         """Take back what `take_new` gave, part by part."""
         for part in parts:
-            self._rows += [(float(a), float(b), float(c), float(d)) for a, b, c, d in part["scalars"]]
+            self._rows += [tuple(map(float, row)) for row in part["scalars"]]
             self._cells += list(part["cells"])
             self._momenta += list(part["momenta"])
             for i, step in enumerate(part["frame_steps"]):
@@ -103,7 +113,8 @@ class Recorder:
         """The scalars so far."""
         arrays = self._arrays()
         energies, kinetic, temperatures, pressures = (arrays["scalars"][:, i].copy() for i in range(4))
-        return Series(energies, kinetic, temperatures, pressures, arrays["cells"])
+        tensors = arrays["scalars"][:, 4:].copy()
+        return Series(energies, kinetic, temperatures, pressures, arrays["cells"], tensors)
 
     def frames(self) -> tuple[Frames, IntArray]:
         """The frames so far and the (k,) step of each."""

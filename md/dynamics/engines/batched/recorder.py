@@ -18,7 +18,7 @@ from md.dynamics.response import Series
 from md.labels.evaluator import Evaluation
 from md.labels.frames import FrameArrays, Frames, stack_frames
 
-_SCALARS = ("energy", "kinetic", "temperature", "pressure")
+_SCALARS = ("energy", "kinetic", "temperature", "pressure", "xx", "yy", "zz", "yz", "xz", "xy")
 _STEP_COLUMNS = ("scalars", "cells")
 _FRAME_COLUMNS = ("frame_positions", "frame_momenta", "frame_forces", "frame_stresses")
 
@@ -64,7 +64,8 @@ class BatchRecorder:
             x.cpu().numpy() for x in (labels.energies, motion.kinetic, motion.pressures(labels))
         )
         temperature = self.temperatures(alive, motion)
-        scalars = np.stack([energy, kinetic, temperature, pressure / units.GPa], axis=1)
+        tensors = full_3x3_to_voigt_6_stress(motion.pressure_tensors(labels).cpu().numpy()) / units.GPa
+        scalars = np.column_stack([energy, kinetic, temperature, pressure / units.GPa, tensors])
         self._add("scalars", alive, scalars)
         self._add("cells", alive, motion.flat.cells.cpu().numpy())
         if not is_frame:
@@ -99,8 +100,8 @@ class BatchRecorder:
         scalars = np.array([rows[index] for rows in self._columns["scalars"]]).reshape(-1, len(_SCALARS))
         cells = np.array([rows[index] for rows in self._columns["cells"]]).reshape(-1, 3, 3)
         good = int(np.isfinite(scalars[:, 0]).sum())
-        energies, kinetic, temperatures, pressures = (scalars[:good, k].copy() for k in range(len(_SCALARS)))
-        series = Series(energies, kinetic, temperatures, pressures, cells[:good])
+        energies, kinetic, temperatures, pressures = (scalars[:good, k].copy() for k in range(4))
+        series = Series(energies, kinetic, temperatures, pressures, cells[:good], scalars[:good, 4:].copy())
         steps = np.arange(0, good, self._interval, dtype=np.int64)
         return series, self._frames(index, series, steps), steps
 
