@@ -88,8 +88,8 @@ def _read(path: Path) -> Iterator[GivenStructure]:
         if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0:
             raise DataError(f"{path}: structure {count} is not periodic in three directions; give it a Lattice")
         name = str(atoms.info.get("name", path.stem))
-        cell = _cell(f"{name}_{count}", atoms.cell.array, atoms.numbers.astype(np.int64), atoms.positions)
-        yield GivenStructure(cell, _atom_settings(atoms), _ignored(atoms))
+        read = _cell(f"{name}_{count}", atoms.cell.array, atoms.numbers.astype(np.int64), atoms.positions)
+        yield GivenStructure(read, _atom_settings(atoms), _ignored(atoms))
 
 
 def _atom_settings(atoms: Any) -> AtomSettings:

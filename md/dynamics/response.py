@@ -29,8 +29,8 @@ class Series:
         temperatures: (s,) instantaneous temperature over 3n - 3 degrees of freedom, K.
         pressures: (s,) instantaneous pressure with its kinetic part, GPa.
         cells: (s, 3, 3) lattice vectors as rows, Å.
-        pressure_tensors: (s, 6) instantaneous pressure xx, yy, zz, yz, xz, xy with its kinetic part, GPa; positive under
-            compression, along the Cartesian axes of the cell. NaN where it is not known.
+        pressure_tensors: (s, 6) instantaneous pressure xx, yy, zz, yz, xz, xy with its kinetic part, GPa; positive
+            under compression, along the Cartesian axes of the cell. NaN where it is not known.
     """
 
     energies: FloatArray
