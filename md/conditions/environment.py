@@ -93,8 +93,7 @@ class Environment:
     """Temperature and pressure, constant or over time, and the ensemble that samples them.
 
     Attributes:
-        temperature: K, a number or a profile; in `nve` that which a relaxed harmonic crystal comes to, which starts at
-            twice of it.
+        temperature: K, a number or a profile; in `nve` that of the start, of which a harmonic crystal keeps half.
         pressure: GPa, positive under compression: a number, the six components xx, yy, zz, yz, xz, xy of a stress
             (in `npt-aniso` those along the axes a, b, c, without shear), or a profile of either; acts in the `npt`
             ensembles only.

@@ -13,12 +13,14 @@ COMPRESSION = 0.01
 
 
 def followed_point(point: MdPoint, cell: DefectCell, potential: Potential) -> tuple[MdPoint, str]:
-    """The point with its jumps of pressure as the cell can follow them, and what was changed; two evaluations.
+    """The point with its jumps of pressure as the cell can follow them, and what was changed.
+
+    It takes two evaluations where a pressure other than 0 is asked for, and none else: a cell is at rest as a rule.
 
     Raises:
         PotentialError: the potential fails.
     """
-    if not point.environment.has_barostat:
+    if not point.environment.has_barostat or not point.environment.pressures.array.any():
         return point, ""
     evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume)
     scale = (1 - COMPRESSION) ** (1 / 3)

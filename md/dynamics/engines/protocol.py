@@ -14,9 +14,9 @@ from md.jobs.checkpoint import RunState
 from md.labels.evaluator import Evaluation
 
 EQUIPARTITION = 2.0
-"""A run starts from a relaxed cell at twice its temperature: half of it becomes potential energy within a vibration. In
-`nve` the temperature that was asked for is so the one that the run has; under a thermostat a start at the temperature
-itself would spend most of a short run warming up again. A start that is hot already is given by its momenta."""
+"""A thermostatted run starts from a relaxed cell at twice its temperature: half of it becomes potential energy within
+a vibration, where a start at the temperature itself would spend most of a short run warming up again. In `nve` it
+is the temperature of the start, as in ASE and LAMMPS, and tables show the mean that came of it too."""
 
 
 Observe = Callable[[FloatArray, FloatArray, FloatArray, Evaluation], None]
@@ -36,7 +36,8 @@ class Integrator(Protocol):
 def start_velocities(point: MdPoint, cell: DefectCell) -> tuple[FloatArray, np.random.Generator]:
     """Velocities (n, 3) in ASE units that a point starts with, and the random numbers of its thermostat."""
     velocity_rng, thermostat_rng = np.random.default_rng(point.seed).spawn(2)
-    kelvin = EQUIPARTITION * float(point.environment.temperatures.array[0, 0])
+    factor = 1 if point.environment.ensemble == "nve" else EQUIPARTITION
+    kelvin = factor * float(point.environment.temperatures.array[0, 0])
     velocities = point.atoms.velocities(cell.numbers)
     if velocities is None:
         velocities, mobile = np.zeros((len(cell), 3)), point.atoms.mobile(len(cell))

@@ -84,7 +84,7 @@ def run_batch(
 
 def _followed(points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces) -> list[tuple[MdPoint, str]]:
     """The points with those jumps of pressure ramped that their cells could not follow, and what was changed."""
-    if not any(point.environment.has_barostat for point, _ in points):
+    if not any(point.environment.pressures.array.any() for point, _ in points):
         return [(point, "") for point, _ in points]
     whole, pressures = Flat.of([cell for _, cell in points], forces.device), []
     for factor in (1.0, (1 - COMPRESSION) ** (1 / 3)):
@@ -95,7 +95,7 @@ def _followed(points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces)
     forces.forget()
     starts = [Stiffness.of((float(a), float(b)), COMPRESSION) for a, b in zip(*pressures, strict=True)]
     return [
-        ramped(point, start) if point.environment.has_barostat else (point, "")
+        ramped(point, start) if point.environment.pressures.array.any() else (point, "")
         for (point, _), start in zip(points, starts, strict=True)
     ]
 
