@@ -111,14 +111,27 @@ def _fixed(atoms: Any) -> tuple[int, ...]:
 def _holds(constraint: Any) -> bool:
     from ase.constraints import FixAtoms, FixCartesian
 
-    everywhere = isinstance(constraint, FixCartesian) and not np.any(constraint.mask)
+    everywhere = isinstance(constraint, FixCartesian) and bool(np.all(constraint.mask))
     return isinstance(constraint, FixAtoms) or everywhere
+
+
+def _is_free(constraint: Any) -> bool:
+    """Whether a constraint holds nothing: ASE makes one for every atom of a file that constrains some."""
+    from ase.constraints import FixCartesian
+
+    return isinstance(constraint, FixCartesian) and not np.any(constraint.mask)
 
 
 def _ignored(atoms: Any) -> tuple[str, ...]:
     """Columns and constraints that no engine here takes."""
     columns = sorted(set(atoms.arrays) - _USED_COLUMNS)
-    kinds = sorted({type(constraint).__name__ for constraint in atoms.constraints if not _holds(constraint)})
+    kinds = sorted(
+        {
+            type(constraint).__name__
+            for constraint in atoms.constraints
+            if not (_holds(constraint) or _is_free(constraint))
+        }
+    )
     return (*columns, *(f"constraints {kind} (some directions only)" for kind in kinds))
 
 

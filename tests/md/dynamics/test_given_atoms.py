@@ -8,8 +8,9 @@ from ase.build import bulk, fcc111
 from augment.cell import DefectCell
 from augment.errors import ConditionError
 from md.conditions.atoms import AtomSettings
-from md.conditions.environment import Ensemble, Environment
+from md.conditions.environment import Ensemble, Environment, Strain
 from md.dynamics import Engine, MdPoint, Response, run_point
+from md.observables import summary
 from md.potentials import Potential, resolve_potential
 from tests.support.cells import cell_of
 
@@ -60,13 +61,7 @@ def test_held_atoms_stay_and_the_others_have_the_temperature(
 ) -> None:
     held = (0, 1, 2, 3)
     response = run(copper, mishin, engine, AtomSettings(fixed=held), ensemble)
-    assert (
-        np.array_equal(
-            response.frames.positions[:, held],
-            np.broadcast_to(copper.positions[list(held)], (len(response.frames), 4, 3)),
-        )
-        or np.abs(response.frames.positions[:, held] - copper.positions[list(held)]).max() < 1e-9
-    )
+    assert np.abs(response.frames.positions[:, held] - copper.positions[list(held)]).max() < 1e-9
     kinetic = 0.5 * 3 * 28 * units.kB * response.series.temperatures
     assert kinetic == pytest.approx(response.series.kinetic)
     if ensemble == "nvt":
@@ -107,9 +102,6 @@ def test_a_single_atom_has_no_temperature(copper: DefectCell) -> None:
 def test_the_pressure_is_the_mean_of_its_tensor_and_a_strain_meets_a_stress(
     copper: DefectCell, mishin: Potential, engine: Engine
 ) -> None:
-    from md.conditions.environment import Strain
-    from md.observables import summary
-
     environment = Environment(50.0, ensemble="nvt", strain=Strain("b", 0.2))
     point = MdPoint.of(copper, environment, engine=engine, steps=100, timestep=2.0, interval=10)
     response = run_point(point, copper, mishin)
