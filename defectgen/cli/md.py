@@ -148,7 +148,7 @@ def _files(
     from defectgen.pipeline.md_grid import md_points, run_points, say_on_error_stream, timestep_lines
     from defectgen.run.folder import IDENTITY
     from defectgen.run.settings import Settings
-    from defectgen.run.structure_files import read_structures, write_rows
+    from defectgen.run.structure_files import read_structure_files, write_rows
     from md.jobs.sweep import Shard
     from md.observables import curves, summary
     from md.potentials import resolve_potential
@@ -159,7 +159,7 @@ def _files(
         raise ConditionError(f"{output}: belongs to a run of `defectgen run`; give another folder with -o")
     settings = Settings(host=paths[0], output=output).replaced(changes)
     part = None if shard is None else Shard.parse(shard)
-    structures = read_structures(paths)
+    structures = read_structure_files(paths)
     cells = [structure.cell for structure in structures]
     symbols = elements_of(z for cell in cells for z in cell.numbers)
     points = md_points(settings, cells, {structure.cell.name: structure.atoms for structure in structures})

@@ -54,11 +54,11 @@ class GivenStructure:
 
 
 def read_cells_of_files(paths: Sequence[Path]) -> list[DefectCell]:
-    """The structures of files as cells alone; see `read_structures`."""
-    return [structure.cell for structure in read_structures(paths)]
+    """The structures of files as cells alone; see `read_structure_files`."""
+    return [structure.cell for structure in read_structure_files(paths)]
 
 
-def read_structures(paths: Sequence[Path]) -> list[GivenStructure]:
+def read_structure_files(paths: Sequence[Path]) -> list[GivenStructure]:
     """The structures of CIFs and extended XYZ files, each with a name of its own.
 
     Raises:

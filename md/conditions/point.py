@@ -33,7 +33,7 @@ CHECKPOINT = 500
 ORTHOGONAL = 1e-4
 """Largest cosine between axes that count as orthogonal: a relaxed cell keeps its angles to about 1e-6."""
 
-MIN_VACUUM = 6.0
+MIN_VACUUM_GAP = 6.0
 """Å between two planes of atoms; no layered crystal has such a gap between its layers."""
 
 MIN_STRETCH, MAX_STRETCH = 0.5, 2.0
@@ -165,7 +165,7 @@ class MdPoint:
                 "a temperature; use a supercell"
             )
         gap = widest_gap(cell)
-        if self.environment.has_barostat and gap > MIN_VACUUM:
+        if self.environment.has_barostat and gap > MIN_VACUUM_GAP:
             raise ConditionError(
                 f"{cell.name}: {self.environment.ensemble} would close the vacuum of {gap:.1f} Å in its cell; "
                 "use nvt at no pressure"

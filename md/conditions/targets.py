@@ -7,6 +7,7 @@ import numpy as np
 from augment.cell import FloatArray
 from md.conditions.point import MdPoint
 from md.conditions.schedule import TENSOR
+from md.conditions.thermal_motion import degrees_of_freedom
 
 THERMOSTAT_TIME = 100.0
 """fs; relaxation time of the thermostat: about one period of an acoustic phonon at the zone edge."""
@@ -61,12 +62,13 @@ class Targets:
         return float(np.sqrt(self.temperature_after(step) / now)) if now > 0 else 1.0
 
 
-def temperature_of(velocities: FloatArray, masses: FloatArray, freedom: int) -> float:
-    """Temperature of velocities (n, 3) in ASE units over so many degrees of freedom, K; masses (n,) in amu."""
+def temperature_of(velocities: FloatArray, masses: FloatArray, freedom: int | None = None) -> float:
+    """Temperature (K) of velocities (n, 3) in ASE units over the degrees of freedom, 3n - 3 by default; masses in amu."""
     from ase import units
 
     twice_kinetic = float((masses[:, None] * velocities**2).sum())
-    return twice_kinetic / (freedom * float(units.kB))
+    count = degrees_of_freedom(len(masses)) if freedom is None else freedom
+    return twice_kinetic / (count * float(units.kB))
 
 
 def _tensor(components: FloatArray) -> FloatArray:

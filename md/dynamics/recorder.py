@@ -10,7 +10,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.point import MdPoint
 from md.dynamics.response import Series
-from md.labels.evaluator import Course, Evaluation, check_instantaneous_temperature, volume_of
+from md.labels.evaluator import Evaluation, StepGuard, check_instantaneous_temperature, volume_of
 from md.labels.frames import FrameArrays, Frames, stack_frames
 
 _COLUMNS = ("scalars", "cells", "frame_steps", "positions", "frame_cells", "energies", "forces", "stresses", "momenta")
@@ -38,7 +38,7 @@ class Recorder:
         self._point, self._cell, self._masses = point, cell, masses
         self._freedom = point.atoms.freedom(len(cell))
         self._hottest = float(point.environment.temperatures.array.max())
-        self._course = Course(len(cell), point.timestep)
+        self._course = StepGuard(len(cell), point.timestep)
         self._rows: list[tuple[float, ...]] = []
         self._cells: list[FloatArray] = []
         self._frames: list[tuple[int, FloatArray, FloatArray, Evaluation]] = []

@@ -198,7 +198,7 @@ def max_strain(timestep: float) -> float:
     return MAX_STRAIN_SPEED * timestep / 1000.0
 
 
-class Course:
+class StepGuard:
     """Guards over what a cell does from step to step: energy that runs away, a cell that changes too fast.
 
     Args:

@@ -25,7 +25,7 @@ from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.conditions.environment import check_pressure
-from md.labels.evaluator import MAX_FORCE, Course, Divergence, Evaluation, Evaluator, guarded_calculator
+from md.labels.evaluator import MAX_FORCE, Divergence, Evaluation, Evaluator, StepGuard, guarded_calculator
 from md.labels.frames import FrameArrays, Frames, Snapshot, frames_from_arrays, stack_frames
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread
@@ -267,7 +267,7 @@ class _Descent:
         self._settings, self._symmetry = settings, symmetry
         evaluator = Evaluator(cell.numbers, potential.calculator(), cell.volume, largest_force=np.inf)
         self._evaluate = evaluator
-        self._course = Course(len(cell))
+        self._course = StepGuard(len(cell))
         self._atoms = cell.to_ase()
         self._atoms.calc = guarded_calculator(self._projected)
         self.snapshots: list[Snapshot] = []

@@ -11,7 +11,7 @@ from md.conditions.pressure_ramp import Stiffness, ramped
 from md.conditions.schedule import ramp, step
 from md.conditions.timestep import default_timestep, shorter
 from md.dynamics import Engine, run_point
-from md.labels.evaluator import Course, Divergence, check_geometry
+from md.labels.evaluator import Divergence, StepGuard, check_geometry
 from md.potentials import Potential, resolve_potential
 from tests.support.cells import cell_of
 
@@ -71,7 +71,7 @@ def test_states_below_half_of_the_start_pass_and_points_and_gases_do_not(copper:
 
 
 def test_energies_and_cells_that_run_away_are_stopped() -> None:
-    course, cell = Course(10, 1.0), 10 * np.eye(3)
+    course, cell = StepGuard(10, 1.0), 10 * np.eye(3)
     course.check(cell, -30.0)
     course.check(1.015 * cell, -30.0)
     with pytest.raises(Divergence, match="changes by"):
