@@ -19,11 +19,11 @@ from md.conditions.schedule import TENSOR, Profile, ScheduleValue
 MAX_JUMP = 0.1
 """Of a pressure, in bulk moduli, that a cell is given at once: it breathes by this share of its volume."""
 
-RAMP_SPEED = 0.5
-"""Bulk moduli per ps: two periods of the barostat for the largest pressures, so that the cell does not overshoot."""
+RAMP_SPEED = 1.0
+"""Bulk moduli per ps: a barostat, which takes 1 ps, follows that with little overshoot."""
 
-MAX_SHARE = 0.5
-"""Of a run that a ramp takes at most."""
+MAX_SHARE = 0.25
+"""Of a run that a ramp takes at most: less than the third that averages leave out as equilibration."""
 
 MIN_BULK_MODULUS = 1.0
 """GPa; of a cell that seems to have none, as one that is stretched beyond its strength."""
