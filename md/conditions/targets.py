@@ -63,7 +63,7 @@ class Targets:
 
 
 def temperature_of(velocities: FloatArray, masses: FloatArray, freedom: int | None = None) -> float:
-    """Temperature (K) of velocities (n, 3), ASE units, over the degrees of freedom, 3n - 3 by default; masses in amu."""
+    """Temperature (K) of velocities (n, 3), ASE units, by the degrees of freedom, 3n - 3 by default; masses in amu."""
     from ase import units
 
     twice_kinetic = float((masses[:, None] * velocities**2).sum())
