@@ -49,14 +49,9 @@ def _holds_temperature(row: JsonRow) -> bool:
 
 
 def condition(row: JsonRow) -> ConditionTexts:
-    """Temperature (K) and pressure (GPa) of a point: `300`, or what its schedule passes, `300→900→300`.
-
-    In `nve`, where nothing holds the temperature, the mean of the run stands beside that of the start: `600, mean 304`.
-    """
+    """Temperature (K) and pressure (GPa) of a point: `300`, or what its schedule passes, `300→900→300`."""
     if is_steady(row):
-        mean = row.get("temperature_mean") if row.get("ensemble") == "nve" else None
-        came = "" if mean is None else f", mean {mean:.0f}"
-        return f"{row['temperature']:g}{came}", f"{row['pressure']:g}"
+        return f"{row['temperature']:g}", f"{row['pressure']:g}"
     temperature, pressure, strain = row["schedule"]
     strained = "" if strain is None else f", {strain[0]} strained by {strain[1]:g}/ps".replace("-", "−")
     return _course(_passed(temperature)), _course(_passed(pressure)) + strained

@@ -12,6 +12,8 @@ from ase.build import bulk, fcc111
 from ase.constraints import FixAtoms, FixCartesian
 from ase.io import write
 
+from defectgen.cli.tables import md_table
+
 Call = Callable[..., tuple[int, str, str]]
 
 SLAB = fcc111("Cu", (2, 2, 3), vacuum=8, periodic=True)
@@ -116,3 +118,12 @@ def test_the_stress_along_a_strained_axis_is_in_the_summary(md: Any) -> None:
     assert np.isfinite(row["axis_stress"]["stress"]).all()
     assert row["axis_stress"]["strain"][-1] == pytest.approx(0.01)
     assert len(row["pressure_tensor"]) == 6
+
+
+def test_the_table_shows_the_temperature_that_nve_came_to() -> None:
+    row = dict.fromkeys(("cell", "engine", "status"), "a") | {"ensemble": "nve", "temperature": 600, "pressure": 0}
+    numbers = {"volume": 11.0, "volume_error": None, "energy": -3.0, "msd": 0.01, "temperature_mean": 304.2}
+    [temperatures] = [c for c in md_table([row | numbers]).columns if "(K)" in str(c.header)]
+    assert list(temperatures.cells) == ["600 (mean 304)"]
+    [held] = [c for c in md_table([row | numbers | {"ensemble": "nvt"}]).columns if "(K)" in str(c.header)]
+    assert list(held.cells) == ["600"]
