@@ -18,8 +18,9 @@ from defectgen.dataset.card import DatasetManifest
 from defectgen.dataset.dataset import UNLICENSED, export_records
 from md.campaigns.relax_and_md import grid, md_all, relax_all
 from md.conditions.environment import Ensemble
-from md.conditions.point import Engine
+from md.conditions.point import Engine, MdPoint
 from md.conditions.schedule_text import environments
+from md.conditions.timestep import default_timestep
 from md.dynamics.response import Response
 from md.jobs.sweep import Progress
 from md.labels.record import Record
@@ -117,7 +118,7 @@ def run_md(
     strain_rate: str | None = None,
     engine: Engine = "ase",
     steps: int = 1000,
-    timestep: float = 1.0,
+    timestep: float | None = None,
     interval: int = 20,
     seed: int = 0,
     folder: str | Path | None = None,
@@ -136,7 +137,7 @@ def run_md(
         strain_rate: AXIS:RATE in 1/ps, `a:0.001`; with npt-aniso, nvt or nve.
         engine: `ase`, `lammps`, or `batched` for MACE networks.
         steps: of each run.
-        timestep: fs.
+        timestep: fs; None for that of the lightest atom in each cell: 0.5 with H, 1 up to F, 2 above.
         interval: steps between kept frames.
         seed: of the velocities and the thermostat.
         folder: keeps each point in a file, checkpoints included; None keeps nothing.
@@ -148,10 +149,13 @@ def run_md(
         ConditionError: a condition is not possible, or not in a cell.
         PotentialError: an element is not covered, or the potential fails.
     """
-    wanted = environments(_several(temperature), _several(pressure), ensemble, strain_rate, timestep)
     starts = [c.cell if isinstance(c, Relaxation) else c for c in cells if not _diverged(c)]
     _check_vacuum(starts, ensemble)
-    points = grid(starts, wanted, (engine,), steps=steps, timestep=timestep, interval=interval, seed=seed)
+    points: list[tuple[MdPoint, DefectCell]] = []
+    for start in starts:
+        fs = timestep or default_timestep(start)
+        wanted = environments(_several(temperature), _several(pressure), ensemble, strain_rate, fs)
+        points += grid([start], wanted, (engine,), steps=steps, timestep=fs, interval=interval, seed=seed)
     with _kept(folder) as path:
         return md_all(points, potential, path, workers=workers, device=device, progress=progress)
 

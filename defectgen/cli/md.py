@@ -27,6 +27,9 @@ from defectgen.cli.options import (
 )
 from defectgen.cli.stage import run_stage
 
+ALL_DIVERGED = 1
+"""Exit code where every point diverged: their rows are written, and there is nothing in them to use."""
+
 TemperaturesOption = Annotated[
     str | None, typer.Option("--temperature", help="K, by commas: 300,900; or schedules: ramp(300,900,5ps)+quench(300)")
 ]
@@ -47,7 +50,7 @@ def md_command(
     ] = None,
     engine: Annotated[str | None, typer.Option("--engine", help="ase, lammps, or both by a comma; batched")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
-    timestep: Annotated[float | None, typer.Option("--timestep", help="fs")] = None,
+    timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,
     sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
     max_cells: Annotated[
         int | None, typer.Option("--max-cells", help="of a run folder: the pristine cell and the first defects")
@@ -68,13 +71,16 @@ def md_command(
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Run cells at a grid of temperatures and pressures; an interrupted run goes on where it stopped."""
+    """Run cells at a grid of temperatures and pressures; an interrupted run goes on where it stopped.
+
+    Points that diverge are rows like others; where all of them do, the exit code is 1.
+    """
     from md.conditions.schedule_text import split_list
 
     written = _trajectory_writer(trajectory)
     changes = {
         "md.temperatures": None if temperature is None else split_list(temperature),
-        "md.pressures": None if pressure is None else split_list(pressure),
+        "md.pressures": _pressures(pressure, ensemble),
         "md.ensemble": ensemble,
         "md.strain": strain,
         "md.engines": None if engine is None else [name.strip() for name in engine.split(",")],
@@ -95,6 +101,17 @@ def md_command(
         rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, output, shard, deck=deck)
         written(None if deck else output)
     _tell(rows, as_json=as_json)
+    if rows and all(row["status"] == "diverged" for row in rows):
+        raise typer.Exit(ALL_DIVERGED)
+
+
+def _pressures(given: str | None, ensemble: str | None) -> list[str] | None:
+    """The pressures of the command line: none to hold where an ensemble without a barostat is asked for."""
+    from md.conditions.schedule_text import split_list
+
+    if given is not None:
+        return split_list(given)
+    return ["0"] if ensemble in {"nve", "nvt"} else None
 
 
 def _trajectory_writer(kind: str | None) -> Callable[[Path | None], object]:
@@ -132,11 +149,11 @@ def _files(
     paths: list[Path], changes: dict[str, Any], output: Path | None, shard: str | None, *, deck: bool
 ) -> list[dict[str, Any]]:
     """Run the structures of files in a folder: a file a point, and the rows in summary.jsonl where all are done."""
-    from defectgen.pipeline.md_grid import empty_cells, md_points, run_points, vacuum_note
+    from defectgen.pipeline.md_grid import empty_cells, md_points, run_points, timestep_lines, vacuum_note
     from defectgen.run.folder import IDENTITY
     from defectgen.run.progress import report_notes
     from defectgen.run.settings import Settings
-    from defectgen.run.structure_files import read_cells_of_files, write_rows
+    from defectgen.run.structure_files import read_structure_files, write_rows
     from md.jobs.sweep import Shard
     from md.observables import curves, summary
     from md.potentials import resolve_potential
@@ -147,12 +164,17 @@ def _files(
         raise ConditionError(f"{output}: belongs to a run of `defectgen run`; give another folder with -o")
     settings = Settings(host=paths[0], output=output).replaced(changes)
     part = None if shard is None else Shard.parse(shard)
-    cells = read_cells_of_files(paths)
+    structures = read_structure_files(paths)
+    cells = [structure.cell for structure in structures]
     symbols = elements_of(z for cell in cells for z in cell.numbers)
     empty = empty_cells(settings, cells)
-    points = [p for cell, vacuum in zip(cells, empty, strict=True) for p in md_points(settings, [cell], vacuum=vacuum)]
+    points = []
+    for structure, vacuum in zip(structures, empty, strict=True):
+        points += md_points(settings, [structure.cell], {structure.cell.name: structure.atoms}, vacuum=vacuum)
     potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
+    report_notes(line for structure in structures for line in structure.lines)
     report_notes(vacuum_note(cell.name, settings) for cell, vacuum in zip(cells, empty, strict=True) if vacuum)
+    report_notes(timestep_lines(settings, points))
     if deck:
         return _decks(points, potential, output)
     device = settings.potential.device

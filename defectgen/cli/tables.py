@@ -137,8 +137,16 @@ def md_table(rows: Sequence[dict[str, Any]]) -> Table:
         if row["volume_error"] is not None:
             volume += f" ± {_number(row['volume_error'])}"
         numbers = (volume, _number(row["energy"], 4), _number(row["msd"], 4))
-        table.add_row(row["cell"], row["engine"], *condition(row), row["status"], *numbers)
+        temperature, pressure = condition(row)
+        at = f"{temperature}{_mean_of_nve(row)}", pressure
+        table.add_row(row["cell"], row["engine"], *at, row["status"], *numbers)
     return table
+
+
+def _mean_of_nve(row: dict[str, Any]) -> str:
+    """In `nve` nothing holds the temperature: the mean of the run beside that of the start, `600 (mean 304)`."""
+    mean = row.get("temperature_mean") if row["ensemble"] == "nve" else None
+    return "" if mean is None else f" (mean {mean:.0f})"
 
 
 def _number(value: float | None, digits: int = 3) -> str:

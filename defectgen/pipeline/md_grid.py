@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,12 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.crystal.vacuum import has_vacuum
+from augment.elements import element_symbol
 from augment.errors import ConditionError
 from defectgen.run.settings import Settings
+from md.conditions.atoms import NATURAL, AtomSettings
 from md.conditions.environment import Environment
+from md.conditions.timestep import HEAVY, timestep_for
 from md.potentials.device import Device
 
 if TYPE_CHECKING:
@@ -39,8 +42,10 @@ def vacuum_note(name: str, settings: Settings) -> str:
     return f"{name} has a vacuum in its cell: {ensemble} at 0 GPa; --bulk treats it as a bulk crystal"
 
 
-def md_environments(settings: Settings, *, vacuum: bool = False) -> list[Environment]:
-    """The environments that settings ask for; what they leave open depends on whether there is a vacuum in the cell.
+def md_environments(settings: Settings, timestep: float, *, vacuum: bool = False) -> list[Environment]:
+    """The environments that settings ask for, with times in steps of so many fs.
+
+    What they leave open depends on whether there is a vacuum in the cell.
 
     Raises:
         ConditionError: one is not possible, in any cell or in one with vacuum, or a text is no schedule.
@@ -57,7 +62,7 @@ def md_environments(settings: Settings, *, vacuum: bool = False) -> list[Environ
             f"{what} would close the vacuum of the cell; leave ensemble and pressure out, or use nvt or nve at 0 GPa: "
             "md: {ensemble: nvt, pressures: [0]}, --ensemble nvt --pressure 0 (--bulk treats it as a bulk crystal)"
         )
-    return environments(asked.temperatures, pressures, ensemble, asked.strain, asked.timestep)
+    return environments(asked.temperatures, pressures, ensemble, asked.strain, timestep)
 
 
 def check_points(settings: Settings, *, vacuum: bool = False) -> None:
@@ -68,27 +73,67 @@ def check_points(settings: Settings, *, vacuum: bool = False) -> None:
     """
     from md.dynamics import MdPoint
 
-    for environment, engine in product(md_environments(settings, vacuum=vacuum), settings.md.engines):
-        MdPoint("any cell", "", environment, engine=engine, **_how(settings))
+    longest = settings.md.timestep or HEAVY  # the cells come later, and may ask for a shorter one
+    for environment, engine in product(md_environments(settings, longest, vacuum=vacuum), settings.md.engines):
+        MdPoint("any cell", "", environment, engine=engine, **_how(settings, longest))
 
 
 def md_points(
-    settings: Settings, cells: Sequence[DefectCell], *, vacuum: bool = False
+    settings: Settings,
+    cells: Sequence[DefectCell],
+    given: Mapping[str, AtomSettings] | None = None,
+    *,
+    vacuum: bool = False,
 ) -> list[tuple[MdPoint, DefectCell]]:
     """Every cell in every environment with every engine; the cells have a vacuum or not.
+
+    Args:
+        settings: of the run; without a time step each cell has that of its lightest atom.
+        cells: what to run.
+        given: what is given of the atoms of a cell, by its name.
+        vacuum: whether there is a vacuum in the cells.
 
     Raises:
         ConditionError: a point is not possible in its cell.
     """
     from md.campaigns.relax_and_md import grid
 
-    return grid(cells, md_environments(settings, vacuum=vacuum), settings.md.engines, **_how(settings))
+    points: list[tuple[MdPoint, DefectCell]] = []
+    for cell in cells:
+        atoms = (given or {}).get(cell.name, NATURAL)
+        step = settings.md.timestep or timestep_for(atoms.masses_of(cell.numbers))
+        wanted = md_environments(settings, step, vacuum=vacuum)
+        points += grid([cell], wanted, settings.md.engines, **_how(settings, step), atoms=atoms)
+    return points
 
 
-def _how(settings: Settings) -> dict[str, Any]:
+def timestep_lines(settings: Settings, points: Sequence[tuple[MdPoint, DefectCell]]) -> list[str]:
+    """What is said of the time steps: one line for each that the lightest atom decided."""
+    if settings.md.timestep is not None:
+        return []
+    chosen = {(point.timestep, _lightest(point, cell)) for point, cell in points}
+    return [
+        f"time step {step:g} fs, by the lightest atom ({name}); --timestep sets it" for step, name in sorted(chosen)
+    ]
+
+
+def _lightest(point: MdPoint, cell: DefectCell) -> str:
+    return element_symbol(int(cell.numbers[point.atoms.masses_of(cell.numbers).argmin()]))
+
+
+def outcome_lines(responses: Sequence[Response]) -> list[str]:
+    """What is said of finished points besides their numbers: what was done otherwise, and that all diverged."""
+    lines = [f"{response.point.label}: {note}" for response in responses for note in response.notes]
+    if responses and all(response.status == "diverged" for response in responses):
+        first = responses[0]
+        lines.append(f"all {len(responses)} points diverged; {first.point.label}: {first.reason}")
+    return lines
+
+
+def _how(settings: Settings, timestep: float) -> dict[str, Any]:
     asked = settings.md
     kept = min(asked.sample, asked.steps)
-    return {"steps": asked.steps, "timestep": asked.timestep, "interval": kept, "seed": settings.seed}
+    return {"steps": asked.steps, "timestep": timestep, "interval": kept, "seed": settings.seed}
 
 
 def run_points(
@@ -101,9 +146,11 @@ def run_points(
     shard: Shard | None = None,
 ) -> list[Response]:
     """Run points with their progress shown; see `md_all`. Those that a GPU makes one come back as one."""
-    from defectgen.run.progress import progress
+    from defectgen.run.progress import progress, report_notes
     from md.campaigns.relax_and_md import md_all
 
     with progress("md", "points") as report:
         found = md_all(points, potential, folder, workers=workers, shard=shard, progress=report, device=device)
-    return list({response.point.id: response for response in found}.values())
+    responses = list({response.point.id: response for response in found}.values())
+    report_notes(outcome_lines(responses))
+    return responses

@@ -14,7 +14,7 @@ from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.dataset.proposals import write_proposals
 from defectgen.pipeline.prepared import INPUT, PreparedRun
 from defectgen.run.folder import STAGES, RunFolder
-from defectgen.run.progress import progress
+from defectgen.run.progress import progress, report_notes
 from md.labels.record import Record, read_records, write_records
 from md.relaxation.relax import Relaxation
 from md.relaxation.relaxed_host import RelaxedHost, pristine
@@ -243,7 +243,7 @@ def lowest(relaxations: Sequence[Relaxation]) -> list[Record]:
 @_timed("md")
 def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     """Run the relaxed cells on the grid of temperatures and pressures, in every engine."""
-    from defectgen.pipeline.md_grid import md_points, run_points
+    from defectgen.pipeline.md_grid import md_points, run_points, timestep_lines
     from md.observables import curves, summary
 
     check_inputs("md", folder)
@@ -251,6 +251,7 @@ def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     records = read_records(folder.file("relax", "records.npz"))
     cells = [r.cell for r in records[: settings.md.max_cells]]
     points = md_points(settings, cells, vacuum=prepared.host.has_vacuum)
+    report_notes(timestep_lines(settings, points))
     responses = run_points(
         points,
         prepared.potential,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from augment.errors import SettingsError
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
@@ -181,11 +181,21 @@ class MdSettings(_Section):
     )
     strain: str | None = Field(None, description="AXIS:RATE in 1/ps, a:0.001; with npt-aniso, nvt or nve")
     steps: int = Field(150, ge=1, le=100_000_000, description="steps per point")
-    timestep: float = Field(2.0, gt=0, le=10, description="fs")
+    timestep: float | None = Field(
+        None, gt=0, le=10, description="fs; null: by the lightest atom, 0.5 with H, 1 up to F, 2 above"
+    )
     sample: int = Field(10, ge=1, description="steps between kept frames")
     max_cells: int | None = Field(
         3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_barostat(cls, values: Any) -> Any:
+        """No pressure where none is held and none was given: the default is for barostats."""
+        if isinstance(values, dict) and "pressures" not in values and values.get("ensemble") in {"nve", "nvt"}:
+            return {**values, "pressures": [0.0]}
+        return values
 
 
 class Settings(_Section):

@@ -19,6 +19,7 @@ from augment.cell import DefectCell
 from augment.elements import elements_of
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
+from md.conditions.atoms import NATURAL, AtomSettings
 from md.conditions.environment import Environment
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
 from md.jobs.batches import SizedJob, do_in_batches
@@ -33,7 +34,7 @@ from md.relaxation.relax import Relaxation, RelaxSettings, relax_with, relaxatio
 FS_PER_NS = 1e6
 SECONDS_PER_DAY = 86_400
 
-_VERSION = 4
+_VERSION = 5
 """Of the algorithms: raised when the same inputs come to give other results, so that no old item is taken over."""
 
 
@@ -122,13 +123,14 @@ def grid(
     timestep: float = 1.0,
     interval: int = 20,
     seed: int = 0,
+    atoms: AtomSettings = NATURAL,
 ) -> list[tuple[MdPoint, DefectCell]]:
     """Every cell in every environment with every engine; the keywords are attributes of `MdPoint`.
 
     Raises:
         ConditionError: a setting is not possible.
     """
-    common: dict[str, Any] = {"steps": steps, "timestep": timestep, "interval": interval, "seed": seed}
+    common: dict[str, Any] = {"steps": steps, "timestep": timestep, "interval": interval, "seed": seed, "atoms": atoms}
     return [
         (MdPoint.of(cell, environment, engine=engine, **common), cell)
         for cell, environment, engine in product(cells, environments, engines)

@@ -11,9 +11,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from augment.cell import DefectCell
+from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError
+from md.conditions.atoms import NATURAL, AtomSettings
 from md.conditions.environment import Ensemble, Environment
+from md.conditions.timestep import shorter
 
 Engine = Literal["ase", "lammps", "batched"]
 
@@ -51,6 +53,8 @@ class MdPoint:
         checkpoint: steps between checkpoints. A run starts afresh from each, whether it was interrupted or not, so
             that both give the same bits; the last digits of a trajectory depend on it.
 
+        atoms: what is given of the atoms besides their places.
+
     Raises:
         ConditionError: a value is not possible.
     """
@@ -64,6 +68,7 @@ class MdPoint:
     interval: int = 20
     seed: int = 0
     checkpoint: int = CHECKPOINT
+    atoms: AtomSettings = NATURAL
 
     def __post_init__(self) -> None:
         if self.engine not in get_args(Engine):
@@ -79,11 +84,19 @@ class MdPoint:
         if self.checkpoint < 1:
             raise ConditionError(f"a checkpoint every {self.checkpoint} steps; give at least 1")
         if self.engine == "batched" and not self.can_be_batched:
-            what = "a strain rate" if self.environment.strain else f"the ensemble {self.environment.ensemble}"
+            held = "atoms that are held" if self.atoms.fixed else f"the ensemble {self.environment.ensemble}"
+            what = "a strain rate" if self.environment.strain else held
             raise ConditionError(
                 f"the batched engine does not do {what}; use engine ase or lammps, or one of {', '.join(BATCHED)}"
             )
         self._check_schedule()
+        self._check_fixed()
+
+    def _check_fixed(self) -> None:
+        environment = self.environment
+        if self.atoms.fixed and (environment.has_barostat or environment.strain):
+            what = "a strain rate" if environment.strain else environment.ensemble
+            raise ConditionError(f"{self.name}: {what} would move the atoms that are held; use nvt or nve")
 
     def _check_schedule(self) -> None:
         for name, profile in (("temperature", self.environment.temperatures), ("pressure", self.environment.pressures)):
@@ -110,13 +123,14 @@ class MdPoint:
         interval: int = 20,
         seed: int = 0,
         checkpoint: int = CHECKPOINT,
+        atoms: AtomSettings = NATURAL,
     ) -> MdPoint:
         """A point for `cell`; the keywords are attributes of the class.
 
         Raises:
             ConditionError: a value is not possible, or not for this cell.
         """
-        point = cls(cell.name, cell.key, environment, engine, steps, timestep, interval, seed, checkpoint)
+        point = cls(cell.name, cell.key, environment, engine, steps, timestep, interval, seed, checkpoint, atoms)
         point.check(cell)
         return point
 
@@ -128,12 +142,24 @@ class MdPoint:
         """
         if (self.name, self.key) != (cell.name, cell.key):
             raise ConditionError(f"the point is for {self.name} ({self.key}), the cell is {cell.name} ({cell.key})")
+        self._check_atoms(cell)
         axes = cell.cell / np.linalg.norm(cell.cell, axis=1)[:, None]
         cosine = float(np.abs(axes @ axes.T - np.eye(3)).max())
         if self.environment.needs_orthogonal_axes and cosine > ORTHOGONAL:
             raise ConditionError(
                 f"{cell.name}: its axes are not orthogonal (cosine {cosine:.2f}), so none can be moved on its own; "
                 "use npt-full or npt, or a supercell with orthogonal axes"
+            )
+
+    def _check_atoms(self, cell: DefectCell) -> None:
+        n, given = len(cell), self.atoms
+        counts = {len(values) for values in (given.masses, given.momenta) if values}
+        if not counts <= {n} or not set(given.fixed) <= set(range(n)):
+            raise ConditionError(f"{cell.name}: what is given of its atoms is not for {n} of them")
+        if len(given.mobile(n)) == 0 or (n == 1 and not given.fixed):
+            raise ConditionError(
+                f"{cell.name}: {n - len(given.fixed)} of {n} atoms can move, which leaves no degree of freedom for "
+                "a temperature; use a supercell"
             )
 
     @property
@@ -144,12 +170,18 @@ class MdPoint:
     @property
     def can_be_batched(self) -> bool:
         """Whether the engine `batched` does it; other ensembles need a barostat with more than one strain."""
-        return self.environment.ensemble in BATCHED and self.environment.strain is None
+        ordinary = self.environment.strain is None and not self.atoms.fixed
+        return self.environment.ensemble in BATCHED and ordinary
 
     @property
     def length(self) -> float:
         """Time that the run takes, fs."""
         return self.steps * self.timestep
+
+    def where(self, step: int, numbers: IntArray) -> str:
+        """At which step of which length a run diverged, and what to try instead; atomic numbers (n,) of its cell."""
+        shortened = shorter(self.timestep, self.atoms.masses_of(numbers))
+        return f"(step {step} of {self.steps}, of {self.timestep:g} fs each; try a time step of {shortened:g} fs)"
 
     def stretch(self, step: float) -> float:
         """Length of the strained axis after so many steps, in its first length."""
@@ -178,6 +210,7 @@ class MdPoint:
             "timestep": float(self.timestep),
             "interval": int(self.interval),
             "seed": int(self.seed),
+            **({"atoms": self.atoms.json} if self.atoms != NATURAL else {}),
         }
         return values if self.checkpoint == CHECKPOINT else {**values, "checkpoint": int(self.checkpoint)}
 
@@ -186,7 +219,10 @@ class MdPoint:
         """Inverse of `json`."""
         others = {name: values[name] for name in ("engine", "steps", "timestep", "interval", "seed")}
         checkpoint = values.get("checkpoint", CHECKPOINT)
-        return cls(values["cell"], values["key"], Environment.from_json(values), **others, checkpoint=checkpoint)
+        atoms = AtomSettings.from_json(values.get("atoms", {}))
+        return cls(
+            values["cell"], values["key"], Environment.from_json(values), **others, checkpoint=checkpoint, atoms=atoms
+        )
 
     @property
     def id(self) -> str:

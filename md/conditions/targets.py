@@ -20,6 +20,7 @@ class Targets:
     """Temperature (K) and pressure (GPa) that a point asks for at each step; both engines follow the same."""
 
     def __init__(self, point: MdPoint) -> None:
+        self._freedom = point.atoms.freedom
         self._temperature = point.environment.temperatures.in_steps(point.timestep)
         self._pressure = point.environment.pressures.in_steps(point.timestep)
 
@@ -57,16 +58,17 @@ class Targets:
         """What velocities (n, 3) in ASE units are multiplied with before the step after `step`: 1 without a quench."""
         if not self.quenches(step):
             return 1.0
-        now = temperature_of(velocities, masses)
+        now = temperature_of(velocities, masses, self._freedom(len(masses)))
         return float(np.sqrt(self.temperature_after(step) / now)) if now > 0 else 1.0
 
 
-def temperature_of(velocities: FloatArray, masses: FloatArray) -> float:
-    """Temperature of velocities (n, 3) in ASE units over 3n - 3 degrees of freedom, K; masses (n,) in amu."""
+def temperature_of(velocities: FloatArray, masses: FloatArray, freedom: int | None = None) -> float:
+    """Temperature (K) of velocities (n, 3), ASE units, by the degrees of freedom, 3n - 3 by default; masses in amu."""
     from ase import units
 
     twice_kinetic = float((masses[:, None] * velocities**2).sum())
-    return twice_kinetic / (degrees_of_freedom(len(masses)) * float(units.kB))
+    count = degrees_of_freedom(len(masses)) if freedom is None else freedom
+    return twice_kinetic / (count * float(units.kB))
 
 
 def _tensor(components: FloatArray) -> FloatArray:

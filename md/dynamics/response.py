@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +29,8 @@ class Series:
         temperatures: (s,) instantaneous temperature over 3n - 3 degrees of freedom, K.
         pressures: (s,) instantaneous pressure with its kinetic part, GPa.
         cells: (s, 3, 3) lattice vectors as rows, Å.
+        pressure_tensors: (s, 6) instantaneous pressure xx, yy, zz, yz, xz, xy with its kinetic part, GPa; positive
+            under compression, along the Cartesian axes of the cell. NaN where it is not known.
     """
 
     energies: FloatArray
@@ -36,9 +38,12 @@ class Series:
     temperatures: FloatArray
     pressures: FloatArray
     cells: FloatArray
+    pressure_tensors: FloatArray = field(default_factory=lambda: np.zeros((0, 6)))
 
     def __post_init__(self) -> None:
-        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        if len(self.pressure_tensors) == 0:
+            object.__setattr__(self, "pressure_tensors", np.full((len(self.energies), 6), np.nan))
+        lengths = {column.name: len(getattr(self, column.name)) for column in fields(self)}
         if len(set(lengths.values())) > 1:
             raise DataError(f"series of different lengths: {lengths}")
 
@@ -49,6 +54,13 @@ class Series:
     def volumes(self) -> FloatArray:
         """(s,) cell volumes, Å³."""
         return np.asarray(np.abs(np.linalg.det(self.cells)), dtype=float)
+
+    def along(self, axis: int) -> FloatArray:
+        """(s,) stress along a lattice vector, GPa, positive under tension: what a strain along it meets."""
+        direction = self.cells[:, axis] / np.linalg.norm(self.cells[:, axis], axis=1)[:, None]
+        xx, yy, zz, yz, xz, xy = self.pressure_tensors.T
+        full = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+        return -np.asarray(np.einsum("si,ijs,sj->s", direction, full, direction), dtype=float)
 
     @property
     def totals(self) -> FloatArray:
@@ -69,6 +81,7 @@ class Response:
         frames: labelled geometries at every `point.interval` good steps; none that failed a guard.
         frame_steps: (k,) step of each frame.
         seconds: wall time, s (NaN if unknown); not stored with the rest, because it differs from run to run.
+        notes: what was done otherwise than asked, such as a pressure that was ramped.
     """
 
     point: MdPoint
@@ -79,6 +92,7 @@ class Response:
     frames: Frames
     frame_steps: IntArray
     seconds: float
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Response({self.point.label}, {self.status}, {len(self.frames)} frames, {self.potential.name})"
@@ -110,8 +124,8 @@ class Response:
 
     def to_arrays(self) -> FrameArrays:
         """Columns for an archive, the same bytes for the same trajectory; `seconds` is left out."""
-        outcome = json.dumps([self.point.json, self.status, self.reason], sort_keys=True)
-        series = {f"series_{field.name}": getattr(self.series, field.name) for field in fields(Series)}
+        outcome = json.dumps([self.point.json, self.status, self.reason, *self.notes], sort_keys=True)
+        series = {f"series_{column.name}": getattr(self.series, column.name) for column in fields(Series)}
         steps = {"frame_steps": self.frame_steps}
         return {**self.frames.to_arrays(), **series, **steps, "outcome": np.array(outcome)}
 
@@ -125,10 +139,10 @@ def response_from_arrays(
         DataError: a column is missing or damaged.
     """
     try:
-        point, status, reason = json.loads(str(arrays["outcome"]))
-        series = Series(**{field.name: arrays[f"series_{field.name}"] for field in fields(Series)})
+        point, status, reason, *notes = json.loads(str(arrays["outcome"]))
+        series = Series(**{column.name: arrays[f"series_{column.name}"] for column in fields(Series)})
         steps = arrays["frame_steps"]
     except (KeyError, ValueError) as error:
         raise DataError(f"{where}: not an archive of a trajectory ({error})") from None
     frames = frames_from_arrays(arrays, where)
-    return Response(MdPoint.from_json(point), potential, status, reason, series, frames, steps, seconds)
+    return Response(MdPoint.from_json(point), potential, status, reason, series, frames, steps, seconds, tuple(notes))

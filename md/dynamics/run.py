@@ -12,6 +12,7 @@ from augment.cell import DefectCell
 from augment.elements import elements_of
 from md.conditions.point import MdPoint
 from md.dynamics.engines.protocol import Integrator, start_velocities
+from md.dynamics.followed import followed_point
 from md.dynamics.recorder import Recorder
 from md.dynamics.response import MdStatus, Response
 from md.jobs.checkpoint import Checkpoints, RunState
@@ -25,6 +26,7 @@ def run_point(
 ) -> Response:
     """Run molecular dynamics of `cell` as `point` says; the same arguments give the same trajectory.
 
+    Jumps of the pressure that the cell could not follow are ramped, and the response says so (`notes`).
     A run that a guard stops comes back as `diverged` with the good steps before it. With `checkpoints` the run goes
     on from the newest of them and adds its own; it leaves them there.
 
@@ -33,8 +35,6 @@ def run_point(
         PotentialError: an element is not covered, the engine is missing, or the potential fails.
         ResumeError: a checkpoint cannot be trusted.
     """
-    from ase.data import atomic_masses
-
     if point.engine == "batched":
         from md.dynamics.engines.batched.engine import run_batch
 
@@ -42,12 +42,14 @@ def run_point(
     point.check(cell)
     potential.require(elements_of(cell.numbers))
     began = time.perf_counter()
-    recorder = Recorder(point, cell, atomic_masses[cell.numbers])
+    recorder = Recorder(point, cell, point.atoms.masses_of(cell.numbers))
     with one_torch_thread(wanted=potential.uses_torch):
-        status, reason = _integrate(point, cell, potential, recorder, checkpoints)
+        followed, note = followed_point(point, cell, potential)
+        status, reason = _integrate(followed, cell, potential, recorder, checkpoints)
     frames, frame_steps = recorder.frames()
     seconds = time.perf_counter() - began
-    return Response(point, potential, status, reason, recorder.series(), frames, frame_steps, seconds)
+    notes = (note,) if note else ()
+    return Response(point, potential, status, reason, recorder.series(), frames, frame_steps, seconds, notes)
 
 
 def _integrate(
@@ -64,7 +66,7 @@ def _integrate(
             if checkpoints and end % point.checkpoint == 0 and end < point.steps:
                 checkpoints.write(state, recorder.take_new())
     except Divergence as signal:
-        return "diverged", f"{signal} (step {recorder.steps} of {point.steps})"
+        return "diverged", f"{signal} {point.where(recorder.steps, cell.numbers)}"
     return "finished", ""
 
 

@@ -118,8 +118,8 @@ def _projected(tensor: FloatArray, symmetry: CellSymmetry | None, volume: float)
 def relaxation_volume(defect: Record, bulk: Record, elastic: ElasticConstants) -> float:
     """Relaxation volume of a defect from two cells set free: V(defect) - V(bulk) at zero stress, Å³.
 
-    A relaxation leaves up to 0.05 GPa, which is 0.1 % of the volume of aluminium and more than some defects have; the
-    elastic constants bring both cells to zero stress.
+    A relaxation leaves a strain of up to 1e-5, which in a large cell is a share of the volume of an atom; the elastic
+    constants bring both cells to zero stress.
     """
     return _free_volume(defect, elastic) - _free_volume(bulk, elastic)
 

@@ -1,7 +1,9 @@
 """Guards around every evaluation: what counts as diverged, and an evaluator that stops there.
 
 A machine-learnt potential far from its training data can pull atoms together or blow a cell up, and then
-returns numbers all the same. Each limit below is far outside what a crystal does below its melting point.
+returns numbers all the same. Each limit below is far outside what a crystal does between -100 and 1,000 GPa; none
+compares with the volume at the start, so that a crystal may be squeezed to half of it and less. Every engine and the
+relaxations stop at the same limits.
 """
 
 from __future__ import annotations
@@ -27,8 +29,19 @@ CLEARANCE = 1.0
 MAX_FORCE = 100.0
 """eV/Å; a hot oxide shows about 10."""
 
-MAX_VOLUME_RATIO = 2.0
-"""Of the volume at the start, either way; 100 GPa halve the volume of a soft crystal."""
+MIN_ATOMIC_VOLUME = 0.7
+"""Å³ an atom; hydrogen at 1,000 GPa has about 0.9, diamond there 2.8."""
+
+MAX_ATOMIC_VOLUME, MAX_VACUUM_GROWTH = 500.0, 2.0
+"""Å³ an atom, or so many times the volume of the start where it has a vacuum: beyond, matter is a gas. Solid caesium
+has 115."""
+
+MAX_ENERGY_CHANGE = 30.0
+"""eV an atom from the start, either way: three times the cohesive energy of tungsten, and more than the work that
+1,000 GPa do on it."""
+
+MAX_STRAIN_SPEED = 20.0
+"""1/ps; sound crosses a cell of 1 nm in 0.1 to 0.5 ps, and no barostat that matter follows strains it faster."""
 
 MAX_TEMPERATURE_MULTIPLE, MAX_TEMPERATURE_OFFSET = 5.0, 1000.0
 """Instantaneous temperature limit, multiple of the target plus K: small cells fluctuate by sqrt(2/3n), and an
@@ -66,18 +79,34 @@ def check_geometry(positions: FloatArray, cell: FloatArray, start_volume: float)
     """Check a geometry before a potential sees it; positions (n, 3) and cell (3, 3) in Å, start volume in Å³.
 
     Raises:
-        Divergence: positions or cell are not finite, the volume left its bounds, or two atoms overlap.
+        Divergence: positions or cell are not finite, the cell is a point or a gas, or two atoms overlap.
     """
-    _check_bounds(positions, cell, start_volume)
+    check_bounds(positions, cell, start_volume)
     _check_distance(closest_pair(positions, cell, MIN_DISTANCE))
 
 
-def _check_bounds(positions: FloatArray, cell: FloatArray, start_volume: float) -> None:
+def check_bounds(positions: FloatArray, cell: FloatArray, start_volume: float) -> None:
+    """Check that positions (n, 3) and cell (3, 3), Å, are numbers, and the volume that of matter; start volume in Å³.
+
+    Raises:
+        Divergence: they are not.
+    """
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise Divergence("positions or cell are not finite")
-    ratio = volume_of(cell) / start_volume
-    if not 1 / MAX_VOLUME_RATIO < ratio < MAX_VOLUME_RATIO:
-        raise Divergence(f"the volume is {ratio:.2f} times that of the start")
+    atoms, volume = len(positions), volume_of(cell)
+    if not volume > MIN_ATOMIC_VOLUME * atoms:
+        raise Divergence(
+            f"the cell collapsed to {volume / atoms:.2f} Å³ an atom, {volume / start_volume:.2g} of the start"
+        )
+    if not volume < largest_volume(atoms, start_volume):
+        raise Divergence(
+            f"the cell blew up to {volume / atoms:.0f} Å³ an atom, {volume / start_volume:.0f} times the start"
+        )
+
+
+def largest_volume(atoms: int, start_volume: float) -> float:
+    """Volume of a cell beyond which so many atoms are a gas, Å³."""
+    return max(MAX_ATOMIC_VOLUME * atoms, MAX_VACUUM_GROWTH * start_volume)
 
 
 def _check_distance(distance: float) -> None:
@@ -133,6 +162,26 @@ def check_labels(evaluation: Evaluation, largest_force: float = MAX_FORCE) -> No
         raise Divergence(f"a force of {largest:.0f} eV/Å")
 
 
+def check_energy(change: float, atoms: int) -> None:
+    """Check the potential energy against that of the start, its change in eV for so many atoms.
+
+    Raises:
+        Divergence: it is not finite, or has run away.
+    """
+    if not abs(change) < MAX_ENERGY_CHANGE * atoms:
+        raise Divergence(f"the energy is {change / atoms:+.0f} eV an atom from that of the start")
+
+
+def check_strain(strain: float, limit: float) -> None:
+    """Check the largest strain of a step against that which matter follows.
+
+    Raises:
+        Divergence: the cell changes too fast, or is not finite.
+    """
+    if not strain < limit:
+        raise Divergence(f"the cell changes by {strain:.1%} in a step, where matter follows {limit:.1%}")
+
+
 def check_instantaneous_temperature(temperature: float, target: float) -> None:
     """Check an instantaneous temperature against the target, both in K.
 
@@ -142,6 +191,43 @@ def check_instantaneous_temperature(temperature: float, target: float) -> None:
     limit = MAX_TEMPERATURE_MULTIPLE * target + MAX_TEMPERATURE_OFFSET
     if not temperature < limit:
         raise Divergence(f"the temperature is {temperature:.0f} K where {target:.0f} K was asked for")
+
+
+def max_strain(timestep: float) -> float:
+    """Strain of a cell in a step of so many fs that matter can follow."""
+    return MAX_STRAIN_SPEED * timestep / 1000.0
+
+
+class StepGuard:
+    """Guards over what a cell does from step to step: energy that runs away, a cell that changes too fast.
+
+    Args:
+        atoms: number of atoms.
+        timestep: fs; None where steps are no times, as in a relaxation.
+    """
+
+    def __init__(self, atoms: int, timestep: float | None = None) -> None:
+        self._atoms = atoms
+        self._limit = None if timestep is None else max_strain(timestep)
+        self._first_energy: float | None = None
+        self._cell: FloatArray | None = None
+
+    def check(self, cell: FloatArray, energy: float) -> None:
+        """Check the next step: cell (3, 3) in Å, potential energy in eV; the first one is what others compare with.
+
+        Raises:
+            Divergence: the energy or the cell ran away.
+        """
+        if self._first_energy is None:
+            self._first_energy = energy
+        check_energy(energy - self._first_energy, self._atoms)
+        if self._cell is not None and self._limit is not None and not np.array_equal(cell, self._cell):
+            check_strain(float(np.abs(np.linalg.inv(self._cell) @ cell - np.eye(3)).max()), self._limit)
+        self._cell = cell
+
+    def restore(self, cell: FloatArray, first_energy: float) -> None:
+        """Go on from a cell (3, 3) in Å of a run that began with an energy in eV."""
+        self._cell, self._first_energy = cell, first_energy
 
 
 class Evaluator:
@@ -174,7 +260,7 @@ class Evaluator:
             Divergence: the geometry or the labels fail a guard.
             PotentialError: the potential itself failed.
         """
-        _check_bounds(positions, cell, self._start_volume)
+        check_bounds(positions, cell, self._start_volume)
         self._clearance.check(positions, cell)
         self._atoms.set_cell(cell)
         self._atoms.set_positions(positions)

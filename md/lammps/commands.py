@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
+from md.conditions.atoms import AtomSettings
 from md.conditions.point import MdPoint
 from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME, Targets
 
+MOBILE = "mobile"
 FS_PER_PS = 1000.0
 BAR_PER_GPA = 10_000.0
 
@@ -54,13 +56,16 @@ def leg_commands(point: MdPoint, cell: FloatArray, first: int, last: int) -> lis
         last: step that it ends at; runs of it say `start FIRST stop LAST`.
     """
     environment, targets = point.environment, Targets(point)
-    commands = [f"timestep {point.timestep / FS_PER_PS!r}"]
+    commands = [f"timestep {point.timestep / FS_PER_PS!r}", *_atom_commands(point.atoms)]
+    moving = MOBILE if point.atoms.fixed else "all"
     kelvin = f"{targets.temperature_after(first)!r} {targets.temperature(last)!r}"
     thermostat = f"temp {kelvin} {THERMOSTAT_TIME / FS_PER_PS}"
     if environment.ensemble == "nve":
-        commands.append("fix integrator all nve")
+        commands.append(f"fix integrator {moving} nve")
     elif not environment.has_barostat:
-        commands.append(f"fix integrator all nvt {thermostat}")
+        commands.append(f"fix integrator {moving} nvt {thermostat}")
+        if point.atoms.fixed:  # what moves has no momentum to keep
+            commands.append("compute_modify integrator_temp extra/dof 0")
     else:
         commands.append(f"fix integrator all npt {thermostat} {_barostat(point, cell, targets, first, last)}")
     if environment.strain is not None:
@@ -68,6 +73,18 @@ def leg_commands(point: MdPoint, cell: FloatArray, first: int, last: int) -> lis
         speed = environment.strain.rate * float(np.linalg.norm(cell[axis]))
         # Named by the leg: LAMMPS would hand a fix of the same name the box that the leg before began with.
         commands.append(f"fix strain{first} all deform 1 {_NAMES[axis]} vel {speed!r} remap x units box")
+    return commands
+
+
+def _atom_commands(atoms: AtomSettings) -> list[str]:
+    """Masses of atoms that differ from those of their elements, and the group of those that move."""
+    commands: list[str] = []
+    if atoms.masses:
+        commands.append("fix masses all property/atom rmass")
+        commands += [f"set atom {i} mass {float(mass)!r}" for i, mass in enumerate(atoms.masses, start=1)]
+    if atoms.fixed:
+        held = " ".join(str(i + 1) for i in atoms.fixed)
+        commands += [f"group held id {held}", f"group {MOBILE} subtract all held"]
     return commands
 
 

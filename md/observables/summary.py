@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from augment.host import Host
-from md.dynamics.response import Response
+from md.dynamics.response import Response, Series
 from md.observables.attempt import EQUILIBRATION, first_frame
+from md.observables.curves import block_means
 from md.observables.estimators.statistics import block_average
 from md.observables.measures import defect_measures, measures
 from md.observables.structure import mean_square_displacement, mean_strain, radial_distribution
+
+MAX_STRESS_POINTS = 100
+"""Points of the curve of stress against strain."""
 
 _MAX_REASONS = 5
 """Why frames are outside; each frame may have its own number in the text."""
@@ -35,6 +39,9 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
     The first third of the steps is left out of every average as equilibration (`equilibration`: how many steps).
     Keys and units: `volume` and `volume_error` in Å³ per atom and `energy` (potential) and `energy_error` in eV per
     atom, the errors standard errors from block averaging; `temperature_mean` in K and `pressure_mean` in GPa;
+    `pressure_tensor`, xx to xy in GPa, positive under compression; with a strain rate `axis_stress`, the engineering
+    `strain` of the axis and the `stress` along it in GPa, positive under tension, averaged over up to 100 stretches of
+    the run; `notes` say what was done otherwise than asked;
     `strain` (3, 3), Biot, of the mean over the run relative to the start; `msd` and `msd_error` in Å², the time average
     of the mean square displacement from the first frame after equilibration; `rdf` with `r` in Å and `g`; `drift` in
     meV per atom and ps, the slope of the total energy, in `nve` only. `frames_outside_domain` counts the kept frames
@@ -67,6 +74,7 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
         "n_frames": len(response.frames),
         "completed_steps": max(len(response.series) - 1, 0),
         "seconds": _json(response.seconds),
+        "notes": list(response.notes),
         "potential": response.potential.name,
         "potential_sha256": response.potential.sha256,
     }
@@ -103,12 +111,29 @@ def _averages(response: Response) -> dict[str, Any]:
         "energy_error": energy.error,
         "temperature_mean": block_average(series.temperatures[skipped:]).value,
         "pressure_mean": block_average(series.pressures[skipped:]).value,
+        "pressure_tensor": series.pressure_tensors[skipped:].mean(axis=0).round(6).tolist() if _known(series) else None,
+        "axis_stress": _axis_stress(response) if _known(series) else None,
         "strain": mean_strain(frames.start.cell, series.cells[skipped:]).tolist() if some else None,
         "msd": msd.value,
         "msd_error": msd.error,
         "rdf": {"r": r.round(6).tolist(), "g": g.round(6).tolist()},
         "drift": energy_drift(response) if response.point.environment.ensemble == "nve" else None,
     }
+
+
+def _known(series: Series) -> bool:
+    return len(series) > 0 and bool(np.isfinite(series.pressure_tensors).all())
+
+
+def _axis_stress(response: Response) -> dict[str, list[float]] | None:
+    strain = response.point.environment.strain
+    if strain is None:
+        return None
+    series, point = response.series, response.point
+    block = -(-len(series) // MAX_STRESS_POINTS)
+    stretch = np.array([point.stretch(step) - 1 for step in range(len(series))])
+    columns = {"strain": stretch, "stress": series.along(strain.index)}
+    return {name: block_means(values, block).round(6).tolist() for name, values in columns.items()}
 
 
 def energy_drift(response: Response) -> float:

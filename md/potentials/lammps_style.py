@@ -3,6 +3,8 @@
     lammps:eam/alloy Cu_mishin1.eam.alloy
     lammps:meam library.meam AlS SiS MgS CuS FeS AlSiMgCuFe.meam
     lammps:snap Ta06A.snapcoeff Ta06A.snapparam zbl 4.0 4.8
+    lammps:eam Ag_u3.eam Au_u3.eam              (funcfl: a file an element)
+    lammps:meam/spline Ti.meam.spline Ti        (the element where the file says none)
 
 A file is a path, or the name of one in the folder of potentials that LAMMPS brings. The LAMMPS engine computes these
 styles itself; everything else calls LAMMPS through an ASE calculator.
@@ -24,14 +26,27 @@ from md.potentials.potential import Potential
 
 STYLE_PREFIX = "lammps:"
 
-_TABULATED = ("eam/alloy", "eam/fs", "adp")
+_TABULATED = ("eam/alloy", "eam/fs", "eam/he", "eam/cd", "adp")
 """Styles whose files say their elements in the fourth line, after three of comments."""
 
-_PARAMETRIC = ("sw", "tersoff", "tersoff/mod", "tersoff/zbl", "vashishta")
+_PARAMETRIC = (
+    *("sw", "tersoff", "tersoff/mod", "tersoff/mod/c", "tersoff/zbl", "vashishta"),
+    *("edip", "edip/multi", "gw", "gw/zbl"),
+)
 """Styles whose files are entries that begin with three elements each."""
 
 _MEAM, _SNAP, _ZBL = "meam", "snap", "zbl"
-STYLES = (*_TABULATED, *_PARAMETRIC, _MEAM, _SNAP)
+
+_FUNCFL, _BOP = "eam", "bop"
+"""EAM with a file an element, which says its atomic number; bond orders, whose file lists elements and numbers."""
+
+_SPLINES = ("meam/spline", "meam/sw/spline")
+"""MEAM of splines; the file names its elements in a line of its own, or is for a single one that it does not name."""
+
+STYLES = (_FUNCFL, *_TABULATED, *_PARAMETRIC, _MEAM, *_SPLINES, _SNAP, _BOP)
+
+_BOP_GHOSTS = 3.0
+"""Cutoffs that the style looks beyond the box."""
 
 _CHARGED = ("reax", "comb", "smtbq", "streitz", "coul", "ctip")
 """Parts of the names of styles that need charges, most of which they find anew in every geometry."""
@@ -53,6 +68,8 @@ class _Form:
         arguments: words of `pair_coeff` before the elements, files among them.
         labels: element symbol to its name in the files.
         zbl: inner and outer cutoff of a screened nuclear repulsion on top, Å; empty where there is none.
+        said: words of the text that `pair_coeff` does not take.
+        before: commands that the style needs first.
     """
 
     style: str
@@ -60,11 +77,13 @@ class _Form:
     arguments: tuple[str, ...]
     labels: Mapping[str, str]
     zbl: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
         """The text that this form is read from again, with absolute paths."""
-        return shlex.join([self.style, *self.arguments, *([_ZBL, *self.zbl] if self.zbl else [])])
+        return shlex.join([self.style, *self.arguments, *self.said, *([_ZBL, *self.zbl] if self.zbl else [])])
 
     @property
     def sha256(self) -> str:
@@ -107,8 +126,11 @@ def style_commands(potential: Potential, numbers: Iterable[int]) -> tuple[str, .
     kinds = sorted({int(z) for z in numbers})
     words = [f'"{word}"' if "/" in word else word for word in form.arguments]
     words += [form.labels[element_symbol(z)] for z in kinds]
+    if form.style == _FUNCFL:
+        files = [form.labels[element_symbol(z)] for z in kinds]
+        return f"pair_style {_FUNCFL}", *(f'pair_coeff {i} {i} "{file}"' for i, file in enumerate(files, start=1))
     if not form.zbl:
-        return f"pair_style {form.style}", f"pair_coeff * * {' '.join(words)}"
+        return *form.before, f"pair_style {form.style}", f"pair_coeff * * {' '.join(words)}"
     pairs = combinations_with_replacement(enumerate(kinds, start=1), 2)
     return (
         f"pair_style hybrid/overlay {_ZBL} {' '.join(form.zbl)} {form.style}",
@@ -162,12 +184,16 @@ def _read(text: str, spec: str) -> _Form:
             path = _find(name)
             elements = _tabulated(path) if style in _TABULATED else _parametric(path)
             return _Form(style, (path,), (str(path),), {symbol: symbol for symbol in _known(style, path, elements)})
+        case "eam", [_, *_]:
+            return _funcfl([_find(word) for word in words])
+        case "bop", [name]:
+            return _bop(_find(name))
+        case _, [name, *said] if style in _SPLINES and len(said) < 2:  # noqa: PLR2004  a file and an element
+            return _spline(style, _find(name), said)
         case "meam", [library, *labels, parameters] if labels:
             return _meam(_find(library), labels, None if parameters == "NULL" else _find(parameters))
-        case "snap", [coefficients, parameters]:
-            return _snap(_find(coefficients), _find(parameters), ())
-        case "snap", [coefficients, parameters, "zbl", inner, outer]:
-            return _snap(_find(coefficients), _find(parameters), (inner, outer))
+        case "snap", [coefficients, parameters, *cutoffs] if not cutoffs or cutoffs[0] == _ZBL:
+            return _snap(_find(coefficients), _find(parameters), tuple(cutoffs[1:]))
     raise PotentialError(
         f"{spec!r}: give a style and what its pair_coeff takes before the elements, such as {STYLE_PREFIX}eam/alloy "
         f"Cu_mishin1.eam.alloy or {STYLE_PREFIX}snap FILE FILE; styles are {', '.join(STYLES)}"
@@ -217,6 +243,50 @@ def _parametric(path: Path) -> list[str]:
     from ase.data import atomic_numbers
 
     return list(chain.from_iterable(entry[:3] for entry in _words(path) if entry[0] in atomic_numbers))
+
+
+def _funcfl(files: Sequence[Path]) -> _Form:
+    """Files that give the atomic number of their element in the second line; LAMMPS mixes them."""
+    labels: dict[str, str] = {}
+    for path in files:
+        lines = _lines(path)
+        word = (lines[1].split() or [""])[0] if len(lines) > 1 else ""
+        symbol = element_symbol(int(word)) if word.isdigit() and int(word) in _ELEMENT_NUMBERS else ""
+        [symbol] = _known(_FUNCFL, path, [symbol])
+        if symbol in labels:
+            raise PotentialError(f"{path}: a second file for {symbol}; give one for each element")
+        labels[symbol] = str(path)
+    return _Form(_FUNCFL, tuple(files), tuple(map(str, files)), labels)
+
+
+def _bop(path: Path) -> _Form:
+    """Elements in lines of atomic number, mass and symbol; the cutoffs of their pairs follow, four lines each."""
+    lines = [line.split() for line in _lines(path)[1:]]
+    try:
+        count = int(lines[0][0])
+        elements = [lines[i][2] for i in range(1, count + 1)]
+        first = 2 * count + 3
+        cutoff = max(float(lines[first + 4 * i][0]) for i in range(count * (count + 1) // 2))
+    except (IndexError, ValueError):
+        elements, cutoff = [], 0.0
+    labels = {symbol: symbol for symbol in _known(_BOP, path, elements)}
+    return _Form(_BOP, (path,), (str(path),), labels, before=(f"comm_modify cutoff {_BOP_GHOSTS * cutoff + 0.01:g}",))
+
+
+def _spline(style: str, path: Path, said: Sequence[str]) -> _Form:
+    """Elements from the line that begins with the style, or the one that the text says.
+
+    Raises:
+        PotentialError: neither says one, or they differ.
+    """
+    words = next((words for words in _words(path) if words[0] == style), [])
+    elements = words[2:] or list(said)
+    if not elements:
+        raise PotentialError(f"{path}: names no element; give it behind the file, as in {STYLE_PREFIX}{style} FILE Ti")
+    if not set(said) <= set(elements):
+        raise PotentialError(f"{path}: is for {' '.join(elements)}, not {' '.join(said)}")
+    labels = {symbol: symbol for symbol in _known(style, path, elements)}
+    return _Form(style, (path,), (str(path),), labels, said=tuple(said))
 
 
 def _snap(coefficients: Path, parameters: Path, zbl: tuple[str, ...]) -> _Form:

@@ -21,13 +21,22 @@ from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.guards import GuardFailures, evaluation, tripped_geometries, tripped_labels
-from md.labels.evaluator import MAX_FORCE
+from md.labels.evaluator import MAX_FORCE, Divergence, check_energy
 from md.labels.frames import Snapshot, stack_frames
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.device import Device, resolve_device
 from md.potentials.mace.models import through_torch
-from md.relaxation.relax import MAX_STEP_LENGTH, PATIENCE, Relaxation, RelaxSettings, RelaxStatus, project_labels
+from md.relaxation.relax import (
+    ENERGY_TOLERANCE,
+    MAX_STEP_LENGTH,
+    PATIENCE,
+    Relaxation,
+    RelaxSettings,
+    RelaxStatus,
+    project_labels,
+)
+from md.relaxation.remainder import remainder
 
 FIRST_STEP, MAX_TIME_STEP = 0.1, 1.0
 """Å sqrt(amu/eV), all masses being 1 amu: time step at the start, and at most."""
@@ -179,13 +188,23 @@ class _Descent:
 
     def _judge(self, i: int) -> None:
         """End a cell that converged, or whose forces stay beyond the guard's limit; those steps are forgotten."""
+        energies = [snapshot[2].energy for snapshot in self._snapshots[i]]
+        try:
+            check_energy(energies[-1] - energies[0], len(self._cells[i]))
+        except Divergence as signal:
+            del self._snapshots[i][-1]
+            self._ended[i] = ("diverged", str(signal))
+            return
         recent = [snapshot[2].largest_force for snapshot in self._snapshots[i][-PATIENCE:]]
         if len(recent) == PATIENCE and min(recent) > MAX_FORCE:
             del self._snapshots[i][1 - PATIENCE :]
             reason = f"a force of {recent[-1]:.0f} eV/Å after {PATIENCE} steps beyond {MAX_FORCE:g}"
             self._ended[i] = ("diverged", reason)
-        elif recent[-1] <= self._settings.fmax:
+        elif recent[-1] <= self._settings.fmax and self._energy_left(i) <= ENERGY_TOLERANCE:
             self._ended[i] = ("converged", "")
+
+    def _energy_left(self, i: int) -> float:
+        return remainder(self._snapshots[i], pressure=None).energy
 
     def _kept(self, going: IntArray) -> IntArray:
         return np.flatnonzero([i not in self._ended for i in going])

@@ -46,7 +46,7 @@ class AseIntegrator:
 
     def start(self, velocities: FloatArray, rng: np.random.Generator) -> RunState:
         """The state at step 0."""
-        atoms = self._cell.to_ase()
+        atoms = self._cell_atoms()
         atoms.set_velocities(velocities)
         return RunState(0, _arrays(atoms, {}, rng))
 
@@ -74,8 +74,18 @@ class AseIntegrator:
             _report(atoms, observe)
         return RunState(until, _arrays(atoms, dynamics.variables, rng))
 
+    def _cell_atoms(self) -> Any:
+        """The atoms of the cell with their masses, those that do not move held."""
+        from ase.constraints import FixAtoms
+
+        atoms, given = self._cell.to_ase(), self._point.atoms
+        atoms.set_masses(given.masses_of(self._cell.numbers))
+        if given.fixed:
+            atoms.set_constraint(FixAtoms(indices=list(given.fixed)))
+        return atoms
+
     def _atoms(self, state: RunState) -> Any:
-        atoms = self._cell.to_ase()
+        atoms = self._cell_atoms()
         atoms.set_cell(state.arrays["cell"])
         atoms.set_positions(state.arrays["positions"])
         atoms.set_momenta(state.arrays["momenta"])
@@ -132,7 +142,8 @@ def _langevin(atoms: Any, timestep: float, temperature: float, rng: np.random.Ge
     from ase.constraints import FixCom
     from ase.md.langevin import Langevin
 
-    atoms.set_constraint(FixCom())
+    if not atoms.constraints:  # of a crystal with atoms that are held, the rest has no momentum to keep
+        atoms.set_constraint(FixCom())
     friction = 1 / (THERMOSTAT_TIME * units.fs)
     return Langevin(atoms, timestep, temperature_K=temperature, friction=friction, fixcm=False, rng=rng)
 

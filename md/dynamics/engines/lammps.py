@@ -9,7 +9,7 @@ from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.dynamics.engines.protocol import Observe
 from md.jobs.checkpoint import RunState
-from md.labels.evaluator import Evaluator, check_geometry
+from md.labels.evaluator import Clearance, Evaluator, check_bounds
 from md.lammps.session import LammpsSession
 from md.potentials import Potential
 
@@ -22,12 +22,11 @@ class LammpsIntegrator:
     """
 
     def __init__(self, point: MdPoint, cell: DefectCell, potential: Potential) -> None:
-        from ase.data import atomic_masses
-
         self._point, self._cell = point, cell
-        self._targets, self._masses = Targets(point), atomic_masses[cell.numbers]
+        self._targets, self._masses = Targets(point), point.atoms.masses_of(cell.numbers)
         self._forces = _forces(cell, potential)
         self._velocities = np.zeros((len(cell), 3))
+        self._clearance = Clearance()
 
     def start(self, velocities: FloatArray, rng: np.random.Generator) -> RunState:
         """The state at step 0; its thermostats need no random numbers."""
@@ -47,14 +46,14 @@ class LammpsIntegrator:
             factor = self._targets.quench_factor(state.step, session.velocities(), self._masses)
             if state.step == 0:
                 session.advance(0)
-                self._observe(session, observe, 0)
+                self._observe(session, observe)
             if factor != 1.0:
                 session.scale_velocities(factor)
             if state.step > 0 or factor != 1.0:
                 session.advance(0)
-            for step in range(state.step + 1, until + 1):
+            for _ in range(state.step + 1, until + 1):
                 session.advance(1)
-                self._observe(session, observe, step)
+                self._observe(session, observe)
             return session.state(until)
         finally:
             session.close()
@@ -67,10 +66,10 @@ class LammpsIntegrator:
             return LammpsSession(self._cell, state.arrays["velocities"], self._forces)
         return LammpsSession(self._cell, self._velocities, self._forces, state=state)
 
-    def _observe(self, session: LammpsSession, observe: Observe, step: int) -> None:
-        if isinstance(self._forces, tuple) and step % self._point.interval == 0:
-            # A potential outside sees every geometry checked; for a pair style that would cost more than its forces.
-            check_geometry(session.positions, session.cell, self._cell.volume)
+    def _observe(self, session: LammpsSession, observe: Observe) -> None:
+        if isinstance(self._forces, tuple):  # a potential outside sees every geometry checked
+            check_bounds(session.positions, session.cell, self._cell.volume)
+            self._clearance.check(session.positions, session.cell)
         observe(session.positions, session.cell, session.velocities(), session.evaluation)
 
 

@@ -15,6 +15,7 @@ from augment.storage.archive import write_atomically
 from md.conditions.point import MdPoint
 from md.conditions.targets import Targets
 from md.dynamics.engines.protocol import start_velocities
+from md.dynamics.followed import followed_point
 from md.lammps.commands import (
     FS_PER_PS,
     NEIGHBOUR_COMMANDS,
@@ -42,7 +43,9 @@ def write_deck(point: MdPoint, cell: DefectCell, potential: Potential, folder: P
     """
     point.check(cell)
     potential.require(elements_of(cell.numbers))
-    lines = "\n".join(_input(point, cell, potential)) + "\n"
+    followed, note = followed_point(point, cell, potential)
+    said = [f"# {note}"] if note else []
+    lines = "\n".join([*said, *_input(followed, cell, potential)]) + "\n"
     write_atomically(folder / DATA, _data(point, cell).encode())
     write_atomically(folder / INPUT, lines.encode())
     return folder / INPUT

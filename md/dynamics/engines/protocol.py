@@ -15,7 +15,8 @@ from md.labels.evaluator import Evaluation
 
 EQUIPARTITION = 2.0
 """A thermostatted run starts from a relaxed cell at twice its temperature: half of it becomes potential energy within
-a vibration, where a start at the temperature itself would spend most of a short run warming up again."""
+a vibration, where a start at the temperature itself would spend most of a short run warming up again. In `nve` it
+is the temperature of the start, as in ASE and LAMMPS, and tables show the mean that came of it too."""
 
 
 Observe = Callable[[FloatArray, FloatArray, FloatArray, Evaluation], None]
@@ -34,9 +35,12 @@ class Integrator(Protocol):
 
 def start_velocities(point: MdPoint, cell: DefectCell) -> tuple[FloatArray, np.random.Generator]:
     """Velocities (n, 3) in ASE units that a point starts with, and the random numbers of its thermostat."""
-    from ase.data import atomic_masses
-
     velocity_rng, thermostat_rng = np.random.default_rng(point.seed).spawn(2)
     factor = 1 if point.environment.ensemble == "nve" else EQUIPARTITION
     kelvin = factor * float(point.environment.temperatures.array[0, 0])
-    return thermal_velocities(atomic_masses[cell.numbers], kelvin, velocity_rng), thermostat_rng
+    velocities = point.atoms.velocities(cell.numbers)
+    if velocities is None:
+        velocities, mobile = np.zeros((len(cell), 3)), point.atoms.mobile(len(cell))
+        masses = point.atoms.masses_of(cell.numbers)[mobile]
+        velocities[mobile] = thermal_velocities(masses, kelvin, velocity_rng, drifts=bool(point.atoms.fixed))
+    return velocities, thermostat_rng

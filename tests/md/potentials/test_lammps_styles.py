@@ -16,6 +16,7 @@ from md.dynamics import MdPoint, run_point
 from md.jobs.checkpoint import Checkpoints
 from md.labels.evaluator import Divergence
 from md.lammps.calculator import LammpsCalculator
+from md.lammps.library import open_lammps
 from md.potentials import Potential, resolve_potential
 from md.potentials.lammps_style import shipped_potentials, style_commands
 from md.relaxation.relax import relax_structure
@@ -43,6 +44,17 @@ def crystal() -> DefectCell:
         ("lammps:eam/alloy CuNi.eam.alloy", {"Cu", "Ni"}),
         ("lammps:eam/fs Fe_mm.eam.fs", {"Fe"}),
         ("lammps:adp AlCu.adp", {"Al", "Cu"}),
+        ("lammps:eam Cu_u3.eam", {"Cu"}),
+        ("lammps:eam Ag_u3.eam Au_u3.eam Pd_u3.eam", {"Ag", "Au", "Pd"}),
+        ("lammps:eam/cd FeCr.cdeam", {"Fe", "Cr"}),
+        ("lammps:bop CdTe.bop.table", {"Cd", "Te"}),
+        ("lammps:bop AlCu.bop.table", {"Al", "Cu"}),
+        ("lammps:meam/spline Ti.meam.spline Ti", {"Ti"}),
+        ("lammps:meam/spline TiO.meam.spline", {"Ti", "O"}),
+        ("lammps:meam/sw/spline Ti.meam.sw.spline Ti", {"Ti"}),
+        ("lammps:edip/multi SiC.edip", {"Si", "C"}),
+        ("lammps:gw SiC.gw", {"Si", "C"}),
+        ("lammps:tersoff/mod/c Si.tersoff.modc", {"Si"}),
         ("lammps:sw Si.sw", {"Si"}),
         ("lammps:sw GaN.sw", {"Ga", "N"}),
         ("lammps:tersoff SiC.tersoff", {"Si", "C"}),
@@ -261,3 +273,57 @@ def test_a_changed_file_is_refused(tmp_path: Path, mishin: Potential, crystal: D
     copy.write_bytes(content + b"\n")
     with pytest.raises(PotentialError, match="changed since"):
         run_point(MdPoint.of(crystal, Environment(300.0), engine="lammps"), crystal, potential)
+
+
+PLAIN = {
+    "lammps:eam Ag_u3.eam Au_u3.eam": (
+        ("Ag", "Au"),
+        ("pair_style eam", "pair_coeff 1 1 {}/Ag_u3.eam", "pair_coeff 2 2 {}/Au_u3.eam"),
+    ),
+    "lammps:bop CdTe.bop.table": (
+        ("Cd", "Te"),
+        ("comm_modify cutoff 14.71", "pair_style bop", "pair_coeff * * {}/CdTe.bop.table Cd Te"),
+    ),
+    "lammps:meam/spline Ti.meam.spline Ti": (
+        ("Ti",),
+        ("pair_style meam/spline", "pair_coeff * * {}/Ti.meam.spline Ti"),
+    ),
+}
+
+
+@pytest.mark.parametrize("spec", PLAIN)
+def test_the_energy_is_that_of_a_plain_lammps(spec: str) -> None:
+    symbols, commands = PLAIN[spec]
+    atoms = bulk(symbols[0], "fcc", 4.4, cubic=True) * (2, 2, 2)
+    atoms.symbols[1::2] = symbols[-1]
+    atoms.rattle(0.1, seed=2)
+    plain = open_lammps()
+    side = float(atoms.cell[0, 0])
+    try:
+        for command in ("units metal", "atom_style atomic", f"region box block 0 {side} 0 {side} 0 {side}"):
+            plain.command(command)
+        plain.command(f"create_box {len(symbols)} box")
+        types = [symbols.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()]
+        plain.create_atoms(len(atoms), None, types, atoms.get_positions(wrap=True).ravel().tolist())
+        for command in (*(c.format(shipped_potentials()) for c in commands), "mass * 50", "run 0"):
+            plain.command(command)
+        expected = plain.get_thermo("pe")
+    finally:
+        plain.close()
+    atoms.calc = resolve_potential(spec).calculator()
+    assert atoms.get_potential_energy() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("lammps:eam Cu_u3.eam Cu_u6.eam", "a second file for Cu"),
+        ("lammps:eam Cu_mishin1.eam.alloy", "no file of pair style eam"),
+        ("lammps:meam/spline Ti.meam.spline", "names no element"),
+        ("lammps:meam/spline TiO.meam.spline Zr", "is for Ti O, not Zr"),
+        ("lammps:bop Si.sw", "no file of pair style bop"),
+    ],
+)
+def test_files_that_do_not_say_which_elements_are_refused(spec: str, words: str) -> None:
+    with pytest.raises(PotentialError, match=words):
+        resolve_potential(spec)

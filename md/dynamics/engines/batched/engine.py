@@ -16,20 +16,29 @@ from itertools import chain
 
 import numpy as np
 import torch
-from ase.data import atomic_masses
+from ase import units
 
 from augment.cell import DefectCell, IntArray
 from augment.elements import elements_of
 from augment.errors import ConditionError
 from md.conditions.point import MdPoint
+from md.conditions.pressure_ramp import Stiffness, ramped
 from md.conditions.targets import Targets
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
-from md.dynamics.engines.batched.guards import GuardFailures, tripped_geometries, tripped_labels, tripped_temperatures
+from md.dynamics.engines.batched.guards import (
+    GuardFailures,
+    tripped_courses,
+    tripped_geometries,
+    tripped_labels,
+    tripped_temperatures,
+)
 from md.dynamics.engines.batched.recorder import BatchRecorder
 from md.dynamics.engines.batched.steps import Motion, baths, first_half, kicked, noise
 from md.dynamics.engines.protocol import start_velocities
+from md.dynamics.followed import COMPRESSION
 from md.dynamics.response import Response
 from md.jobs.checkpoint import Arrays, Checkpoints, RunState
+from md.labels.evaluator import max_strain
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.device import Device, resolve_device
@@ -61,10 +70,34 @@ def run_batch(
     _check(points, potential)
     on = resolve_device(device)
     with one_torch_thread(wanted=on == "cpu"):
-        run = _Run(points, BatchForces(potential, on))
+        forces = BatchForces(potential, on)
+        followed = _followed(points, forces)
+        run = _Run([(point, cell) for (point, _), (_, cell) in zip(followed, points, strict=True)], forces)
         run.through(checkpoints)
     share = (time.perf_counter() - began) / len(points)
-    return run.responses(through_torch(potential), share)
+    found = run.responses(through_torch(potential), share)
+    return [
+        replace(response, point=point, notes=(note,) if note else ())
+        for response, (point, _), (_, note) in zip(found, points, followed, strict=True)
+    ]
+
+
+def _followed(points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces) -> list[tuple[MdPoint, str]]:
+    """The points with those jumps of pressure ramped that their cells could not follow, and what was changed."""
+    if not any(point.environment.pressures.array.any() for point, _ in points):
+        return [(point, "") for point, _ in points]
+    whole, pressures = Flat.of([cell for _, cell in points], forces.device), []
+    for factor in (1.0, (1 - COMPRESSION) ** (1 / 3)):
+        forces.forget()
+        labels = forces(replace(whole, positions=factor * whole.positions, cells=factor * whole.cells))
+        stresses = torch.diagonal(labels.stresses, dim1=1, dim2=2).mean(dim=1)
+        pressures.append((-stresses / units.GPa).cpu().numpy())
+    forces.forget()
+    starts = [Stiffness.of((float(a), float(b)), COMPRESSION) for a, b in zip(*pressures, strict=True)]
+    return [
+        ramped(point, start) if point.environment.pressures.array.any() else (point, "")
+        for (point, _), start in zip(points, starts, strict=True)
+    ]
 
 
 def _check(points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential) -> None:
@@ -104,8 +137,8 @@ class _Run:
         self._hottest = np.array([float(p.environment.temperatures.array.max()) for p in self._points])
         self._recorder = BatchRecorder(self._cells, self._points[0].interval)
         self._whole = Flat.of(self._cells, self._device)
-        masses = torch.as_tensor(atomic_masses, device=self._device)
-        self._masses = masses[self._whole.numbers][:, None]
+        masses = [point.atoms.masses_of(cell.numbers) for point, cell in points]
+        self._masses = torch.as_tensor(np.concatenate(masses), device=self._device)[:, None]
         self._rngs: list[np.random.Generator] = []
         self._reasons = [""] * len(points)
 
@@ -168,9 +201,12 @@ class _Run:
         self, now: _Now, labels: BatchLabels, observe: Callable[..., None], step: int
     ) -> tuple[_Now, BatchLabels]:
         temperatures = self._recorder.temperatures(now.alive, now.motion)
-        now, labels = self._without_labels(
-            now, labels, tripped_temperatures(temperatures, self._hottest[now.alive]), step
-        )
+        tripped = tripped_temperatures(temperatures, self._hottest[now.alive])
+        before = self._recorder.before(now.alive)
+        if before is not None:
+            limit = max_strain(self._points[0].timestep)
+            tripped = {**tripped_courses(now.motion.flat, labels, before, limit), **tripped}
+        now, labels = self._without_labels(now, labels, tripped, step)
         if len(now.alive):
             observe(now.alive, now.motion, labels)
         return now, labels
@@ -188,7 +224,8 @@ class _Run:
         if not tripped:
             return now, places
         for i, reason in tripped.items():
-            self._reasons[now.alive[i]] = f"{reason} (step {step} of {self._points[0].steps})"
+            which = now.alive[i]
+            self._reasons[which] = f"{reason} {self._points[which].where(step, self._cells[which].numbers)}"
         self._forces.keep(places)
         return _Now(now.alive[places], now.motion.only(places)), places
 

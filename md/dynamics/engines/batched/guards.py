@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
-from augment.cell import FloatArray
+from augment.cell import FloatArray, IntArray
 from md.dynamics.engines.batched.forces import BatchLabels, Flat
 from md.labels.evaluator import (
+    MAX_ATOMIC_VOLUME,
+    MAX_ENERGY_CHANGE,
     MAX_FORCE,
     MAX_TEMPERATURE_MULTIPLE,
     MAX_TEMPERATURE_OFFSET,
-    MAX_VOLUME_RATIO,
+    MAX_VACUUM_GROWTH,
+    MIN_ATOMIC_VOLUME,
     MIN_DISTANCE,
     Divergence,
     Evaluation,
+    check_energy,
     check_geometry,
     check_instantaneous_temperature,
     check_labels,
+    check_strain,
 )
 
 GuardFailures = dict[int, str]
@@ -32,8 +38,9 @@ def tripped_geometries(flat: Flat, start_volumes: Tensor) -> GuardFailures:
     """Cells whose positions, cell or volume are not physical; these must not reach a potential."""
     inside = torch.isfinite(flat.cells).flatten(1).all(dim=1)
     inside &= _of_cells(torch.isfinite(flat.positions).all(dim=1), flat)
-    ratios = flat.volumes / start_volumes
-    inside &= (ratios < MAX_VOLUME_RATIO) & (ratios > 1 / MAX_VOLUME_RATIO)
+    atoms = torch.bincount(flat.owner, minlength=len(flat.volumes))
+    largest = torch.maximum(MAX_ATOMIC_VOLUME * atoms, MAX_VACUUM_GROWTH * start_volumes)
+    inside &= (flat.volumes > MIN_ATOMIC_VOLUME * atoms) & (flat.volumes < largest)
     return _reasons(_listed(~inside), lambda i: _check_geometry(flat, start_volumes, i))
 
 
@@ -51,6 +58,29 @@ def tripped_labels(
         check_labels(evaluation(flat, labels, i), largest_force)
 
     return _reasons(_listed(~inside), check)
+
+
+@dataclass(frozen=True, eq=False)
+class Before:
+    """Where b points came from: number of atoms (b,), energies (b,) at the start, eV, and cells (b, 3, 3) of now, Å."""
+
+    atoms: IntArray
+    energies: FloatArray
+    cells: FloatArray
+
+
+def tripped_courses(flat: Flat, labels: BatchLabels, before: Before, limit: float) -> GuardFailures:
+    """Points whose energy ran away, or whose cell changed by more than `limit` in a step."""
+    changes = labels.energies.cpu().numpy() - before.energies
+    gradients = np.linalg.solve(before.cells, flat.cells.cpu().numpy())
+    strains = np.abs(gradients - np.eye(3)).max(axis=(1, 2))
+
+    def check(i: int) -> None:
+        check_energy(float(changes[i]), int(before.atoms[i]))
+        check_strain(float(strains[i]), limit)
+
+    suspects = ~((np.abs(changes) < MAX_ENERGY_CHANGE * before.atoms) & (strains < limit))
+    return _reasons(np.flatnonzero(suspects).tolist(), check)
 
 
 def tripped_temperatures(temperatures: FloatArray, hottest: FloatArray) -> GuardFailures:

@@ -12,12 +12,13 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.thermal_motion import degrees_of_freedom
 from md.dynamics.engines.batched.forces import BatchLabels
+from md.dynamics.engines.batched.guards import Before
 from md.dynamics.engines.batched.steps import Motion
 from md.dynamics.response import Series
 from md.labels.evaluator import Evaluation
 from md.labels.frames import FrameArrays, Frames, stack_frames
 
-_SCALARS = ("energy", "kinetic", "temperature", "pressure")
+_SCALARS = ("energy", "kinetic", "temperature", "pressure", "xx", "yy", "zz", "yz", "xz", "xy")
 _STEP_COLUMNS = ("scalars", "cells")
 _FRAME_COLUMNS = ("frame_positions", "frame_momenta", "frame_forces", "frame_stresses")
 
@@ -33,6 +34,7 @@ class BatchRecorder:
     def __init__(self, cells: Sequence[DefectCell], interval: int) -> None:
         self._starts, self._interval = list(cells), interval
         sizes = [len(cell) for cell in cells]
+        self._sizes = np.array(sizes, dtype=np.int64)
         self._freedom = np.array([degrees_of_freedom(n) for n in sizes])
         self._owner = np.repeat(np.arange(len(cells)), sizes)
         self._columns: dict[str, list[FloatArray]] = {name: [] for name in (*_STEP_COLUMNS, *_FRAME_COLUMNS)}
@@ -42,6 +44,13 @@ class BatchRecorder:
     def steps(self) -> int:
         """Number of steps recorded, the start included."""
         return len(self._columns["scalars"])
+
+    def before(self, alive: IntArray) -> Before | None:
+        """The start and the newest step of the points that go on; None before there is one."""
+        if self.steps == 0:
+            return None
+        first, cells = self._columns["scalars"][0], self._columns["cells"][-1]
+        return Before(self._sizes[alive], first[alive, 0], cells[alive])
 
     def temperatures(self, alive: IntArray, motion: Motion) -> FloatArray:
         """(a,) temperatures of the points that go on, K."""
@@ -55,7 +64,8 @@ class BatchRecorder:
             x.cpu().numpy() for x in (labels.energies, motion.kinetic, motion.pressures(labels))
         )
         temperature = self.temperatures(alive, motion)
-        scalars = np.stack([energy, kinetic, temperature, pressure / units.GPa], axis=1)
+        tensors = full_3x3_to_voigt_6_stress(motion.pressure_tensors(labels).cpu().numpy()) / units.GPa
+        scalars = np.column_stack([energy, kinetic, temperature, pressure / units.GPa, tensors])
         self._add("scalars", alive, scalars)
         self._add("cells", alive, motion.flat.cells.cpu().numpy())
         if not is_frame:
@@ -90,8 +100,8 @@ class BatchRecorder:
         scalars = np.array([rows[index] for rows in self._columns["scalars"]]).reshape(-1, len(_SCALARS))
         cells = np.array([rows[index] for rows in self._columns["cells"]]).reshape(-1, 3, 3)
         good = int(np.isfinite(scalars[:, 0]).sum())
-        energies, kinetic, temperatures, pressures = (scalars[:good, k].copy() for k in range(len(_SCALARS)))
-        series = Series(energies, kinetic, temperatures, pressures, cells[:good])
+        energies, kinetic, temperatures, pressures = (scalars[:good, k].copy() for k in range(4))
+        series = Series(energies, kinetic, temperatures, pressures, cells[:good], scalars[:good, 4:].copy())
         steps = np.arange(0, good, self._interval, dtype=np.int64)
         return series, self._frames(index, series, steps), steps
 

@@ -65,6 +65,11 @@ class Motion:
         virial = torch.diagonal(labels.stresses, dim1=1, dim2=2).mean(dim=1)
         return 2 * self.kinetic / (3 * self.flat.volumes) - virial
 
+    def pressure_tensors(self, labels: BatchLabels) -> Tensor:
+        """(b, 3, 3) instantaneous pressures with their kinetic part, eV/Å³."""
+        kinetic = self.per_cell(self.momenta[:, :, None] * (self.momenta / self.masses)[:, None, :])
+        return kinetic / self.flat.volumes[:, None, None] - labels.stresses
+
     def per_cell(self, values: Tensor) -> Tensor:
         """(b, ...) sums over the atoms of each cell."""
         return values.new_zeros(len(self.flat.cells), *values.shape[1:]).index_add(0, self.flat.owner, values)

@@ -1,0 +1,92 @@
+"""Jumps of a pressure made ramps, where a crystal is too soft to follow a jump without bouncing.
+
+A barostat answers a jump as a mass on a spring does: aluminium that is put under 100 GPa at once overshoots, in one
+engine to half its volume, and heats by hundreds of kelvin. What counts is the jump over the bulk modulus.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from augment.cell import FloatArray
+from md.conditions.point import MdPoint
+from md.conditions.schedule import TENSOR, Profile, ScheduleValue
+
+MAX_JUMP = 0.1
+"""Of a pressure, in bulk moduli, that a cell is given at once: it breathes by this share of its volume."""
+
+RAMP_SPEED = 1.0
+"""Bulk moduli per ps: a barostat, which takes 1 ps, follows that with little overshoot."""
+
+MAX_SHARE = 0.25
+"""Of a run that a ramp takes at most: less than the third that averages leave out as equilibration."""
+
+MIN_BULK_MODULUS = 1.0
+"""GPa; of a cell that seems to have none, as one that is stretched beyond its strength."""
+
+
+@dataclass(frozen=True)
+class Stiffness:
+    """What a cell at the start of a run is: its pressure and bulk modulus, GPa."""
+
+    pressure: float
+    bulk_modulus: float
+
+    @classmethod
+    def of(cls, pressures: tuple[float, float], compression: float) -> Stiffness:
+        """From the pressures (GPa) of a cell as it is and with its volume smaller by a share."""
+        modulus = (pressures[1] - pressures[0]) / compression
+        return cls(round(pressures[0], 1), max(round(modulus), MIN_BULK_MODULUS))
+
+
+def ramped(point: MdPoint, start: Stiffness) -> tuple[MdPoint, str]:
+    """The point with too large jumps of its pressure made ramps, and a text that says so; empty without any.
+
+    Args:
+        point: of an ensemble with a barostat.
+        start: the cell that it starts from.
+    """
+    profile, notes = point.environment.pressures, list[str]()
+    jumps = [(0.0, start.pressure), *((a, float("nan")) for a, b in pairwise(profile.times) if a == b)]
+    for time, known in jumps:
+        old = _hydrostatic(known, profile.array.shape[1]) if time == 0 else profile.before(time)
+        size = float(np.abs(profile.after(time) - old)[:3].max())
+        if size <= MAX_JUMP * start.bulk_modulus:
+            continue
+        next_knot = min((t for t in profile.times if t > time), default=math.inf)
+        longest = min(MAX_SHARE * (point.length - time), next_knot - time)
+        wanted = size / start.bulk_modulus / RAMP_SPEED * 1000.0
+        taken = min(wanted, longest)
+        if taken < point.timestep:
+            continue
+        profile = _with_ramp(profile, time, old, taken)
+        notes.append(
+            f"the pressure changes by {size:g} GPa at {time / 1000:g} ps, {size / start.bulk_modulus:.1f} of the bulk "
+            f"modulus ({start.bulk_modulus:g} GPa): ramped over {taken / 1000:.3g} ps"
+        )
+    if not notes:
+        return point, ""
+    return replace(point, environment=replace(point.environment, pressure=profile)), "; ".join(notes)
+
+
+def _with_ramp(profile: Profile, time: float, old: FloatArray, length: float) -> Profile:
+    """The profile with a line from `old` at a time to its own value so much later."""
+    end = time + length
+    knots = list(zip(profile.times, profile.values, strict=True))
+    earlier = [(t, v) for t, v in knots if t < time]
+    after = [(t, v) for t, v in knots if t >= end]
+    inside = [(time, _value(old)), (end, _value(profile.before(end)))]
+    times, values = zip(*earlier, *inside, *after, strict=True)
+    return Profile(times, values)
+
+
+def _hydrostatic(pressure: float, components: int) -> FloatArray:
+    return pressure * np.array([1, 1, 1, 0, 0, 0] if components == TENSOR else [1.0])
+
+
+def _value(values: FloatArray) -> ScheduleValue:
+    return tuple(float(v) for v in values) if len(values) == TENSOR else float(values[0])
