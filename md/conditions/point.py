@@ -181,7 +181,7 @@ class MdPoint:
     def where(self, step: int, numbers: IntArray) -> str:
         """At which step of which length a run diverged, and what to try instead; atomic numbers (n,) of its cell."""
         shortened = shorter(self.timestep, self.atoms.masses_of(numbers))
-        return f"(step {step} of {self.steps}, of {self.timestep:g} fs each; try a time step of {shortened:g} fs)"
+        return f"at {self.timestep:g} fs a step; try a time step of {shortened:g} fs (step {step} of {self.steps})"
 
     def stretch(self, step: float) -> float:
         """Length of the strained axis after so many steps, in its first length."""

@@ -99,4 +99,4 @@ def test_a_divergence_names_the_step_and_a_shorter_one(emt: Potential, copper: D
     positions[1] = positions[0] + [0.3, 0, 0]
     cell = copper.with_geometry(positions)
     response = run_point(MdPoint.of(cell, Environment(300.0), engine=engine, timestep=2.0), cell, emt)
-    assert response.reason.endswith("of 2 fs each; try a time step of 1 fs)")
+    assert response.reason.endswith("at 2 fs a step; try a time step of 1 fs (step 0 of 1000)")
