@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.crystal.cif import read_structure
+from augment.crystal.cif import read_crystal_file
 from augment.crystal.spacegroup import StandardGroup
 from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.voids import VoidOrbit, find_voids
@@ -81,6 +82,8 @@ class Host:
             primitive cell; none in a bulk crystal.
         unrelaxed: of a crystal that was relaxed under a potential, the one that it was before, whose names and hash it
             keeps.
+        notes: what was dropped or assumed in reading it from its file, one line each.
+        oxidation: mean charge in e of the atoms of each element, for the elements whose charges the file gives.
     """
 
     lattice: FloatArray
@@ -93,6 +96,8 @@ class Host:
     space_group_symbol: str
     normal: tuple[int, int, int] | None = None
     unrelaxed: Host | None = None
+    notes: tuple[str, ...] = ()
+    oxidation: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def n_lattice(self) -> int:
@@ -201,6 +206,7 @@ class Host:
                 }
                 for orbit in self.orbits
             ],
+            "notes": list(self.notes),
         }
 
     def __repr__(self) -> str:
@@ -213,13 +219,19 @@ class Host:
         return wrap(self.points[site] @ self.primitive @ np.linalg.inv(self.lattice))
 
 
-def read_host(path: str | Path) -> Host:
+def read_host(path: str | Path, block: str | None = None) -> Host:
     """Host of a CIF, standardised, with its void sites.
+
+    Args:
+        path: of the CIF.
+        block: name of the data block, for a file with several crystals.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
     """
-    return host_from_structure(read_structure(path), where=str(path))
+    crystal = read_crystal_file(path, block)
+    host = host_from_structure(crystal.structure, where=str(path))
+    return replace(host, notes=crystal.notes, oxidation=crystal.oxidation_states)
 
 
 def host_from_structure(structure: Structure, where: str = "structure") -> Host:
