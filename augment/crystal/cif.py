@@ -1,7 +1,7 @@
 """Reading a crystal from a CIF: bounded in time and memory, and refused clearly when it is not usable.
 
-The bytes are bounded, gemmi parses them, every statement of the file is read (augment/crystal/reading), and the sites are
-expanded by the one setting that agrees with all of them.
+The bytes are bounded, gemmi parses them, every statement of the file is read (augment/crystal/reading), and the sites
+are expanded by the one setting that agrees with all of them.
 """
 
 from __future__ import annotations
@@ -14,21 +14,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.crystal.contacts import OVERLAP_FRACTION as OVERLAP_FRACTION
-from augment.crystal.contacts import check_overlap as check_overlap
-from augment.crystal.contacts import contact_notes, overlap_of
+from augment.crystal.contacts import OVERLAP_FRACTION, check_overlap, contact_notes, overlap_of
 from augment.crystal.operations import SPECIAL_DISTANCE
 from augment.crystal.reading.blocks import (
     ABSENT,
-    MAX_BYTES as MAX_BYTES,
+    MAX_BYTES,
     CifBlock,
     atom_blocks,
     block_named,
     number_of,
     read_text,
 )
-from augment.crystal.reading.evidence import MAX_ATOMS as MAX_ATOMS
-from augment.crystal.reading.evidence import CellContents, composition_of, decide, hydrogens_lacking, structure_of
+from augment.crystal.reading.evidence import (
+    MAX_ATOMS,
+    CellContents,
+    composition_of,
+    decide,
+    hydrogens_lacking,
+    structure_of,
+)
 from augment.crystal.reading.sites import OCCUPANCY_TOLERANCE, ListedSite, listed_sites
 from augment.crystal.reading.statements import symmetry_of
 from augment.elements import element_symbol
@@ -36,6 +40,18 @@ from augment.errors import CifError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+__all__ = [
+    "MAX_ATOMS",
+    "MAX_BYTES",
+    "OVERLAP_FRACTION",
+    "CifAtoms",
+    "CrystalFile",
+    "check_overlap",
+    "read_atoms",
+    "read_crystal_file",
+    "read_structure",
+]
 
 _LENGTHS = ("_cell_length_a", "_cell_length_b", "_cell_length_c")
 _ANGLES = ("_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma")

@@ -17,6 +17,7 @@ from defectgen.cli.generate import generate_command
 from defectgen.cli.impurities import impurities_command
 from defectgen.cli.md import md_command
 from defectgen.cli.options import (
+    BlockOption,
     DeviceOption,
     DistanceOption,
     DopantsOption,
@@ -61,6 +62,7 @@ def run_command(
     trust_model: TrustOption = False,
     seed: SeedOption = None,
     workers: WorkersOption = None,
+    block: BlockOption = None,
 ) -> None:
     """From a host CIF to a report: defects, generation, relaxation, dynamics, dataset."""
     from defectgen.pipeline.run import run_pipeline
@@ -73,6 +75,7 @@ def run_command(
         "potential.trust": trust_model or None,
         "seed": seed,
         "workers": workers,
+        "host_block": block,
     }
     say(f"report: {run_pipeline(settings_of(what, changes))}")
 

@@ -11,6 +11,7 @@ import typer
 from augment.errors import ConditionError
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption, list_defects
 from defectgen.cli.options import (
+    BlockOption,
     CifArgument,
     ComplexOption,
     CutoffOption,
@@ -78,6 +79,7 @@ def defects_command(
     plot: PlotOption = None,
     as_json: JsonOption = False,
     seed: SeedOption = None,
+    block: BlockOption = None,
 ) -> None:
     """List the symmetry-distinct defects of a host; with -o, start a run folder with them."""
     names = [part.strip() for part in complexes.split(",")] if complexes is not None else None
@@ -99,6 +101,7 @@ def defects_command(
         "complexes.weight": weight,
         "output": output,
         "seed": seed,
+        "host_block": block,
     }
     settings = settings_of(host, changes)
     if count:
@@ -113,8 +116,11 @@ def _count(settings: Any, *, as_json: bool) -> None:
     from augment.defects.orderly import count_by_size
     from defectgen.pipeline.prepared import PreparedRun
     from defectgen.run.defects import complex_space
+    from defectgen.run.progress import report_notes
 
-    space, recipe = complex_space(settings, PreparedRun.of(settings).supercell)
+    prepared = PreparedRun.of(settings)
+    report_notes(prepared.host.notes)
+    space, recipe = complex_space(settings, prepared.supercell)
     counted = (count_orbits if space.cutoff is None else count_by_size)(space, recipe)
     if as_json:
         for size, orbits, total in counted:
@@ -129,8 +135,10 @@ def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as
     """Each defect as soon as it is found, or a table of the first ones, and the files asked for."""
     from defectgen.pipeline.prepared import PreparedRun
     from defectgen.run.defects import each_defect
+    from defectgen.run.progress import report_notes
 
     prepared = PreparedRun.of(settings)
+    report_notes(prepared.host.notes)
     supercell = prepared.supercell
     if plot is not None:
         from augment.supercells.plots import plot_sites, plot_supercells

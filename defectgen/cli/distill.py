@@ -44,7 +44,7 @@ def distill_command(
 ) -> None:
     """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
     from augment import read_host
-    from defectgen.run.progress import progress
+    from defectgen.run.progress import progress, report_notes
     from md.distill.finish import finish, student_name
     from md.distill.run import distil
     from md.distill.settings import DistilSettings
@@ -53,6 +53,8 @@ def distill_command(
 
     began = time.monotonic()
     crystals = [read_host(path) for path in hosts]
+    for path, crystal in zip(hosts, crystals, strict=True):
+        report_notes(f"{path.name}: {note}" for note in crystal.notes)
     own = {element for crystal in crystals for element in crystal.elements}
     asked = [e.strip() for e in [*(dopant or []), *((elements or "").split(",") if elements else [])]]
     settings = DistilSettings(

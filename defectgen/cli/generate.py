@@ -9,6 +9,7 @@ import typer
 
 from augment.errors import ConditionError
 from defectgen.cli.options import (
+    BlockOption,
     ComplexOption,
     CutoffOption,
     DistanceOption,
@@ -67,6 +68,7 @@ def generate_command(
     seed: SeedOption = None,
     output: OutputOption = None,
     overwrite: OverwriteOption = False,
+    block: BlockOption = None,
 ) -> None:
     """Propose relaxed or thermal geometries with the diffusion model."""
     asked = {
@@ -85,6 +87,7 @@ def generate_command(
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
         **_complex_changes(complexes, size, propose, weight),
         "defects.cutoff": cutoff,
+        "host_block": block,
     }
     if source.is_dir():
         _in_run(source, asked, which, overwrite=overwrite)
@@ -126,11 +129,12 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     from defectgen.pipeline.checks import check_run
     from defectgen.pipeline.run import prepare
     from defectgen.pipeline.stages import generate_stage, start_folder
-    from defectgen.run.progress import report_stage_end
+    from defectgen.run.progress import report_notes, report_stage_end
 
     settings = settings_of(source, {**changes, "output": output})
     prepared = prepare(settings)
     check_run(prepared)
+    report_notes(prepared.host.notes)
     folder = start_folder(prepared)
     with folder.locked():
         if not folder.finished("generate"):

@@ -12,7 +12,16 @@ import typer
 from augment.errors import ConditionError
 from defectgen.cli.defects import AnySupercellOption
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
-from defectgen.cli.options import DistanceOption, JsonOption, MatrixOption, MaxAtomsOption, integers, say, show
+from defectgen.cli.options import (
+    BlockOption,
+    DistanceOption,
+    JsonOption,
+    MatrixOption,
+    MaxAtomsOption,
+    integers,
+    say,
+    show,
+)
 
 if TYPE_CHECKING:
     from augment.solutions.configurations import ConfigurationEnsemble
@@ -65,6 +74,7 @@ def impurities_command(
     extxyz: ExtxyzOption = None,
     as_json: JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="of the random configurations")] = 0,
+    block: BlockOption = None,
 ) -> None:
     """Ordered configurations of a host with dopants at a concentration, or of a CIF with partly occupied sites."""
     from augment.defects.sampling import SamplingWeight
@@ -81,9 +91,9 @@ def impurities_command(
             "neutral": neutral,
             "states": states,
         }
-        solution = _doped(source, asked, tolerance, integers(supercell), options)
+        solution = _doped(source, block, asked, tolerance, integers(supercell), options)
     else:
-        solution = _disordered(source, states, tolerance, integers(supercell), options, neutral=neutral)
+        solution = _disordered(source, block, states, tolerance, integers(supercell), options, neutral=neutral)
     if weight not in get_args(SamplingWeight):
         raise ConditionError(f"--weight {weight!r}; give one of {', '.join(get_args(SamplingWeight))}")
     how: dict[str, Any] = {"mode": mode, "count": count, "seed": seed, "weight": weight}
@@ -93,13 +103,20 @@ def impurities_command(
 
 
 def _doped(
-    source: Path, asked: dict[str, Any], tolerance: float | None, matrix: list[int] | None, options: dict[str, Any]
+    source: Path,
+    block: str | None,
+    asked: dict[str, Any],
+    tolerance: float | None,
+    matrix: list[int] | None,
+    options: dict[str, Any],
 ) -> SolidSolution:
     """A host with so many edits of each kind."""
     from augment import read_host
     from augment.solutions.concentration import Concentration, realise
+    from defectgen.run.progress import report_notes
 
-    host = read_host(source)
+    host = read_host(source, block)
+    report_notes(host.notes)
     if tolerance is not None:
         asked["tolerance"] = tolerance
     return realise(host, Concentration(**asked), supercell=_supercell(host, matrix), **options)
@@ -107,6 +124,7 @@ def _doped(
 
 def _disordered(
     source: Path,
+    block: str | None,
     states: dict[str, int],
     tolerance: float | None,
     matrix: list[int] | None,
@@ -116,8 +134,10 @@ def _disordered(
 ) -> SolidSolution:
     """The ordered approximants of a disordered crystal."""
     from augment.solutions.partial_occupancy import read_disordered
+    from defectgen.run.progress import report_notes
 
-    crystal = read_disordered(source)
+    crystal = read_disordered(source, block=block)
+    report_notes(crystal.host.notes)
     supercell = _supercell(crystal.host, matrix)
     return crystal.solution(supercell=supercell, tolerance=tolerance, neutral=neutral, states=states or None, **options)
 

@@ -11,6 +11,9 @@ import typer
 from augment.errors import ConditionError
 
 CifArgument = Annotated[Path, typer.Argument(metavar="HOST.cif", help="CIF of the host crystal")]
+BlockOption = Annotated[
+    str | None, typer.Option("--block", help="data block of the CIF, where it holds several crystals")
+]
 FolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="folder of the run")]
 OutputOption = Annotated[Path | None, typer.Option("-o", "--output", help="folder to write")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object a line")]

@@ -12,6 +12,7 @@ import typer
 from augment.errors import ConditionError
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
 from defectgen.cli.options import (
+    BlockOption,
     CifArgument,
     ComplexOption,
     CutoffOption,
@@ -84,14 +85,16 @@ def planar_command(
     cif: CifFolderOption = None,
     extxyz: ExtxyzOption = None,
     as_json: JsonOption = False,
+    block: BlockOption = None,
 ) -> None:
     """A free surface, a stacking fault or a grain boundary of a host, and every distinct defect in it by depth."""
     from augment.planar import find_layer_supercell
     from defectgen.run.host import planar_crystal
+    from defectgen.run.progress import report_notes
     from defectgen.run.settings import validated
 
     if fault is not None and scan is not None:
-        _scan(host, _whole(fault, "--fault"), scan, cut, as_json=as_json)
+        _scan(host, _whole(fault, "--fault"), scan, cut, block, as_json=as_json)
         return
     asked = {
         "surface": surface and _whole(surface, "--surface"),
@@ -108,7 +111,8 @@ def planar_command(
         "shift": shift.split(","),
         "separation": separation,
     }
-    made = planar_crystal(host, validated({"host": host, "planar": asked}, "command line").planar)
+    made = planar_crystal(host, validated({"host": host, "planar": asked}, "command line").planar, block)
+    report_notes(made.host.notes)
     width: dict[str, Any] = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
     supercell = find_layer_supercell(made.host, **{k: v for k, v in width.items() if v is not None})
     edits = {"dopants": dopant or (), "kinds": kind, "names": complexes, "size": size or 2, "cutoff": cutoff}
@@ -125,12 +129,15 @@ def _whole(text: str, option: str) -> tuple[int, ...]:
         raise ConditionError(f"{option} {text!r}: give integers by commas, such as 1,0,0") from None
 
 
-def _scan(host: Path, miller: tuple[int, ...], divisions: int, cut: int, *, as_json: bool) -> None:
+def _scan(host: Path, miller: tuple[int, ...], divisions: int, cut: int, block: str | None, *, as_json: bool) -> None:
     """The distinct fault vectors of a plane."""
     from augment import read_host
     from augment.planar import fault_vectors
+    from defectgen.run.progress import report_notes
 
-    found = fault_vectors(read_host(host), miller, divisions, cut=cut)
+    bulk = read_host(host, block)
+    report_notes(bulk.notes)
+    found = fault_vectors(bulk, miller, divisions, cut=cut)
     if as_json:
         for each in found:
             say(json.dumps({"vector": list(each.vector), "multiplicity": each.multiplicity}))

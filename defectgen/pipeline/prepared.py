@@ -63,7 +63,7 @@ class PreparedRun:
 
     @cached_property
     def _crystal(self) -> tuple[Host, PlanarHost | None]:
-        return read_crystal(self.cif, self.settings.planar)
+        return read_crystal(self.cif, self.settings.planar, self.settings.host_block)
 
     @property
     def host(self) -> Host:

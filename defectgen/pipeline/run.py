@@ -8,7 +8,7 @@ from defectgen.pipeline.checks import check_run
 from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.stages import LATER_STAGES, start_folder
 from defectgen.run.folder import IDENTITY, RunFolder
-from defectgen.run.progress import report_stage_end
+from defectgen.run.progress import report_notes, report_stage_end
 from defectgen.run.settings import Settings
 
 
@@ -34,6 +34,7 @@ def run_pipeline(settings: Settings) -> Path:
     """
     prepared = prepare(settings)
     check_run(prepared)
+    report_notes(prepared.host.notes)
     folder = start_folder(prepared)
     with folder.locked():
         report_stage_end("host", folder.times["host"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from augment.crystal.cif import read_structure
+from augment.crystal.cif import CrystalFile, read_crystal_file
 from augment.errors import ConditionError
-from augment.host import Host, host_from_structure, read_host
+from augment.host import Host, host_from_structure
 from augment.planar import PlanarHost, grain_boundary, planar_host, stacking_fault, surfaces
 from augment.planar.layered import MIN_VACUUM
 from defectgen.run.settings import PlanarSettings
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 
-def read_crystal(cif: Path, settings: PlanarSettings) -> tuple[Host, PlanarHost | None]:
+def read_crystal(cif: Path, settings: PlanarSettings, block: str | None = None) -> tuple[Host, PlanarHost | None]:
     """The host of a CIF, read once: bulk, or with the plane that is asked for, and that plane.
+
+    Args:
+        cif: file of the crystal.
+        settings: of the plane.
+        block: of the file, where it holds several crystals.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
@@ -29,15 +35,20 @@ def read_crystal(cif: Path, settings: PlanarSettings) -> tuple[Host, PlanarHost 
         ConditionError: several planes are asked for, or the file holds a slab and none is.
     """
     if settings.kinds:
-        plane = planar_crystal(cif, settings)
+        plane = planar_crystal(cif, settings, block)
         return plane.host, plane
-    structure = read_structure(cif)
-    _refuse_slab(structure, cif)
-    return host_from_structure(structure, where=str(cif)), None
+    crystal = read_crystal_file(cif, block)
+    _refuse_slab(crystal.structure, cif)
+    return _with_file(host_from_structure(crystal.structure, where=str(cif)), crystal), None
 
 
-def planar_crystal(cif: Path, settings: PlanarSettings) -> PlanarHost:
-    """The planar host that is asked for.
+def _with_file(host: Host, crystal: CrystalFile) -> Host:
+    """The host with what its file says beyond the structure."""
+    return replace(host, notes=crystal.notes, oxidation=crystal.oxidation_states)
+
+
+def planar_crystal(cif: Path, settings: PlanarSettings, block: str | None = None) -> PlanarHost:
+    """The planar host that is asked for; arguments as for `read_crystal`.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
@@ -49,9 +60,15 @@ def planar_crystal(cif: Path, settings: PlanarSettings) -> PlanarHost:
             f"planar: {' and '.join(settings.kinds) or 'nothing'} asked for; give one of slab, surface, fault "
             "and grain_boundary"
         )
+    crystal = read_crystal_file(cif, block)
+    plane = _plane(crystal.structure, cif, settings)
+    return replace(plane, host=_with_file(plane.host, crystal))
+
+
+def _plane(structure: Structure, cif: Path, settings: PlanarSettings) -> PlanarHost:
     if settings.slab is not None:
-        return planar_host(read_structure(cif), label=cif.stem, normal=settings.slab)
-    bulk = read_host(cif)
+        return planar_host(structure, label=cif.stem, normal=settings.slab)
+    bulk = host_from_structure(structure, where=str(cif))
     if settings.surface is not None:
         return _surface(bulk, settings, settings.surface)
     if settings.fault is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from md.campaigns.relax_and_md import SECONDS_PER_DAY
@@ -14,6 +14,12 @@ _CLOCK = ("seconds", "finished")
 
 PLAIN_INTERVAL = 10.0
 """s between lines where there is no terminal."""
+
+
+def report_notes(notes: Iterable[str]) -> None:
+    """One line on the standard error stream for each thing that was dropped or assumed in reading a file."""
+    for note in notes:
+        sys.stderr.write(f"note: {note}\n")
 
 
 @contextmanager

@@ -140,7 +140,7 @@ def _columns(block: gemmi.cif.Block) -> dict[str, tuple[str, ...]]:
         elif item.loop is not None:
             width, values = item.loop.width(), item.loop.values
             for k, tag in enumerate(item.loop.tags):
-                _add(columns, tag, values[k::width])
+                _add(columns, tag, list(values)[k::width])
     return columns
 
 

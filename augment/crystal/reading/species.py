@@ -7,7 +7,7 @@ that could be a word (`Wat1`, `Vac1`, `Cation`) names no element.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from augment.elements import element_number
@@ -177,7 +177,7 @@ def _oxidation(size: str | None, sign: str | None, sign_first: str | None, size_
     return float(sign + (size or size_last or "1"))
 
 
-def _mixture(terms: list[tuple[str | None, ...]], text: str, label: str) -> tuple[Occupant, ...]:
+def _mixture(terms: Sequence[tuple[str | None, ...]], text: str, label: str) -> tuple[Occupant, ...]:
     occupants = []
     for share, *species in terms:
         occupant = _charged(tuple(species))

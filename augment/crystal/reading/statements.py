@@ -1,6 +1,6 @@
 """What a block says of its symmetry, and the settings that agree with all of it.
 
-Operations, a Hall symbol, a Hermann-Mauguin symbol, a number: each is a statement. They must be of one space-group type.
+Operations, a Hall symbol, a Hermann-Mauguin symbol, a number: each is a statement, and all must be of one type.
 Where together they leave several settings open, or two of them name different settings of one type, all are candidates,
 and the evidence of the crystal (augment/crystal/reading/evidence.py) decides or the file is refused.
 """
@@ -31,7 +31,7 @@ from augment.crystal.reading.setting_names import (
 from augment.errors import CifError
 
 _LISTS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
-_MAGNETIC_LISTS = ("_space_group_symop_magn_operation_xyz", "_space_group_symop_magn_ssg_operation_algebraic")
+_MAGNETIC_LISTS = ("_space_group_symop_magn_operation_xyz",)
 _MAGNETIC_CENTRINGS = ("_space_group_symop_magn_centering_xyz",)
 _HALL = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
 _NAMES = (
@@ -43,7 +43,13 @@ _NAMES = (
 )
 _NUMBERS = ("_space_group_it_number", "_symmetry_int_tables_number")
 _CHOICES = ("_space_group_it_coordinate_system_code", "_symmetry_it_coordinate_system_code")
-_MODULATED = ("_space_group_ssg_", "_space_group_symop_ssg_", "_cell_wave_vector_", "_space_group_magn_ssg_")
+_MODULATED = (
+    "_space_group_ssg_",
+    "_space_group_symop_ssg_",
+    "_cell_wave_vector_",
+    "_space_group_magn_ssg_",
+    "_space_group_symop_magn_ssg_",
+)
 _IDENTITY = "x,y,z"
 
 
@@ -77,7 +83,7 @@ class SymmetryStatements:
 
 @dataclass(frozen=True)
 class _Statement:
-    """Text of a statement, the type that it names and the settings that it allows; none where it names the type only."""
+    """Text of a statement, the space-group type that it names, and the settings that it allows."""
 
     text: str
     number: int
@@ -113,7 +119,8 @@ def _refuse_modulated(block: CifBlock) -> None:
     for tag in block.columns:
         if tag.startswith(_MODULATED) and any(value not in ABSENT for value in block.columns[tag]):
             raise CifError(
-                f"a modulated structure ({tag} is of superspace), which has no unit cell; give an average or commensurate structure"
+                f"a modulated structure ({tag} is of superspace), which has no unit cell; "
+                "give an average or commensurate structure"
             )
     if block.value("_cell_modulation_dimension") not in {"", "0"}:
         raise CifError("a modulated structure, which has no unit cell; give an average or commensurate structure")
@@ -169,7 +176,7 @@ def _hall(block: CifBlock) -> _Statement | None:
 
 
 def _names(block: CifBlock, notes: list[str], *, required: bool) -> list[_Statement]:
-    """Statements of the Hermann-Mauguin symbols; one that is not known is passed over where the operations are listed."""
+    """Statements of the Hermann-Mauguin symbols; one in no table is passed over where the operations are listed."""
     symbols = {
         re.sub(r"\s+", " ", v): None for tag in _NAMES for v in block.columns.get(tag, ())[:1] if v not in ABSENT
     }
