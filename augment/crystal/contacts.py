@@ -96,10 +96,11 @@ def contact_notes(structure: Structure) -> tuple[str, ...]:
     pair = closest_pair(structure)
     if pair is None or pair.ratio >= UNUSUAL_CONTACT_RATIO:
         return ()
-    return (
+    note = (
         f"atoms {_names(structure, pair)} are {pair.distance:.2f} Å apart; "
-        f"the shortest such distance in known crystals is {pair.shortest:.2f} Å",
+        f"the shortest such distance in known crystals is {pair.shortest:.2f} Å"
     )
+    return (note,)
 
 
 def overlap_of(structure: Structure) -> str:

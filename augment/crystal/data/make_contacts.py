@@ -1,7 +1,7 @@
 """Writes contacts.json: the shortest distance between atoms of each pair of elements in known crystals.
 
-Run as `python -m augment.crystal.data.make_contacts TABLE.csv.gz ...`. The tables have a column `cif` with structures in
-P1: 13,096 relaxed crystals of the Materials Project (CC-BY 4.0) in the time split of MPTS-52.
+Run as `python -m augment.crystal.data.make_contacts TABLE.csv.gz ...`. The tables have a column `cif` with structures
+in P1: 13,096 relaxed crystals of the Materials Project (CC-BY 4.0) in the time split of MPTS-52.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class _NotThisSettingError(CifError):
 
 
 def _of_least_strain(candidates: Sequence[SettingCandidate], lattice: FloatArray) -> Sequence[SettingCandidate]:
-    """Those that keep the cell exactly as it is written, where there are any: P 21/n is along the axis that is not 90°."""
+    """Those that keep the cell exactly as written, where there are any: `P 21/n` is about the axis that is not at 90°."""
     exact = [c for c in candidates if strain_of(c.operations, lattice) <= EXACT_STRAIN]
     return exact or candidates
 

@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 import spglib
 
 from augment.crystal.cif import read_structure
@@ -127,3 +128,29 @@ def outcome(path, hall: int, way: str, seed: int = 0) -> str:
         return "right" if same(made, read_structure(path)) else "another crystal"
     except CifError as error:
         return f"refused: {error}"
+
+
+@pytest.mark.parametrize("way", ("number", *WAYS))
+@pytest.mark.parametrize("hall", [6, 14, 36, 63, 85, 120, 216, 305, 330, 431, 459])
+def test_a_setting_is_read_right_by_any_of_its_names_or_refused(way, hall, tmp_path) -> None:
+    check(outcome(tmp_path / "random.cif", hall, way), way)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ("number", *WAYS))
+@pytest.mark.parametrize("part", range(10))
+def test_all_530_settings_are_read_right_by_any_of_their_names_or_refused(way, part, tmp_path) -> None:
+    for hall in SETTINGS[part::10]:
+        check(outcome(tmp_path / "random.cif", hall, way), way)
+
+
+def check(result: str, way: str) -> None:
+    """Never another crystal; refused only where the name leaves the setting open."""
+    assert result in {"right", "no such name"} or ("refused" in result and "is not stated" in result), result
+    assert way not in {"hall", "operations"} or result == "right", result
+
+
+def test_the_comparison_tells_another_setting(tmp_path) -> None:
+    path, made = tmp_path / "random.cif", crystal_of(82, 0)
+    path.write_text(cif_of(made, "_space_group_name_H-M_alt 'P 1 21/c 1'\n"))
+    assert not same(made, read_structure(path)), "a negative control"
