@@ -66,7 +66,7 @@ def shortest_contacts() -> FloatArray:
     return contacts
 
 
-def closest_pair(structure: Structure) -> ClosestPair | None:
+def tightest_contact(structure: Structure) -> ClosestPair | None:
     """The pair of atoms that is shortest against its elements' contacts; None where all are far apart."""
     if len(structure) == 0:
         return None
@@ -93,7 +93,7 @@ def check_overlap(structure: Structure, where: str) -> None:
 
 def contact_notes(structure: Structure) -> tuple[str, ...]:
     """A line on the closest pair where no known crystal has such atoms so close; none elsewhere."""
-    pair = closest_pair(structure)
+    pair = tightest_contact(structure)
     if pair is None or pair.ratio >= UNUSUAL_CONTACT_RATIO:
         return ()
     note = (
@@ -107,7 +107,7 @@ def overlap_of(structure: Structure) -> str:
     """What makes a structure impossible: too many atoms for its volume, or two too close; empty where nothing does."""
     if structure.volume < len(structure):
         return f"a cell of {structure.volume:.3g} Å³ cannot hold {len(structure)} atoms"
-    pair = closest_pair(structure)
+    pair = tightest_contact(structure)
     if pair is None or pair.ratio >= MIN_CONTACT_RATIO:
         return ""
     return (

@@ -75,7 +75,7 @@ def same_operations(first: Operations, second: Operations) -> bool:
     return set(_codes(first.rotations, first.translations)) == set(_codes(second.rotations, second.translations))
 
 
-def contains(group: Operations, part: Operations) -> bool:
+def contains_operations(group: Operations, part: Operations) -> bool:
     """Whether every operation of a part is one of the group."""
     return set(_codes(group.rotations, group.translations)) >= set(_codes(part.rotations, part.translations))
 

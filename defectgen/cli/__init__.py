@@ -68,14 +68,13 @@ def run_command(
     from defectgen.pipeline.run import run_pipeline
 
     changes = {
-        **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        **defect_changes(dopant, min_image_distance, max_atoms, max_voids, block),
         "output": output,
         "potential.name": potential,
         "potential.device": device,
         "potential.trust": trust_model or None,
         "seed": seed,
         "workers": workers,
-        "host_block": block,
     }
     say(f"report: {run_pipeline(settings_of(what, changes))}")
 

@@ -86,7 +86,7 @@ def defects_command(
     if count and names is None:
         raise ConditionError("--count counts complexes; name their kinds with --complex")
     changes = {
-        **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        **defect_changes(dopant, min_image_distance, max_atoms, max_voids, block),
         "defects.kinds": kind or ([] if names or named_set else None),
         "defects.sets": named_set or None,
         "defects.cutoff": cutoff,
@@ -101,7 +101,6 @@ def defects_command(
         "complexes.weight": weight,
         "output": output,
         "seed": seed,
-        "host_block": block,
     }
     settings = settings_of(host, changes)
     if count:

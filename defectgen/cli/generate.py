@@ -84,10 +84,9 @@ def generate_command(
         "potential.trust": trust_model or None,
     }
     which = {
-        **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        **defect_changes(dopant, min_image_distance, max_atoms, max_voids, block),
         **_complex_changes(complexes, size, propose, weight),
         "defects.cutoff": cutoff,
-        "host_block": block,
     }
     if source.is_dir():
         _in_run(source, asked, which, overwrite=overwrite)

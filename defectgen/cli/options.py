@@ -50,10 +50,15 @@ MatrixOption = Annotated[str | None, typer.Option("--supercell", help="nine inte
 
 
 def defect_changes(
-    dopants: list[str] | None, distance: float | None, max_atoms: int | None, max_voids: int | None
+    dopants: list[str] | None,
+    distance: float | None,
+    max_atoms: int | None,
+    max_voids: int | None,
+    block: str | None = None,
 ) -> dict[str, Any]:
-    """Settings of the defects stage that the command line gives."""
+    """Settings of the host and of the defects stage that the command line gives."""
     return {
+        "host_block": block,
         "defects.dopants": dopants or None,
         "defects.min_image_distance": distance,
         "defects.max_atoms": max_atoms,

@@ -48,7 +48,7 @@ def shortest(crystals: Iterator[Structure]) -> dict[str, float]:
     return dict(sorted(found.items()))
 
 
-def main() -> None:
+def write_contacts() -> None:
     """Write the table beside this script."""
     tables = [Path(name) for name in sys.argv[1:]]
     found = shortest(crystal for table in tables for crystal in structures(table))
@@ -57,4 +57,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_contacts()

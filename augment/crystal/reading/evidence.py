@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.crystal.contacts import MIN_CONTACT_RATIO, UNUSUAL_CONTACT_RATIO, closest_pair, overlap_of
-from augment.crystal.operations import SPECIAL_DISTANCE, check_metric, expand, strain_of
+from augment.crystal.contacts import MIN_CONTACT_RATIO, UNUSUAL_CONTACT_RATIO, overlap_of, tightest_contact
+from augment.crystal.operations import SPECIAL_DISTANCE, check_metric, differ_in_origin_only, expand, strain_of
 from augment.crystal.reading.blocks import ABSENT, CifBlock
 from augment.crystal.reading.sites import ListedSite, points_of
 from augment.crystal.reading.statements import SettingCandidate, SymmetryStatements
@@ -134,7 +134,7 @@ class _NotThisSettingError(CifError):
 
 
 def _of_least_strain(candidates: Sequence[SettingCandidate], lattice: FloatArray) -> Sequence[SettingCandidate]:
-    """Those that keep the cell exactly as written, where there are any: `P 21/n` is about the axis that is not at 90°."""
+    """Those that keep the cell exactly as written, where there are any: `P 21/n` is about the axis of the odd angle."""
     exact = [c for c in candidates if strain_of(c.operations, lattice) <= EXACT_STRAIN]
     return exact or candidates
 
@@ -321,14 +321,25 @@ def _match(points: FloatArray, kinds: IntArray, others: FloatArray, other_kinds:
 
 
 def _of_usual_distances(contents: Sequence[CellContents], sites: Sequence[ListedSite]) -> list[CellContents]:
-    """The only crystal whose distances all are those of known crystals, where in all others some are far from it."""
+    """The only crystal whose distances all are those of known crystals, where in all others some are far from it.
+
+    This decides between origins for atoms on special positions only: there another origin moves atoms by eighths of the
+    cell. Of atoms on general positions, unusual distances prove nothing.
+    """
+    special = all((each.orbits < len(each.setting.operations.rotations)).all() for each in contents)
+    if not special or not all(_differ_in_origin(contents[0], other) for other in contents[1:]):
+        return list(contents)
     ratios = []
     for each in contents:
-        pair = closest_pair(structure_of(each, sites, only_full=True)) if any(s.is_full for s in sites) else None
+        pair = tightest_contact(structure_of(each, sites, only_full=True)) if any(s.is_full for s in sites) else None
         ratios.append(pair.ratio if pair else np.inf)
     usual = [each for each, ratio in zip(contents, ratios, strict=True) if ratio >= 1]
     unusual = [ratio for ratio in ratios if MIN_CONTACT_RATIO <= ratio < UNUSUAL_CONTACT_RATIO]
     return usual if len(usual) == 1 and len(unusual) == len(contents) - 1 else list(contents)
+
+
+def _differ_in_origin(first: CellContents, second: CellContents) -> bool:
+    return differ_in_origin_only(first.setting.operations, second.setting.operations)
 
 
 def _choice_notes(statements: SymmetryStatements, chosen: CellContents) -> list[str]:

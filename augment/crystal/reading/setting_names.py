@@ -38,12 +38,14 @@ class Setting:
         symbol: Hermann-Mauguin symbol (`P 1 21/n 1`).
         choice: of origin or axes as ITA and spglib write it (`2`, `h`, `b2`, `2cab`), in lower case; may be empty.
         hall: Hall symbol.
+        tabulated: whether it is one of the 530 of International Tables, which a number alone can stand for.
     """
 
     number: int
     symbol: str
     choice: str
     hall: str
+    tabulated: bool = True
 
     @property
     def name(self) -> str:
@@ -57,8 +59,8 @@ class Setting:
 
 
 def settings_of_number(number: int) -> tuple[Setting, ...]:
-    """All settings of a space-group type."""
-    return tuple(setting for setting in _settings() if setting.number == number)
+    """The tabulated settings of a space-group type."""
+    return tuple(setting for setting in _settings() if setting.number == number and setting.tabulated)
 
 
 def settings_of_name(name: str) -> tuple[Setting, ...]:
@@ -103,8 +105,9 @@ def _settings() -> tuple[Setting, ...]:
     tabled = {group.xhm() for group in gemmi.spacegroup_table_itb()}
     settings = []
     for group in gemmi.spacegroup_table():
-        axes = group.qualifier.lower() if group.xhm() in tabled else ""  # gemmi repeats those of ITA for its own
-        settings.append(Setting(group.number, group.hm, group.ext.strip("\0 ").lower() + axes, group.hall))
+        known = group.xhm() in tabled
+        axes = group.qualifier.lower() if known else ""  # gemmi repeats those of ITA for its own
+        settings.append(Setting(group.number, group.hm, group.ext.strip("\0 ").lower() + axes, group.hall, known))
     return tuple(settings)
 
 

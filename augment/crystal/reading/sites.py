@@ -1,4 +1,4 @@
-"""The sites that a block lists: species, place, occupancy, disorder and multiplicity, without points that are no atoms."""
+"""The sites that a block lists: species, place, occupancy, disorder, multiplicity; without points that are no atoms."""
 
 from __future__ import annotations
 

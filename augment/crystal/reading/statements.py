@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from augment.crystal.operations import (
     Operations,
-    contains,
+    contains_operations,
     differ_in_origin_only,
     group_of,
     parse_operations,
@@ -260,7 +260,7 @@ def _with_list(listed: Operations, stated: Sequence[_Statement]) -> tuple[list[S
     number = space_group_type(listed)
     for statement in stated:
         if number is not None and statement.number != number:
-            whole = [c for c in statement.settings if contains(c.operations, listed)]
+            whole = [c for c in statement.settings if contains_operations(c.operations, listed)]
             said = f"{statement.text} and its {len(listed.rotations)} operations, of number {number}"
             if not whole:
                 raise CifError(f"{said}, contradict each other; correct one")

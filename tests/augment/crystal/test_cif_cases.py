@@ -49,11 +49,15 @@ def test_a_case_is_read_right_or_refused(name) -> None:
 
 
 def test_what_is_left_out_is_said() -> None:
-    said = {name: " ".join(read_crystal_file(FOLDER / name).notes) for name in (
-        "02_dot_coordinates.cif", "04_magnetic_rutile.mcif", "13b_dummy_atom.cif", "39b_ref_order.cif", "39d_zero_occ.cif",
-    )}  # fmt: skip
-    for name, word in zip(said, ("'.'", "magnetic", "dummy", "counts as 1", "occupancy is 0"), strict=True):
-        assert word in said[name]
+    words = {
+        "02_dot_coordinates.cif": "'.'",
+        "04_magnetic_rutile.mcif": "magnetic",
+        "13b_dummy_atom.cif": "dummy",
+        "39b_ref_order.cif": "counts as 1",
+        "39d_zero_occ.cif": "occupancy is 0",
+    }
+    for name, word in words.items():
+        assert word in " ".join(read_crystal_file(FOLDER / name).notes)
 
 
 def test_charges_of_the_file_are_kept() -> None:
