@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gemmi
 import numpy as np
@@ -135,8 +136,9 @@ def _parse(text: str) -> list[CifBlock]:
 def _columns(block: gemmi.cif.Block) -> dict[str, tuple[str, ...]]:
     columns: dict[str, tuple[str, ...]] = {}
     for item in block:
-        if item.pair is not None:
-            _add(columns, item.pair[0], (item.pair[1],))
+        pair: Any = item.pair  # which gemmi's own annotations call an object
+        if pair is not None:
+            _add(columns, pair[0], (pair[1],))
         elif item.loop is not None:
             width, values = item.loop.width(), item.loop.values
             for k, tag in enumerate(item.loop.tags):
