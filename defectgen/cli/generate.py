@@ -85,8 +85,7 @@ def generate_command(
     }
     which = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids, block),
-        **_complex_changes(complexes, size, propose, weight),
-        "defects.cutoff": cutoff,
+        **_complex_changes(complexes, size, cutoff, propose, weight),
     }
     if source.is_dir():
         _in_run(source, asked, which, overwrite=overwrite)
@@ -96,7 +95,9 @@ def generate_command(
         _from_host(source, {**asked, **which, "seed": seed}, output)
 
 
-def _complex_changes(kinds: str | None, size: int | None, propose: int | None, weight: str | None) -> dict[str, Any]:
+def _complex_changes(
+    kinds: str | None, size: int | None, cutoff: float | None, propose: int | None, weight: str | None
+) -> dict[str, Any]:
     """Changes of settings that ask for complexes of some kinds, by commas."""
     names = [part.strip() for part in kinds.split(",")] if kinds is not None else None
     if propose is not None and names is None:
@@ -107,6 +108,7 @@ def _complex_changes(kinds: str | None, size: int | None, propose: int | None, w
         "defects.kinds": [] if names else None,
         "complexes.names": names,
         "complexes.size": size,
+        "defects.cutoff": cutoff,
         "complexes.min_size": (size or DEFAULT_SIZE) if names else None,
         "complexes.sample": propose,
         "complexes.weight": (weight or "model") if propose else None,
