@@ -22,7 +22,7 @@ PACKAGES = ("augment", "md", "defectgen")
 LONG_FUNCTION = 60
 
 COUNTED = {
-    "reads of the CIF": ("augment/crystal/cif.py", "_read_text"),
+    "reads of the CIF": ("augment/crystal/reading/blocks.py", "read_text"),
     "builds of the host": ("augment/host.py", "assemble_host"),
     "enumerations": ("augment/defects/point_defects.py", "point_defects"),
     "relaxations of the host": ("md/relaxation/relaxed_host.py", "_relaxation"),

@@ -1,58 +1,76 @@
-"""Reading a host crystal from a CIF: bounded in time and memory, and refused clearly when it is not usable."""
+"""Reading a crystal from a CIF: bounded in time and memory, and refused clearly when it is not usable.
+
+The bytes are bounded, gemmi parses them, every statement of the file is read (augment/crystal/reading), and the sites
+are expanded by the one setting that agrees with all of them.
+"""
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from augment.crystal.operations import Operations, check_metric, expand, parse_operations
-from augment.elements import element_number, reduced_formula
+from augment.crystal.contacts import OVERLAP_FRACTION, check_overlap, contact_notes, overlap_of
+from augment.crystal.operations import SPECIAL_DISTANCE
+from augment.crystal.reading.blocks import (
+    ABSENT,
+    MAX_BYTES,
+    CifBlock,
+    atom_blocks,
+    block_named,
+    number_of,
+    read_text,
+)
+from augment.crystal.reading.evidence import (
+    MAX_ATOMS,
+    CellContents,
+    composition_of,
+    decide,
+    hydrogens_lacking,
+    structure_of,
+)
+from augment.crystal.reading.sites import OCCUPANCY_TOLERANCE, ListedSite, listed_sites
+from augment.crystal.reading.statements import symmetry_of
+from augment.elements import element_symbol
 from augment.errors import CifError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-    from pymatgen.io.cif import CifBlock
 
-MAX_BYTES = 2_000_000
-MAX_SITE_OPERATIONS = 20_000
-"""Asymmetric sites x symmetry operations; far above any crystal of `MAX_ATOMS` atoms."""
+__all__ = [
+    "MAX_ATOMS",
+    "MAX_BYTES",
+    "OVERLAP_FRACTION",
+    "CifAtoms",
+    "CrystalFile",
+    "check_overlap",
+    "read_atoms",
+    "read_crystal_file",
+    "read_structure",
+]
 
-MAX_ATOMS = 1_000
-OCCUPANCY_TOLERANCE = 1e-3
-OVERLAP_FRACTION = 0.5
-"""Atoms closer than this fraction of the sum of their covalent radii cannot both be there."""
-
-_SYMOPS = (
-    "_space_group_symop_operation_xyz",
-    "_space_group_symop.operation_xyz",
-    "_symmetry_equiv_pos_as_xyz",
-)
-_GROUP_NAMES = (
-    "_symmetry_space_group_name_H-M",
-    "_space_group_name_H-M_alt",
-    "_space_group_name_Hall",
-    "_symmetry_space_group_name_Hall",
-    "_space_group_IT_number",
-    "_symmetry_Int_Tables_number",
-)
 _LENGTHS = ("_cell_length_a", "_cell_length_b", "_cell_length_c")
 _ANGLES = ("_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma")
-_COORDINATES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
-_ABSENT = {"", "?", "."}
 _MIN_FLAT = 1e-3
 """Volume over the product of the edges; a flatter cell is a typing error."""
+
+_SAME_SITE = 0.1
+"""Å; species closer than this share one place."""
+
+_MAX_COMPARED = 6
+"""Blocks with atoms that are read to see whether they hold one crystal."""
+
+_SAME_CELL = 1e-3
+"""Å; metrics and positions of two blocks that hold one crystal."""
 
 
 @dataclass(frozen=True, eq=False)
 class CifAtoms:
-    """What a CIF lists, expanded by its symmetry operations.
+    """What a CIF lists, expanded by its symmetry operations; a site of mixed type is one atom of each species.
 
     Attributes:
         lattice: (3, 3) rows, Å.
@@ -60,9 +78,10 @@ class CifAtoms:
         numbers: (m,) atomic numbers.
         points: (m, 3) fractional coordinates.
         occupancies: (m,) fraction of the cells in which each is there.
-        oxidation: (m,) oxidation state of each, None where the file states none.
+        oxidation: (m,) charge of each in e, None where the file states none.
         assemblies: (m,) disorder assembly of each, empty where there is none.
         groups: (m,) disorder group of each within its assembly, empty where there is none.
+        notes: what was dropped or assumed.
     """
 
     lattice: FloatArray
@@ -73,123 +92,122 @@ class CifAtoms:
     oxidation: tuple[float | None, ...] = ()
     assemblies: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def read_structure(path: str | Path) -> Structure:
-    """Ordered periodic structure of a CIF, as a pymatgen Structure in the cell that the file gives.
+@dataclass(frozen=True, eq=False)
+class CrystalFile:
+    """An ordered crystal of a file.
+
+    Attributes:
+        structure: in the cell that the file gives.
+        oxidation_states: mean charge in e of the atoms of each element, for the elements whose charges the file gives.
+        notes: what was dropped or assumed, one line each.
+    """
+
+    structure: Structure
+    oxidation_states: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_crystal_file(path: str | Path, block: str | None = None) -> CrystalFile:
+    """Ordered crystal of a CIF, with the charges that it gives and what was dropped or assumed.
+
+    Args:
+        path: of the CIF.
+        block: name of the data block, for a file with several crystals.
 
     Raises:
-        CifError: the file is missing, is no CIF, is too large, has partial occupancy, overlapping or missing
-            atoms, an unknown element, or symmetry operations that form no group.
+        CifError: the file is missing, is no CIF, is too large, has partial occupancy, overlapping or missing atoms, an
+            unknown element, symmetry that contradicts itself or what else the file says, or several crystals.
     """
-    from pymatgen.core import Element, Lattice, Structure
-
     path = Path(path)
-    block = _atom_block(_read_text(path), path)
     try:
-        atoms = _atoms(block, ordered=True)
-        structure = Structure(Lattice(atoms.lattice), [Element.from_Z(int(z)) for z in atoms.numbers], atoms.points)
-        _check_composition(block, structure)
+        return _ordered(_reading(path, block))
     except CifError as error:
         raise CifError(f"{path}: {error}") from None
-    check_overlap(structure, str(path))
-    return structure
 
 
-def read_atoms(path: str | Path) -> CifAtoms:
+def read_structure(path: str | Path, block: str | None = None) -> Structure:
+    """Ordered periodic structure of a CIF, as a pymatgen Structure in the cell that the file gives.
+
+    Args:
+        path: of the CIF.
+        block: name of the data block, for a file with several crystals.
+
+    Raises:
+        CifError: as for `read_crystal_file`.
+    """
+    return read_crystal_file(path, block).structure
+
+
+def read_atoms(path: str | Path, block: str | None = None) -> CifAtoms:
     """Atoms of a CIF, which may be there in a fraction of the cells only.
 
     Raises:
-        CifError: as for `read_structure`, except that atoms may be partial and overlap.
+        CifError: as for `read_crystal_file`, except that atoms may be partial and overlap.
     """
     path = Path(path)
     try:
-        return _atoms(_atom_block(_read_text(path), path), ordered=False)
+        return _atoms(_reading(path, block))
     except CifError as error:
-        raise CifError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
+        raise CifError(f"{path}: {error}") from None
 
 
-def _atoms(block: CifBlock, *, ordered: bool) -> CifAtoms:
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """Sites of a block, the atoms that they make, and what was dropped or assumed."""
+
+    sites: Sequence[ListedSite]
+    contents: CellContents
+    notes: tuple[str, ...]
+
+
+def _reading(path: Path, name: str | None) -> _Reading:
+    """The crystal of the block of a name, or of the only one with atoms."""
+    blocks = atom_blocks(read_text(path))
+    if name is not None:
+        return _read(block_named(blocks, name))
+    if len(blocks) == 1:
+        return _read(blocks[0])
+    names = ", ".join(block.name for block in blocks)
+    refusal = CifError(
+        f"holds {len(blocks)} structures ({names}); choose one: --block {blocks[0].name} on the command line, "
+        f"block={blocks[0].name!r} in Python"
+    )
+    if len(blocks) > _MAX_COMPARED:
+        raise refusal
+    try:
+        readings = [_read(block) for block in blocks]
+    except CifError:
+        raise refusal from None
+    if not all(_same(readings[0], other) for other in readings[1:]):
+        raise refusal
+    return replace(readings[0], notes=(f"blocks {names} hold the same crystal", *readings[0].notes))
+
+
+def _read(block: CifBlock) -> _Reading:
     from pymatgen.core import Lattice
 
     lattice = np.asarray(Lattice.from_parameters(*_cell_parameters(block)).matrix)
-    labels, numbers, points, occupancies = _sites(block, ordered=ordered)
-    operations = _operations(block)
-    _check_bounds(len(points), operations)
-    check_metric(operations, lattice)
-    points, owner = expand(points, operations, lattice)
-    _check_size(len(points))
-    return CifAtoms(lattice, tuple(labels[k] for k in owner), numbers[owner], points, occupancies[owner])
-
-
-def _read_text(path: Path) -> str:
-    if path.is_dir():
-        raise CifError(f"{path}: a folder, not a CIF; name the file")
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise CifError(
-                f"{path}: larger than {MAX_BYTES // 1_000_000} MB; give the CIF of one crystal, without reflections"
-            )
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise CifError(f"{path}: no such file; check the path") from None
-    except (OSError, ValueError) as error:
-        raise CifError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    if b"\0" in content:
-        raise CifError(f"{path}: a binary file, not a CIF")
-    return content.decode("utf-8", errors="replace")
-
-
-def _atom_block(text: str, path: Path) -> CifBlock:
-    """The one data block that holds atoms."""
-    from pymatgen.io.cif import CifFile
-
-    if not re.search(r"^\s*data_", text, flags=re.MULTILINE | re.IGNORECASE):
-        raise CifError(f"{path}: not a CIF (no data_ block); give a crystallographic information file")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            blocks = CifFile.from_str(text).data
-    except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
-        raise CifError(
-            f"{path}: not a readable CIF: a loop or a quotation is damaged ({type(error).__name__}: {error})"
-        ) from None
-    holders = {name: block for name, block in blocks.items() if any(c in block.data for c in _COORDINATES)}
-    if not holders:
-        raise CifError(f"{path}: holds no atoms (no _atom_site_fract_x loop); give a CIF with fractional coordinates")
-    if len(holders) > 1:
-        raise CifError(f"{path}: holds {len(holders)} structures ({', '.join(holders)}); give a CIF of one of them")
-    return next(iter(holders.values()))
-
-
-def _column(block: CifBlock, *names: str) -> list[str]:
-    """Values of the first of the names that the block has; none where it has none."""
-    for name in names:
-        if name in block.data:
-            value: Any = block.data[name]
-            return [str(v).strip() for v in value] if isinstance(value, list) else [str(value).strip()]
-    return []
-
-
-def _number(text: str, what: str) -> float:
-    """A CIF number, without its uncertainty in parentheses."""
-    try:
-        value = float(re.sub(r"\(\d*\)$", "", text))
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise CifError(f"{what} is {text!r}, not a number; correct it")
-    return value
+    composition = composition_of(block)
+    sites, notes = listed_sites(block, composition.amounts)
+    statements = symmetry_of(block)
+    contents, chosen = decide(statements, sites, lattice, composition)
+    notes += [*statements.notes, *chosen]
+    if hydrogens_lacking(contents, sites, composition) and not any("hydrogens" in note for note in notes):
+        notes.append("hydrogens of the formula are not among the sites: left out")
+    return _Reading(sites, contents, tuple(notes))
 
 
 def _cell_parameters(block: CifBlock) -> tuple[float, ...]:
     """Lengths, Å, and angles, degrees."""
     metric = []
-    for name in (*_LENGTHS, *_ANGLES):
-        values = _column(block, name)
-        if len(values) != 1 or values[0] in _ABSENT:
-            raise CifError(f"{name} is missing; complete the cell")
-        metric.append(_number(values[0], name))
+    for tag in (*_LENGTHS, *_ANGLES):
+        values = block.column(tag)
+        if len(values) != 1 or values[0] in ABSENT:
+            raise CifError(f"{tag} is missing; complete the cell")
+        metric.append(number_of(values[0], tag))
     lengths, cosines = metric[:3], np.cos(np.radians(metric[3:]))
     flatness = 1 + 2 * float(np.prod(cosines)) - float((cosines**2).sum())
     if min(lengths) <= 0 or max(lengths) > 1000 or not all(0 < x < 180 for x in metric[3:]) or flatness < _MIN_FLAT**2:  # noqa: PLR2004  degrees, and Å no crystal reaches
@@ -197,129 +215,112 @@ def _cell_parameters(block: CifBlock) -> tuple[float, ...]:
     return tuple(metric)
 
 
-def _sites(block: CifBlock, *, ordered: bool) -> tuple[list[str], IntArray, FloatArray, FloatArray]:
-    """Labels, atomic numbers (n,), fractional coordinates (n, 3) and occupancies (n,) of the asymmetric unit."""
-    labels = _column(block, "_atom_site_label", "_atom_site_type_symbol")
-    symbols = _column(block, "_atom_site_type_symbol", "_atom_site_label")
-    columns = [_column(block, name) for name in _COORDINATES]
-    occupancies = _column(block, "_atom_site_occupancy") or ["1"] * len(labels)
-    if not labels or {len(c) for c in (symbols, occupancies, *columns)} != {len(labels)}:
-        raise CifError(
-            "its atom list is incomplete; each site needs a label or symbol and three fractional coordinates"
-        )
-    strict = "_atom_site_type_symbol" in block.data
-    numbers, points, shares = [], [], []
-    for label, symbol, occupancy, *coordinates in zip(labels, symbols, occupancies, *columns, strict=True):
-        shares.append(_occupancy(label, occupancy, ordered=ordered))
-        numbers.append(_atomic_number(symbol, label, strict=strict))
-        points.append([_number(text, f"a coordinate of site {label}") for text in coordinates])
-    return labels, np.array(numbers, dtype=np.int64), np.array(points), np.array(shares)
+def _ordered(reading: _Reading) -> CrystalFile:
+    """The crystal of a reading whose sites all hold one atom each."""
+    sites, contents, notes = reading.sites, reading.contents, list(reading.notes)
+    for site in sites:
+        if len(site.occupants) > 1:
+            raise CifError(
+                f"site {site.label} holds several species; a host must be ordered: "
+                "`defectgen impurities` derives ordered ones from it, or give one"
+            )
+        if site.is_full and site.occupancy != 1:
+            notes.append(f"occupancy {site.occupancy:g} of site {site.label} counts as 1")
+    kept = _one_of_each(reading, notes)
+    structure = structure_of(replace(contents, points=contents.points[kept], owner=contents.owner[kept]), sites)
+    if fault := overlap_of(structure):
+        raise CifError(fault)
+    notes += contact_notes(structure)
+    return CrystalFile(structure, _mean_oxidation(reading), tuple(dict.fromkeys(notes)))
 
 
-def _occupancy(label: str, text: str, *, ordered: bool) -> float:
-    value = 1.0 if text in _ABSENT else _number(text, f"the occupancy of site {label}")
-    if ordered and abs(value - 1) > OCCUPANCY_TOLERANCE:
-        raise CifError(
-            f"site {label} has occupancy {value:g}; a host must be ordered: "
-            "`defectgen impurities` derives ordered ones from it, or give one"
-        )
-    if not 0 <= value <= 1 + OCCUPANCY_TOLERANCE:
-        raise CifError(f"site {label} has occupancy {value:g}, which is no fraction from 0 to 1; correct it")
-    return value
+def _one_of_each(reading: _Reading, notes: list[str]) -> list[int]:
+    """Indices of the full atoms, with one for the partial ones of one species that together fill a place."""
+    sites, contents = reading.sites, reading.contents
+    occupancy = _occupancies(reading)
+    kept = [k for k, owner in enumerate(contents.owner) if sites[owner].is_full]
+    partial = [k for k, owner in enumerate(contents.owner) if not sites[owner].is_full]
+    while partial:
+        near = _distances(contents, partial[0], partial) < SPECIAL_DISTANCE
+        same = [k for k, together in zip(partial, near, strict=True) if together]
+        here = [sites[contents.owner[k]] for k in same]
+        total = float(sum(occupancy[k] for k in same))
+        if abs(total - 1) > OCCUPANCY_TOLERANCE or len({site.occupants[0].number for site in here}) > 1:
+            raise CifError(
+                f"site {here[0].label} has occupancy {here[0].occupancy:g}; a host must be ordered: "
+                "`defectgen impurities` derives ordered ones from it, or give one"
+            )
+        notes.append(f"sites {', '.join(site.label for site in here)} together are one full atom")
+        kept.append(same[0])
+        partial = [k for k in partial if k not in same]
+    return sorted(kept)
 
 
-def _atomic_number(symbol: str, label: str, *, strict: bool) -> int:
-    """Atomic number of a type symbol (`Mg`, `Mg2+`) or, not strictly, of a label (`Mg1`, `OW2`); deuterium is H."""
-    ending = r"(?:\d*\+?-?|[+-]?\d+)" if strict else r"[^a-z].*|.*"
-    for pattern in (rf"([A-Za-z]{{2}})({ending})", rf"([A-Za-z])({ending})"):
-        match = re.fullmatch(pattern, symbol)
-        name = match[1].capitalize() if match else ""
-        number = element_number("H" if name in {"D", "T"} else name)
-        if number is not None:
-            return number
-    raise CifError(f"site {label}: {symbol!r} is not an element up to fermium; give an element symbol such as Mg")
+def _distances(contents: CellContents, first: int, others: Sequence[int] | IntArray) -> FloatArray:
+    """From one atom to others, Å, by the nearest image in fractional coordinates."""
+    difference = contents.points[others] - contents.points[first]
+    distances: FloatArray = np.linalg.norm((difference - np.rint(difference)) @ contents.lattice, axis=-1)
+    return distances
 
 
-def _operations(block: CifBlock) -> Operations:
-    """Operations that the block lists or, failing that, those of the space group that it names."""
-    listed = _column(block, *_SYMOPS)
-    return parse_operations(listed or _operations_by_name(block))
+def _occupancies(reading: _Reading) -> FloatArray:
+    """(m,) occupancies of the atoms; 1 where it is 1 within its uncertainty and nothing else is at the same place."""
+    sites, contents = reading.sites, reading.contents
+    occupancies = np.array([sites[owner].occupancy for owner in contents.owner])
+    for k, site in enumerate(sites):
+        if not site.is_full or site.occupancy == 1 or abs(min(site.occupancy, 1) - 1) > site.uncertainty:
+            continue
+        mine, others = np.flatnonzero(contents.owner == k), np.flatnonzero(contents.owner != k)
+        if len(mine) and _distances(contents, int(mine[0]), others).min(initial=np.inf) > _SAME_SITE:
+            occupancies[mine] = 1.0
+    return occupancies
 
 
-def _operations_by_name(block: CifBlock) -> list[str]:
-    """Operations of the space group that the block names, as pymatgen knows them; P1 where it names none."""
-    from pymatgen.io.cif import CifBlock, CifParser
-
-    named = {k: v for k in _GROUP_NAMES for v in _column(block, k)[:1] if v not in _ABSENT}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            names: Any = CifBlock(dict(named), [], "names")
-            parser = CifParser.from_str(str(CifBlock(dict(named), [[k] for k in named], "names")))
-            operations = [operation.as_xyz_str() for operation in parser.get_symops(names)]
-        except Exception:  # noqa: BLE001  the parser raises whatever its input provokes
-            operations = []
-    first_name = re.sub(r"[\s_]", "", next(iter(named.values()), "P1"))
-    if not operations or (len(operations) == 1 and first_name.upper() not in {"P1", "1"}):
-        raise CifError(f"space group {first_name} is not known; list its operations (_symmetry_equiv_pos_as_xyz)")
-    return operations
-
-
-def _check_bounds(sites: int, operations: Operations) -> None:
-    count = len(operations.rotations)
-    if sites * count > MAX_SITE_OPERATIONS:
-        raise CifError(
-            f"{sites} sites x {count} operations exceed {MAX_SITE_OPERATIONS}; "
-            "give only the asymmetric unit, or a smaller or primitive cell"
-        )
+def _atoms(reading: _Reading) -> CifAtoms:
+    """One row for each species on each place of the cell."""
+    sites, contents = reading.sites, reading.contents
+    occupancies = _occupancies(reading)
+    rows = [
+        (k, sites[owner], occupant) for k, owner in enumerate(contents.owner) for occupant in sites[owner].occupants
+    ]
+    rounded = [
+        f"occupancy {site.occupancy:g} of site {site.label} counts as 1"
+        for k, site, _ in rows
+        if occupancies[k] != site.occupancy
+    ]
+    return CifAtoms(
+        lattice=contents.lattice,
+        labels=tuple(site.label for _, site, _ in rows),
+        numbers=np.array([occupant.number for _, _, occupant in rows], dtype=np.int64),
+        points=contents.points[[k for k, _, _ in rows]],
+        occupancies=np.array([occupancies[k] * occupant.share for k, _, occupant in rows]),
+        oxidation=tuple(occupant.oxidation for _, _, occupant in rows),
+        assemblies=tuple(site.assembly for _, site, _ in rows),
+        groups=tuple(site.group for _, site, _ in rows),
+        notes=tuple(dict.fromkeys([*reading.notes, *rounded])),
+    )
 
 
-def _check_size(atoms: int) -> None:
-    if atoms > MAX_ATOMS:
-        raise CifError(f"{atoms} atoms in the cell, more than {MAX_ATOMS}; give a smaller cell")
+def _mean_oxidation(reading: _Reading) -> dict[str, float]:
+    """Mean charge by element, of those all of whose atoms have one."""
+    atoms = _atoms(reading)
+    means = {}
+    for number in np.unique(atoms.numbers):
+        mine = [k for k, z in enumerate(atoms.numbers) if z == number]
+        charges = [charge for k in mine if (charge := atoms.oxidation[k]) is not None]
+        if len(charges) == len(mine):
+            means[element_symbol(int(number))] = round(float(np.average(charges, weights=atoms.occupancies[mine])), 6)
+    return means
 
 
-def _check_composition(block: CifBlock, structure: Structure) -> None:
-    """Compare what the file says its formula is with the atoms that it lists."""
-    from pymatgen.core import Composition
-
-    text = " ".join(_column(block, "_chemical_formula_sum")).strip("'\" ")
-    if text in _ABSENT:
-        return
-    try:
-        amounts = Composition(text).get_el_amt_dict()
-    except Exception:  # noqa: BLE001  a formula in words is no formula to compare with
-        return
-    amounts["H"] = sum(amounts.pop(isotope, 0) for isotope in ("H", "D", "T"))
-    said = reduced_formula({k: v for k, v in amounts.items() if v})
-    listed = reduced_formula(structure.composition.get_el_amt_dict())
-    if said != listed:
-        raise CifError(
-            f"its formula says {said}, its sites give {listed}; "
-            "atoms are missing or doubled: complete the atom list or correct _chemical_formula_sum"
-        )
-
-
-def check_overlap(structure: Structure, where: str) -> None:
-    """Refuse a structure in which two atoms are closer than half the sum of their covalent radii.
-
-    Raises:
-        CifError: names the closest pair.
-    """
-    from ase.data import covalent_radii
-
-    if structure.volume < len(structure):
-        raise CifError(f"{where}: a cell of {structure.volume:.3g} Å³ cannot hold {len(structure)} atoms")
-    numbers: Sequence[int] = structure.atomic_numbers
-    radius = np.array([covalent_radii[z] for z in numbers])
-    first, second, _, distance = structure.get_neighbor_list(r=float(radius.max()) + 0.1, exclude_self=True)
-    if len(distance) == 0:
-        return
-    ratio = distance / (radius[first] + radius[second])
-    worst = int(np.argmin(ratio))
-    if ratio[worst] < OVERLAP_FRACTION:
-        a, b = int(first[worst]), int(second[worst])
-        raise CifError(
-            f"{where}: atoms {structure[a].specie}{a + 1} and {structure[b].specie}{b + 1} overlap "
-            f"({distance[worst]:.2f} Å apart); remove one or correct the coordinates"
-        )
+def _same(first: _Reading, second: _Reading) -> bool:
+    """Whether two blocks hold the same atoms at the same places of the same cell."""
+    one, other = _atoms(first), _atoms(second)
+    if len(one.numbers) != len(other.numbers) or np.abs(one.lattice - other.lattice).max() > _SAME_CELL:
+        return False
+    difference = one.points[:, None] - other.points
+    near = np.linalg.norm((difference - np.rint(difference)) @ one.lattice, axis=-1) < _SAME_CELL
+    alike = (one.numbers[:, None] == other.numbers) & (
+        np.abs(one.occupancies[:, None] - other.occupancies) < _SAME_CELL
+    )
+    return bool((near & alike).any(axis=1).all() and (near & alike).any(axis=0).all())

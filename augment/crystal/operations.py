@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import CifError
@@ -49,12 +50,79 @@ def parse_operations(texts: Sequence[str]) -> Operations:
     """
     if len(texts) > MAX_OPERATIONS:
         raise CifError(f"{len(texts)} symmetry operations; give a smaller cell")
-    every = [_parse(text) for text in texts]
-    parsed = [operation for k, operation in enumerate(every) if operation not in every[:k]]
-    rotations = np.array([r for r, _ in parsed], dtype=np.int64)
-    translations = np.array([t for _, t in parsed], dtype=float)
+    parsed = [_parse(text) for text in texts]
+    return group_of([rotation for rotation, _ in parsed], [translation for _, translation in parsed])
+
+
+def group_of(rotations: ArrayLike, translations: ArrayLike) -> Operations:
+    """The group of these operations, each taken once.
+
+    Raises:
+        CifError: they form none, or are too many.
+    """
+    rotations, translations = np.array(rotations, dtype=np.int64), np.array(translations, dtype=float)
+    if len(rotations) > MAX_OPERATIONS:
+        raise CifError(f"{len(rotations)} symmetry operations; give a smaller cell")
+    first = {code: k for k, code in reversed(list(enumerate(_codes(rotations, translations))))}
+    kept = sorted(first.values())
+    rotations, translations = rotations[kept], translations[kept]
     _check_group(rotations, translations)
     return Operations(rotations, translations)
+
+
+def same_operations(first: Operations, second: Operations) -> bool:
+    """Whether two groups have the same operations modulo lattice translations."""
+    return set(_codes(first.rotations, first.translations)) == set(_codes(second.rotations, second.translations))
+
+
+def contains_operations(group: Operations, part: Operations) -> bool:
+    """Whether every operation of a part is one of the group."""
+    return set(_codes(group.rotations, group.translations)) >= set(_codes(part.rotations, part.translations))
+
+
+def differ_in_origin_only(first: Operations, second: Operations) -> bool:
+    """Whether two groups of one space-group type have one Hermann-Mauguin symbol: the same axes, centrings and glides.
+
+    The intrinsic translation of an operation {R|t} of order n, the mean of R^k t over k < n, does not depend on the
+    origin (ITA 1.2.2.4). Groups of one type that agree in it for every rotation differ in their origin at most.
+    """
+    if len(first.rotations) != len(second.rotations):
+        return False
+    return _covers(first, second) and _covers(second, first)
+
+
+def _covers(first: Operations, second: Operations) -> bool:
+    """Whether each operation of the first has one of the same rotation and intrinsic translation in the second."""
+    steps = np.arange(-2, 3)
+    lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+    for rotation, translation in zip(first.rotations, first.translations, strict=True):
+        alike = second.translations[(second.rotations == rotation).all(axis=(1, 2))]
+        powers = [np.eye(3, dtype=np.int64)]
+        while not np.array_equal(power := rotation @ powers[-1], powers[0]):
+            powers.append(power)
+        mean = np.mean(powers, axis=0)
+        offset = (translation - alike)[:, None] + lattice
+        if not len(alike) or np.abs(offset @ mean.T).max(axis=-1).min() > _ROUNDING:
+            return False
+    return True
+
+
+def space_group_type(operations: Operations) -> int | None:
+    """Number of the space-group type of operations in any cell, 1 to 230; None where spglib cannot tell."""
+    import spglib
+
+    rotations = operations.rotations.astype(np.intc)
+    try:
+        found = spglib.get_spacegroup_type_from_symmetry(rotations, operations.translations)
+    except spglib.SpglibError:
+        return None
+    return int(found.number) if found is not None else None
+
+
+def strain_of(operations: Operations, lattice: FloatArray) -> float:
+    """The largest strain that one of the operations puts on the lattice (3, 3), rows."""
+    cartesian = lattice.T @ operations.rotations @ np.linalg.inv(lattice.T)
+    return float(np.abs(cartesian.transpose(0, 2, 1) @ cartesian - np.eye(3)).max() / 2)
 
 
 def _parse(text: str) -> tuple[list[list[int]], list[float]]:
@@ -110,8 +178,7 @@ def check_metric(operations: Operations, lattice: FloatArray) -> None:
     Raises:
         CifError: lengths or angles change by more than rounding and measurement allow.
     """
-    cartesian = lattice.T @ operations.rotations @ np.linalg.inv(lattice.T)
-    strain = np.abs(cartesian.transpose(0, 2, 1) @ cartesian - np.eye(3)).max() / 2
+    strain = strain_of(operations, lattice)
     if strain > MAX_METRIC_STRAIN:
         raise CifError(
             f"its symmetry operations strain its cell by {strain:.0%}: they are of another space group or setting; "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from augment.crystal.cif import read_structure
+from augment.crystal.cif import CrystalFile, read_crystal_file
 from augment.crystal.vacuum import MIN_VACUUM, Vacuum, find_vacuum, upright, widest_gap
 from augment.errors import CifError, SupercellError
 from augment.host import Host, host_from_structure
@@ -22,11 +22,12 @@ LayerChoice = Literal["auto", "bulk"] | Sequence[int]
 """Whether a structure is a layer: told by its vacuum, never, or always with this normal in its own cell."""
 
 
-def read_host(path: str | Path, *, layer: LayerChoice = "auto") -> Host:
+def read_host(path: str | Path, block: str | None = None, *, layer: LayerChoice = "auto") -> Host:
     """Host of a CIF, standardised, with its void sites; those of a layer lie between its atoms or are adatom sites.
 
     Args:
         path: of the CIF.
+        block: name of the data block, for a file with several crystals.
         layer: `auto` takes a structure with 6 Å of vacuum or more in one direction for a layer (its `normal` is set,
             and supercells repeat it in its plane), `bulk` takes none, and three integers are the normal of one.
 
@@ -34,8 +35,14 @@ def read_host(path: str | Path, *, layer: LayerChoice = "auto") -> Host:
         CifError: the file holds no usable ideal crystal, or vacuum in two directions or three.
         SupercellError: there is no layer with the normal given.
     """
-    host, _ = host_or_layer(read_structure(path), str(path), layer=layer)
-    return host
+    crystal = read_crystal_file(path, block)
+    host, _ = host_or_layer(crystal.structure, str(path), layer=layer)
+    return host_of_file(host, crystal)
+
+
+def host_of_file(host: Host, crystal: CrystalFile) -> Host:
+    """A host with what its file says beyond the structure: charges, and what was dropped or assumed."""
+    return replace(host, notes=(*crystal.notes, *host.notes), oxidation=crystal.oxidation_states)
 
 
 def host_or_layer(

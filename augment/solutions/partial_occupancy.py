@@ -111,7 +111,7 @@ class Disordered:
         )
 
 
-def read_disordered(path: str | Path, *, min_separation: float | None = None) -> Disordered:
+def read_disordered(path: str | Path, *, min_separation: float | None = None, block: str | None = None) -> Disordered:
     """Disordered crystal of a CIF with partial occupancies.
 
     Args:
@@ -119,6 +119,7 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
         min_separation: Å between two partly filled sites, below which at most one holds an atom; by default it covers
             the pairs that are closer than three quarters of the sum of their covalent radii, hydrogen atoms closer
             than 1.2 Å, and the nearest alternatives of the disorder assemblies of the file.
+        block: name of the data block, for a file with several crystals.
 
     Raises:
         CifError: the file is no usable CIF, every site is fully occupied by one species, a site or two that overlap are
@@ -127,7 +128,7 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
     from pymatgen.core import Element, Lattice, Structure
 
     where = str(path)
-    atoms = read_atoms(path)
+    atoms = read_atoms(path, block)
     points, mixtures, alternatives = _mixed_sites(atoms, where)
     if all(len(mixture) == 1 for mixture in mixtures):
         element = element_symbol(mixtures[0][0][0])
@@ -143,6 +144,7 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None) ->
     parent = Structure(Lattice(atoms.lattice), [Element.from_Z(int(z)) for z in majority[kind]], points)
     host, kind_of_orbit = _parent(parent, kind, majority, where)
     amounts = _amounts(mixtures, int(np.gcd.reduce(np.bincount(kind))))
+    host = replace(host, notes=atoms.notes)
     fractions = _fractions(host, [kinds[k] for k in kind_of_orbit])
     stated = _stated_states(atoms)
     notes = tuple(filter(None, [note, imbalance(amounts, stated, MAX_IMBALANCE)]))

@@ -17,6 +17,7 @@ from defectgen.cli.generate import generate_command
 from defectgen.cli.impurities import impurities_command
 from defectgen.cli.md import md_command
 from defectgen.cli.options import (
+    BlockOption,
     BulkOption,
     DeviceOption,
     DistanceOption,
@@ -66,12 +67,13 @@ def run_command(
     trust_model: TrustOption = False,
     seed: SeedOption = None,
     workers: WorkersOption = None,
+    block: BlockOption = None,
 ) -> None:
     """From a host CIF to a report: defects, generation, relaxation, dynamics, dataset."""
     from defectgen.pipeline.run import run_pipeline
 
     changes = {
-        **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        **defect_changes(dopant, min_image_distance, max_atoms, max_voids, block),
         **layer_changes(bulk, slab),
         "output": output,
         "potential.name": potential,

@@ -11,6 +11,7 @@ import typer
 from augment.errors import ConditionError
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption, list_defects
 from defectgen.cli.options import (
+    BlockOption,
     BulkOption,
     CifArgument,
     ComplexOption,
@@ -83,13 +84,14 @@ def defects_command(
     slab: SlabOption = None,
     as_json: JsonOption = False,
     seed: SeedOption = None,
+    block: BlockOption = None,
 ) -> None:
     """List the symmetry-distinct defects of a host; with -o, start a run folder with them."""
     names = [part.strip() for part in complexes.split(",")] if complexes is not None else None
     if count and names is None:
         raise ConditionError("--count counts complexes; name their kinds with --complex")
     changes = {
-        **defect_changes(dopant, min_image_distance, max_atoms, max_voids),
+        **defect_changes(dopant, min_image_distance, max_atoms, max_voids, block),
         **layer_changes(bulk, slab),
         "defects.kinds": kind or ([] if names or named_set else None),
         "defects.sets": named_set or None,
@@ -141,6 +143,7 @@ def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as
     from defectgen.run.progress import report_notes
 
     prepared = PreparedRun.of(settings)
+    report_notes(prepared.host.notes)
     supercell = prepared.supercell
     report_notes(prepared.notes)
     if plot is not None:

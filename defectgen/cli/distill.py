@@ -47,7 +47,7 @@ def distill_command(
     workers: WorkersOption = None,
 ) -> None:
     """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
-    from defectgen.run.progress import progress
+    from defectgen.run.progress import progress, report_notes
     from md.distill.finish import finish, student_name
     from md.distill.run import distil
     from md.distill.settings import DistilSettings
@@ -56,6 +56,8 @@ def distill_command(
 
     began = time.monotonic()
     crystals = _crystals(hosts, bulk)
+    for path, crystal in zip(hosts, crystals, strict=True):
+        report_notes(f"{path.name}: {note}" for note in crystal.notes)
     own = {element for crystal in crystals for element in crystal.elements}
     asked = [e.strip() for e in [*(dopant or []), *((elements or "").split(",") if elements else [])]]
     settings = DistilSettings(

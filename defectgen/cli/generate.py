@@ -9,6 +9,7 @@ import typer
 
 from augment.errors import ConditionError
 from defectgen.cli.options import (
+    BlockOption,
     BulkOption,
     ComplexOption,
     CutoffOption,
@@ -72,6 +73,7 @@ def generate_command(
     seed: SeedOption = None,
     output: OutputOption = None,
     overwrite: OverwriteOption = False,
+    block: BlockOption = None,
 ) -> None:
     """Propose relaxed or thermal geometries with the diffusion model."""
     asked = {
@@ -86,8 +88,8 @@ def generate_command(
         "potential.name": potential,
         "potential.trust": trust_model or None,
     }
-    which = defect_changes(dopant, min_image_distance, max_atoms, max_voids) | layer_changes(bulk, slab)
-    which |= {**_complex_changes(complexes, size, propose, weight), "defects.cutoff": cutoff}
+    which = defect_changes(dopant, min_image_distance, max_atoms, max_voids, block) | layer_changes(bulk, slab)
+    which |= _complex_changes(complexes, size, cutoff, propose, weight)
     if source.is_dir():
         _in_run(source, asked, which, overwrite=overwrite)
     elif output is None:
@@ -96,7 +98,9 @@ def generate_command(
         _from_host(source, {**asked, **which, "seed": seed}, output)
 
 
-def _complex_changes(kinds: str | None, size: int | None, propose: int | None, weight: str | None) -> dict[str, Any]:
+def _complex_changes(
+    kinds: str | None, size: int | None, cutoff: float | None, propose: int | None, weight: str | None
+) -> dict[str, Any]:
     """Changes of settings that ask for complexes of some kinds, by commas."""
     names = [part.strip() for part in kinds.split(",")] if kinds is not None else None
     if propose is not None and names is None:
@@ -107,6 +111,7 @@ def _complex_changes(kinds: str | None, size: int | None, propose: int | None, w
         "defects.kinds": [] if names else None,
         "complexes.names": names,
         "complexes.size": size,
+        "defects.cutoff": cutoff,
         "complexes.min_size": (size or DEFAULT_SIZE) if names else None,
         "complexes.sample": propose,
         "complexes.weight": (weight or "model") if propose else None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
@@ -14,6 +13,7 @@ from augment.errors import ConditionError
 from defectgen.cli.defects import AnySupercellOption
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
 from defectgen.cli.options import (
+    BlockOption,
     BulkOption,
     DistanceOption,
     JsonOption,
@@ -89,12 +89,14 @@ def impurities_command(
     slab: SlabOption = None,
     as_json: JsonOption = False,
     seed: Annotated[int, typer.Option("--seed", help="of the random configurations")] = 0,
+    block: BlockOption = None,
 ) -> None:
     """Ordered configurations of a host with dopants at a concentration, or of a CIF with partly occupied sites."""
     from augment.charges import host_imbalance
     from augment.defects.sampling import SamplingWeight
     from augment.solutions.configurations import ensemble
     from augment.solutions.partial_occupancy import read_disordered
+    from defectgen.run.progress import report_notes
 
     size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
     if min_separation is not None and not 0 <= min_separation < MAX_SEPARATION:
@@ -110,9 +112,9 @@ def impurities_command(
             "states": states,
         }
         options["min_separation"] = min_separation or 0.0
-        solution = _doped(_host(source, bulk, slab), asked, tolerance, integers(supercell), options)
+        solution = _doped(_host(source, bulk, slab, block), asked, tolerance, integers(supercell), options)
     else:
-        crystal = read_disordered(source, min_separation=min_separation)
+        crystal = read_disordered(source, min_separation=min_separation, block=block)
         chosen = _supercell(crystal.host, integers(supercell))
         solution = crystal.solution(
             supercell=chosen, tolerance=tolerance, neutral=neutral, states=states or None, **options
@@ -125,18 +127,17 @@ def impurities_command(
     notes = [*solution.supercell.host.notes]
     if concentration or number:
         notes += filter(None, [host_imbalance(solution.supercell.host)])
-    for note in notes:
-        sys.stderr.write(f"defectgen: {note}\n")
+    report_notes(notes)
     _print(made, as_json=as_json)
 
 
-def _host(source: Path, bulk: bool, slab: str | None) -> Host:
+def _host(source: Path, bulk: bool, slab: str | None, block: str | None) -> Host:
     """The host of a CIF; what is taken for a layer is said."""
     from defectgen.run.host import host_notes, read_crystal
     from defectgen.run.progress import report_notes
 
     planar = settings_of(source, layer_changes(bulk, slab)).planar
-    host, plane = read_crystal(source, planar)
+    host, plane = read_crystal(source, planar, block)
     report_notes(host_notes(plane, planar))
     return host
 

@@ -11,6 +11,9 @@ import typer
 from augment.errors import ConditionError
 
 CifArgument = Annotated[Path, typer.Argument(metavar="HOST.cif", help="CIF of the host crystal")]
+BlockOption = Annotated[
+    str | None, typer.Option("--block", help="data block of the CIF, where it holds several crystals")
+]
 FolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="folder of the run")]
 OutputOption = Annotated[Path | None, typer.Option("-o", "--output", help="folder to write")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object a line")]
@@ -70,10 +73,15 @@ def whole_numbers(text: str, option: str) -> tuple[int, ...]:
 
 
 def defect_changes(
-    dopants: list[str] | None, distance: float | None, max_atoms: int | None, max_voids: int | None
+    dopants: list[str] | None,
+    distance: float | None,
+    max_atoms: int | None,
+    max_voids: int | None,
+    block: str | None = None,
 ) -> dict[str, Any]:
-    """Settings of the defects stage that the command line gives."""
+    """Settings of the host and of the defects stage that the command line gives."""
     return {
+        "host_block": block,
         "defects.dopants": dopants or None,
         "defects.min_image_distance": distance,
         "defects.max_atoms": max_atoms,

@@ -11,6 +11,7 @@ import typer
 
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
 from defectgen.cli.options import (
+    BlockOption,
     BulkOption,
     CifArgument,
     ComplexOption,
@@ -89,15 +90,17 @@ def planar_command(
     cif: CifFolderOption = None,
     extxyz: ExtxyzOption = None,
     as_json: JsonOption = False,
+    block: BlockOption = None,
 ) -> None:
     """A free surface, a stacking fault or a grain boundary of a host, and every distinct defect in it by depth."""
     from augment.planar import find_layer_supercell
     from defectgen.run.host import planar_crystal
+    from defectgen.run.progress import report_notes
     from defectgen.run.settings import validated
 
     layer = _layer(bulk, slab)
     if fault is not None and scan is not None:
-        _scan(host, layer, whole_numbers(fault, "--fault"), scan, cut, as_json=as_json)
+        _scan(host, layer, block, whole_numbers(fault, "--fault"), scan, cut, as_json=as_json)
         return
     asked = {
         **layer,
@@ -115,7 +118,8 @@ def planar_command(
         "shift": shift.split(","),
         "separation": separation,
     }
-    made = planar_crystal(host, validated({"host": host, "planar": asked}, "command line").planar)
+    made = planar_crystal(host, validated({"host": host, "planar": asked}, "command line").planar, block)
+    report_notes(made.host.notes)
     width: dict[str, Any] = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
     supercell = find_layer_supercell(made.host, **{k: v for k, v in width.items() if v is not None})
     edits = {"dopants": dopant or (), "kinds": kind, "names": complexes, "size": size or 2, "cutoff": cutoff}
@@ -130,14 +134,23 @@ def _layer(bulk: bool, slab: str | None) -> dict[str, Any]:
 
 
 def _scan(
-    host: Path, layer: dict[str, Any], miller: tuple[int, ...], divisions: int, cut: int, *, as_json: bool
+    host: Path,
+    layer: dict[str, Any],
+    block: str | None,
+    miller: tuple[int, ...],
+    divisions: int,
+    cut: int,
+    *,
+    as_json: bool,
 ) -> None:
     """The distinct fault vectors of a plane."""
     from augment.planar import fault_vectors
     from defectgen.run.host import bulk_crystal
+    from defectgen.run.progress import report_notes
     from defectgen.run.settings import PlanarSettings
 
-    crystal = bulk_crystal(host, PlanarSettings(**layer), "faults are made of")
+    crystal = bulk_crystal(host, PlanarSettings(**layer), "faults are made of", block)
+    report_notes(crystal.notes)
     found = fault_vectors(crystal, miller, divisions, cut=cut)
     if as_json:
         for each in found:

@@ -64,7 +64,7 @@ class PreparedRun:
 
     @cached_property
     def _crystal(self) -> tuple[Host, PlanarHost | None]:
-        return read_crystal(self.cif, self.settings.planar)
+        return read_crystal(self.cif, self.settings.planar, self.settings.host_block)
 
     @property
     def host(self) -> Host:
@@ -84,7 +84,7 @@ class PreparedRun:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is taken for granted of the host that the settings do not say, a line each."""
-        return host_notes(self.plane, self.settings.planar)
+        return (*self.host.notes, *host_notes(self.plane, self.settings.planar))
 
     @cached_property
     def supercell(self) -> Supercell:

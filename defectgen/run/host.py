@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from augment.crystal.cif import read_structure
+from augment.crystal.cif import read_crystal_file
 from augment.errors import ConditionError
 from augment.host import Host
 from augment.planar import PlanarHost, grain_boundary, host_or_layer, layer_host, stacking_fault, surfaces
+from augment.planar.recognition import host_of_file
 from defectgen.run.settings import PlanarSettings
 
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
-def read_crystal(cif: Path, settings: PlanarSettings) -> tuple[Host, PlanarHost | None]:
+
+def read_crystal(cif: Path, settings: PlanarSettings, block: str | None = None) -> tuple[Host, PlanarHost | None]:
     """The host of a CIF, read once: bulk, a layer, or with the plane that is asked for; and that plane.
+
+    Args:
+        cif: file of the crystal.
+        settings: of the plane.
+        block: of the file, where it holds several crystals.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
@@ -21,13 +32,16 @@ def read_crystal(cif: Path, settings: PlanarSettings) -> tuple[Host, PlanarHost 
         ConditionError: several planes are asked for, or one of a layer.
     """
     if settings.kinds:
-        plane = planar_crystal(cif, settings)
+        plane = planar_crystal(cif, settings, block)
         return plane.host, plane
-    return host_or_layer(read_structure(cif), str(cif), layer=settings.layer)
+    crystal = read_crystal_file(cif, block)
+    host, layer = host_or_layer(crystal.structure, str(cif), layer=settings.layer)
+    host = host_of_file(host, crystal)
+    return host, None if layer is None else replace(layer, host=host)
 
 
-def planar_crystal(cif: Path, settings: PlanarSettings) -> PlanarHost:
-    """The planar host that is asked for; a layer needs no asking.
+def planar_crystal(cif: Path, settings: PlanarSettings, block: str | None = None) -> PlanarHost:
+    """The planar host that is asked for; a layer needs no asking. Arguments as for `read_crystal`.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
@@ -35,7 +49,7 @@ def planar_crystal(cif: Path, settings: PlanarSettings) -> PlanarHost:
         ConditionError: not exactly one kind of plane is asked for, or what a kind needs is missing.
     """
     if not settings.kinds:
-        layer = host_or_layer(read_structure(cif), str(cif), layer=settings.layer)[1]
+        layer = read_crystal(cif, settings, block)[1]
         if layer is not None:
             return layer
     if len(settings.kinds) != 1:
@@ -43,9 +57,15 @@ def planar_crystal(cif: Path, settings: PlanarSettings) -> PlanarHost:
             f"planar: {' and '.join(settings.kinds) or 'nothing'} asked for; give one of slab, surface, fault "
             "and grain_boundary"
         )
+    crystal = read_crystal_file(cif, block)
+    plane = _plane(crystal.structure, cif, settings)
+    return replace(plane, host=host_of_file(plane.host, crystal))
+
+
+def _plane(structure: Structure, cif: Path, settings: PlanarSettings) -> PlanarHost:
     if settings.slab is not None:
-        return layer_host(read_structure(cif), settings.slab, str(cif))
-    bulk = bulk_crystal(cif, settings, "surfaces, faults and boundaries are made of")
+        return layer_host(structure, settings.slab, str(cif))
+    bulk = _bulk(structure, cif, settings, "surfaces, faults and boundaries are made of")
     if settings.surface is not None:
         return _surface(bulk, settings, settings.surface)
     if settings.fault is not None:
@@ -53,19 +73,25 @@ def planar_crystal(cif: Path, settings: PlanarSettings) -> PlanarHost:
     return _boundary(bulk, settings, settings.grain_boundary or 0)
 
 
-def bulk_crystal(cif: Path, settings: PlanarSettings, purpose: str) -> Host:
+def bulk_crystal(cif: Path, settings: PlanarSettings, purpose: str, block: str | None = None) -> Host:
     """The crystal of a CIF where a layer will not do.
 
     Args:
         cif: the file.
         settings: whether a layer is recognised.
         purpose: what the crystal is needed for, for the error.
+        block: of the file, where it holds several crystals.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
         ConditionError: it holds a layer.
     """
-    host, layer = host_or_layer(read_structure(cif), str(cif), layer=settings.layer)
+    crystal = read_crystal_file(cif, block)
+    return host_of_file(_bulk(crystal.structure, cif, settings, purpose), crystal)
+
+
+def _bulk(structure: Structure, cif: Path, settings: PlanarSettings, purpose: str) -> Host:
+    host, layer = host_or_layer(structure, str(cif), layer=settings.layer)
     if layer is not None:
         raise ConditionError(
             f"{cif}: a layer with {layer.info['vacuum']:.1f} Å of vacuum {layer.info['direction']}; {purpose} a bulk "
@@ -125,7 +151,7 @@ def layer_note(plane: PlanarHost) -> str:
 
 
 def host_notes(plane: PlanarHost | None, settings: PlanarSettings) -> tuple[str, ...]:
-    """What is taken for granted of a host that the settings do not say, a line each."""
+    """What is taken for granted of the plane of a host that the settings do not say, a line each."""
     if plane is None or not plane.host.has_vacuum:
         return ()
     if not settings.kinds:

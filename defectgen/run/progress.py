@@ -88,7 +88,7 @@ def _plain(title: str, unit: str) -> Progress:
 
 
 def report_notes(notes: Iterable[str]) -> None:
-    """Lines on the standard error stream that say what a command takes for granted."""
+    """Lines on the standard error stream that say what a command takes for granted, or dropped of a file."""
     for note in notes:
         sys.stderr.write(f"note: {note}\n")
     sys.stderr.flush()

@@ -202,6 +202,7 @@ class Settings(_Section):
     """Everything that `defectgen run` needs."""
 
     host: Path = Field(description="CIF of the host crystal")
+    host_block: str | None = Field(None, description="data block of the CIF, where it holds several crystals")
     output: Path = Field(Path("out"), description="folder of the run")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="one seed for everything random")
     workers: int = Field(2, ge=1, le=256, description="processes; results do not depend on it")

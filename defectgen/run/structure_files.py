@@ -13,6 +13,7 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
+from defectgen.run.progress import report_notes
 from md.conditions.atoms import NATURAL, AtomSettings
 
 _XYZ = {".xyz", ".extxyz"}
@@ -77,9 +78,11 @@ def read_structure_files(paths: Sequence[Path]) -> list[GivenStructure]:
 
 def _read(path: Path) -> Iterator[GivenStructure]:
     if path.suffix.lower() not in _XYZ:
-        from augment.crystal.cif import read_structure
+        from augment.crystal.cif import read_crystal_file
 
-        structure = read_structure(path)
+        crystal = read_crystal_file(path)
+        report_notes(f"{path.name}: {note}" for note in crystal.notes)
+        structure = crystal.structure
         numbers = np.array([site.specie.Z for site in structure], dtype=np.int64)
         cell = np.array(structure.lattice.matrix, dtype=float)
         yield GivenStructure(_cell(path.stem, cell, numbers, np.array(structure.cart_coords, dtype=float)))

@@ -84,7 +84,7 @@ def test_a_run_reads_its_host_builds_it_and_enumerates_its_defects_once(tmp_path
 
         monkeypatch.setattr(module, function, call)
 
-    counted("parsed", cif, "_read_text")
+    counted("parsed", cif, "read_text")
     counted("built", host, "assemble_host")
     counted("enumerated", defects, "point_defects")
     counted("relaxed", relaxed_host, "relax_with")

@@ -1,0 +1,1 @@
+"""What a CIF says, statement by statement, and what follows from it: blocks, sites, symmetry, evidence."""
