@@ -121,13 +121,10 @@ def impurities_command(
         )
     if weight not in get_args(SamplingWeight):
         raise ConditionError(f"--weight {weight!r}; give one of {', '.join(get_args(SamplingWeight))}")
-    how: dict[str, Any] = {"mode": mode, "count": count, "seed": seed, "weight": weight}
-    made = ensemble(solution, **how)
+    made = ensemble(solution, mode=mode, count=count, seed=seed, weight=weight)  # type: ignore[arg-type]
     Exports(poscar, cif, extxyz).write(solution.supercell, lambda: (member.defect for member in made.members))
-    notes = [*solution.supercell.host.notes]
-    if concentration or number:
-        notes += filter(None, [host_imbalance(solution.supercell.host)])
-    report_notes(notes)
+    unbalanced = host_imbalance(solution.supercell.host) if concentration or number else None
+    report_notes([*solution.supercell.host.notes, *filter(None, [unbalanced])])
     _print(made, as_json=as_json)
 
 

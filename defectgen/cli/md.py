@@ -36,18 +36,20 @@ TemperaturesOption = Annotated[
 PressuresOption = Annotated[
     str | None, typer.Option("--pressure", help="GPa, by commas: 0,10; schedules, or six components xx/yy/zz/yz/xz/xy")
 ]
+EnsembleOption = Annotated[
+    str | None, typer.Option("--ensemble", help="nve, nvt, npt, npt-aniso (axes) or npt-full (all strains)")
+]
+StrainOption = Annotated[
+    str | None, typer.Option("--strain-rate", help="AXIS:RATE, 1/ps: a:0.001; with npt-aniso, nvt or nve")
+]
 
 
 def md_command(
     sources: Annotated[list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or CIF and extxyz files")],
     temperature: TemperaturesOption = None,
     pressure: PressuresOption = None,
-    ensemble: Annotated[
-        str | None, typer.Option("--ensemble", help="nve, nvt, npt, npt-aniso (axes) or npt-full (all strains)")
-    ] = None,
-    strain: Annotated[
-        str | None, typer.Option("--strain-rate", help="AXIS:RATE, 1/ps: a:0.001; with npt-aniso, nvt or nve")
-    ] = None,
+    ensemble: EnsembleOption = None,
+    strain: StrainOption = None,
     engine: Annotated[str | None, typer.Option("--engine", help="ase, lammps, or both by a comma; batched")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
     timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,

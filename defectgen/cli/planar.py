@@ -93,11 +93,6 @@ def planar_command(
     block: BlockOption = None,
 ) -> None:
     """A free surface, a stacking fault or a grain boundary of a host, and every distinct defect in it by depth."""
-    from augment.planar import find_layer_supercell
-    from defectgen.run.host import planar_crystal
-    from defectgen.run.progress import report_notes
-    from defectgen.run.settings import validated
-
     layer = _layer(bulk, slab)
     if fault is not None and scan is not None:
         _scan(host, layer, block, whole_numbers(fault, "--fault"), scan, cut, as_json=as_json)
@@ -118,14 +113,31 @@ def planar_command(
         "shift": shift.split(","),
         "separation": separation,
     }
-    made = planar_crystal(host, validated({"host": host, "planar": asked}, "command line").planar, block)
-    report_notes(made.host.notes)
-    width: dict[str, Any] = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
-    supercell = find_layer_supercell(made.host, **{k: v for k, v in width.items() if v is not None})
+    made = _plane(host, block, asked)
+    supercell = _supercell(made, min_image_distance=min_image_distance, max_atoms=max_atoms)
     edits = {"dopants": dopant or (), "kinds": kind, "names": complexes, "size": size or 2, "cutoff": cutoff}
-    found = sorted(_defects(supercell, edits), key=lambda defect: (defect.type, float(made.depths(defect).min())))
+    found = sorted(_defects(supercell, edits), key=lambda d: (d.type, float(made.depths(d).min())))
     Exports(poscar, cif, extxyz).write(supercell, lambda: iter(found))
     _print(made, supercell, found, as_json=as_json)
+
+
+def _plane(host: Path, block: str | None, asked: dict[str, Any]) -> PlanarHost:
+    """The plane that is asked for; what was dropped or assumed of its file is said."""
+    from defectgen.run.host import planar_crystal
+    from defectgen.run.progress import report_notes
+    from defectgen.run.settings import validated
+
+    made = planar_crystal(host, validated({"host": host, "planar": asked}, "command line").planar, block)
+    report_notes(made.host.notes)
+    return made
+
+
+def _supercell(made: PlanarHost, **width: float | None) -> Supercell:
+    """The supercell in the plane of a host, as wide as the command line says."""
+    from augment.planar import find_layer_supercell
+
+    given: dict[str, Any] = {name: value for name, value in width.items() if value is not None}
+    return find_layer_supercell(made.host, **given)
 
 
 def _layer(bulk: bool, slab: str | None) -> dict[str, Any]:
