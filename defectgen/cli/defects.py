@@ -143,7 +143,6 @@ def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as
     from defectgen.run.progress import report_notes
 
     prepared = PreparedRun.of(settings)
-    report_notes(prepared.host.notes)
     supercell = prepared.supercell
     report_notes(prepared.notes)
     if plot is not None:
