@@ -145,7 +145,7 @@ def md_table(rows: Sequence[dict[str, Any]]) -> Table:
 
 def _mean_of_nve(row: dict[str, Any]) -> str:
     """In `nve` nothing holds the temperature: the mean of the run beside that of the start, `600 (mean 304)`."""
-    mean = row.get("temperature_mean") if row["ensemble"] == "nve" else None
+    mean = row.get("temperature_mean") if row.get("ensemble") == "nve" else None
     return "" if mean is None else f" (mean {mean:.0f})"
 
 

@@ -109,8 +109,9 @@ def _write_reference(prepared: PreparedRun, folder: RunFolder, reference: Relaxe
     """Write the ideal cells on the relaxed host, and the pristine one with its labels."""
     placed = [reference.place(defect) for defect in (pristine(prepared.supercell), *prepared.defects)]
     write_cells(folder.file(*PLACED), placed)
-    write_records(folder.file(*PRISTINE), [reference.bulk(prepared.supercell)])
-    folder.write_lines("generate/bulk.jsonl", [{**reference.relaxation.summary(), "start": IDEAL}])
+    bulk = reference.bulk(prepared.supercell)
+    write_records(folder.file(*PRISTINE), [bulk.record] if bulk.record else [])
+    folder.write_lines("generate/bulk.jsonl", [{**bulk.summary(), "start": IDEAL}])
 
 
 def _remarks(prepared: PreparedRun, proposals: Sequence[DefectCell]) -> Counts:

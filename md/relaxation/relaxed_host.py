@@ -14,7 +14,6 @@ from augment.errors import ConditionError, DataError
 from augment.groups.distortion import stretch
 from augment.host import Host
 from augment.supercell import Supercell
-from md.labels.record import Record
 from md.potentials import Potential
 from md.relaxation.relax import Relaxation, RelaxSettings, relax_with
 
@@ -133,8 +132,8 @@ class RelaxedHost:
         cell = self.on(defect).cell()
         return cell.with_geometry(cell.positions, geometry="ideal in the relaxed host")
 
-    def bulk(self, supercell: Supercell) -> Record:
-        """The pristine supercell at rest with its labels, what energies of defects are compared with.
+    def bulk(self, supercell: Supercell) -> Relaxation:
+        """The pristine supercell at rest, what energies of defects are compared with; it has a record.
 
         Raises:
             DataError: it is not at rest: the potential breaks the symmetry of the crystal.
@@ -146,7 +145,7 @@ class RelaxedHost:
         outcome = relax_with(cell, self.potential, settings)
         if outcome.record is None or outcome.status == "diverged":
             raise DataError(f"{self.host.formula}: the pristine supercell diverged ({outcome.reason})")
-        return outcome.record
+        return outcome
 
     def _supercell(self, supercell: Supercell) -> Supercell:
         if supercell.host.hash != self.host.hash:

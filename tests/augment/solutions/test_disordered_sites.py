@@ -64,7 +64,7 @@ def test_alternatives_of_an_assembly_exclude_each_other(written, monkeypatch) ->
     path = written(PAIRS)
     read = partial_occupancy.read_atoms
 
-    def grouped(where):
+    def grouped(where, _block):
         atoms = read(where)
         assemblies = tuple("A" if z == 9 else "" for z in atoms.numbers)
         groups = tuple("" if z != 9 else "1" if p[0] else "2" for z, p in zip(atoms.numbers, atoms.points, strict=True))
@@ -100,7 +100,7 @@ def test_stated_states_balance_a_disordered_crystal(written, monkeypatch) -> Non
     path, read = written(FILES["La0.67Ca0.33MnO3"]), partial_occupancy.read_atoms
     states = {"La": 3.0, "Ca": 2.0, "Mn": 3.0, "O": -2.0}
 
-    def stated(where):
+    def stated(where, _block):
         atoms = read(where)
         return replace(atoms, oxidation=tuple(states[element_symbol(int(z))] for z in atoms.numbers))
 

@@ -52,7 +52,8 @@ def test_an_explosion_leaves_the_good_steps(emt: Potential, monkeypatch: pytest.
     assert len(result.frames) == (len(result.series) + point.interval - 1) // point.interval
     good = len(result.series) if kind != "kick" else min(len(result.series), at) - 1
     seams = (good - 1) // point.checkpoint + 1  # each leg evaluates its first geometry again
-    assert good >= at - seams - 1
+    stiffness = 2  # evaluations of a cell that a pressure waits for, before its first step
+    assert good >= at - seams - 1 - stiffness
     kept = [i for i, step in enumerate(result.frame_steps) if step < good]
     assert result.series.energies[:good].tobytes() == whole.series.energies[:good].tobytes()
     assert result.frames.positions[kept].tobytes() == whole.frames.positions[kept].tobytes()

@@ -8,7 +8,7 @@ import pytest
 
 from augment import Defect, Edit, conventional_supercell, read_host
 from augment.defects.kinds import kinds
-from augment.errors import DataError, DefectError
+from augment.errors import ConditionError, DataError, DefectError
 from augment.supercell import Supercell
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, run_point
@@ -238,9 +238,15 @@ def test_measures_of_a_run_are_json_and_say_what_is_missing(emt: Potential) -> N
         defect_measures(short, read_host(HOSTS / "Al.cif"))
 
 
-def test_a_single_atom_has_no_temperature_and_no_average_of_one(emt: Potential) -> None:
+def test_a_single_atom_has_no_temperature_and_no_average_of_one(
+    emt: Potential, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = read_host(HOSTS / "Cu.cif")
     cell = Defect(Supercell.primitive(host), ()).cell()
+    with pytest.raises(ConditionError, match="no degree of freedom"):
+        MdPoint.of(cell, Environment(300.0, ensemble="npt"), steps=40, interval=2)
+    # Runs of an earlier version had such points.
+    monkeypatch.setattr(MdPoint, "check", lambda _self, _cell: None)
     response = run_point(MdPoint.of(cell, Environment(300.0, ensemble="npt"), steps=40, interval=2), cell, emt)
     told = json.loads(json.dumps(summary(response), allow_nan=False))
     for name in ("temperature_mean", "volume", "lattice", "diffusion"):

@@ -131,7 +131,7 @@ def test_a_crystal_that_the_potential_does_not_know_is_refused(emt) -> None:
 
 def test_the_energy_of_the_pristine_supercell_is_that_of_its_cells(host, reference) -> None:
     supercell = Supercell(host, 2 * np.eye(3, dtype=np.int64))
-    record = reference.bulk(supercell)
+    record = reference.bulk(supercell).record
     assert record.energy == pytest.approx(8 * reference.energy, abs=1e-3)
     assert record.cell.key == supercell.bulk_cell().key
     broken = replace(reference, host=copper_gold(3.7))
