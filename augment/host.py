@@ -19,6 +19,7 @@ from augment.elements import element_symbol, reduced_formula
 from augment.errors import SymmetryError
 from augment.groups.symmetry import GRID_SPACING, SpaceGroup, rounded_to_grid, wrap
 from augment.host_sites import HostSites, SiteOrbit, lattice_sites, void_sites
+from augment.prototype import prototype_label
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -118,6 +119,11 @@ class Host:
             counts[orbit.element] = counts.get(orbit.element, 0) + orbit.multiplicity
         return reduced_formula(counts)
 
+    @cached_property
+    def prototype(self) -> str:
+        """Structure type: anonymised formula, space group, and the Wyckoff positions of each element."""
+        return prototype_label(self.space_group_number, self.atoms.orbits)
+
     @property
     def site_orbit(self) -> IntArray:
         """(n,) index into `orbits` of each site of the primitive cell."""
@@ -186,6 +192,7 @@ class Host:
         stated = {"notes": list(self.notes), "oxidation": dict(self.oxidation)}
         return {
             "formula": self.formula,
+            "prototype": self.prototype,
             "hash": self.hash,
             "space_group_number": self.space_group_number,
             "space_group_symbol": self.space_group_symbol,

@@ -284,6 +284,7 @@ class Supercell:
         info = {
             "host": self.host.hash,
             "formula": self.host.formula,
+            "prototype": self.host.prototype,
             "supercell": self.matrix.tolist(),
             "type": kind,
             "geometry": "ideal",

@@ -25,7 +25,6 @@ from pymatgen.io.cif import CifWriter
 
 from augment import host_from_structure
 from augment.storage.archive import write_atomically
-from defectgen.corpus.prototype import prototype
 
 OUTPUT = Path(__file__).parent / "prototypes.csv.gz"
 MAX_ENERGY_ABOVE_HULL = 0.1  # eV/atom
@@ -98,7 +97,7 @@ def literature() -> Iterator[Choice]:
         atoms = crystal(text.split(), basis=list(sites), spacegroup=group, cellpar=cell, primitive_cell=True)
         structure = AseAtomsAdaptor.get_structure(atoms)
         formula = structure.composition.reduced_formula
-        kind = prototype(host_from_structure(structure, where=formula))
+        kind = host_from_structure(structure, where=formula).prototype
         yield Choice(f"lit-{formula}-{group}", formula, "published lattice parameters", kind, str(CifWriter(structure)))
 
 
@@ -143,7 +142,7 @@ def materials_project(tables: list[Path], taken: set[str], prototypes: Counter[s
         crowded = max(elements[s] for s in symbols) >= (MP_HOSTS // 3 if not metal else MP_HOSTS // 20)
         if formula in taken or crowded or (metal and metals >= METAL_SHARE * MP_HOSTS):
             continue
-        kind = prototype(host_from_structure(structure, where=material_id))
+        kind = host_from_structure(structure, where=material_id).prototype
         if prototypes[kind] >= MAX_PER_PROTOTYPE:
             continue
         kept, metals = kept + 1, metals + metal

@@ -15,7 +15,6 @@ from defectgen.corpus.choose import choose_defects
 from defectgen.corpus.compressed_host import CompressedHost, small_supercell
 from defectgen.corpus.directions import with_directions
 from defectgen.corpus.label_arrangements import arrangements
-from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import Relaxer
 from defectgen.corpus.settings import LabelSettings
 from defectgen.corpus.thermal import thermal_labels
@@ -34,7 +33,7 @@ def label_host(
         SupercellError: no supercell is small enough.
     """
     rng = np.random.default_rng(seed)
-    kind = prototype(host)
+    kind = host.prototype
     relaxed = CompressedHost.of(host, potential, float(rng.uniform(*settings.pressures)))
     supercell = small_supercell(relaxed.host, settings, float(rng.uniform(*settings.image_distances)))
     defects = choose_defects(supercell, rng, potential.elements)[: settings.max_defects]

@@ -1,52 +1,78 @@
-"""Extended XYZ, written frame by frame with every digit of the labels and put in place only when whole."""
+"""The one dialect of extended XYZ that datasets, trajectories and proposals speak.
+
+The labels stand there twice: as ASE, SevenNet, NequIP, fairchem, matgl, dpdata, calorine, GRACE and metatrain read them
+(`energy`, `free_energy`, `forces`, `stress` of nine components), and as MACE does (`REF_energy`, `REF_forces`,
+`REF_stress` of six). Numbers are written in the shortest form that reads back to the same bits.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import orjson
 
 from augment.cell import FloatArray
 from augment.elements import element_symbol
-from md.labels.record import Record
+from augment.errors import DataError
+from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
 
-COLUMNS = "species:S:1:pos:R:3:REF_forces:R:3"
-"""Per-atom columns: symbol, position (Å), force (eV/Å)."""
+NOT_FACTS = frozenset({"charge", "total_charge", "energy", "free_energy", "stress", "REF_energy", "REF_stress"})
+"""Keys of the comment line that are labels or are written from the frame itself."""
+
+_ISOLATED = "IsolatedAtom"
 
 
-def frame_text(record: Record, info: Mapping[str, object], momenta: FloatArray | None = None) -> str:
-    """One extended-XYZ frame of a record.
-
-    Floats are written in the shortest form that reads back to the same bits. `REF_stress` is the Voigt vector
-    xx, yy, zz, yz, xz, xy in eV/Å³ with ASE's sign, as MACE reads it.
-
-    Args:
-        record: the structure and its labels.
-        info: further key-value pairs of the comment line; strings, numbers and None (left out).
-        momenta: (n, 3) in ASE units, in a column of their own as ASE reads them.
-    """
-    cell = record.cell
-    fields = {
-        "Lattice": _vector(cell.cell),
-        "Properties": COLUMNS if momenta is None else f"{COLUMNS}:momenta:R:3",
-        "pbc": '"T T T"',
-        "REF_energy": repr(float(record.energy)),
-        "REF_stress": _vector(record.stress),
-        "total_charge": str(int(cell.charge)),
-        "config_type": quoted(record.config_type),
-    }
-    fields |= {key: _value(value) for key, value in info.items() if value is not None}
-    lines = [str(len(cell)), " ".join(f"{key}={value}" for key, value in fields.items())]
-    columns = np.hstack([cell.positions, record.forces, *([] if momenta is None else [momenta])]).tolist()
-    for number, row in zip(cell.numbers, columns, strict=True):
-        lines.append(" ".join([element_symbol(number), *map(repr, row)]))
+def frame_text(frame: Frame) -> str:
+    """One frame with both sets of labels; facts follow in the order in which the frame has them."""
+    fields = {"Lattice": _vector(frame.cell), "Properties": _properties(frame), "pbc": _flags(frame)}
+    if frame.energy is not None:
+        fields |= dict.fromkeys(("energy", "free_energy", "REF_energy"), repr(float(frame.energy)))
+    if frame.stress is not None:
+        fields |= {"stress": _vector(frame.stress[FULL]), "REF_stress": _vector(frame.stress)}
+    fields |= dict.fromkeys(("charge", "total_charge"), str(int(frame.charge)))
+    fields |= {key: _value(value) for key, value in frame.facts.items() if key not in NOT_FACTS}
+    lines = [str(len(frame)), " ".join(f"{key}={value}" for key, value in fields.items())]
+    lines += [f"{element_symbol(z)} {row}" for z, row in zip(frame.numbers, _rows(frame), strict=True)]
     return "\n".join(lines) + "\n"
+
+
+def _properties(frame: Frame) -> str:
+    columns = ["species:S:1", "pos:R:3"]
+    if frame.forces is not None:
+        columns += ["forces:R:3", "REF_forces:R:3"]
+    if frame.momenta is not None:
+        columns.append("momenta:R:3")
+    return ":".join(columns)
+
+
+def _rows(frame: Frame) -> list[str]:
+    """The numbers of each atom in one row."""
+    forces = [] if frame.forces is None else [frame.forces, frame.forces]
+    momenta = [] if frame.momenta is None else [frame.momenta]
+    return _numbers(np.hstack([frame.positions, *forces, *momenta]))[1:-1].split("] [")
+
+
+def _numbers(array: FloatArray) -> str:
+    """The numbers of an array between its brackets, with spaces between them."""
+    if not np.isfinite(array).all():
+        raise DataError("a frame with numbers that are not finite")
+    text = orjson.dumps(np.ascontiguousarray(array, dtype=np.float64), option=orjson.OPT_SERIALIZE_NUMPY)
+    return text.decode()[1:-1].replace(",", " ")
+
+
+def _vector(values: FloatArray) -> str:
+    return f'"{_numbers(np.asarray(values, dtype=float).ravel())}"'
+
+
+def _flags(frame: Frame) -> str:
+    return '"' + " ".join("T" if periodic else "F" for periodic in frame.pbc) + '"'
 
 
 def quoted(text: str) -> str:
@@ -55,16 +81,83 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _value(value: object) -> str:
-    if isinstance(value, bool):
+def _value(value: Fact) -> str:
+    if isinstance(value, bool | np.bool_):
         return "T" if value else "F"
-    if isinstance(value, int | float):
-        return repr(value)
+    if isinstance(value, int | float | np.integer | np.floating):
+        return repr(value.item() if isinstance(value, np.generic) else value)
     return quoted(str(value))
 
 
-def _vector(values: FloatArray) -> str:
-    return '"' + " ".join(map(repr, np.asarray(values, dtype=float).ravel().tolist())) + '"'
+def read_frames(path: Path) -> Iterator[Frame]:
+    """The frames of anybody's extended XYZ, one by one.
+
+    Labels are those of ASE's calculator; where there are none, `REF_energy`, `REF_forces` and `REF_stress`. Isolated
+    atoms, which MACE takes for the energies of its elements, are no frames and are left out.
+
+    Raises:
+        DataError: the file is missing or cannot be read.
+    """
+    from ase.io import iread
+
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; check the path")
+    count = 0
+    try:
+        for atoms in iread(path, index=":", format="extxyz"):
+            count += 1
+            if atoms.info.get("config_type") != _ISOLATED:
+                yield frame_of_atoms(atoms)
+    except DataError as error:
+        raise DataError(f"{path}: frame {count}: {error}") from None
+    except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
+        raise DataError(f"{path}: frame {count + 1} is not readable as extended XYZ ({error})") from None
+
+
+def frame_of_atoms(atoms: Any) -> Frame:
+    """The frame of ASE Atoms, with the labels of its calculator or of the keys that MACE reads.
+
+    Raises:
+        DataError: a label does not fit the atoms.
+    """
+    results = dict(atoms.calc.results) if atoms.calc is not None else {}
+    energy = results.get("energy", atoms.info.get("REF_energy"))
+    forces = results.get("forces", atoms.arrays.get("REF_forces"))
+    stress = results.get("stress", atoms.info.get("REF_stress"))
+    charge = atoms.info.get("charge", atoms.info.get("total_charge", 0))
+    return Frame(
+        numbers=np.asarray(atoms.numbers, dtype=np.int64),
+        positions=np.array(atoms.positions, dtype=float),
+        cell=np.array(atoms.cell, dtype=float),
+        pbc=np.array(atoms.pbc, dtype=bool),
+        energy=None if energy is None else float(energy),
+        forces=None if forces is None else np.asarray(forces, dtype=float),
+        stress=None if stress is None else six_components(stress),
+        charge=int(charge) if np.isscalar(charge) else 0,
+        facts={k: _plain(v) for k, v in atoms.info.items() if k not in NOT_FACTS and _is_fact(v)},
+        momenta=atoms.get_momenta() if atoms.has("momenta") else None,
+    )
+
+
+def six_components(stress: Any) -> FloatArray:
+    """The Voigt vector of a stress of six or nine components.
+
+    Raises:
+        DataError: it has another number of components.
+    """
+    values = np.asarray(stress, dtype=float).ravel()
+    if values.size not in (6, 9):
+        raise DataError(f"a stress of {values.size} components; it has six (xx, yy, zz, yz, xz, xy) or nine")
+    return values if values.size == len(VOIGT) else values[VOIGT]
+
+
+def _is_fact(value: object) -> bool:
+    return isinstance(value, str | bool | int | float | np.generic)
+
+
+def _plain(value: Any) -> Fact:
+    plain: Fact = value.item() if isinstance(value, np.generic) else value
+    return plain
 
 
 class ExtxyzFile:
@@ -87,9 +180,9 @@ class ExtxyzFile:
         self._stream.close()
         self._temporary.unlink(missing_ok=True)
 
-    def write(self, text: str) -> None:
+    def write(self, frame: Frame) -> None:
         """Append one frame."""
-        content = text.encode()
+        content = frame_text(frame).encode()
         self._stream.write(content)
         self._hash.update(content)
         self.frames += 1

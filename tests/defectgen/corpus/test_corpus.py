@@ -30,7 +30,6 @@ from defectgen.corpus.build import corpus_hash
 from defectgen.corpus.cases import Case, Label
 from defectgen.corpus.choose import choose_defects, similar_dopants
 from defectgen.corpus.directions import with_directions
-from defectgen.corpus.prototype import prototype
 from defectgen.corpus.relaxations import broken_starts
 from defectgen.corpus.thermal import frames_of_run
 from defectgen.energy_surface.quasi_newton import DESCENT_POINTS
