@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 
@@ -27,6 +28,11 @@ def element_symbol(number: int) -> str:
 def elements_of(numbers: Iterable[int]) -> set[str]:
     """Symbols of the elements among atomic numbers, 0 (no atom) left out."""
     return {element_symbol(number) for number in {int(z) for z in numbers} if number}
+
+
+def elements_in(formula: str) -> frozenset[str]:
+    """Symbols of the elements that a formula names, `O26Mg27` or `SrTiO3`."""
+    return frozenset(symbol for symbol in re.findall(r"[A-Z][a-z]?", formula) if element_number(symbol))
 
 
 def reduced_formula(amounts: Mapping[str, float]) -> str:

@@ -39,3 +39,7 @@ class ResumeError(DefectgenError):
 
 class DataError(DefectgenError):
     """A file of records or cells that is damaged or does not fit what is asked of it."""
+
+
+class StoppedError(DefectgenError):
+    """A command was interrupted; says what is left of its work."""

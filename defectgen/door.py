@@ -15,7 +15,8 @@ from augment.errors import ConditionError, DataError
 from augment.host import Host
 from augment.supercell import Supercell
 from defectgen.dataset.card import DatasetManifest
-from defectgen.dataset.dataset import UNLICENSED, export_records
+from defectgen.dataset.dataset import export_records
+from defectgen.dataset.settings import UNLICENSED, DatasetSettings
 from md.campaigns.relax_and_md import grid, md_all, relax_all
 from md.conditions.environment import Ensemble
 from md.conditions.point import Engine, MdPoint
@@ -165,16 +166,18 @@ def export(
     to: str | Path,
     seed: int = 0,
     dataset_license: str = UNLICENSED,
+    settings: DatasetSettings | None = None,
 ) -> DatasetManifest:
-    """Write relaxed and hot cells as a training set: extended XYZ split by host, with a dataset card.
+    """Write relaxed and hot cells as a training set that trainers read with their defaults, with a dataset card.
 
     Relaxations that diverged and the first frame of each run, which is its start, are left out.
 
     Args:
         results: relaxations, responses and records.
         to: folder of the dataset.
-        seed: of the split by host.
+        seed: of the split.
         dataset_license: named in the card.
+        settings: what goes in, how it is split and as what it is written, instead of `seed` and `dataset_license`.
 
     Raises:
         DataError: nothing can be exported, or a record does not say its host or its potential.
@@ -182,7 +185,7 @@ def export(
     records = [record for group in results for result in group for record in _records(result)]
     if not records:
         raise DataError("nothing to export: every relaxation diverged, or none was given")
-    return export_records(records, Path(to), seed=seed, dataset_license=dataset_license)
+    return export_records(records, Path(to), settings or DatasetSettings(seed=seed, license=dataset_license))
 
 
 def _check_vacuum(cells: Sequence[DefectCell], ensemble: Ensemble) -> None:

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from augment.errors import ConditionError, DefectgenError, ResumeError
+from augment.errors import DefectgenError, ResumeError, StoppedError
 from defectgen.cli.bench import bench_command
 from defectgen.cli.defects import defects_command
 from defectgen.cli.distill import distill_command
+from defectgen.cli.export import export_command
 from defectgen.cli.generate import generate_command
 from defectgen.cli.impurities import impurities_command
 from defectgen.cli.md import md_command
@@ -124,24 +125,6 @@ def relax_command(
     show(relax_table(done.read_lines("relax/summary.jsonl")))
 
 
-def export_command(
-    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders to join")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="folder of the dataset")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="of the split by host")] = 0,
-) -> None:
-    """Export relaxed cells and trajectories as extended XYZ with MACE keys, split by host."""
-    from defectgen.dataset import export_dataset
-    from defectgen.run.folder import RunFolder
-
-    for folder in folders:
-        RunFolder.open(folder).require("relax")
-    target = output or folders[0] / "export"
-    if output is None and len(folders) > 1:
-        raise ConditionError("several run folders need a folder for the dataset; give it with -o")
-    export_dataset(folders, target, seed=seed)
-    say(f"{target}")
-
-
 def report_command(folder: FolderArgument) -> None:
     """Write the report of a run folder again."""
     from defectgen.report import write_report
@@ -201,7 +184,7 @@ def main() -> None:
         app()
     except DefectgenError as error:
         sys.stderr.write(f"defectgen: {' '.join(str(error).split())}\n")
-        sys.exit(2)
+        sys.exit(INTERRUPTED if isinstance(error, StoppedError) else 2)
     except (KeyboardInterrupt, SystemExit) as stopped:
         # Typer turns an interrupt of a command into an exit without a word.
         if isinstance(stopped, SystemExit) and stopped.code != INTERRUPTED:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from augment.defects.editspace import EditSpace
     from augment.planar import FaultVector, PlanarHost
     from augment.solutions.configurations import ConfigurationEnsemble
+    from defectgen.dataset import DatasetManifest
 
 
 _TERMINAL = 80
@@ -141,6 +142,18 @@ def md_table(rows: Sequence[dict[str, Any]]) -> Table:
         at = f"{temperature}{_mean_of_nve(row)}", pressure
         table.add_row(row["cell"], row["engine"], *at, row["status"], *numbers)
     return table
+
+
+def dataset_table(manifest: DatasetManifest) -> tuple[Table, str]:
+    """Table of what a dataset holds in each split, and a line on what was left out."""
+    by, groups = manifest.split["by"], manifest.split["groups"]
+    table = _table(f"{manifest.n_records} frames, split by {by}", ("split", ">frames", f">{by}s", "what"))
+    for split, frames in manifest.frames.items():
+        kinds = manifest.statistics["records"][split]
+        number = sum(place == split for place in groups.values())
+        table.add_row(split, f"{frames:,}", f"{number:,}", ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
+    dropped = "; ".join(f"{count:,} {reason}" for reason, count in manifest.dropped.items())
+    return table, f"left out: {dropped or 'nothing'}"
 
 
 def _mean_of_nve(row: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +21,7 @@ import orjson
 from augment.cell import FloatArray
 from augment.elements import element_symbol
 from augment.errors import DataError
+from defectgen.dataset.fields import FIELDS, Kind
 from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
 
 NOT_FACTS = frozenset({"charge", "total_charge", "energy", "free_energy", "stress", "REF_energy", "REF_stress"})
@@ -28,16 +29,21 @@ NOT_FACTS = frozenset({"charge", "total_charge", "energy", "free_energy", "stres
 
 _ISOLATED = "IsolatedAtom"
 
+_RANK = {field.name: rank for rank, field in enumerate(FIELDS)}
+_PYTHON: dict[Kind, Callable[[Any], Fact]] = {"text": str, "integer": int, "number": float, "flag": bool}
+_TYPES = {field.name: _PYTHON[field.kind] for field in FIELDS}
+
 
 def frame_text(frame: Frame) -> str:
-    """One frame with both sets of labels; facts follow in the order in which the frame has them."""
+    """One frame with both sets of labels; facts follow in the order of `FIELDS`, others after them."""
     fields = {"Lattice": _vector(frame.cell), "Properties": _properties(frame), "pbc": _flags(frame)}
     if frame.energy is not None:
         fields |= dict.fromkeys(("energy", "free_energy", "REF_energy"), repr(float(frame.energy)))
     if frame.stress is not None:
         fields |= {"stress": _vector(frame.stress[FULL]), "REF_stress": _vector(frame.stress)}
     fields |= dict.fromkeys(("charge", "total_charge"), str(int(frame.charge)))
-    fields |= {key: _value(value) for key, value in frame.facts.items() if key not in NOT_FACTS}
+    named = sorted(frame.facts.keys() - NOT_FACTS, key=lambda key: (_RANK.get(key, len(_RANK)), key))
+    fields |= {key: _value(frame.facts[key]) for key in named}
     lines = [str(len(frame)), " ".join(f"{key}={value}" for key, value in fields.items())]
     lines += [f"{element_symbol(z)} {row}" for z, row in zip(frame.numbers, _rows(frame), strict=True)]
     return "\n".join(lines) + "\n"
@@ -133,8 +139,8 @@ def frame_of_atoms(atoms: Any) -> Frame:
         energy=None if energy is None else float(energy),
         forces=None if forces is None else np.asarray(forces, dtype=float),
         stress=None if stress is None else six_components(stress),
-        charge=int(charge) if np.isscalar(charge) else 0,
-        facts={k: _plain(v) for k, v in atoms.info.items() if k not in NOT_FACTS and _is_fact(v)},
+        charge=round(float(charge)) if isinstance(charge, int | float | np.number) else 0,
+        facts={k: typed_fact(k, v) for k, v in atoms.info.items() if k not in NOT_FACTS and _is_fact(v)},
         momenta=atoms.get_momenta() if atoms.has("momenta") else None,
     )
 
@@ -155,9 +161,13 @@ def _is_fact(value: object) -> bool:
     return isinstance(value, str | bool | int | float | np.generic)
 
 
-def _plain(value: Any) -> Fact:
+def typed_fact(name: str, value: Any) -> Fact:
+    """A value as the table of fields has it: text that reads as a number, such as the subgroup 1, stays text."""
     plain: Fact = value.item() if isinstance(value, np.generic) else value
-    return plain
+    try:
+        return _TYPES[name](plain) if name in _TYPES else plain
+    except ValueError:
+        return plain
 
 
 class ExtxyzFile:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 
 from augment.cell import DefectCell
 from augment.exchange import cif_text
 from augment.exchange.folder import UniqueNames
 from augment.storage.archive import write_atomically
+from defectgen.dataset.extxyz import ExtxyzFile
+from defectgen.dataset.frame import Fact, Frame
 
 _SHOWN = (
-    "defect_key",
     "subgroup",
     "temperature",
     "pressure",
@@ -27,17 +27,22 @@ _SHOWN = (
 
 def write_proposals(folder: Path, cells: Sequence[DefectCell]) -> None:
     """Write `proposals.extxyz` and `NAME_SUBGROUP_SAMPLE.cif` of each cell; the second of one name gets `-2`."""
-    from ase.io import write
-
-    stream, names = StringIO(), UniqueNames()
+    names = UniqueNames()
     for cell in cells:
-        atoms = cell.to_ase()
-        atoms.info |= {name: cell.provenance[name] for name in _SHOWN if name in cell.provenance}
-        atoms.info["forces_by"] = cell.provenance.get("forces_by", "none")
-        if cell.seconds is not None:
-            atoms.info["elapsed"] = round(cell.seconds, 4)
-        atoms.info["extrapolates"] = " ".join(cell.provenance.get("extrapolates", ()))
-        write(stream, atoms, format="extxyz")
         name = names.next(f"{cell.name}_{cell.provenance['subgroup'].replace('/', '')}_{cell.provenance['sample']}")
         write_atomically(folder / f"{name}.cif", cif_text(cell).encode())
-    write_atomically(folder / "proposals.extxyz", stream.getvalue().encode())
+    with ExtxyzFile(folder / "proposals.extxyz") as file:
+        for cell in cells:
+            file.write(proposal_frame(cell))
+        file.publish()
+
+
+def proposal_frame(cell: DefectCell) -> Frame:
+    """A proposal as a frame without labels; what it was asked for, and how it was made, are its facts."""
+    facts: dict[str, Fact] = {"config_type": "proposal", "name": cell.name, "defect_key": cell.key}
+    facts |= {name: cell.provenance[name] for name in _SHOWN if name in cell.provenance}
+    facts["forces_by"] = cell.provenance.get("forces_by", "none")
+    if cell.seconds is not None:
+        facts["elapsed"] = round(cell.seconds, 4)
+    facts["extrapolates"] = " ".join(cell.provenance.get("extrapolates", ()))
+    return Frame(cell.numbers, cell.positions, cell.cell, charge=int(cell.charge), facts=facts)

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,7 +16,8 @@ from augment.cell import FloatArray, IntArray
 from augment.elements import element_symbol
 from augment.errors import ConditionError, DataError
 from augment.storage.archive import read_arrays, write_atomically
-from defectgen.dataset.extxyz import ExtxyzFile, frame_text
+from defectgen.dataset.extxyz import ExtxyzFile
+from defectgen.dataset.frame import Fact, frame_of
 from md.dynamics import MdPoint
 from md.labels.frames import Frames, frames_from_arrays
 
@@ -53,7 +54,7 @@ class Trajectory:
             raise DataError(f"{self.point.label}: kept without momenta; run it again")
         return self.frames.momenta
 
-    def about(self, index: int) -> dict[str, object]:
+    def about(self, index: int) -> dict[str, Fact]:
         """What is known of a frame besides its geometry and labels: where it is from, and when it was (fs)."""
         point = self.point
         return {
@@ -125,8 +126,10 @@ def write_trajectory(trajectory: Trajectory, path: Path, kind: Format) -> None:
         with ExtxyzFile(path) as file:
             for index in range(len(trajectory.frames)):
                 about = trajectory.about(index)
-                record = trajectory.frames.record(index, f"md_{about['conditions']}", {})
-                file.write(frame_text(record, about, trajectory.momenta[index]))
+                config_type = f"md_{about['conditions']}"
+                record = trajectory.frames.record(index, config_type, {})
+                frame = frame_of(record, {"config_type": config_type, **about})
+                file.write(replace(frame, momenta=trajectory.momenta[index]))
             file.publish()
     elif kind == "traj":
         write_atomically(path, _traj(trajectory))

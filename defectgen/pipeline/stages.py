@@ -272,8 +272,10 @@ def export_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     from defectgen.dataset import export_dataset
 
     folder.require("relax")
-    manifest = export_dataset([folder.path], folder.file("export"), seed=prepared.settings.seed)
-    return {"records": manifest.n_records}
+    with progress("export", "frames") as report:
+        manifest = export_dataset([folder.path], folder.file("export"), prepared.settings.export, seen=report)
+    report_notes(manifest.notes)
+    return {"records": manifest.n_records, "left_out": sum(manifest.dropped.values())}
 
 
 def report_stage(_prepared: PreparedRun, folder: RunFolder) -> Counts:

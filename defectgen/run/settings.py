@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from augment.errors import SettingsError
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
+from defectgen.dataset.settings import DatasetSettings
 from md.conditions.environment import MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
 from md.conditions.point import Engine
 from md.potentials.device import Device
@@ -213,6 +214,7 @@ class Settings(_Section):
     generate: GenerateSettings = GenerateSettings()
     relax: RelaxStageSettings = RelaxStageSettings()
     md: MdSettings = MdSettings()
+    export: DatasetSettings = DatasetSettings()
 
     def replaced(self, changes: dict[str, Any]) -> Settings:
         """These settings with some changed; keys are dotted names (`md.steps`), None leaves a value alone.
@@ -265,7 +267,7 @@ def to_yaml(settings: Settings) -> str:
     lines = ["# Settings of defectgen; every value not given takes the default shown by `defectgen init`.", ""]
     for name, info in Settings.model_fields.items():
         value = getattr(settings, name)
-        if isinstance(value, _Section):
+        if isinstance(value, BaseModel):
             lines += ["", f"# {type(value).__doc__}", f"{name}:"]
             lines += [f"  {_line(k, getattr(value, k), f.description)}" for k, f in type(value).model_fields.items()]
         else:

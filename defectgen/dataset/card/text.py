@@ -1,32 +1,21 @@
-"""The dataset card: what the dataset holds, who made its labels, and how to train on it."""
+"""The dataset card as Markdown."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
 
-INNER_VALID_FRACTION = 0.1
-"""Share of train.extxyz that MACE itself holds out where the dataset has no valid.extxyz."""
+from augment.storage.archive import write_atomically
+from defectgen.dataset.card.commands import train_commands
+from defectgen.dataset.card.manifest import DatasetManifest
+from defectgen.dataset.fields import MEASURES
+from defectgen.dataset.splits import Split
+from defectgen.dataset.survey import Survey
 
 
-def train_command(splits: Sequence[str]) -> str:
-    """Command line that trains a MACE model on the files of these splits, run in the dataset's folder."""
-    held_out = ["--valid_file=valid.extxyz"] if "valid" in splits else [f"--valid_fraction={INNER_VALID_FRACTION}"]
-    if "test" in splits:
-        held_out.append("--test_file=test.extxyz")
-    return " ".join(
-        [
-            "mace_run_train --name=defects --train_file=train.extxyz",
-            *held_out,
-            "--energy_key=REF_energy --forces_key=REF_forces --stress_key=REF_stress",
-            "--E0s=average --model=MACE --num_channels=64 --max_L=1 --r_max=5.0 --compute_stress=True",
-            "--loss=universal --energy_weight=1 --forces_weight=10 --stress_weight=100",
-            "--error_table=PerAtomRMSEstressvirials --batch_size=4 --valid_batch_size=4 --max_num_epochs=100",
-            "--default_dtype=float64 --device=cpu --seed=1",
-        ]
-    )
+def write_card(folder: Path, manifest: DatasetManifest, survey: Survey, split: Split) -> None:  # noqa: ARG001
+    """Write README.md of a dataset."""
+    write_atomically(folder / "README.md", card_text(manifest).encode())
 
 
 def card_text(manifest: DatasetManifest) -> str:
@@ -56,11 +45,10 @@ def _heading(manifest: DatasetManifest) -> str:
 def _contents(manifest: DatasetManifest) -> str:
     numbers = manifest.statistics
     kinds = [(s, k, n) for s, counts in numbers["records"].items() for k, n in counts.items()]
+    units = {field.name: field.meaning for field in MEASURES}
     ranges = [
-        ("atoms in a cell", *numbers["atoms"], ""),
-        ("energy per atom", *(f"{x:.4f}" for x in numbers["energy_per_atom"]), "eV"),
-        ("largest force component", *(f"{x:.4f}" for x in numbers["largest_force_component"]), "eV/Å"),
-        ("pressure (from the stress)", *(f"{x:.3f}" for x in numbers["pressure"]), "GPa"),
+        (name, *(f"{row[end]:.4g}" for end in ("smallest", "largest")), units.get(name, ""))
+        for name, row in numbers["ranges"].items()
     ]
     elements = [(e, c["records"], c["atoms"]) for e, c in numbers["elements"].items()]
     charges = ", ".join(f"{c:+d}" if c else "0" for c in numbers["charges"])
@@ -70,7 +58,7 @@ def _contents(manifest: DatasetManifest) -> str:
             _table(("host", "hash", "records"), [(h["formula"], h["hash"], h["records"]) for h in numbers["hosts"]]),
             _table(("split", "config_type", "records"), kinds),
             _table(("element", "records with it", "atoms"), elements),
-            _table(("quantity", "smallest", "largest", "unit"), ranges),
+            _table(("quantity", "smallest", "largest", "what it is"), ranges),
             f"Total charges: {charges} (e).{_conditions(manifest)}",
         ]
     )
@@ -104,19 +92,27 @@ def _labels(manifest: DatasetManifest) -> str:
 
 
 def _split(manifest: DatasetManifest) -> str:
-    rows = [(name, frames, f"`{manifest.files[name]}`") for name, frames in manifest.frames.items()]
+    rows = list(manifest.frames.items())
+    by = manifest.split["by"]
     if len(rows) == 1:
         rule = (
-            "All records are of one host crystal, so there is no valid or test file: any held-out frame would be "
-            "of a crystal that the model has seen. The command below lets MACE hold out a part of the frames; "
-            "its validation error says how well this one host is learnt, not how the model does on another."
+            "Nothing is held out: there are too few groups to split. Any frame that a trainer holds out itself is of a "
+            "crystal, and often of a run, that the model has seen."
         )
     else:
         rule = (
-            f"Split by host (seed {manifest.seed}): no crystal is in two files, so valid and test errors are of "
-            "hosts never trained on."
+            f"Split by {by} (seed {manifest.split['seed']}): no {by} is in two files. {_meaning(by)} A group stays "
+            "where it is when the dataset grows."
         )
-    return "## Split\n\n" + _table(("file", "frames", "sha256"), rows) + f"\n\n{rule}"
+    dropped = _table(("left out", "frames"), list(manifest.dropped.items())) if manifest.dropped else "Nothing."
+    notes = "".join(f"\n\n{note}." for note in manifest.notes)
+    return "## Split\n\n" + _table(("split", "frames"), rows) + f"\n\n{rule}{notes}\n\n## Left out\n\n{dropped}"
+
+
+def _meaning(by: str) -> str:
+    if by in ("defect", "trajectory"):
+        return f"Errors on valid and test are of a {by} never trained on, in hosts that were."
+    return "Errors on valid and test are of crystals never trained on."
 
 
 def _atomic_energies(manifest: DatasetManifest) -> str:
@@ -130,7 +126,7 @@ def _atomic_energies(manifest: DatasetManifest) -> str:
 
 
 def _use(manifest: DatasetManifest) -> str:
-    command = manifest.train_command.replace(" --", " \\\n  --")
+    command = train_commands(manifest)["MACE"].replace(" --", " \\\n  --")
     return (
         "## Train MACE on it\n\n```sh\n"
         + command
@@ -140,39 +136,3 @@ def _use(manifest: DatasetManifest) -> str:
         "`total_charge` is that of the cell; a potential that knows no charge gave the labels of the neutral cell.\n\n"
         "Versions: " + ", ".join(f"{name} {number}" for name, number in manifest.versions.items()) + "."
     )
-
-
-@dataclass(frozen=True)
-class DatasetManifest:
-    """What an exported dataset holds; written as manifest.json.
-
-    Attributes:
-        format: version of this layout.
-        seed: seed of the split.
-        license: licence of the dataset.
-        files: SHA-256 of each file by its name.
-        frames: frames of each file by its name.
-        hosts: host hashes of each split.
-        statistics: counts and ranges (`Statistics.to_dict`).
-        versions: version of each library that shaped the data.
-        train_command: command line that trains a MACE model on it.
-    """
-
-    format: int
-    seed: int
-    license: str
-    files: dict[str, str]
-    frames: dict[str, int]
-    hosts: dict[str, list[str]]
-    statistics: dict[str, Any]
-    versions: dict[str, str]
-    train_command: str
-
-    @property
-    def n_records(self) -> int:
-        """Number of frames in all files."""
-        return sum(self.frames.values())
-
-    def to_json(self) -> str:
-        """The manifest as indented JSON with sorted keys."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

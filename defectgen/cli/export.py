@@ -1,0 +1,92 @@
+"""The command that makes datasets of runs and of other datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from augment.errors import ConditionError, StoppedError
+from defectgen.cli.options import say, show
+
+SourcesArgument = Annotated[
+    list[Path], typer.Argument(metavar="RUN|DATASET...", help="run folders, and datasets: extended XYZ, Parquet, ASE")
+]
+FormatOption = Annotated[
+    list[str] | None, typer.Option("-f", "--format", help="as what to write it, extxyz by default; repeat for more")
+]
+WhereOption = Annotated[
+    str | None, typer.Option("--where", help='only frames for which this holds: "pressure > 5 and charge == 0"')
+]
+SplitOption = Annotated[
+    str | None, typer.Option("--split", help="auto, host, prototype, elements, defect or trajectory")
+]
+UncoveredOption = Annotated[
+    str | None,
+    typer.Option("--uncovered", help="held-out groups with an element that train lacks: refuse, train or drop"),
+]
+
+
+def export_command(
+    sources: SourcesArgument,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="folder of the dataset")] = None,
+    formats: FormatOption = None,
+    where: WhereOption = None,
+    potential: Annotated[str | None, typer.Option("--potential", help="only frames that it labelled")] = None,
+    split: SplitOption = None,
+    held_out: Annotated[float | None, typer.Option("--held-out", help="share of each of valid and test")] = None,
+    uncovered: UncoveredOption = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="of the split")] = None,
+    near: Annotated[float | None, typer.Option("--near", help="distance of near-duplicates, Å; 0 keeps all")] = None,
+    thin: Annotated[bool, typer.Option("--thin", help="space frames of dynamics by their correlation time")] = False,
+    max_force: Annotated[float | None, typer.Option("--max-force", help="longest force of a frame, eV/Å")] = None,
+    min_contact: Annotated[
+        float | None, typer.Option("--min-contact", help="closest atoms, as a share of their shortest contact")
+    ] = None,
+    converged: Annotated[bool, typer.Option("--converged", help="no relaxations that did not converge")] = False,
+    path_frames: Annotated[int | None, typer.Option("--path-frames", help="from the way of each relaxation")] = None,
+    license_: Annotated[str | None, typer.Option("--license", help="of the dataset: CC-BY-4.0")] = None,
+    append: Annotated[bool, typer.Option("--append", help="keep what the dataset holds, and its split")] = False,
+) -> None:
+    """Make a dataset that trainers read with their defaults: chosen, split without leaks, with a card."""
+    from defectgen.dataset import export_dataset
+    from defectgen.dataset.settings import dataset_settings
+    from defectgen.run.folder import RunFolder
+    from defectgen.run.progress import progress, report_notes
+
+    settings = dataset_settings(
+        {
+            "formats": formats,
+            "where": where,
+            "potential": potential,
+            "split": split,
+            "held_out": held_out,
+            "uncovered": uncovered,
+            "seed": seed,
+            "near": near,
+            "thin": thin or None,
+            "max_force": max_force,
+            "min_contact": min_contact,
+            "converged": converged or None,
+            "path_frames": path_frames,
+            "license": license_,
+        }
+    )
+    runs = [source for source in sources if (source / "run.json").is_file()]
+    for folder in runs:
+        RunFolder.open(folder).require("relax")
+    if output is None and (len(sources) > 1 or not runs):
+        raise ConditionError("a dataset of several sources, or of another dataset, needs a folder; give it with -o")
+    target = output or sources[0] / "export"
+    try:
+        with progress("export", "frames") as report:
+            manifest = export_dataset(sources, target, settings, append=append, seen=report)
+    except KeyboardInterrupt:
+        before = "the dataset that was there is as it was" if target.exists() else "nothing is left of it"
+        raise StoppedError(f"stopped; {before}; run the command again for all of it") from None
+    from defectgen.cli.tables import dataset_table
+
+    report_notes(manifest.notes)
+    show(*dataset_table(manifest))
+    say(f"{target}")

@@ -1,0 +1,106 @@
+"""What the dataset card says of the frames: counts, ranges and quantiles."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from augment.elements import element_number
+from defectgen.dataset.splits import Split
+from defectgen.dataset.survey import Survey
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+
+_RANGES = ("energy_per_atom", "max_force", "mean_stress", "volume_per_atom", "n_atoms", "contact", "correlation_time")
+
+
+def statistics_of(survey: Survey, split: Split) -> dict[str, Any]:
+    """JSON values of what the frames of a dataset are, how many of each, and in what ranges."""
+    table = survey.table[split.labels != ""]
+    labels = split.labels[split.labels != ""]
+    return {
+        "records": {name: _counts(table[labels == name], "config_type") for name in split.names},
+        "hosts": _hosts(table, labels),
+        "prototypes": _counts(table, "prototype"),
+        "defects": _counts(table, "name"),
+        "defect_types": _counts(table, "defect_type"),
+        "elements": _elements(table),
+        "potentials": _potentials(table),
+        "engines": _counts(table, "engine"),
+        "charges": sorted({int(charge) for charge in table["charge"].dropna()}),
+        "temperatures": _values(table, "temperature"),
+        "md_pressures": _values(table, "pressure"),
+        "frame_intervals": _values(table, "frame_interval"),
+        "ranges": {name: _range(table[name]) for name in _RANGES if table[name].notna().any()},
+        "separable": separable(table["composition"].unique()),
+    }
+
+
+def _counts(table: pd.DataFrame, name: str) -> dict[str, int]:
+    """Frames with each value of a column, by value."""
+    found = table[name].dropna().astype(str).value_counts()
+    return {str(value): int(found[value]) for value in sorted(found.index)}
+
+
+def _values(table: pd.DataFrame, name: str) -> list[float]:
+    return sorted({float(value) for value in table[name].dropna()})
+
+
+def _range(column: pd.Series[Any]) -> dict[str, Any]:
+    values = column.dropna().to_numpy(dtype=float)
+    return {
+        "smallest": float(values.min()),
+        "largest": float(values.max()),
+        "quantiles": {str(q): float(np.quantile(values, q)) for q in QUANTILES},
+    }
+
+
+def _hosts(table: pd.DataFrame, labels: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    """Each host crystal with its prototype, its frames and the splits that they are in."""
+    hosts = table["host"].astype(object).where(table["host"].notna(), table["formula"].astype(object))
+    prototypes = table["prototype"].astype(object)
+    rows = Counter(zip(hosts.fillna("").map(str), prototypes.fillna("").map(str), labels.tolist(), strict=True))
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    for (host, prototype, label), count in sorted(rows.items()):
+        formula, _, digest = host.partition("/")
+        new = {"formula": formula, "hash": digest, "prototype": prototype, "records": 0, "splits": []}
+        row = merged.setdefault((host, prototype), new)
+        row["records"] += count
+        row["splits"].append(label)
+    return list(merged.values())
+
+
+def _elements(table: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """For each element the frames that hold it, and its atoms in them."""
+    found: dict[str, dict[str, int]] = {}
+    for text, frames in table["composition"].astype(str).value_counts().items():
+        for symbol, count in amounts(str(text)).items():
+            row = found.setdefault(symbol, {"records": 0, "atoms": 0})
+            row["records"] += int(frames)
+            row["atoms"] += int(frames) * count
+    return {symbol: found[symbol] for symbol in sorted(found, key=lambda s: element_number(s) or 0)}
+
+
+def _potentials(table: pd.DataFrame) -> list[dict[str, Any]]:
+    pairs = zip(table["potential"].astype(str), table["potential_sha256"].astype(str), strict=True)
+    rows = Counter(pair for pair in pairs if pair[0] != "nan")
+    return [{"name": n, "sha256": "" if s == "nan" else s, "records": k} for (n, s), k in sorted(rows.items())]
+
+
+def amounts(composition: str) -> dict[str, int]:
+    """Atoms of each element in a composition, `O26Mg27`."""
+    return {symbol: int(count) for symbol, count in re.findall(r"([A-Z][a-z]?)(\d+)", composition)}
+
+
+def separable(compositions: list[str]) -> bool:
+    """Whether compositions tell the atomic energies of all elements apart: as many independent as elements."""
+    contents = [amounts(str(text)) for text in sorted(compositions)]
+    elements = sorted({symbol for content in contents for symbol in content})
+    matrix = np.array([[content.get(symbol, 0) for symbol in elements] for content in contents])
+    return len(matrix) > 0 and int(np.linalg.matrix_rank(matrix)) == len(elements)

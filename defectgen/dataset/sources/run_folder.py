@@ -1,0 +1,233 @@
+"""The frames of a run folder, in an order that does not depend on when each was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from augment.cell import BULK, DefectCell
+from augment.errors import DataError
+from augment.storage.archive import read_arrays, read_cells
+from defectgen.dataset.frame import Fact, Frame, frame_of
+from md.dynamics import MdPoint
+from md.labels.frames import frames_from_arrays
+from md.labels.record import Record, read_records
+
+PRISTINE_RECORDS = Path("generate/bulk.npz")
+RELAXED_RECORDS = Path("relax/records.npz")
+DEFECTS = Path("defects/defects.jsonl")
+IDEAL_CELLS = Path("generate/ideal.npz")
+SUMMARY = Path("md/summary.jsonl")
+POINTS_FOLDER = Path("md/points")
+
+DIVERGED = "diverged"
+"""Status of a relaxation whose end a potential cannot be trusted on; never exported."""
+
+Facts = dict[str, Fact | None]
+
+
+def record_facts(record: Record) -> Facts:
+    """What a record says of itself besides the labels: what it is, who labelled it, and under what.
+
+    Raises:
+        DataError: the record does not say which host it is of or which potential labelled it.
+    """
+    info = record.cell.provenance
+    for needed, why in (("host", "it cannot be split by host"), ("potential", "nobody knows who made its labels")):
+        if not info.get(needed):
+            raise DataError(f"record {record.cell.name} has no {needed!r} in its info: {why}; run its stage again")
+    formula, dynamics = str(info.get("formula", "crystal")), info.get("md") or {}
+    _, form, edits, _ = record.cell.key.split("/")
+    prototype = info.get("prototype")
+    return {
+        "config_type": record.config_type,
+        "name": record.cell.name,
+        "formula": formula,
+        "prototype": prototype,
+        # Twelve hexadecimal digits can read as a number, even as infinity; with the formula before them they do not.
+        "host": f"{formula}/{info['host']}",
+        "defect_key": record.cell.key,
+        "defect_type": "pristine" if edits == BULK else info.get("type"),
+        "edits": edits,
+        "subgroup": info.get("subgroup"),
+        "start": info.get("start"),
+        "status": info.get("status"),
+        "parent": "/".join((formula, prototype or info["host"], form, edits)),
+        "step": info.get("step"),
+        **_conditions(info, dynamics),
+        "potential": info["potential"],
+        "potential_sha256": info.get("potential_sha256"),
+        "potential_precision": info.get("potential_precision"),
+    }
+
+
+def _conditions(info: Mapping[str, Any], dynamics: Mapping[str, Any]) -> Facts:
+    """Engine, ensemble, temperature and pressure of a frame of dynamics, or those that a proposal was asked for."""
+    asked = dynamics or {key: info.get(key) for key in ("temperature", "pressure") if info.get("subgroup")}
+    step = float(dynamics["timestep"]) if dynamics else 0.0
+    return {
+        "time": info["step"] * step if dynamics else None,
+        "frame_interval": dynamics["interval"] * step if dynamics else None,
+        **{key: dynamics.get(key) for key in ("engine", "ensemble")},
+        **{key: asked.get(key) for key in ("temperature", "pressure")},
+    }
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """A run folder as a source of frames.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def check(self) -> None:
+        """Refuse a folder without anything to export.
+
+        Raises:
+            DataError: it is missing, or holds no labelled cells.
+        """
+        if not self.path.is_dir():
+            raise DataError(f"{self.path}: no such run folder")
+        if not (self.path / RELAXED_RECORDS).is_file() and not (self.path / SUMMARY).is_file():
+            raise DataError(
+                f"{self.path}: no relaxed cells and no MD points to export; run `defectgen relax {self.path}` first"
+            )
+
+    def frames(self) -> Iterator[Frame]:
+        """Relaxed cells, the pristine one first, then the frames of the points of dynamics.
+
+        A relaxation that diverged is left out. Of a point that diverged there are only the frames before; the first
+        frame of a point is the relaxed cell that it starts from and is left out.
+
+        Raises:
+            DataError: the folder holds no records, or an archive is damaged.
+        """
+        self.check()
+        for record, more in chain(self._relaxed(), self._dynamics()):
+            facts = record_facts(record) | more
+            yield frame_of(record, self._described(facts, record))
+
+    def _described(self, facts: Facts, record: Record) -> Facts:
+        """Facts with those of the defect's own table, and its energy against the pristine cell."""
+        row = self._defects.get(record.cell.key, {})
+        reference = self._pristine.get((record.cell.key.split("/")[1], str(facts["potential"])))
+        return facts | {
+            "defect_type": row.get("type") or facts["defect_type"],
+            "wyckoff": row.get("wyckoff"),
+            "site_symmetry": row.get("site_symmetry"),
+            "stabilizer": row.get("point_group"),
+            "degeneracy": row.get("degeneracy"),
+            "energy_above_pristine": None if reference is None else record.energy - reference,
+            "run": self.path.name,
+        }
+
+    @cached_property
+    def _defects(self) -> dict[str, dict[str, Any]]:
+        """Rows of the table of defects, by key."""
+        path = self.path / DEFECTS
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return {row["key"]: row for row in map(json.loads, lines)}
+
+    @cached_property
+    def _pristine(self) -> dict[tuple[str, str], float]:
+        """Energies of the pristine supercells at rest, eV, by superlattice and potential."""
+        archives = [self.path / name for name in (PRISTINE_RECORDS, RELAXED_RECORDS)]
+        records = [r for path in archives if path.is_file() for r in read_records(path) if r.cell.name == BULK]
+        return {(r.cell.key.split("/")[1], str(r.cell.provenance.get("potential"))): r.energy for r in records}
+
+    @cached_property
+    def ideal(self) -> dict[str, DefectCell]:
+        """Ideal geometries on the relaxed host, by key; none in a folder of an old version."""
+        path = self.path / IDEAL_CELLS
+        return {cell.key: cell for cell in read_cells(path)} if path.is_file() else {}
+
+    def _relaxed(self) -> Iterator[tuple[Record, Facts]]:
+        archives = [self.path / name for name in (PRISTINE_RECORDS, RELAXED_RECORDS)]
+        seen: set[tuple[str, float, bytes]] = set()
+        for record in (r for path in archives if path.is_file() for r in read_records(path)):
+            identity = (record.cell.key, record.energy, record.cell.positions.tobytes())
+            if record.cell.provenance.get("status") != DIVERGED and identity not in seen:
+                seen.add(identity)
+                yield record, {"lowest": True}
+
+    def _dynamics(self) -> Iterator[tuple[Record, Facts]]:
+        for row, archive in md_archives(self.path):
+            more: Facts = {"trajectory": f"md-{row['id']}", "correlation_time": row.get("correlation_time")}
+            for record in _records_of_point(row, archive):
+                yield record, more
+
+
+def md_archives(run: Path) -> list[tuple[Mapping[str, Any], Path]]:
+    """Rows of md/summary.jsonl in order, each with the archive of its point; none where md has not run.
+
+    Raises:
+        DataError: the archive of a point is missing or damaged.
+    """
+    if not (run / SUMMARY).is_file():
+        return []
+    archives = {_point_of(path).id: path for path in sorted((run / POINTS_FOLDER).glob("*.npz"))}
+    pairs = []
+    for text in (run / SUMMARY).read_text(encoding="utf-8").splitlines():
+        row = json.loads(text)
+        if row["id"] not in archives:
+            raise DataError(f"{run / POINTS_FOLDER}: no archive of the point {row['cell']} {row['id']}; run md again")
+        pairs.append((row, archives[row["id"]]))
+    return pairs
+
+
+def _point_of(archive: Path) -> MdPoint:
+    """The point of an archive, without reading its frames."""
+    try:
+        with archive.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            return MdPoint.from_json(json.loads(str(arrays["outcome"]))[0])
+    except (OSError, ValueError, KeyError, IndexError, EOFError, BadZipFile) as error:
+        raise DataError(f"{archive}: not a whole archive of an MD point ({error}); run md again") from None
+
+
+def _records_of_point(row: Mapping[str, Any], archive: Path) -> Iterator[Record]:
+    arrays = read_arrays(archive)
+    point = MdPoint.from_json(json.loads(str(arrays["outcome"]))[0])
+    frames = frames_from_arrays(arrays, str(archive))
+    made_by = {"potential": row["potential"], "potential_sha256": row["potential_sha256"]}
+    for index, step in enumerate(arrays["frame_steps"].tolist()):
+        if step == 0:
+            continue  # the relaxed cell that every point starts from, which is a record already
+        yield frames.record(index, f"md_{point.environment.label}", {**made_by, "md": point.json, "step": step})
+
+
+@dataclass(frozen=True)
+class RecordSource:
+    """Records in memory as a source of frames.
+
+    Attributes:
+        records: labelled cells.
+    """
+
+    records: Sequence[Record]
+
+    def __str__(self) -> str:
+        return f"{len(self.records)} records"
+
+    def check(self) -> None:
+        """Refuse records that do not say their host or their potential."""
+        for record in self.records:
+            record_facts(record)
+
+    def frames(self) -> Iterator[Frame]:
+        """The records, as frames in their order."""
+        for record in self.records:
+            yield frame_of(record, record_facts(record))

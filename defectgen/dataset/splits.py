@@ -1,0 +1,173 @@
+"""Splits of a dataset by groups of frames: no group is in two files, and no group moves when the dataset grows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augment.elements import elements_in
+from augment.errors import DataError
+from defectgen.dataset.duplicates import Mask
+from defectgen.dataset.settings import DatasetSettings, SplitBy, Uncovered
+from defectgen.dataset.survey import Survey
+from md.labels.split import SPLITS, check_split
+
+MAX_SHARE = 0.25
+"""Of the frames; a group with more is never held out: too little would be left to learn from."""
+
+AUTOMATIC: tuple[SplitBy, ...] = ("host", "defect", "trajectory")
+"""What `auto` tries, the strictest first."""
+
+_DROPPED = ""
+
+Labels = NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Which frames go where.
+
+    Attributes:
+        by: what a group is.
+        labels: (n,) split of each frame; empty where it is in none.
+        groups: split of each group.
+        notes: what was done that the settings do not say, a line each.
+    """
+
+    by: SplitBy
+    labels: Labels
+    groups: dict[str, str]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def names(self) -> list[str]:
+        """The splits that hold frames, train first."""
+        return [name for name in SPLITS if (self.labels == name).any()]
+
+
+def split_frames(
+    survey: Survey, kept: Mask, settings: DatasetSettings, before: Mapping[str, Any] | None = None
+) -> Split:
+    """Split the frames that stay.
+
+    Args:
+        survey: of all frames.
+        kept: those that stay.
+        settings: by what, with what seed, and how much is held out.
+        before: `by`, `seed` and `groups` of the dataset that this one grows from, whose groups stay where they are.
+
+    Raises:
+        DataError: a held-out group has an element that train lacks, and nothing was said about it.
+    """
+    tried = AUTOMATIC if settings.split == "auto" else (settings.split,)
+    if before and settings.split == "auto" and before["by"] in AUTOMATIC:
+        tried = (before["by"],)
+    known = dict(before["groups"]) if before and before["seed"] == settings.seed and before["by"] in tried else {}
+    uncovered: Uncovered = settings.uncovered or ("train" if settings.split == "auto" else "refuse")
+    for by in tried:
+        split = _split(survey, kept, by, settings, known, uncovered)
+        if len(split.names) > 1:
+            return split
+    return split
+
+
+def _split(
+    survey: Survey,
+    kept: Mask,
+    by: SplitBy,
+    settings: DatasetSettings,
+    known: Mapping[str, str],
+    uncovered: Uncovered,
+) -> Split:
+    groups = group_names(survey, by)
+    names, index, counts = np.unique(groups[kept], return_inverse=True, return_counts=True)
+    shares = dict(zip(names.tolist(), (counts / counts.sum()).tolist(), strict=True))
+    chosen = assign(shares, settings.seed, settings.held_out, known)
+    elements = _elements(survey, kept, index, names)
+    moved, notes = _covered(chosen, elements, uncovered, by)
+    labels = np.full(len(survey), _DROPPED, dtype="<U5")
+    labels[kept] = np.array([moved[name] for name in names.tolist()], dtype="<U5")[index]
+    check_split({split: groups[labels == split].tolist() for split in SPLITS})
+    return Split(by, labels, moved, notes)
+
+
+def group_names(survey: Survey, by: SplitBy) -> Labels:
+    """(n,) the group of each frame: those of one group are never in two files.
+
+    A host is its composition and its prototype, so that lattice parameters, settings and origins do not matter. What
+    a frame does not say is filled in by what is coarser: its formula, then the elements that it holds.
+    """
+    table = survey.table
+    text = {name: table[name].astype(object) for name in ("formula", "prototype", "name", "trajectory", "composition")}
+    formula = text["formula"].where(table["formula"].notna(), text["composition"])
+    host = formula.astype(str) + text["prototype"].map(lambda p: f" {p}" if isinstance(p, str) else "")
+    if by == "host":
+        chosen = host
+    elif by == "prototype":
+        chosen = text["prototype"].where(table["prototype"].notna(), formula)
+    elif by == "elements":
+        chosen = formula.map(lambda f: "-".join(sorted(elements_in(str(f)))))
+    else:
+        name = text["name"].where(table["name"].notna(), text["composition"])
+        defect = host + " " + name.astype(str)
+        chosen = defect if by == "defect" else text["trajectory"].where(table["trajectory"].notna(), defect)
+    return np.asarray(chosen.to_numpy(dtype=str))
+
+
+def assign(shares: Mapping[str, float], seed: int, held_out: float, known: Mapping[str, str]) -> dict[str, str]:
+    """The split of each group, by a hash of its own that nothing else changes.
+
+    Args:
+        shares: share of the frames that each group has.
+        seed: of the hash.
+        held_out: share of the groups that go to each of valid and test.
+        known: groups whose split is decided already.
+    """
+    chosen = {}
+    for group, share in shares.items():
+        place = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big") / 2**64
+        split = "test" if place < held_out else "valid" if place < 2 * held_out else "train"
+        chosen[group] = known.get(group, "train" if share > MAX_SHARE else split)
+    if "train" not in chosen.values():
+        chosen[max(shares, key=lambda group: (shares[group], group))] = "train"
+    return chosen
+
+
+def _elements(survey: Survey, kept: Mask, index: NDArray[np.intp], names: Labels) -> dict[str, frozenset[str]]:
+    """The elements that the frames of each group hold."""
+    composition = survey.table["composition"].to_numpy(dtype=str)[kept]
+    pairs = {(int(k), text) for k, text in zip(index, composition, strict=True)}
+    found: dict[str, frozenset[str]] = dict.fromkeys(names.tolist(), frozenset())
+    for k, text in pairs:
+        found[str(names[k])] |= elements_in(text)
+    return found
+
+
+def _covered(
+    chosen: Mapping[str, str], elements: Mapping[str, frozenset[str]], uncovered: Uncovered, by: SplitBy
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The split in which train holds every element, and what was done for it.
+
+    Raises:
+        DataError: it does not, and is to be refused.
+    """
+    known = frozenset().union(*(elements[g] for g, split in chosen.items() if split == "train"))
+    bad = {group: elements[group] - known for group, split in chosen.items() if elements[group] - known}
+    if not bad:
+        return dict(chosen), ()
+    group, missing = next(iter(sorted(bad.items())))
+    what = f"{chosen[group]} holds {group}, and train has no {', '.join(sorted(missing))}"
+    if uncovered == "refuse":
+        raise DataError(
+            f"{what}: no trainer can read such a set; --uncovered train moves such groups to train, --uncovered drop "
+            f"leaves them out, --split {'defect' if by != 'defect' else 'trajectory'} holds smaller groups out"
+        )
+    place = "train" if uncovered == "train" else _DROPPED
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    done = "moved to train" if place else "left out"
+    return {**chosen, **dict.fromkeys(bad, place)}, (f"{what}: {done}{more}",)
