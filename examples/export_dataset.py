@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from defectgen.dataset import export_dataset
+from defectgen.dataset.card.commands import train_commands
 
 out, *runs = [Path(argument) for argument in sys.argv[1:]]
-manifest = export_dataset(runs, out, seed=0)
-print(f"{manifest.n_records} records in {out}; train with\n  {manifest.train_command}")
+manifest = export_dataset(runs, out)
+print(f"{manifest.n_records} records in {out}; train with\n  {train_commands(manifest)['MACE']}")

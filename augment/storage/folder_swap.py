@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +23,9 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
     folder or the old one, is removed at the end; if this process is killed, a watcher removes it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    draft.chmod(0o755)
+    draft = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
     with _removed_at_the_end(draft):
+        draft.mkdir()
         yield draft
         _sync(draft)
         _exchange(draft, folder)

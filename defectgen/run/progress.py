@@ -75,13 +75,14 @@ def _plain(title: str, unit: str) -> Progress:
         nonlocal last
         now, began = time.monotonic(), bool(first)
         first[:] = first or [done]
-        if began and done < total and now - last < PLAIN_INTERVAL:
+        if began and (done < total or not total) and now - last < PLAIN_INTERVAL:
             return
         last = now
         made, elapsed = done - first[0], now - start
         left = f", {duration(elapsed / made * (total - done))} left" if made and done < total else ""
         about = f" ({label})" if label else ""
-        sys.stderr.write(f"{title}: {done:.4g} of {total} {_rate(made, elapsed, unit)}{left}{about}\n")
+        whole = f" of {total}" if total else ""
+        sys.stderr.write(f"{title}: {done:.4g}{whole} {_rate(made, elapsed, unit)}{left}{about}\n")
         sys.stderr.flush()
 
     return report

@@ -7,17 +7,18 @@ import json
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from augment.errors import DataError
-from defectgen.dataset import DatasetManifest, check_split, export_dataset, split_hosts
-from defectgen.dataset.collect import record_provenance, trusted_records
-from defectgen.dataset.extxyz import frame_text
+from defectgen.dataset import DatasetManifest, DatasetSettings, export_dataset
+from defectgen.dataset.card.commands import train_commands
+from defectgen.dataset.extxyz import frame_text, read_frames
+from defectgen.dataset.frame import frame_of
+from defectgen.dataset.sources import RunSource, record_facts
 from md.labels.record import write_records
 from tests.support.export_runs import make_record, make_run, morse_labels, rock_salt
 
@@ -33,7 +34,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def dataset(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DatasetManifest]:
     out = tmp_path_factory.mktemp("dataset")
-    return out, export_dataset(runs, out)
+    return out, export_dataset(runs, out, DatasetSettings(near=0, split="defect", seed=1))
 
 
 def read_all(path: Path) -> list:
@@ -54,75 +55,42 @@ def test_the_morse_labels_are_derivatives_of_its_energy() -> None:
     assert stress[0] == pytest.approx(slope / np.linalg.det(cell), abs=1e-6)
 
 
-def test_every_label_reads_back_with_ase(runs: list[Path], dataset: tuple[Path, DatasetManifest]) -> None:
-    out, _ = dataset
-    frames = {split: read_all(out / f"{split}.extxyz") for split in ("train", "valid", "test")}
-    by_host = {atoms.info["host"]: images for images in frames.values() for atoms in images}
+def test_every_label_reads_back_with_ase_under_both_sets_of_names(runs: list[Path], tmp_path: Path) -> None:
     for run in runs:
-        records = list(trusted_records(run))
-        images = by_host[record_provenance(records[0])["host"]]
-        assert len(images) == len(records) == 16
-        for atoms, record in zip(images, records, strict=True):
-            assert atoms.numbers.tolist() == record.cell.numbers.tolist()
-            assert np.array_equal(atoms.positions, record.cell.positions)
-            assert np.array_equal(atoms.cell, record.cell.cell)
+        export_dataset([run], tmp_path / run.name, DatasetSettings(near=0, held_out=0))
+        images = read_all(tmp_path / run.name / "train.extxyz")
+        frames = list(RunSource(run).frames())
+        assert len(images) == len(frames) == 16
+        for atoms, frame in zip(images, frames, strict=True):
+            assert atoms.numbers.tolist() == frame.numbers.tolist()
+            assert np.array_equal(atoms.positions, frame.positions)
+            assert np.array_equal(atoms.cell, frame.cell)
             assert atoms.pbc.all()
-            assert abs(atoms.info["REF_energy"] - record.energy) < 1e-10
-            assert np.abs(atoms.arrays["REF_forces"] - record.forces).max() < 1e-10
-            assert np.abs(atoms.info["REF_stress"] - record.stress).max() < 1e-10
-            assert atoms.info["total_charge"] == record.cell.charge
-            assert atoms.info["config_type"] == record.config_type
-            assert atoms.info["defect_key"] == record.cell.key
-            assert atoms.info["potential_sha256"] == "ab" * 32
-            dynamics = record.cell.provenance.get("md", {})
-            assert atoms.info.get("temperature") == dynamics.get("temperature")
-            assert atoms.info.get("engine") == dynamics.get("engine")
-            assert atoms.info.get("step") == record.cell.provenance.get("step")
+            for energy in (atoms.get_potential_energy(), atoms.info["REF_energy"]):
+                assert energy == frame.energy
+            for forces in (atoms.get_forces(), atoms.arrays["REF_forces"]):
+                assert np.array_equal(forces, frame.forces)
+            for stress in (atoms.get_stress(), atoms.info["REF_stress"]):
+                assert np.array_equal(stress, frame.stress)
+            assert atoms.info["total_charge"] == atoms.info["charge"] == frame.charge
+            for name in ("config_type", "defect_key", "potential_sha256", "temperature", "engine", "step", "parent"):
+                assert atoms.info.get(name) == frame.facts.get(name)
 
 
-def test_no_host_is_in_two_files(dataset: tuple[Path, DatasetManifest]) -> None:
-    out, manifest = dataset
-    found = {s: {a.info["host"] for a in read_all(out / f"{s}.extxyz")} for s in ("train", "valid", "test")}
-    check_split(found)
-    assert {s: sorted(h.split("/")[1] for h in hosts) for s, hosts in found.items()} == manifest.hosts
-    assert sorted(h for hosts in manifest.hosts.values() for h in hosts) == ["a" * 12, "b" * 12, "c" * 12]
-
-
-def test_a_leaking_split_is_refused() -> None:
-    with pytest.raises(DataError, match="both train and test"):
-        check_split({"train": ["x", "y"], "test": ["y"]})
-
-
-@given(st.sets(st.text("0123456789abcdef", min_size=12, max_size=12), min_size=1, max_size=60), st.integers(0, 99))
-def test_a_split_is_a_partition_that_order_does_not_change(hosts: set[str], seed: int) -> None:
-    split = split_hosts(hosts, seed)
-    assert set(split) == hosts
-    assert split == split_hosts(sorted(hosts), seed) == split_hosts(sorted(hosts, reverse=True), seed)
-    counts = [list(split.values()).count(name) for name in ("train", "valid", "test")]
-    assert counts[0] >= max(1, *counts[1:])
-    assert all(counts) or len(hosts) < 3
-
-
-def test_the_seed_chooses_the_split() -> None:
-    hosts = [f"{i:012x}" for i in range(12)]
-    assert len({json.dumps(split_hosts(hosts, seed), sort_keys=True) for seed in range(5)}) > 1
-
-
-def test_one_host_is_all_train_and_the_card_says_so(runs: list[Path], tmp_path: Path) -> None:
+def test_one_host_is_split_by_defect_and_the_card_says_so(runs: list[Path], tmp_path: Path) -> None:
     manifest = export_dataset(runs[:1], tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["README.md", "manifest.json", "train.extxyz"]
-    assert manifest.frames == {"train.extxyz": 16}
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "All records are of one host crystal" in card
-    assert "--valid_fraction" in card
+    by = manifest.split["by"]
+    assert by in ("defect", "trajectory") or manifest.frames.keys() == {"train"}
+    assert f"Split by {by}" in card or "Nothing is held out" in card
 
 
 def test_the_same_runs_give_the_same_bytes_in_any_folder(
     runs: list[Path], dataset: tuple[Path, DatasetManifest], tmp_path: Path
 ) -> None:
     out, _ = dataset
-    export_dataset(runs, tmp_path)
-    for name in ("train.extxyz", "valid.extxyz", "test.extxyz", "README.md", "manifest.json"):
+    manifest = export_dataset(runs, tmp_path, DatasetSettings(near=0, split="defect", seed=1))
+    for name in (*manifest.files, "README.md", "manifest.json"):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
 
 
@@ -134,10 +102,12 @@ def test_the_manifest_hashes_the_files(dataset: tuple[Path, DatasetManifest]) ->
 
 
 def test_files_of_an_older_export_do_not_stay(runs: list[Path], tmp_path: Path) -> None:
-    export_dataset(runs, tmp_path)
-    export_dataset(runs[:1], tmp_path)
-    assert not (tmp_path / "valid.extxyz").exists()
-    assert not (tmp_path / "test.extxyz").exists()
+    export_dataset(runs, tmp_path / "out", DatasetSettings(formats=("extxyz", "parquet")))
+    manifest = export_dataset(runs[:1], tmp_path / "out", DatasetSettings(held_out=0))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(
+        [*manifest.files, "README.md", "manifest.json"]
+    )
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 def test_bad_frames_are_never_exported(tmp_path: Path) -> None:
@@ -171,7 +141,7 @@ def test_a_lost_or_damaged_point_stops_the_export(tmp_path: Path) -> None:
 
 
 def test_points_come_in_the_order_of_the_summary(runs: list[Path]) -> None:
-    kinds = [r.config_type for r in trusted_records(runs[0])]
+    kinds = [frame.text("config_type") for frame in RunSource(runs[0]).frames()]
     assert kinds == ["relaxed"] * 6 + ["md_600K_0GPa"] * 5 + ["md_300K_0GPa"] * 5
 
 
@@ -194,7 +164,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(runs: list[Path], tmp_path:
 def test_awkward_text_survives_the_comment_line(tmp_path: Path) -> None:
     awkward = 'v_O "odd" = a\\b'
     path = tmp_path / "one.extxyz"
-    path.write_text(frame_text(make_record(*MGO, 1), {"note": awkward, "step": 3, "nothing": None}))
+    path.write_text(frame_text(frame_of(make_record(*MGO, 1), {"note": awkward, "step": 3, "nothing": None})))
     (atoms,) = read_all(path)
     assert atoms.info["note"] == awkward
     assert atoms.info["step"] == 3
@@ -205,7 +175,7 @@ def test_a_host_whose_hash_looks_like_a_number_stays_text(tmp_path: Path) -> Non
     for host in ("123456789012", "12345e678901"):
         record = make_record(host, "MgO", (12, 8), 1)
         path = tmp_path / f"{host}.extxyz"
-        path.write_text(frame_text(record, record_provenance(record)))
+        path.write_text(frame_text(frame_of(record, record_facts(record))))
         assert read_all(path)[0].info["host"] == f"MgO/{host}"
 
 
@@ -214,7 +184,10 @@ def test_the_card_says_what_a_reader_must_know(dataset: tuple[Path, DatasetManif
     card = (out / "README.md").read_text(encoding="utf-8")
     for needed in ("interatomic potential, not DFT", "ab" * 32, "Licence:", "mace_run_train", "relaxed", "300, 600 K"):
         assert needed in card
-    assert manifest.statistics["records"]["train"] == {"md_300K_0GPa": 5, "md_600K_0GPa": 5, "relaxed": 6}
+    counts = Counter()
+    for kinds in manifest.statistics["records"].values():
+        counts.update(kinds)
+    assert counts == {"md_300K_0GPa": 15, "md_600K_0GPa": 15, "relaxed": 18}
     assert manifest.statistics["elements"]["O"]["records"] == 32
 
 
@@ -234,9 +207,7 @@ def run_python(code: str, *arguments: str, cwd: Path) -> subprocess.CompletedPro
 
 
 @pytest.mark.slow
-def test_mace_reads_the_labels_in_our_order_and_sign(
-    runs: list[Path], dataset: tuple[Path, DatasetManifest], tmp_path: Path
-) -> None:
+def test_mace_reads_the_labels_in_our_order_and_sign(dataset: tuple[Path, DatasetManifest], tmp_path: Path) -> None:
     out, manifest = dataset
     code = """
 import sys, numpy as np
@@ -250,21 +221,23 @@ np.savez(sys.argv[2], energy=[a.energy for a in atomic], stress=np.concatenate([
 """
     result = run_python(code, str(out / "train.extxyz"), str(tmp_path / "read.npz"), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    (host,) = manifest.hosts["train"]
-    records = [r for run in runs for r in trusted_records(run) if r.cell.provenance["host"] == host]
+    assert manifest.frames["train"] > 0
+    records = list(read_frames(out / "train.extxyz"))
     with np.load(tmp_path / "read.npz") as read:
         assert np.allclose(read["energy"], [r.energy for r in records], rtol=1e-6)  # mace's default is float32
         assert np.allclose(read["forces"], np.concatenate([r.forces for r in records]), atol=1e-5)
         full = np.array([r.stress[[0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(3, 3) for r in records])
         assert np.allclose(read["stress"], full, atol=1e-6)
         assert not read["charge"].any()
-        assert read["kinds"].tolist() == [r.config_type for r in records]
+        assert read["kinds"].tolist() == [r.facts["config_type"] for r in records]
 
 
 @pytest.mark.slow
 def test_the_command_of_the_card_trains_mace_for_one_epoch(runs: list[Path], tmp_path: Path) -> None:
     manifest = export_dataset(runs[:1], tmp_path)
-    words = [w for w in shlex.split(manifest.train_command)[1:] if "num_channels" not in w and "epochs" not in w]
+    words = [
+        w for w in shlex.split(train_commands(manifest)["MACE"])[1:] if "num_channels" not in w and "epochs" not in w
+    ]
     small = ["--num_channels=4", "--max_num_epochs=1", "--num_interactions=1"]
     code = "import sys; from mace.cli.run_train import main; main()"
     result = run_python(code, *words, *small, cwd=tmp_path)
