@@ -243,15 +243,15 @@ def lowest(relaxations: Sequence[Relaxation]) -> list[Record]:
 
 @_timed("md")
 def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
-    """Run the relaxed cells on the grid of temperatures and pressures, in every engine."""
-    from defectgen.pipeline.md_grid import md_points, run_points, timestep_lines
+    """Run the relaxed cells on the grid of temperatures and pressures, and one point in the engine that checks."""
+    from defectgen.pipeline.md_grid import md_points, run_points, timestep_lines, with_check
     from md.observables import curves, summary
 
     check_inputs("md", folder)
     settings = prepared.settings
     records = read_records(folder.file("relax", "records.npz"))
     cells = [r.cell for r in records[: settings.md.max_cells]]
-    points = md_points(settings, cells, vacuum=prepared.host.has_vacuum)
+    points = with_check(settings, md_points(settings, cells, vacuum=prepared.host.has_vacuum))
     report_notes(timestep_lines(settings, points))
     responses = run_points(
         points,

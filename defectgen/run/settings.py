@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from augment.errors import SettingsError
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
@@ -166,7 +166,15 @@ class MdSettings(_Section):
     """Dynamics of relaxed cells on a grid of temperatures and pressures."""
 
     engines: tuple[Engine, ...] = Field(
-        ("ase", "lammps"), description="engines; each runs the whole grid; batched: MACE models, many points at once"
+        ("lammps",),
+        min_length=1,
+        description="ase, lammps or batched (MACE models, many points at once); each runs the whole grid, the first "
+        "makes the data and others check it",
+    )
+    check: Engine | None = Field(
+        "ase",
+        description="a second engine that runs the first point of the first cell with another seed, as a check and "
+        "never as data; null for none",
     )
     ensemble: Ensemble | None = Field(
         None, description="nve, nvt, npt, npt-aniso or npt-full; null: npt, and nvt in a cell with vacuum"
@@ -188,6 +196,12 @@ class MdSettings(_Section):
     max_cells: int | None = Field(
         3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"
     )
+
+    @field_validator("check", mode="before")
+    @classmethod
+    def _no_check(cls, value: object) -> object:
+        """`none` as the command line says it."""
+        return None if value == "none" else value
 
     @model_validator(mode="before")
     @classmethod

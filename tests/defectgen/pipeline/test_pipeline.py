@@ -66,9 +66,13 @@ def test_every_stage_leaves_its_files(finished):
     starts = {(row["name"], row["start"]) for row in folder.read_lines("relax/summary.jsonl")}
     assert {("v_Cu", "ideal"), ("v_Cu", "generated m-3m #0"), ("v_Cu", "generated 1 #0")} <= starts
     points = folder.read_lines("md/summary.jsonl")
-    assert {(p["cell"], p["engine"], p["pressure"]) for p in points} == {
-        (cell, engine, pressure) for cell in ("bulk", "v_Cu") for engine in ("ase", "lammps") for pressure in (0.0, 5.0)
-    }
+    assert [(p["cell"], p["engine"], p["pressure"], p["role"]) for p in points] == [
+        *((cell, "lammps", pressure, "data") for cell in ("bulk", "v_Cu") for pressure in (0.0, 5.0)),
+        ("bulk", "ase", 0.0, "check"),
+    ]
+    assert len({p["seed"] for p in points}) == len(points)
+    assert {p["frame_interval"] for p in points} == {20.0}
+    assert all((p["correlation_time"] is None) == ("correlation_time" in p["not_measurable"]) for p in points)
     assert (finished / "report.html").stat().st_size > 100_000
 
 
@@ -146,11 +150,9 @@ def test_physics_makes_sense(finished):
     n = json.loads((finished / "defects" / "defects.jsonl").read_text().splitlines()[0])["supercell"]["atoms"]
     vacancy = rows["v_Cu"]["energies"][-1] - bulk * (n - 1) / n
     assert 0.9 < vacancy < 1.4  # eV; EMT gives about 1.0 to 1.2, experiment 1.28 (Ehrhart 1991)
-    volumes = {
-        (p["engine"], p["pressure"]): p["volume"] for p in folder.read_lines("md/summary.jsonl") if p["cell"] == "bulk"
-    }
-    for engine in ("ase", "lammps"):
-        assert volumes[engine, 5.0] < volumes[engine, 0.0]
+    points = [p for p in folder.read_lines("md/summary.jsonl") if (p["cell"], p["role"]) == ("bulk", "data")]
+    volumes = {p["pressure"]: p["volume"] for p in points}
+    assert volumes[5.0] < volumes[0.0]
 
 
 def test_the_dataset_holds_every_relaxed_cell_and_frame(finished):
@@ -159,9 +161,8 @@ def test_the_dataset_holds_every_relaxed_cell_and_frame(finished):
     frames = read(finished / "export" / "train.extxyz", index=":")
     kinds = [f.info["config_type"] for f in frames]
     assert kinds.count("relaxed") == 3
-    assert (
-        sum(k.startswith("md_") for k in kinds) == 2 * 2 * 2 * 4
-    )  # the start of a trajectory is the relaxed cell again
+    data = [f for f in frames if f.info.get("engine") == "lammps"]
+    assert len(data) == 2 * 2 * 4  # the start of a trajectory is the relaxed cell again
     assert all({"REF_energy", "REF_stress", "total_charge"} <= set(f.info) for f in frames)
     assert all("REF_forces" in f.arrays for f in frames)
 
