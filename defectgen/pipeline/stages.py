@@ -15,8 +15,7 @@ from defectgen.dataset.proposals import write_proposals
 from defectgen.pipeline.prepared import INPUT, PreparedRun
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.progress import progress, report_notes
-from md.labels.record import Record, read_records, write_records
-from md.relaxation.relax import Relaxation
+from md.labels.record import read_records, write_records
 from md.relaxation.relaxed_host import RelaxedHost, pristine
 
 Counts = dict[str, Any]
@@ -156,14 +155,19 @@ def _with_start(proposal: DefectCell) -> DefectCell:
 
 @_timed("relax")
 def relax_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
-    """Relax the proposals, and the ideal starts, in the cells they come in; keep the lowest of each defect."""
+    """Relax the proposals, and the ideal starts, in the cells they come in; keep the lowest of each defect.
+
+    All ends and some of each path stay in `relax/items` (`md.campaigns.relaxation_records`).
+    """
     from md.campaigns.relax_and_md import relax_all
+    from md.campaigns.relaxation_records import lowest_of_each
     from md.relaxation.relax import RelaxSettings
 
     check_inputs("relax", folder)
     settings = prepared.settings
     starts = _starts(prepared, folder)
-    how = RelaxSettings(fmax=settings.relax.fmax, max_steps=settings.relax.max_steps)
+    asked = settings.relax
+    how = RelaxSettings(fmax=asked.fmax, max_steps=asked.max_steps, path_frames=asked.path_frames)
     with progress("relax", "relaxations") as report:
         relaxations = relax_all(
             starts,
@@ -173,9 +177,10 @@ def relax_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
             workers=settings.workers,
             device=settings.potential.device,
             progress=report,
+            ends_only=True,
         )
     rows = [{**r.summary(), "start": r.start.provenance["start"]} for r in relaxations]
-    best = lowest(relaxations)
+    best = [record for k in lowest_of_each(rows) if (record := relaxations[k].record)]
     write_records(folder.file("relax", "records.npz"), [*read_records(folder.file(*PRISTINE)), *best])
     folder.write_lines("relax/summary.jsonl", folder.read_lines("generate/bulk.jsonl") + rows)
     defects = len({c.key for c in starts})
@@ -226,19 +231,6 @@ def check_inputs(stage: str, folder: RunFolder) -> None:
         folder.require(STAGES[before])
     if stage == "relax":
         placed_cells(folder)
-
-
-def lowest(relaxations: Sequence[Relaxation]) -> list[Record]:
-    """The lowest relaxed geometry of each defect, in the order of the defects; none of what diverged."""
-    best: dict[str, Record] = {}
-    for relaxation in relaxations:
-        record = relaxation.record
-        if record is None or relaxation.status == "diverged":
-            continue
-        known = best.get(record.cell.key)
-        if known is None or record.energy < known.energy:
-            best[record.cell.key] = record
-    return list(best.values())
 
 
 @_timed("md")

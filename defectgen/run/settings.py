@@ -160,6 +160,12 @@ class RelaxStageSettings(_Section):
     from_ideal: bool = Field(default=True, description="relax from the ideal geometry too, to compare")
     fmax: float = Field(0.03, gt=0, le=10, description="largest force at convergence, eV/Å")
     max_steps: int = Field(200, ge=1, le=100_000, description="most steps of a relaxation")
+    path_frames: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        description="geometries to keep of each path besides its end, spread evenly in energy, the start among them",
+    )
 
 
 class MdSettings(_Section):

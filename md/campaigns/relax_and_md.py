@@ -53,6 +53,7 @@ def relax_all(
     progress: Progress | None = None,
     device: Device = "auto",
     batched: bool | None = None,
+    ends_only: bool = False,
 ) -> list[Relaxation]:
     """Relax every cell, each into a file of its own in `folder`; what is there already is not done again.
 
@@ -69,6 +70,7 @@ def relax_all(
         device: for `batched`: `auto` (CUDA where there is one), `cpu` or `cuda`.
         batched: relax many cells in one forward pass, by `md.relaxation.batched`; without it where the device is CUDA,
             the potential a MACE network, and the cell fixed.
+        ends_only: leave the paths in their files, which takes less memory.
 
     Raises:
         ResumeError: another process works in the folder.
@@ -92,7 +94,8 @@ def relax_all(
         many = partial(_relax_many, device=device)
         do_in_batches(mine, many, folder, executor=executor, shard=shard, progress=progress)
     items = sweep(tasks, _relax_item, folder, workers=workers, executor=executor, shard=shard, progress=progress)
-    return [relaxation_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items]
+    found = (relaxation_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items)
+    return [relaxation.without_path if ends_only else relaxation for relaxation in found]
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,9 +316,10 @@ def _relaxation_id(
     batched: bool,  # noqa: FBT001
 ) -> str:
     group = [] if symmetry is None else [symmetry.rotations, symmetry.permutations]
+    some = settings.path_frames
     what = [
         "relax-batched" if batched else "relax",
-        {**settings.json, "keep_path": settings.keep_path},
+        {**settings.json, "keep_path": settings.keep_path, **({"path_frames": some} if some else {})},
         symmetry.symbol if symmetry else None,
     ]
     return _digest(what, cell, potential, group)

@@ -24,6 +24,8 @@ from defectgen.pipeline.stages import generate_stage, start_folder
 from defectgen.run import defects
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.settings import read_settings
+from md.campaigns.relaxation_records import relaxation_records
+from md.labels.record import read_records
 from md.relaxation import relaxed_host
 from tests.support.places import HOSTS
 
@@ -165,6 +167,17 @@ def test_the_dataset_holds_every_relaxed_cell_and_frame(finished):
     assert len(data) == 2 * 2 * 4  # the start of a trajectory is the relaxed cell again
     assert all({"REF_energy", "REF_stress", "total_charge"} <= set(f.info) for f in frames)
     assert all("REF_forces" in f.arrays for f in frames)
+
+
+def test_every_relaxed_end_and_some_of_each_path_can_be_read(finished):
+    rows = RunFolder.open(finished).read_lines("relax/summary.jsonl")
+    records = list(relaxation_records(finished, 2))
+    ends = [r for r in records if r.config_type != "relaxation_path"]
+    assert [(r.cell.name, r.energy) for r in ends] == [(row["name"], row["energies"][-1]) for row in rows]
+    lowest = {r.cell.key: r.energy for r in ends if r.cell.provenance["lowest"]}
+    assert lowest == {r.cell.key: r.energy for r in read_records(finished / "relax" / "records.npz")}
+    starts = [r.energy for r in records if (r.config_type, r.cell.provenance["step"]) == ("relaxation_path", 0)]
+    assert starts == [row["energies"][0] for row in rows[1:] if row["steps"]]
 
 
 def test_a_finished_run_is_not_repeated(finished):
