@@ -24,6 +24,7 @@ from defectgen.cli.options import (
     SizeOption,
     SlabOption,
     TrustOption,
+    WorkersOption,
     defect_changes,
     layer_changes,
     say,
@@ -70,6 +71,10 @@ def generate_command(
     ] = None,
     potential: PotentialOption = None,
     trust_model: TrustOption = False,
+    label: Annotated[
+        bool, typer.Option("--label", help="evaluate every proposal once with the potential, also those made before")
+    ] = False,
+    workers: WorkersOption = None,
     seed: SeedOption = None,
     output: OutputOption = None,
     overwrite: OverwriteOption = False,
@@ -85,6 +90,8 @@ def generate_command(
         "generate.samples": samples,
         "generate.model": model,
         "generate.forces": forces,
+        "generate.label": label or None,
+        "workers": workers,
         "potential.name": potential,
         "potential.trust": trust_model or None,
     }
@@ -120,17 +127,22 @@ def _complex_changes(
 
 def _in_run(source: Path, asked: dict[str, Any], which: dict[str, Any], *, overwrite: bool) -> None:
     """Propose for the defects of a run."""
+    from defectgen.pipeline.prepared import PreparedRun
+    from defectgen.pipeline.proposal_labels import label_proposals
     from defectgen.pipeline.stages import generate_stage
 
     given = [name for name, value in which.items() if value is not None]
     if given:
         raise ConditionError(f"{source}: its defects are there; {given[0]} can be given with a host only")
-    run_stage(source, "generate", generate_stage, asked, overwrite)
+    folder = run_stage(source, "generate", generate_stage, asked, overwrite)
+    with folder.locked():
+        label_proposals(PreparedRun.of_folder(folder), folder)
 
 
 def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     """Start a run and propose for its defects, or go on with it."""
     from defectgen.pipeline.checks import check_run
+    from defectgen.pipeline.proposal_labels import label_proposals
     from defectgen.pipeline.run import prepare
     from defectgen.pipeline.stages import generate_stage, start_folder
     from defectgen.run.progress import report_notes, report_stage_end
@@ -143,5 +155,6 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     with folder.locked():
         if not folder.finished("generate"):
             generate_stage(prepared, folder)
+        label_proposals(prepared, folder)
         report_stage_end("generate", folder.times["generate"])
     say(f"{output / 'generate'}")

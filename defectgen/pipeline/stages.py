@@ -13,6 +13,7 @@ from augment.errors import DataError
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.dataset.proposals import write_proposals
 from defectgen.pipeline.prepared import INPUT, PreparedRun
+from defectgen.pipeline.proposal_labels import label_proposals
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.progress import progress, report_notes
 from md.labels.record import read_records, write_records
@@ -100,7 +101,8 @@ def generate_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
         report(len(prepared.chosen), len(prepared.chosen), "done")
     write_cells(folder.file("generate", "cells.npz"), proposals)
     write_proposals(folder.file("generate"), proposals)
-    counts = {"proposals": len(proposals), "defects": len(prepared.chosen)}
+    counts: Counts = {"proposals": len(proposals), "defects": len(prepared.chosen)}
+    counts |= label_proposals(prepared, folder)
     return {"potential": prepared.potential.name, **counts, **_remarks(prepared, proposals)}
 
 

@@ -151,6 +151,9 @@ class GenerateSettings(_Section):
         "corpus), none, or a name that `defectgen potentials` lists",
     )
     corrections: int = Field(1, ge=0, le=100, description="steps down that potential from each relaxed proposal")
+    label: bool = Field(
+        default=False, description="evaluate every proposal once with the potential of the run, for data sets"
+    )
 
 
 class RelaxStageSettings(_Section):
@@ -304,8 +307,12 @@ def _text(value: object) -> str:
 
 
 def differences(one: Settings, other: Settings) -> list[str]:
-    """Names of the settings that differ and matter to the results, with both values."""
-    a, b = (_flat(s.model_dump(exclude={"host", "output", "workers"})) for s in (one, other))
+    """Names of the settings that differ and matter to the results, with both values.
+
+    Labels of proposals are beside the results: they can be asked for when all else is done.
+    """
+    ignored: dict[str, Any] = {"host": True, "output": True, "workers": True, "generate": {"label"}}
+    a, b = (_flat(s.model_dump(exclude=ignored)) for s in (one, other))
     return [f"{name} ({_text(a[name])} there, {_text(b[name])} here)" for name in a if a[name] != b[name]]
 
 
