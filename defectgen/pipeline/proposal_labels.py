@@ -46,4 +46,4 @@ def label_proposals(prepared: PreparedRun, folder: RunFolder) -> dict[str, int]:
 
 
 def _as_proposal(cell: DefectCell) -> DefectCell:
-    return cell.with_geometry(cell.positions, **{CONFIG_TYPE: PROPOSAL})
+    return cell.with_geometry(cell.positions, cell.cell, **{CONFIG_TYPE: PROPOSAL})

@@ -9,6 +9,7 @@ from typing import Any
 
 from augment.cell import BULK, DefectCell
 from augment.defect import Defect
+from augment.elements import elements_of
 from augment.errors import DataError
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.dataset.proposals import write_proposals
@@ -27,6 +28,9 @@ IDEAL = "ideal"
 
 PLACED = ("generate", "ideal.npz")
 """Ideal cells on the sites of the relaxed host, the pristine one first."""
+
+LONE_ATOMS = "generate/lone_atoms.json"
+"""Energies (eV) of lone atoms of the run's elements by its potential (`Potential.atomic_energies`), null for none."""
 
 PRISTINE = ("generate", "bulk.npz")
 """The pristine supercell of the relaxed host, with its labels."""
@@ -107,12 +111,15 @@ def generate_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
 
 
 def _write_reference(prepared: PreparedRun, folder: RunFolder, reference: RelaxedHost) -> None:
-    """Write the ideal cells on the relaxed host, and the pristine one with its labels."""
+    """Write the ideal cells on the relaxed host, the pristine one with its labels, and energies of lone atoms."""
     placed = [reference.place(defect) for defect in (pristine(prepared.supercell), *prepared.defects)]
     write_cells(folder.file(*PLACED), placed)
     bulk = reference.bulk(prepared.supercell)
     write_records(folder.file(*PRISTINE), [bulk.record] if bulk.record else [])
     folder.write_lines("generate/bulk.jsonl", [{**bulk.summary(), "start": IDEAL}])
+    potential, elements = prepared.potential, elements_of(z for cell in placed for z in cell.numbers)
+    made_by = {"potential": potential.name, "potential_sha256": potential.sha256}
+    folder.write_json(LONE_ATOMS, {**made_by, "atomic_energies": potential.atomic_energies(elements)})
 
 
 def _remarks(prepared: PreparedRun, proposals: Sequence[DefectCell]) -> Counts:

@@ -134,4 +134,4 @@ def _records(archive: Path, row: Row, path_frames: int, *, lowest: bool) -> Iter
 
 def _saying(record: Record, **more: object) -> Record:
     """A record whose provenance says more."""
-    return replace(record, cell=record.cell.with_geometry(record.cell.positions, **more))
+    return replace(record, cell=record.cell.with_geometry(record.cell.positions, record.cell.cell, **more))

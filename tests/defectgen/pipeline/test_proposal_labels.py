@@ -56,6 +56,13 @@ def test_every_proposal_has_its_label_and_says_who_made_it(labelled: tuple[Prepa
         assert record.energy == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
 
 
+def test_a_run_keeps_the_energies_of_lone_atoms_for_its_data_set(labelled: tuple[PreparedRun, RunFolder]) -> None:
+    prepared, run = labelled
+    kept = run.read_json("generate", "lone_atoms.json")
+    assert kept["atomic_energies"] == prepared.potential.atomic_energies(["Al", "Cu"])
+    assert kept["potential_sha256"] == prepared.potential.sha256
+
+
 def test_without_the_setting_none_are_labelled_and_they_can_be_later(
     labelled: tuple[PreparedRun, RunFolder], tmp_path: Path, call
 ) -> None:
