@@ -35,6 +35,16 @@ from defectgen.cli.stage import run_stage
 DEFAULT_SIZE = 2
 """Edits in a complex, as in the settings."""
 
+ProposeOption = Annotated[
+    int | None, typer.Option("--propose", help="let the model draw so many complexes of low energy")
+]
+DrawOption = Annotated[
+    str | None, typer.Option("--weight", help="how --propose draws: by the model, or by the energies of all pairs")
+]
+LabelOption = Annotated[
+    bool, typer.Option("--label", help="evaluate every proposal once with the potential, also those made before")
+]
+
 
 def generate_command(
     source: Annotated[Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or a host to start one")],
@@ -51,12 +61,8 @@ def generate_command(
     complexes: ComplexOption = None,
     size: SizeOption = None,
     cutoff: CutoffOption = None,
-    propose: Annotated[
-        int | None, typer.Option("--propose", help="let the model draw so many complexes of low energy")
-    ] = None,
-    weight: Annotated[
-        str | None, typer.Option("--weight", help="how --propose draws: by the model, or by the energies of all pairs")
-    ] = None,
+    propose: ProposeOption = None,
+    weight: DrawOption = None,
     dopant: DopantsOption = None,
     min_image_distance: DistanceOption = None,
     max_atoms: MaxAtomsOption = None,
@@ -71,9 +77,7 @@ def generate_command(
     ] = None,
     potential: PotentialOption = None,
     trust_model: TrustOption = False,
-    label: Annotated[
-        bool, typer.Option("--label", help="evaluate every proposal once with the potential, also those made before")
-    ] = False,
+    label: LabelOption = False,
     workers: WorkersOption = None,
     seed: SeedOption = None,
     output: OutputOption = None,

@@ -43,6 +43,17 @@ StrainOption = Annotated[
     str | None, typer.Option("--strain-rate", help="AXIS:RATE, 1/ps: a:0.001; with npt-aniso, nvt or nve")
 ]
 
+EnginesOption = Annotated[
+    str | None, typer.Option("--engine", help="lammps, ase or batched; of several, by commas, the others check")
+]
+CheckOption = Annotated[
+    str | None,
+    typer.Option("--check", help="engine that repeats the first point with another seed, or none (files: none)"),
+]
+TrajectoryOption = Annotated[
+    str | None, typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)")
+]
+
 
 def md_command(
     sources: Annotated[list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or CIF and extxyz files")],
@@ -50,13 +61,8 @@ def md_command(
     pressure: PressuresOption = None,
     ensemble: EnsembleOption = None,
     strain: StrainOption = None,
-    engine: Annotated[
-        str | None, typer.Option("--engine", help="lammps, ase or batched; of several, by commas, the others check")
-    ] = None,
-    check: Annotated[
-        str | None,
-        typer.Option("--check", help="engine that repeats the first point with another seed, or none (files: none)"),
-    ] = None,
+    engine: EnginesOption = None,
+    check: CheckOption = None,
     steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
     timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,
     sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
@@ -70,10 +76,7 @@ def md_command(
     output: OutputOption = None,
     shard: Annotated[str | None, typer.Option("--shard", help="do share I/N of the points, 0/N to (N-1)/N")] = None,
     deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS instead of running")] = False,
-    trajectory: Annotated[
-        str | None,
-        typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)"),
-    ] = None,
+    trajectory: TrajectoryOption = None,
     bulk: BulkOption = False,
     as_json: JsonOption = False,
     workers: WorkersOption = None,

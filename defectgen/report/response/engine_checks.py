@@ -63,11 +63,14 @@ def is_check(row: JsonRow) -> bool:
 
 
 def engine_checks(checks: Sequence[JsonRow], data: Sequence[JsonRow]) -> Iterator[EngineCheck]:
-    """Differences of the mean energy, volume and temperature of each check and the point that it repeats."""
+    """Differences of the mean energy, temperature and, if it changes, volume of each check and what it repeats."""
     finished = {_place(row): row for row in reversed(data) if row["status"] == "finished"}
     for check in checks:
         repeated = finished.get(_place(check)) if check["status"] == "finished" else None
+        held = not str(check.get("ensemble")).startswith("npt")
         for name, key, error, unit, factor, digits in _MEASURED:
+            if name == "volume" and held:
+                continue
             difference = _difference(check, repeated, key, error)
             scaled = Mean(factor * difference.value, factor * difference.error)
             yield EngineCheck(check, repeated, name, unit, scaled, digits)

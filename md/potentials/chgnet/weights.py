@@ -97,7 +97,7 @@ class ChgnetPotential(Potential):
     def atomic_energies(self, symbols: Iterable[str]) -> dict[str, float] | None:
         """None: its reference energies (`AtomRef`) are a linear fit to compounds, and no energies of lone atoms."""
         self.require(symbols)
-        return None  # noqa: RET501  a value of the signature, not the end of a procedure
+        return None
 
     def load(self) -> Any:
         """The calculator on the CPU, self-tested on three cells.
