@@ -140,7 +140,7 @@ def run_md(
         steps: of each run.
         timestep: fs; None for that of the lightest atom in each cell: 0.5 with H, 1 up to F, 2 above.
         interval: steps between kept frames.
-        seed: of the velocities and the thermostat.
+        seed: from which each point has one of its own, of the velocities and the thermostat.
         folder: keeps each point in a file, checkpoints included; None keeps nothing.
         workers: processes; results do not depend on their number.
         device: for MACE networks: `auto`, `cpu` or `cuda`.

@@ -43,6 +43,17 @@ StrainOption = Annotated[
     str | None, typer.Option("--strain-rate", help="AXIS:RATE, 1/ps: a:0.001; with npt-aniso, nvt or nve")
 ]
 
+EnginesOption = Annotated[
+    str | None, typer.Option("--engine", help="lammps, ase or batched; of several, by commas, the others check")
+]
+CheckOption = Annotated[
+    str | None,
+    typer.Option("--check", help="engine that repeats the first point with another seed, or none (files: none)"),
+]
+TrajectoryOption = Annotated[
+    str | None, typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)")
+]
+
 
 def md_command(
     sources: Annotated[list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or CIF and extxyz files")],
@@ -50,7 +61,8 @@ def md_command(
     pressure: PressuresOption = None,
     ensemble: EnsembleOption = None,
     strain: StrainOption = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="ase, lammps, or both by a comma; batched")] = None,
+    engine: EnginesOption = None,
+    check: CheckOption = None,
     steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
     timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,
     sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
@@ -64,10 +76,7 @@ def md_command(
     output: OutputOption = None,
     shard: Annotated[str | None, typer.Option("--shard", help="do share I/N of the points, 0/N to (N-1)/N")] = None,
     deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS instead of running")] = False,
-    trajectory: Annotated[
-        str | None,
-        typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)"),
-    ] = None,
+    trajectory: TrajectoryOption = None,
     bulk: BulkOption = False,
     as_json: JsonOption = False,
     workers: WorkersOption = None,
@@ -86,6 +95,7 @@ def md_command(
         "md.ensemble": ensemble,
         "md.strain": strain,
         "md.engines": None if engine is None else [name.strip() for name in engine.split(",")],
+        "md.check": check,
         "md.steps": steps,
         "md.timestep": timestep,
         "md.sample": sample,
@@ -100,6 +110,7 @@ def md_command(
         written(sources[0] / "md")
     else:
         names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
+        changes["md.check"] = check or "none"
         rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, output, shard, deck=deck)
         written(None if deck else output)
     _tell(rows, as_json=as_json)
@@ -151,7 +162,7 @@ def _files(
     paths: list[Path], changes: dict[str, Any], output: Path | None, shard: str | None, *, deck: bool
 ) -> list[dict[str, Any]]:
     """Run the structures of files in a folder: a file a point, and the rows in summary.jsonl where all are done."""
-    from defectgen.pipeline.md_grid import empty_cells, md_points, run_points, timestep_lines, vacuum_note
+    from defectgen.pipeline.md_grid import empty_cells, md_points, run_points, timestep_lines, vacuum_note, with_check
     from defectgen.run.folder import IDENTITY
     from defectgen.run.progress import report_notes
     from defectgen.run.settings import Settings
@@ -173,6 +184,7 @@ def _files(
     points = []
     for structure, vacuum in zip(structures, empty, strict=True):
         points += md_points(settings, [structure.cell], {structure.cell.name: structure.atoms}, vacuum=vacuum)
+    points = with_check(settings, points)
     potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
     report_notes(line for structure in structures for line in structure.lines)
     report_notes(vacuum_note(cell.name, settings) for cell, vacuum in zip(cells, empty, strict=True) if vacuum)
@@ -202,5 +214,6 @@ def _tell(rows: list[dict[str, Any]], *, as_json: bool) -> None:
             say(json.dumps(row))
     elif rows:
         from defectgen.cli.tables import md_table
+        from defectgen.report.response.engine_checks import check_lines
 
-        show(md_table(rows))
+        show(md_table(rows), *check_lines(rows))

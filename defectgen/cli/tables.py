@@ -130,6 +130,7 @@ def relax_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 def md_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Table of dynamics, one row a point, from the rows of `md/summary.jsonl`; schedules by their turning points."""
     from defectgen.report.response.conditions import condition
+    from defectgen.report.response.engine_checks import is_check
 
     heads = ("cell", "engine", ">T\n(K)", ">P\n(GPa)", "status", ">V\n(Å³/atom)", ">E\n(eV/atom)", ">MSD\n(Å²)")
     table = _table("dynamics", heads)
@@ -140,7 +141,8 @@ def md_table(rows: Sequence[dict[str, Any]]) -> Table:
         numbers = (volume, _number(row["energy"], 4), _number(row["msd"], 4))
         temperature, pressure = condition(row)
         at = f"{temperature}{_mean_of_nve(row)}", pressure
-        table.add_row(row["cell"], row["engine"], *at, row["status"], *numbers)
+        engine = f"{row['engine']}, check" if is_check(row) else row["engine"]
+        table.add_row(row["cell"], engine, *at, row["status"], *numbers)
     return table
 
 

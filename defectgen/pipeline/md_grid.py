@@ -74,7 +74,9 @@ def check_points(settings: Settings, *, vacuum: bool = False) -> None:
     from md.dynamics import MdPoint
 
     longest = settings.md.timestep or HEAVY  # the cells come later, and may ask for a shorter one
-    for environment, engine in product(md_environments(settings, longest, vacuum=vacuum), settings.md.engines):
+    wanted = md_environments(settings, longest, vacuum=vacuum)
+    asked = [*product(wanted, settings.md.engines), *((wanted[0], e) for e in (settings.md.check,) if e is not None)]
+    for environment, engine in asked:
         MdPoint("any cell", "", environment, engine=engine, **_how(settings, longest))
 
 
@@ -85,7 +87,7 @@ def md_points(
     *,
     vacuum: bool = False,
 ) -> list[tuple[MdPoint, DefectCell]]:
-    """Every cell in every environment with every engine; the cells have a vacuum or not.
+    """Every cell in every environment with every engine; the cells have a vacuum or not. See `with_check`.
 
     Args:
         settings: of the run; without a time step each cell has that of its lightest atom.
@@ -105,6 +107,17 @@ def md_points(
         wanted = md_environments(settings, step, vacuum=vacuum)
         points += grid([cell], wanted, settings.md.engines, **_how(settings, step), atoms=atoms)
     return points
+
+
+def with_check(settings: Settings, points: Sequence[tuple[MdPoint, DefectCell]]) -> list[tuple[MdPoint, DefectCell]]:
+    """The points of a run, and one that checks their engine where the settings name another: of the first cell.
+
+    Raises:
+        ConditionError: the second engine does not do what the first point asks for.
+    """
+    from md.campaigns.relax_and_md import checked_by
+
+    return checked_by(points, settings.md.check, settings.seed)
 
 
 def timestep_lines(settings: Settings, points: Sequence[tuple[MdPoint, DefectCell]]) -> list[str]:

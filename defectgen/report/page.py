@@ -119,6 +119,8 @@ def facts(data: RunData) -> list[Fact]:
         entries.append(Fact("Relaxations", f"{done} of {len(data.relaxations)}", "converged"))
     if data.points:
         engines = ", ".join(sorted({p["engine"] for p in data.points}))
+        if data.checks:
+            engines += f"; checked by {', '.join(sorted({p['engine'] for p in data.checks}))}"
         entries.append(Fact("MD points", str(len(data.points)), engines))
     entries.append(Fact("Time", duration(total_seconds(data)), f"started {day_and_time(data.identity['created'])} UTC"))
     return entries
@@ -160,7 +162,7 @@ def notices(data: RunData) -> list[Notice]:
             "their numbers are extrapolations."
         )
         listed.append(Notice(text, "warning"))
-    points = [p for p in data.points if p["status"] == "diverged"]
+    points = [p for p in (*data.points, *data.checks) if p["status"] == "diverged"]
     if points:
         names = [f"{p['cell']} ({p['engine']}, {' K, '.join(condition(p))} GPa)" for p in points]
         listed.append(Notice(f"MD points that diverged: {', '.join(names)}.", "bad"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from augment.errors import SettingsError
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
@@ -152,6 +152,9 @@ class GenerateSettings(_Section):
         "corpus), none, or a name that `defectgen potentials` lists",
     )
     corrections: int = Field(1, ge=0, le=100, description="steps down that potential from each relaxed proposal")
+    label: bool = Field(
+        default=False, description="evaluate every proposal once with the potential of the run, for data sets"
+    )
 
 
 class RelaxStageSettings(_Section):
@@ -161,13 +164,27 @@ class RelaxStageSettings(_Section):
     from_ideal: bool = Field(default=True, description="relax from the ideal geometry too, to compare")
     fmax: float = Field(0.03, gt=0, le=10, description="largest force at convergence, eV/Å")
     max_steps: int = Field(200, ge=1, le=100_000, description="most steps of a relaxation")
+    path_frames: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        description="geometries to keep of each path besides its end, spread evenly in energy, the start among them",
+    )
 
 
 class MdSettings(_Section):
     """Dynamics of relaxed cells on a grid of temperatures and pressures."""
 
     engines: tuple[Engine, ...] = Field(
-        ("ase", "lammps"), description="engines; each runs the whole grid; batched: MACE models, many points at once"
+        ("lammps",),
+        min_length=1,
+        description="ase, lammps or batched (MACE models, many points at once); each runs the whole grid, the first "
+        "makes the data and others check it",
+    )
+    check: Engine | None = Field(
+        "ase",
+        description="a second engine that runs the first point of the first cell with another seed, as a check and "
+        "never as data; null for none",
     )
     ensemble: Ensemble | None = Field(
         None, description="nve, nvt, npt, npt-aniso or npt-full; null: npt, and nvt in a cell with vacuum"
@@ -189,6 +206,12 @@ class MdSettings(_Section):
     max_cells: int | None = Field(
         3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"
     )
+
+    @field_validator("check", mode="before")
+    @classmethod
+    def _no_check(cls, value: object) -> object:
+        """`none` as the command line says it."""
+        return None if value == "none" else value
 
     @model_validator(mode="before")
     @classmethod
@@ -286,8 +309,12 @@ def _text(value: object) -> str:
 
 
 def differences(one: Settings, other: Settings) -> list[str]:
-    """Names of the settings that differ and matter to the results, with both values."""
-    a, b = (_flat(s.model_dump(exclude={"host", "output", "workers"})) for s in (one, other))
+    """Names of the settings that differ and matter to the results, with both values.
+
+    Labels of proposals are beside the results: they can be asked for when all else is done.
+    """
+    ignored: dict[str, Any] = {"host": True, "output": True, "workers": True, "generate": {"label"}}
+    a, b = (_flat(s.model_dump(exclude=ignored)) for s in (one, other))
     return [f"{name} ({_text(a[name])} there, {_text(b[name])} here)" for name in a if a[name] != b[name]]
 
 

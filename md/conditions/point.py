@@ -19,6 +19,9 @@ from md.conditions.timestep import shorter
 
 Engine = Literal["ase", "lammps", "batched"]
 
+PointRole = Literal["data", "check"]
+"""What a point is run for: its frames are data, or it checks the engine of the data and is no data itself."""
+
 BATCHED: tuple[Ensemble, ...] = ("nve", "nvt", "npt")
 """Ensembles of the batched engine."""
 
@@ -54,6 +57,7 @@ class MdPoint:
             that both give the same bits; the last digits of a trajectory depend on it.
 
         atoms: what is given of the atoms besides their places.
+        role: `data`, or `check` where a second engine repeats a point with another seed.
 
     Raises:
         ConditionError: a value is not possible.
@@ -69,10 +73,13 @@ class MdPoint:
     seed: int = 0
     checkpoint: int = CHECKPOINT
     atoms: AtomSettings = NATURAL
+    role: PointRole = "data"
 
     def __post_init__(self) -> None:
         if self.engine not in get_args(Engine):
             raise ConditionError(f"no engine is called {self.engine!r}; use one of {', '.join(get_args(Engine))}")
+        if self.role not in get_args(PointRole):
+            raise ConditionError(f"no point has the role {self.role!r}; use one of {', '.join(get_args(PointRole))}")
         if not 0 < self.steps <= MAX_RUN_STEPS:
             raise ConditionError(f"{self.steps} steps of molecular dynamics; give between 1 and {MAX_RUN_STEPS}")
         if not (math.isfinite(self.timestep) and 0 < self.timestep <= MAX_TIMESTEP):
@@ -124,13 +131,14 @@ class MdPoint:
         seed: int = 0,
         checkpoint: int = CHECKPOINT,
         atoms: AtomSettings = NATURAL,
+        role: PointRole = "data",
     ) -> MdPoint:
         """A point for `cell`; the keywords are attributes of the class.
 
         Raises:
             ConditionError: a value is not possible, or not for this cell.
         """
-        point = cls(cell.name, cell.key, environment, engine, steps, timestep, interval, seed, checkpoint, atoms)
+        point = cls(cell.name, cell.key, environment, engine, steps, timestep, interval, seed, checkpoint, atoms, role)
         point.check(cell)
         return point
 
@@ -205,6 +213,7 @@ class MdPoint:
             "cell": self.name,
             "key": self.key,
             "engine": self.engine,
+            "role": self.role,
             **self.environment.json,
             "steps": int(self.steps),
             "timestep": float(self.timestep),
@@ -220,14 +229,18 @@ class MdPoint:
         others = {name: values[name] for name in ("engine", "steps", "timestep", "interval", "seed")}
         checkpoint = values.get("checkpoint", CHECKPOINT)
         atoms = AtomSettings.from_json(values.get("atoms", {}))
-        return cls(
-            values["cell"], values["key"], Environment.from_json(values), **others, checkpoint=checkpoint, atoms=atoms
-        )
+        more: dict[str, Any] = {"checkpoint": checkpoint, "atoms": atoms, "role": values.get("role", "data")}
+        return cls(values["cell"], values["key"], Environment.from_json(values), **others, **more)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The JSON values that decide an archive: of a role, that it is a check, since old archives say nothing."""
+        return {name: value for name, value in self.json.items() if (name, value) != ("role", "data")}
 
     @property
     def id(self) -> str:
         """Hash of the content: equal points have equal ids, and any change gives another."""
-        return hashlib.sha256(json.dumps(self.json, sort_keys=True).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
     def label(self) -> str:

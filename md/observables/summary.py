@@ -22,7 +22,17 @@ _MAX_REASONS = 5
 """Why frames are outside; each frame may have its own number in the text."""
 
 THERMAL = (
-    *("temperature_mean", "volume", "volume_error", "energy", "energy_error", "strain", "strain_error", "lattice"),
+    *(
+        "temperature_mean",
+        "temperature_error",
+        "volume",
+        "volume_error",
+        "energy",
+        "energy_error",
+        "strain",
+        "strain_error",
+        "lattice",
+    ),
     *("bulk_modulus", "heat_capacity", "diffusion", "diffusion_of"),
 )
 """Averages that belong to a temperature."""
@@ -38,7 +48,10 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
 
     The first third of the steps is left out of every average as equilibration (`equilibration`: how many steps).
     Keys and units: `volume` and `volume_error` in Å³ per atom and `energy` (potential) and `energy_error` in eV per
-    atom, the errors standard errors from block averaging; `temperature_mean` in K and `pressure_mean` in GPa;
+    atom, the errors standard errors from block averaging; `temperature_mean` and `temperature_error` in K and
+    `pressure_mean` in GPa; `role`, `data` or `check` (a point that a second engine repeats and that is no data);
+    `frame_interval`, the time between kept frames, and `correlation_time` of the potential energy in fs: frames that
+    are closer than twice that repeat one another;
     `pressure_tensor`, xx to xy in GPa, positive under compression; with a strain rate `axis_stress`, the engineering
     `strain` of the axis and the `stress` along it in GPa, positive under tension, averaged over up to 100 stretches of
     the run; `notes` say what was done otherwise than asked;
@@ -72,6 +85,7 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
         "reason": response.reason,
         "n_atoms": len(response.frames.start),
         "n_frames": len(response.frames),
+        "frame_interval": response.point.interval * response.point.timestep,
         "completed_steps": max(len(response.series) - 1, 0),
         "seconds": _json(response.seconds),
         "notes": list(response.notes),
@@ -100,6 +114,7 @@ def _averages(response: Response) -> dict[str, Any]:
     first = first_frame(response)
     volume = block_average(series.volumes[skipped:] / atoms)
     energy = block_average(series.energies[skipped:] / atoms)
+    temperature = block_average(series.temperatures[skipped:])
     r, g = radial_distribution(frames, first)
     msd = block_average(mean_square_displacement(frames, first)[1:])
     some = len(series) > 0
@@ -109,7 +124,8 @@ def _averages(response: Response) -> dict[str, Any]:
         "volume_error": volume.error,
         "energy": energy.value,
         "energy_error": energy.error,
-        "temperature_mean": block_average(series.temperatures[skipped:]).value,
+        "temperature_mean": temperature.value,
+        "temperature_error": temperature.error,
         "pressure_mean": block_average(series.pressures[skipped:]).value,
         "pressure_tensor": series.pressure_tensors[skipped:].mean(axis=0).round(6).tolist() if _known(series) else None,
         "axis_stress": _axis_stress(response) if _known(series) else None,

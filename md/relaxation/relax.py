@@ -16,11 +16,11 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from augment.cell import DefectCell, FloatArray
+from augment.cell import DefectCell, FloatArray, IntArray
 from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
@@ -30,9 +30,8 @@ from md.labels.frames import FrameArrays, Frames, Snapshot, frames_from_arrays, 
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
+from md.relaxation.path import RelaxationPath, RelaxStatus, kept_steps, spread_steps
 from md.relaxation.remainder import Remainder, cell_scale, remainder
-
-RelaxStatus = Literal["converged", "not_converged", "diverged"]
 
 INITIAL_CURVATURE = 30.0
 """eV/Å²; of the first L-BFGS step. ASE's 70 is safe for molecules and needs a third more steps in these solids."""
@@ -60,8 +59,10 @@ class Relaxation:
         reason: why it is not converged; empty if it is.
         energies: (steps + 1,) potential energy at every step, eV.
         forces_max: (steps + 1,) length of the longest force at every step, eV/Å.
-        frames: the path from start to end if it was kept, else the final geometry alone; the last good geometry
-            where it diverged; empty where not even the start passes the guards.
+        frames: the geometries that were kept: the path from start to end, some of it, or the final geometry alone,
+            which is always the last; the last good geometry where it diverged; empty where not even the start passes
+            the guards.
+        frame_steps: (k,) step of each frame.
         settings: the settings, as JSON values.
         seconds: wall time, s (NaN if unknown); not stored with the rest, because it differs from run to run.
     """
@@ -72,6 +73,7 @@ class Relaxation:
     energies: FloatArray
     forces_max: FloatArray
     frames: Frames
+    frame_steps: IntArray
     settings: Mapping[str, Any]
     seconds: float
 
@@ -97,15 +99,24 @@ class Relaxation:
     @property
     def record(self) -> Record | None:
         """The final (last good) geometry with its labels; None where not even the start passes the guards."""
-        if len(self.frames) == 0:
-            return None
-        kind = "relaxed" if self.status == "converged" else "unconverged"
-        return self.frames.record(len(self.frames) - 1, kind, self._info)
+        return self._path.end
 
     @property
     def path(self) -> list[Record]:
         """Every geometry that was kept, in order, as records."""
-        return [self.frames.record(i, "relaxation_path", self._info) for i in range(len(self.frames))]
+        return self._path.every()
+
+    def spread_path(self, count: int) -> list[Record]:
+        """Up to `count` of the geometries that were kept, spread evenly in energy; the start among them, not the end.
+
+        Each says its step. There are none where nothing but the end was kept; see `RelaxSettings.path_frames`.
+        """
+        return self._path.spread(count)
+
+    @property
+    def without_path(self) -> Relaxation:
+        """The same with no geometry but the final one."""
+        return replace(self, frames=self.frames.only(slice(-1, None)), frame_steps=self.frame_steps[-1:])
 
     @property
     def outside(self) -> tuple[str, ...]:
@@ -113,8 +124,9 @@ class Relaxation:
         return self.potential.outside(self.cell)
 
     @property
-    def _info(self) -> dict[str, object]:
-        return {**self.potential.provenance, "relaxation": dict(self.settings), "status": self.status}
+    def _path(self) -> RelaxationPath:
+        provenance = {**self.potential.provenance, "relaxation": dict(self.settings)}
+        return RelaxationPath(self.frames, self.frame_steps, self.status, provenance)
 
     def summary(self) -> dict[str, Any]:
         """One JSON object: what was relaxed, how it ended, energy (eV, by step), fmax (eV/Å), volume (Å³)."""
@@ -137,9 +149,10 @@ class Relaxation:
 
     def to_arrays(self) -> FrameArrays:
         """Columns for an archive, the same bytes for the same relaxation; `seconds` is left out."""
-        outcome = json.dumps([self.status, self.reason, dict(self.settings)], sort_keys=True)
-        columns = {"outcome": np.array(outcome), "step_energies": self.energies, "forces_max": self.forces_max}
-        return {**self.frames.to_arrays(), **columns}
+        values = [self.status, self.reason, dict(self.settings), self.potential.provenance]
+        outcome = np.array(json.dumps(values, sort_keys=True))
+        series = {"step_energies": self.energies, "forces_max": self.forces_max}
+        return {**self.frames.to_arrays(), **series, "outcome": outcome, "frame_steps": self.frame_steps}
 
 
 def relaxation_from_arrays(
@@ -151,12 +164,13 @@ def relaxation_from_arrays(
         DataError: a column is missing or damaged.
     """
     try:
-        status, reason, settings = json.loads(str(arrays["outcome"]))
+        status, reason, settings, *_ = json.loads(str(arrays["outcome"]))
         energies, forces_max = arrays["step_energies"], arrays["forces_max"]
     except (KeyError, ValueError) as error:
         raise DataError(f"{where}: not an archive of a relaxation ({error})") from None
     frames = frames_from_arrays(arrays, where)
-    return Relaxation(potential, status, reason, energies, forces_max, frames, settings, seconds)
+    steps = kept_steps(arrays, len(energies), len(frames))
+    return Relaxation(potential, status, reason, energies, forces_max, frames, steps, settings, seconds)
 
 
 @dataclass(frozen=True)
@@ -170,6 +184,7 @@ class RelaxSettings:
             that the relaxation meets.
         pressure: GPa, positive under compression; only with `relax_cell`.
         keep_path: keep the geometry of every step, not only the last.
+        path_frames: without `keep_path`, keep so many geometries of the path besides the last, spread evenly in energy.
 
     Raises:
         ConditionError: a value is not possible.
@@ -180,12 +195,15 @@ class RelaxSettings:
     relax_cell: bool = False
     pressure: float = 0.0
     keep_path: bool = False
+    path_frames: int = 0
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.fmax) and self.fmax > 0):
             raise ConditionError(f"fmax is {self.fmax} eV/Å; it must be above 0 (0.02 is usual)")
         if self.max_steps < 0:
             raise ConditionError(f"max_steps is {self.max_steps}; it cannot be negative")
+        if self.path_frames < 0:
+            raise ConditionError(f"path_frames is {self.path_frames}; it cannot be negative")
         check_pressure(self.pressure)
         if self.pressure and not self.relax_cell:
             raise ConditionError(f"a pressure of {self.pressure} GPa acts on the cell only: set relax_cell too")
@@ -199,6 +217,12 @@ class RelaxSettings:
             "relax_cell": bool(self.relax_cell),
             "pressure": float(self.pressure),
         }
+
+    def steps_kept(self, energies: FloatArray) -> IntArray:
+        """Steps whose geometries are kept of a path with these energies (s,), eV; the last is among them."""
+        steps = np.arange(len(energies), dtype=np.int64)
+        chosen = steps if self.keep_path else spread_steps(energies, self.path_frames)
+        return np.union1d(chosen, steps[-1:]).astype(np.int64)
 
 
 def relax_structure(
@@ -244,15 +268,17 @@ def relax_with(
         warnings.filterwarnings("ignore", message="logm result may be inaccurate", category=RuntimeWarning)
         descent = _Descent(cell, potential, settings, symmetry)
         status, reason = descent.run()
-    kept = descent.snapshots if settings.keep_path else descent.snapshots[-1:]
+    energies = np.array([s[2].energy for s in descent.snapshots])
+    kept = settings.steps_kept(energies)
     described = {**settings.json, "symmetry": symmetry.symbol if symmetry else None}
     return Relaxation(
         potential,
         status,
         reason,
-        np.array([s[2].energy for s in descent.snapshots]),
+        energies,
         np.array([s[2].largest_force for s in descent.snapshots]),
-        stack_frames(cell, kept),
+        stack_frames(cell, [descent.snapshots[step] for step in kept]),
+        kept,
         described,
         time.perf_counter() - began,
     )

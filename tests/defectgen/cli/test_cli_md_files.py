@@ -127,3 +127,23 @@ def test_the_table_shows_the_temperature_that_nve_came_to() -> None:
     assert list(temperatures.cells) == ["600 (mean 304)"]
     [held] = [c for c in md_table([row | numbers | {"ensemble": "nvt"}]).columns if "(K)" in str(c.header)]
     assert list(held.cells) == ["600"]
+
+
+def test_a_second_engine_is_asked_for_and_compared(call: Call, md: Any, tmp_path: Path) -> None:
+    code, rows, err = md(copper(), "--ensemble", "nvt", "--check", "ase")
+    assert code == 0, err
+    assert [(row["engine"], row["role"]) for row in rows] == [("lammps", "data"), ("ase", "check")]
+    assert rows[0]["seed"] != rows[1]["seed"]
+    _, rows, _ = md(copper(), "--ensemble", "nvt", "--engine", "ase", "--check", "ase")
+    assert [(row["engine"], row["role"]) for row in rows] == [("ase", "data")]
+    _, [row], _ = md(copper(), "--ensemble", "nvt")
+    assert row["role"] == "data"
+    code, rows, err = md(copper(), "--ensemble", "npt-full", "--pressure", "0", "--check", "batched")
+    assert (code, rows) == (2, [])
+    assert "does not do the ensemble npt-full" in err
+    how = ("--potential", "emt", "--steps", "10", "--sample", "5", "--workers", "1", "--temperature", "300")
+    code, out, _ = call("md", tmp_path / "it.xyz", *how, "--ensemble", "nvt", "--check", "ase", "-o", tmp_path / "out")
+    assert code == 0
+    assert "check by ase of it" in out
+    assert " less lammps: energy " in " ".join(out.split())
+    assert "volume" not in out, "nvt holds it"
