@@ -60,7 +60,8 @@ def export_dataset(
     _check_target(out)
     if append and (out / MANIFEST).is_file():
         chosen.insert(0, out)
-    return _export(open_sources(chosen), out, settings or DatasetSettings(), seen)
+    wanted = settings or DatasetSettings()
+    return _export(open_sources(chosen, wanted.path_frames), out, wanted, seen)
 
 
 def export_records(records: Sequence[Record], out: Path, settings: DatasetSettings | None = None) -> DatasetManifest:

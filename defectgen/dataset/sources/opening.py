@@ -22,8 +22,12 @@ class Source(Protocol):
         """All frames in their order."""
 
 
-def open_sources(paths: Sequence[Path]) -> list[Source]:
+def open_sources(paths: Sequence[Path], path_frames: int = 4) -> list[Source]:
     """The sources at some paths: run folders, and datasets of ours or of others.
+
+    Args:
+        paths: of them.
+        path_frames: of each relaxation of a run folder.
 
     Raises:
         DataError: there is none, one is missing, is given twice, or holds no frames.
@@ -38,7 +42,7 @@ def open_sources(paths: Sequence[Path]) -> list[Source]:
         if path.resolve() in seen:
             raise DataError(f"{path} is given twice; its frames would be in the dataset twice")
         seen.add(path.resolve())
-        sources.append(FileSource(path) if is_dataset(path) else RunSource(path))
+        sources.append(FileSource(path) if is_dataset(path) else RunSource(path, path_frames))
     for source in sources:
         source.check()
     return sources
