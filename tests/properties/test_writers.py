@@ -14,7 +14,6 @@ from pymatgen.core import Lattice, Structure
 from augment import host_from_structure, read_host
 from augment.cell import DefectCell
 from augment.crystal.cif import read_structure
-from augment.crystal.standard import standardise
 from augment.errors import CifError
 from augment.exchange import cif_text
 from tests.support.places import SHARED
@@ -92,7 +91,8 @@ def _same_place(images: np.ndarray, point: np.ndarray, structure: Structure) -> 
 def by_pymatgen(structure: Structure, hall: int) -> str:
     from pymatgen.io.cif import CifWriter
 
-    return str(CifWriter(structure, symprec=0.01 if hall % 2 else None, significant_figures=10))
+    # Tight, for the writer makes exact what it finds: at 0.01 Å, a slightly tetragonal spinel becomes a cubic one.
+    return str(CifWriter(structure, symprec=1e-4 if hall % 2 else None, significant_figures=10))
 
 
 def by_ase(structure: Structure, _: int) -> str:
@@ -121,10 +121,10 @@ def check_writers(tmp_path, seed: int, count: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                given = read_structure(path)
-                standardise(given, "crystal")
+                read_host(path)
             except CifError:
                 continue
+            given = read_structure(path)
             structure, hall = in_random_setting(given, rng)
             expected = host_from_structure(structure).hash
             writer = WRITERS[compared % len(WRITERS)]
