@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from augment import read_host
+from augment import host_or_layer, read_host
 from augment.cell import DefectCell
 from augment.crystal.cif import read_structure
 from augment.errors import CifError
@@ -121,10 +121,12 @@ def check_writers(tmp_path, seed: int, count: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                expected = read_host(path).hash
+                read_host(path)
             except CifError:
                 continue
+            # Digits that the sample rounds are made exact first: the law is about one crystal, not about two near ones.
             structure, hall = in_random_setting(read_structure(path), rng)
+            expected = host_or_layer(structure)[0].hash
             writer = WRITERS[compared % len(WRITERS)]
             path.write_text(writer(structure, hall))
         assert read_host(path).hash == expected, (writer.__name__, hall, text.splitlines()[1])
