@@ -12,6 +12,7 @@ import typer
 from augment.elements import elements_of
 from augment.errors import ConditionError
 from defectgen.cli.options import (
+    BlockOption,
     BulkOption,
     DeviceOption,
     JsonOption,
@@ -78,6 +79,7 @@ def md_command(
     deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS instead of running")] = False,
     trajectory: TrajectoryOption = None,
     bulk: BulkOption = False,
+    block: BlockOption = None,
     as_json: JsonOption = False,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
@@ -104,14 +106,14 @@ def md_command(
         "workers": workers,
     }
     if len(sources) == 1 and sources[0].is_dir():
-        given = {"seed": seed, "potential": potential, "output": output, "shard": shard, "bulk": bulk or None}
-        _refuse_options_of_files(sources[0], **given)
+        given = {"seed": seed, "potential": potential, "output": output, "shard": shard}
+        _refuse_options_of_files(sources[0], **given, bulk=bulk or None, block=block)
         rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
         written(sources[0] / "md")
     else:
         names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
         changes["md.check"] = check or "none"
-        rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, output, shard, deck=deck)
+        rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, block, output, shard, deck=deck)
         written(None if deck else output)
     _tell(rows, as_json=as_json)
     if rows and all(row["status"] == "diverged" for row in rows):
@@ -159,7 +161,13 @@ def _run_folder(folder: Path, changes: dict[str, Any], overwrite: bool, *, quiet
 
 
 def _files(
-    paths: list[Path], changes: dict[str, Any], output: Path | None, shard: str | None, *, deck: bool
+    paths: list[Path],
+    changes: dict[str, Any],
+    block: str | None,
+    output: Path | None,
+    shard: str | None,
+    *,
+    deck: bool,
 ) -> list[dict[str, Any]]:
     """Run the structures of files in a folder: a file a point, and the rows in summary.jsonl where all are done."""
     from defectgen.pipeline.md_grid import empty_cells, md_points, run_points, timestep_lines, vacuum_note, with_check
@@ -177,7 +185,7 @@ def _files(
         raise ConditionError(f"{output}: belongs to a run of `defectgen run`; give another folder with -o")
     settings = Settings(host=paths[0], output=output).replaced(changes)
     part = None if shard is None else Shard.parse(shard)
-    structures = read_structure_files(paths)
+    structures = read_structure_files(paths, block)
     cells = [structure.cell for structure in structures]
     symbols = elements_of(z for cell in cells for z in cell.numbers)
     empty = empty_cells(settings, cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from augment.host import Host
 from augment.supercell import Supercell, conventional_supercell
 from augment.supercells.search import find_supercell
 from defectgen.run.settings import Settings
-from md.potentials import Potential, resolve_potential
+
+if TYPE_CHECKING:
+    from md.potentials import Potential
 
 SETS = ("frenkel", "schottky", "dopant-vacancy", "split-vacancy", "split-interstitial")
 
@@ -124,6 +126,8 @@ def find_potential(settings: Settings, host: Host) -> Potential:
     Raises:
         PotentialError: it is missing, untrusted or does not cover an element.
     """
+    from md.potentials import resolve_potential
+
     symbols = {*host.elements, *requested_elements(settings)}
     pristine = Supercell.primitive(host).bulk_cell()
     return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=pristine)

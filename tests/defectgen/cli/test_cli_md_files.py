@@ -147,3 +147,40 @@ def test_a_second_engine_is_asked_for_and_compared(call: Call, md: Any, tmp_path
     assert "check by ase of it" in out
     assert " less lammps: energy " in " ".join(out.split())
     assert "volume" not in out, "nvt holds it"
+
+
+CRYSTALS = "".join(
+    f"data_{name}\n_cell_length_a {a}\n_cell_length_b {a}\n_cell_length_c {a}\n_cell_angle_alpha 90\n"
+    "_cell_angle_beta 90\n_cell_angle_gamma 90\n_space_group_name_H-M_alt 'F m -3 m'\nloop_\n_atom_site_label\n"
+    "_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nCu1 0 0 0\n"
+    for name, a in (("cold", 3.6), ("hot", 3.7))
+)
+
+
+def test_a_block_of_a_cif_is_chosen_by_name(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "two.cif"
+    path.write_text(CRYSTALS)
+    options = ("--potential", "emt", "--steps", "4", "--sample", "2", "--workers", "1", "--ensemble", "nvt", "--json")
+
+    def run(*more: object) -> tuple[int, str, str]:
+        return call("md", path, *options, "--temperature", "300", "--engine", "ase", "-o", tmp_path / "out", *more)
+
+    code, out, err = run("--block", "hot")
+    assert code == 0, err
+    assert json.loads(out)["volume"] == pytest.approx(3.7**3 / 4, rel=1e-6)
+    code, _, err = run("--block", "warm")
+    assert code == 2
+    assert "two.cif: has no block 'warm' with atoms; give one of cold, hot" in err
+    code, _, err = run()
+    assert code == 2
+    assert "holds 2 structures" in err
+    assert "--block cold" in err
+
+
+def test_a_block_of_what_is_no_cif_is_refused(md: Any, call: Call, tmp_path: Path) -> None:
+    code, rows, err = md(copper(), "--ensemble", "nvt", "--block", "hot")
+    assert (code, rows) == (2, [])
+    assert "it.xyz: data blocks are of CIFs" in err
+    code, _, err = call("md", tmp_path, "--block", "hot")
+    assert code == 2
+    assert "--block is for structure files" in err
