@@ -67,7 +67,8 @@ def relax_host(
         host: the crystal.
         potential: what it is relaxed under.
         pressure: GPa.
-        relax_cell: relax the lattice as well; that of a layer with vacuum, which would close, stays all the same.
+        relax_cell: relax the lattice as well; that of a layer or slab in its plane only. Without it the lattice is
+            that of the CIF, as the surface of a thick crystal needs it.
         fmax: largest force left on an atom, eV/Å.
 
     Raises:

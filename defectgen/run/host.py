@@ -146,7 +146,7 @@ def layer_note(plane: PlanarHost) -> str:
     vacuum, direction = plane.info["vacuum"], plane.info["direction"]
     return (
         f"{plane.label} is a layer with {vacuum:.1f} Å of vacuum {direction}: in-plane supercells, no interstitials in "
-        "the vacuum, lattice kept, NVT; --bulk treats it as a bulk crystal"
+        "the vacuum, relaxed in its plane, NVT; --bulk treats it as a bulk crystal"
     )
 
 
@@ -156,4 +156,5 @@ def host_notes(plane: PlanarHost | None, settings: PlanarSettings) -> tuple[str,
         return ()
     if not settings.kinds:
         return (layer_note(plane),)
-    return (f"{plane.label} has {plane.info['vacuum']:.1f} Å of vacuum: lattice kept, NVT",)
+    lattice = "lattice kept" if plane.kind == "surface" else "relaxed in its plane"
+    return (f"{plane.label} has {plane.info['vacuum']:.1f} Å of vacuum: {lattice}, NVT",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase.io import read, write
 from pymatgen.core import Lattice, Structure
@@ -12,9 +13,7 @@ from pymatgen.core import Lattice, Structure
 from md.labels.record import read_records
 from tests.support.places import HOSTS
 
-NOTE = (
-    "is a layer with 15.0 Å of vacuum along c: in-plane supercells, no interstitials in the vacuum, lattice kept, NVT"
-)
+NOTE = "is a layer with 15.0 Å of vacuum along c: in-plane supercells, no interstitials in the vacuum, relaxed in its plane, NVT"
 MD = ("--temperature", 300, "--steps", 20, "--engine", "ase", "--potential", "emt")
 
 
@@ -99,7 +98,10 @@ def test_a_layer_of_copper_runs_to_its_report(call, copper: Path, tmp_path: Path
         ("ase", "nvt", 0.0, "finished"),
         ("lammps", "nvt", 0.0, "finished"),
     }
-    assert all(record.cell.cell[2, 2] == 15 for record in read_records(folder / "relax" / "records.npz"))
+    cells = [record.cell.cell for record in read_records(folder / "relax" / "records.npz")]
+    assert all(cell[2, 2] == pytest.approx(15, abs=1e-9) for cell in cells), "the vacuum stays"
+    edge = np.linalg.norm(cells[0][0]) / round(np.linalg.norm(cells[0][0]) / 2.45)
+    assert 0.01 < abs(edge - 2.45) < 0.3, "in its plane the layer is relaxed"
     assert "Layer Cu" in (folder / "report.html").read_text()
     code, _, err = call("md", folder, "--ensemble", "npt", "--overwrite")
     assert (code, "npt would close the vacuum" in err) == (2, True)
