@@ -17,7 +17,7 @@ from augment.supercell import Supercell
 from defectgen.dataset.card import DatasetManifest
 from defectgen.dataset.dataset import UNLICENSED, export_records
 from md.campaigns.relax_and_md import grid, md_all, relax_all
-from md.conditions.environment import Ensemble
+from md.conditions.environment import IN_PLANE, Ensemble
 from md.conditions.point import Engine, MdPoint
 from md.conditions.schedule_text import environments
 from md.conditions.timestep import default_timestep
@@ -116,6 +116,7 @@ def run_md(
     temperature: Condition | Sequence[Condition] = 300.0,
     pressure: Condition | Sequence[Condition] = 0.0,
     ensemble: Ensemble = "npt",
+    tension: Condition | Sequence[Condition] = 0.0,
     strain_rate: str | None = None,
     engine: Engine = "ase",
     steps: int = 1000,
@@ -134,7 +135,9 @@ def run_md(
         potential: what makes the forces.
         temperature: K, one or several; or schedules such as `ramp(300,900,5ps)+quench(300)`.
         pressure: GPa, likewise.
-        ensemble: `nve`, `nvt`, `npt`, `npt-aniso` or `npt-full`; with a vacuum in a cell `nve` or `nvt`.
+        ensemble: `nve`, `nvt`, `npt`, `npt-aniso` or `npt-full`; with a vacuum in a cell `nve`, `nvt` or `npt-plane`,
+            in which the area of the layer breathes.
+        tension: N/m, of a layer in `npt-plane`, positive where it is pulled; one or several, or schedules.
         strain_rate: AXIS:RATE in 1/ps, `a:0.001`; with npt-aniso, nvt or nve.
         engine: `ase`, `lammps`, or `batched` for MACE networks.
         steps: of each run.
@@ -155,7 +158,8 @@ def run_md(
     points: list[tuple[MdPoint, DefectCell]] = []
     for start in starts:
         fs = timestep or default_timestep(start)
-        wanted = environments(_several(temperature), _several(pressure), ensemble, strain_rate, fs)
+        conditions = (_several(temperature), _several(pressure), ensemble, strain_rate, fs, _several(tension))
+        wanted = environments(*conditions)
         points += grid([start], wanted, (engine,), steps=steps, timestep=fs, interval=interval, seed=seed)
     with _kept(folder) as path:
         return md_all(points, potential, path, workers=workers, device=device, progress=progress)
@@ -192,9 +196,12 @@ def _check_vacuum(cells: Sequence[DefectCell], ensemble: Ensemble) -> None:
     Raises:
         ConditionError: there is one.
     """
-    for cell in cells if ensemble.startswith("npt") else ():
+    for cell in cells if ensemble.startswith("npt") and ensemble != IN_PLANE else ():
         if has_vacuum(cell.cell, cell.positions @ np.linalg.inv(cell.cell)):
-            raise ConditionError(f'{cell.name}: {ensemble} would close the vacuum in its cell; use ensemble="nvt"')
+            raise ConditionError(
+                f'{cell.name}: {ensemble} would close the vacuum in its cell; use ensemble="nvt", or '
+                f'"{IN_PLANE}" for an area that breathes'
+            )
 
 
 def _several(value: Condition | Sequence[Condition]) -> Sequence[Condition]:

@@ -146,7 +146,7 @@ def layer_note(plane: PlanarHost) -> str:
     vacuum, direction = plane.info["vacuum"], plane.info["direction"]
     return (
         f"{plane.label} is a layer with {vacuum:.1f} Å of vacuum {direction}: in-plane supercells, no interstitials in "
-        "the vacuum, relaxed in its plane, NVT; --bulk treats it as a bulk crystal"
+        "the vacuum, relaxed in its plane, NVT (or npt-plane); --bulk treats it as a bulk crystal"
     )
 
 

@@ -34,7 +34,7 @@ from md.relaxation.relax import Relaxation, RelaxSettings, relax_with, relaxatio
 FS_PER_NS = 1e6
 SECONDS_PER_DAY = 86_400
 
-_VERSION = 5
+_VERSION = 6
 """Of the algorithms: raised when the same inputs come to give other results, so that no old item is taken over."""
 
 

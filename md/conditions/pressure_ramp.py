@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from augment.cell import FloatArray
+from md.conditions.environment import IN_PLANE
 from md.conditions.point import MdPoint
 from md.conditions.schedule import TENSOR, Profile, ScheduleValue
 
@@ -26,20 +27,20 @@ MAX_SHARE = 0.25
 """Of a run that a ramp takes at most: less than the third that averages leave out as equilibration."""
 
 MIN_BULK_MODULUS = 1.0
-"""GPa; of a cell that seems to have none, as one that is stretched beyond its strength."""
+"""GPa, or N/m of an area; of a cell that seems to have none, as one that is stretched beyond its strength."""
 
 
 @dataclass(frozen=True)
 class Stiffness:
-    """What a cell at the start of a run is: its pressure and bulk modulus, GPa."""
+    """What a cell is at the start: pressure and bulk modulus, GPa; of a layer tension and area modulus, N/m."""
 
     pressure: float
     bulk_modulus: float
 
     @classmethod
     def of(cls, pressures: tuple[float, float], compression: float) -> Stiffness:
-        """From the pressures (GPa) of a cell as it is and with its volume smaller by a share."""
-        modulus = (pressures[1] - pressures[0]) / compression
+        """From the pressures of a cell as it is and with its volume, or its area, smaller by a share."""
+        modulus = abs(pressures[1] - pressures[0]) / compression
         return cls(round(pressures[0], 1), max(round(modulus), MIN_BULK_MODULUS))
 
 
@@ -50,7 +51,9 @@ def ramped(point: MdPoint, start: Stiffness) -> tuple[MdPoint, str]:
         point: of an ensemble with a barostat.
         start: the cell that it starts from.
     """
-    profile, notes = point.environment.pressures, list[str]()
+    area = point.environment.ensemble == IN_PLANE
+    quantity, modulus, unit = ("tension", "area modulus", "N/m") if area else ("pressure", "bulk modulus", "GPa")
+    profile, notes = point.environment.loads, list[str]()
     jumps = [(0.0, start.pressure), *((a, float("nan")) for a, b in pairwise(profile.times) if a == b)]
     for time, known in jumps:
         old = _hydrostatic(known, profile.array.shape[1]) if time == 0 else profile.before(time)
@@ -65,12 +68,14 @@ def ramped(point: MdPoint, start: Stiffness) -> tuple[MdPoint, str]:
             continue
         profile = _with_ramp(profile, time, old, taken)
         notes.append(
-            f"the pressure changes by {size:g} GPa at {time / 1000:g} ps, {size / start.bulk_modulus:.1f} of the bulk "
-            f"modulus ({start.bulk_modulus:g} GPa): ramped over {taken / 1000:.3g} ps"
+            f"the {quantity} changes by {size:g} {unit} at {time / 1000:g} ps, {size / start.bulk_modulus:.1f} of the "
+            f"{modulus} ({start.bulk_modulus:g} {unit}): ramped over {taken / 1000:.3g} ps"
         )
     if not notes:
         return point, ""
-    return replace(point, environment=replace(point.environment, pressure=profile)), "; ".join(notes)
+    asked = point.environment
+    followed = replace(asked, tension=profile) if area else replace(asked, pressure=profile)
+    return replace(point, environment=followed), "; ".join(notes)
 
 
 def _with_ramp(profile: Profile, time: float, old: FloatArray, length: float) -> Profile:

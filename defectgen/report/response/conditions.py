@@ -35,9 +35,14 @@ def unsettled(points: Sequence[JsonRow]) -> list[JsonRow]:
     return [p for p in held if abs(p["temperature_mean"] / p["temperature"] - 1) > TEMPERATURE_TOLERANCE]
 
 
+def holds_pressure(row: JsonRow) -> bool:
+    """Whether a barostat holds a pressure, and not a tension."""
+    return str(row.get("ensemble")).startswith("npt") and "tension" not in row
+
+
 def unbalanced(points: Sequence[JsonRow]) -> list[JsonRow]:
     """Points held at one pressure whose mean pressure is far from it: their volumes are not those of that pressure."""
-    held = [p for p in points if str(p.get("ensemble")).startswith("npt") and is_steady(p)]
+    held = [p for p in points if holds_pressure(p) and is_steady(p)]
     known = [p for p in held if p.get("pressure_mean") is not None]
     return [p for p in known if abs(p["pressure_mean"] - p["pressure"]) > MAX_PRESSURE_MISS]
 
@@ -49,12 +54,16 @@ def _holds_temperature(row: JsonRow) -> bool:
 
 
 def condition(row: JsonRow) -> ConditionTexts:
-    """Temperature (K) and pressure (GPa) of a point: `300`, or what its schedule passes, `300→900→300`."""
+    """Temperature (K) and pressure (GPa) of a point: `300`, or what its schedule passes, `300→900→300`.
+
+    A layer in `npt-plane` has a tension in the place of the pressure, with its unit: `2 N/m`.
+    """
+    tension = "tension" in row
     if is_steady(row):
-        return f"{row['temperature']:g}", f"{row['pressure']:g}"
-    temperature, pressure, strain = row["schedule"]
+        return f"{row['temperature']:g}", f"{row['tension']:g} N/m" if tension else f"{row['pressure']:g}"
+    temperature, load, strain = row["schedule"]
     strained = "" if strain is None else f", {strain[0]} strained by {strain[1]:g}/ps".replace("-", "−")
-    return _course(_passed(temperature)), _course(_passed(pressure)) + strained
+    return _course(_passed(temperature)), _course(_passed(load)) + (" N/m" if tension else strained)
 
 
 def _passed(profile: Mapping[str, Any]) -> list[str]:
@@ -85,7 +94,7 @@ class Legend:
     @classmethod
     def of(cls, rows: Sequence[JsonRow]) -> Legend:
         """The legend of some points."""
-        ordered = sorted(rows, key=lambda r: (float(r["temperature"]), float(r["pressure"])))
+        ordered = sorted(rows, key=lambda r: (float(r["temperature"]), float(r["pressure"]), r.get("tension", 0.0)))
         conditions = list(dict.fromkeys(condition(r) for r in ordered))
         shades = {each: PALETTE[k % len(PALETTE)] for k, each in enumerate(conditions)}
         return cls(shades, tuple(sorted({str(r["engine"]) for r in rows})))
