@@ -14,12 +14,15 @@ from augment.cell import FloatArray, IntArray
 from augment.charges import imbalance, nearest_states
 from augment.crystal.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
 from augment.crystal.standard import StandardCrystal, standardise
+from augment.crystal.vacuum import Vacuum, upright
 from augment.crystal.voids import find_voids
 from augment.elements import element_symbol, full_formula
 from augment.errors import CifError
 from augment.groups.symmetry import BoolArray
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffix
+from augment.planar.layered import planar_parts
+from augment.planar.recognition import LayerChoice, vacuum_of
 from augment.solutions.concentration import Concentration, realise
 from augment.solutions.solution import SolidSolution
 from augment.supercell import Supercell
@@ -73,6 +76,7 @@ class Disordered:
         min_separation: Å; of two partly filled sites closer than this, at most one holds an atom. 0 where there are no
             such sites.
         formula: of the disordered crystal.
+        vacuum: of a layer, whose supercells repeat it in its plane; None of a bulk crystal.
     """
 
     host: Host
@@ -80,6 +84,7 @@ class Disordered:
     states: Mapping[str, int]
     min_separation: float
     formula: str
+    vacuum: Vacuum | None = None
 
     def solution(
         self,
@@ -111,7 +116,13 @@ class Disordered:
         )
 
 
-def read_disordered(path: str | Path, *, min_separation: float | None = None, block: str | None = None) -> Disordered:
+def read_disordered(
+    path: str | Path,
+    *,
+    min_separation: float | None = None,
+    block: str | None = None,
+    layer: LayerChoice = "auto",
+) -> Disordered:
     """Disordered crystal of a CIF with partial occupancies.
 
     Args:
@@ -120,10 +131,13 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None, bl
             the pairs that are closer than three quarters of the sum of their covalent radii, hydrogen atoms closer
             than 1.2 Å, and the nearest alternatives of the disorder assemblies of the file.
         block: name of the data block, for a file with several crystals.
+        layer: whether it is a layer with vacuum, as for `read_host`; sites that are empty most of the time count as
+            atoms there.
 
     Raises:
         CifError: the file is no usable CIF, every site is fully occupied by one species, a site or two that overlap are
-            occupied more than once, or no space group is found.
+            occupied more than once, no space group is found, or there is vacuum in two directions or three.
+        SupercellError: there is no layer with the normal given.
     """
     from pymatgen.core import Element, Lattice, Structure
 
@@ -141,15 +155,18 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None, bl
     kinds = sorted(set(mixtures))
     kind = np.array([kinds.index(mixture) for mixture in mixtures])
     majority = np.array([mixture[0][0] for mixture in kinds])
-    parent = Structure(Lattice(atoms.lattice), [Element.from_Z(int(z)) for z in majority[kind]], points)
-    host, kind_of_orbit = _parent(parent, kind, majority, where)
+    vacuum = vacuum_of(atoms.lattice, points, where, layer)
+    lattice, points = (atoms.lattice, points) if vacuum is None else upright(atoms.lattice, points, vacuum.normal)
+    parent = Structure(Lattice(lattice), [Element.from_Z(int(z)) for z in majority[kind]], points)
+    host, kind_of_orbit = _parent(parent, kind, majority, where, in_layer=vacuum is not None)
     amounts = _amounts(mixtures, int(np.gcd.reduce(np.bincount(kind))))
     host = replace(host, notes=atoms.notes)
     fractions = _fractions(host, [kinds[k] for k in kind_of_orbit])
     stated = _stated_states(atoms)
     notes = tuple(filter(None, [note, imbalance(amounts, stated, MAX_IMBALANCE)]))
     host = replace(host, oxidation=stated, notes=(*host.notes, *notes))
-    return Disordered(host, fractions, nearest_states(amounts, stated), separation, full_formula(amounts))
+    states, formula = nearest_states(amounts, stated), full_formula(amounts)
+    return Disordered(host, fractions, states, separation, formula, vacuum)
 
 
 def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:
@@ -283,7 +300,9 @@ def _alternative_distance(
     return float(reached.max()) + _MARGIN if len(reached) else 0.0, len(other) - len(reached)
 
 
-def _parent(parent: Structure, kind: IntArray, majority: IntArray, where: str) -> tuple[Host, list[int]]:
+def _parent(
+    parent: Structure, kind: IntArray, majority: IntArray, where: str, *, in_layer: bool
+) -> tuple[Host, list[int]]:
     """The host of the majority species and the mixture of each of its lattice orbits.
 
     Where the majority species are more symmetric than the mixtures, the symmetry is that of the mixtures.
@@ -291,17 +310,19 @@ def _parent(parent: Structure, kind: IntArray, majority: IntArray, where: str) -
     crystal = standardise(parent, where)
     carried = _carried(crystal, parent.frac_coords, kind)
     if carried is not None:
-        host = _assembled(crystal)
+        host = _assembled(crystal, where, in_layer=in_layer)
         mixtures = [{int(carried[m]) for m in orbit.members} for orbit in host.atoms.orbits]
         if all(len(each) == 1 for each in mixtures):
             return host, [each.pop() for each in mixtures]
     labelled = type(parent)(parent.lattice, (kind + 1).tolist(), parent.frac_coords)
     crystal = standardise(labelled, where)
-    host = _assembled(replace(crystal, numbers=majority[crystal.numbers - 1]))
+    host = _assembled(replace(crystal, numbers=majority[crystal.numbers - 1]), where, in_layer=in_layer)
     return host, [int(crystal.numbers[orbit.members[0]]) - 1 for orbit in host.atoms.orbits]
 
 
-def _assembled(crystal: StandardCrystal) -> Host:
+def _assembled(crystal: StandardCrystal, where: str, *, in_layer: bool) -> Host:
+    if in_layer:
+        return planar_parts(crystal, kind="layer", label=where)[0]
     return assemble_host(crystal, partial(find_voids, crystal.standard.group, crystal.points, crystal.primitive))
 
 

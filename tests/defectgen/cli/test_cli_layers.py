@@ -139,3 +139,16 @@ def test_the_area_of_a_layer_breathes_where_that_is_asked_for(call, copper: Path
     assert "its area follows a tension of 0, 1 N/m, the axis across the vacuum keeps its length" in err
     code, out, _ = call("md", layer, "-o", tmp_path / "md", *options)
     assert (code, "1 N/m" in out, "Å²" in out) == (0, True, True)
+
+
+def test_a_disordered_layer_is_one_too(call, tmp_path: Path) -> None:
+    points = [[1 / 3, 2 / 3, 0.0], [2 / 3, 1 / 3, 1.56 / 18.12], [2 / 3, 1 / 3, -1.56 / 18.12]]
+    mixed = {"S": 0.75, "Se": 0.25}
+    cif = written(Structure(Lattice.hexagonal(3.16, 18.12), ["Mo", mixed, mixed], points), tmp_path / "alloy.cif")
+    code, out, err = call("impurities", cif, "-n", 2, "--json")
+    assert (code, len(out.splitlines())) == (0, 2), err
+    assert "is a layer with 15.0 Å of vacuum along c: in-plane supercells" in err
+    code, _, bulk = call("impurities", cif, "-n", 2, "--json", "--bulk")
+    assert (code, "is a layer" in bulk) == (0, False)
+    code, _, err = call("impurities", cif, "-n", 2, "--supercell", "2 0 0 0 2 0 0 0 2")
+    assert (code, "holds 2 layers one above the other" in err) == (2, True)
