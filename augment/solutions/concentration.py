@@ -164,8 +164,9 @@ def realise(
 
 def _of_index(host: Host, index: int, min_image_distance: float, *, keep_point_group: bool) -> Supercell | None:
     """The widest supercell of a number of primitive cells, if it is wide enough (Å)."""
-    if longest_possible(index * abs(float(np.linalg.det(host.primitive)))) < min_image_distance:
-        return None
+    volume = index * abs(float(np.linalg.det(host.primitive)))
+    if host.normal is None and longest_possible(volume) < min_image_distance:
+        return None  # a layer has as many cells in its plane as it needs, whatever its vacuum adds to the volume
     size = index * host.n_lattice
     try:
         return find_supercell(

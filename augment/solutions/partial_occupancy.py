@@ -15,12 +15,15 @@ from augment.charges import imbalance, nearest_states
 from augment.crystal.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
 from augment.crystal.reading.disorder import NO_GROUP
 from augment.crystal.standard import StandardCrystal, standardise
+from augment.crystal.vacuum import Vacuum, upright
 from augment.crystal.voids import find_voids
 from augment.elements import element_symbol, full_formula
 from augment.errors import CifError
 from augment.groups.symmetry import BoolArray
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffix
+from augment.planar.layered import planar_parts
+from augment.planar.recognition import LayerChoice, vacuum_of
 from augment.solutions.concentration import Concentration, realise
 from augment.solutions.fragments import DisorderRules, disorder_rules, split_limits
 from augment.solutions.solution import SolidSolution
@@ -66,6 +69,7 @@ class Disordered:
             such sites.
         formula: of the disordered crystal.
         disorder: which atoms are there together, by the disorder groups of the file.
+        vacuum: of a layer, whose supercells repeat it in its plane; None of a bulk crystal.
     """
 
     host: Host
@@ -74,6 +78,7 @@ class Disordered:
     min_separation: float
     formula: str
     disorder: DisorderRules | None = None
+    vacuum: Vacuum | None = None
 
     def solution(
         self,
@@ -106,7 +111,13 @@ class Disordered:
         )
 
 
-def read_disordered(path: str | Path, *, min_separation: float | None = None, block: str | None = None) -> Disordered:
+def read_disordered(
+    path: str | Path,
+    *,
+    min_separation: float | None = None,
+    block: str | None = None,
+    layer: LayerChoice = "auto",
+) -> Disordered:
     """Disordered crystal of a CIF with partial occupancies.
 
     Args:
@@ -115,10 +126,13 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None, bl
             the pairs that are closer than three quarters of the sum of their covalent radii, hydrogen atoms closer
             than 1.2 Å, and the nearest alternatives of the disorder assemblies of the file.
         block: name of the data block, for a file with several crystals.
+        layer: whether it is a layer with vacuum, as for `read_host`; sites that are empty most of the time count as
+            atoms there.
 
     Raises:
         CifError: the file is no usable CIF, every site is fully occupied by one species, a site or two that overlap are
-            occupied more than once, or no space group is found.
+            occupied more than once, no space group is found, or there is vacuum in two directions or three.
+        SupercellError: there is no layer with the normal given.
     """
     from pymatgen.core import Element, Lattice, Structure
 
@@ -137,8 +151,10 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None, bl
     kinds = sorted(set(labels))
     kind = np.array([kinds.index(label) for label in labels])
     majority = np.array([mixture[0][0] for mixture, _ in kinds])
-    parent = Structure(Lattice(atoms.lattice), [Element.from_Z(int(z)) for z in majority[kind]], points)
-    host, crystal, kind_of_orbit = _parent(parent, kind, majority, where)
+    vacuum = vacuum_of(atoms.lattice, points, where, layer)
+    lattice, points = (atoms.lattice, points) if vacuum is None else upright(atoms.lattice, points, vacuum.normal)
+    parent = Structure(Lattice(lattice), [Element.from_Z(int(z)) for z in majority[kind]], points)
+    host, crystal, kind_of_orbit = _parent(parent, kind, majority, where, in_layer=vacuum is not None)
     mixture_of_orbit = [kinds[k][0] for k in kind_of_orbit]
     disorder = disorder_rules(atoms.fragments, crystal, [mixture_of_orbit[k] for k in host.atoms.orbit])
     amounts = _amounts(mixtures, int(np.gcd.reduce([mixtures.count(mixture) for mixture in set(mixtures)])))
@@ -147,7 +163,8 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None, bl
     stated = _stated_states(atoms)
     notes = tuple(filter(None, [note, imbalance(amounts, stated, MAX_IMBALANCE)]))
     host = replace(host, oxidation=stated, notes=(*host.notes, *notes))
-    return Disordered(host, fractions, nearest_states(amounts, stated), separation, full_formula(amounts), disorder)
+    states, formula = nearest_states(amounts, stated), full_formula(amounts)
+    return Disordered(host, fractions, states, separation, formula, disorder, vacuum)
 
 
 def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:
@@ -282,7 +299,7 @@ def _alternative_distance(
 
 
 def _parent(
-    parent: Structure, kind: IntArray, majority: IntArray, where: str
+    parent: Structure, kind: IntArray, majority: IntArray, where: str, *, in_layer: bool
 ) -> tuple[Host, StandardCrystal, list[int]]:
     """The host of the majority species, the crystal that it is made of, and the kind of each of its lattice orbits.
 
@@ -291,17 +308,19 @@ def _parent(
     crystal = standardise(parent, where)
     carried = _carried(crystal, parent.frac_coords, kind)
     if carried is not None:
-        host = _assembled(crystal)
+        host = _assembled(crystal, where, in_layer=in_layer)
         mixtures = [{int(carried[m]) for m in orbit.members} for orbit in host.atoms.orbits]
         if all(len(each) == 1 for each in mixtures):
             return host, crystal, [each.pop() for each in mixtures]
     labelled = type(parent)(parent.lattice, (kind + 1).tolist(), parent.frac_coords)
     crystal = standardise(labelled, where)
-    host = _assembled(replace(crystal, numbers=majority[crystal.numbers - 1]))
+    host = _assembled(replace(crystal, numbers=majority[crystal.numbers - 1]), where, in_layer=in_layer)
     return host, crystal, [int(crystal.numbers[orbit.members[0]]) - 1 for orbit in host.atoms.orbits]
 
 
-def _assembled(crystal: StandardCrystal) -> Host:
+def _assembled(crystal: StandardCrystal, where: str, *, in_layer: bool) -> Host:
+    if in_layer:
+        return planar_parts(crystal, kind="layer", label=where)[0]
     return assemble_host(crystal, partial(find_voids, crystal.standard.group, crystal.points, crystal.primitive))
 
 

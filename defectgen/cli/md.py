@@ -38,7 +38,12 @@ PressuresOption = Annotated[
     str | None, typer.Option("--pressure", help="GPa, by commas: 0,10; schedules, or six components xx/yy/zz/yz/xz/xy")
 ]
 EnsembleOption = Annotated[
-    str | None, typer.Option("--ensemble", help="nve, nvt, npt, npt-aniso (axes) or npt-full (all strains)")
+    str | None,
+    typer.Option("--ensemble", help="nve, nvt, npt, npt-aniso (axes), npt-full (all strains), npt-plane (layers)"),
+]
+TensionsOption = Annotated[
+    str | None,
+    typer.Option("--tension", help="N/m, of a layer in npt-plane, positive where it is pulled: 0,5; or schedules"),
 ]
 StrainOption = Annotated[
     str | None, typer.Option("--strain-rate", help="AXIS:RATE, 1/ps: a:0.001; with npt-aniso, nvt or nve")
@@ -61,6 +66,7 @@ def md_command(
     temperature: TemperaturesOption = None,
     pressure: PressuresOption = None,
     ensemble: EnsembleOption = None,
+    tension: TensionsOption = None,
     strain: StrainOption = None,
     engine: EnginesOption = None,
     check: CheckOption = None,
@@ -95,6 +101,7 @@ def md_command(
         "md.temperatures": None if temperature is None else split_list(temperature),
         "md.pressures": _pressures(pressure, ensemble),
         "md.ensemble": ensemble,
+        "md.tensions": None if tension is None else split_list(tension),
         "md.strain": strain,
         "md.engines": None if engine is None else [name.strip() for name in engine.split(",")],
         "md.check": check,
@@ -126,7 +133,7 @@ def _pressures(given: str | None, ensemble: str | None) -> list[str] | None:
 
     if given is not None:
         return split_list(given)
-    return ["0"] if ensemble in {"nve", "nvt"} else None
+    return ["0"] if ensemble in {"nve", "nvt", "npt-plane"} else None
 
 
 def _trajectory_writer(kind: str | None) -> Callable[[Path | None], object]:

@@ -135,9 +135,11 @@ def md_table(rows: Sequence[dict[str, Any]]) -> Table:
     heads = ("cell", "engine", ">T\n(K)", ">P\n(GPa)", "status", ">V\n(Å³/atom)", ">E\n(eV/atom)", ">MSD\n(Å²)")
     table = _table("dynamics", heads)
     for row in rows:
-        volume = _number(row["volume"])
-        if row["volume_error"] is not None:
-            volume += f" ± {_number(row['volume_error'])}"
+        size = "area" if row.get("area") is not None else "volume"
+        volume = _number(row[size])
+        if row[f"{size}_error"] is not None:
+            volume += f" ± {_number(row[f'{size}_error'])}"
+        volume += " Å²" if size == "area" else ""
         numbers = (volume, _number(row["energy"], 4), _number(row["msd"], 4))
         temperature, pressure = condition(row)
         at = f"{temperature}{_mean_of_nve(row)}", pressure

@@ -15,7 +15,7 @@ from augment.elements import element_symbol
 from augment.errors import ConditionError
 from defectgen.run.settings import Settings
 from md.conditions.atoms import NATURAL, AtomSettings
-from md.conditions.environment import Environment
+from md.conditions.environment import IN_PLANE, Environment
 from md.conditions.timestep import HEAVY, timestep_for
 from md.potentials.device import Device
 
@@ -38,8 +38,13 @@ def empty_cells(settings: Settings, cells: Sequence[DefectCell]) -> list[bool]:
 
 def vacuum_note(name: str, settings: Settings) -> str:
     """One line that says what a vacuum in a cell means for its dynamics."""
-    ensemble = (settings.md.ensemble or "nvt").upper()
-    return f"{name} has a vacuum in its cell: {ensemble} at 0 GPa; --bulk treats it as a bulk crystal"
+    ensemble = settings.md.ensemble or "nvt"
+    if ensemble == IN_PLANE:
+        held = ", ".join(str(tension).removesuffix(".0") for tension in settings.md.tensions or (0,))
+        how = f"its area follows a tension of {held} N/m, the axis across the vacuum keeps its length"
+    else:
+        how = f"{ensemble.upper()} at 0 GPa ({IN_PLANE} lets its area breathe)"
+    return f"{name} has a vacuum in its cell: {how}; --bulk treats it as a bulk crystal"
 
 
 def md_environments(settings: Settings, timestep: float, *, vacuum: bool = False) -> list[Environment]:
@@ -54,15 +59,22 @@ def md_environments(settings: Settings, timestep: float, *, vacuum: bool = False
 
     asked = settings.md
     ensemble = asked.ensemble or ("nvt" if vacuum else "npt")
-    barostat = ensemble.startswith("npt")
+    barostat = ensemble.startswith("npt") and ensemble != IN_PLANE
     pressures = asked.pressures or (PRESSURES if barostat else (0.0,))
-    if vacuum and (barostat or any(pressure not in (0, "0") for pressure in pressures)):
+    if ensemble == IN_PLANE and not vacuum:
+        raise ConditionError(
+            f"{IN_PLANE} is for a layer with vacuum, and there is none in the cell, or --bulk says so; "
+            "use npt or npt-full"
+        )
+    if vacuum and (barostat or (ensemble != IN_PLANE and any(pressure not in (0, "0") for pressure in pressures))):
         what = ensemble if barostat else f"a pressure of {', '.join(map(str, pressures))} GPa"
         raise ConditionError(
-            f"{what} would close the vacuum of the cell; leave ensemble and pressure out, or use nvt or nve at 0 GPa: "
-            "md: {ensemble: nvt, pressures: [0]}, --ensemble nvt --pressure 0 (--bulk treats it as a bulk crystal)"
+            f"{what} would close the vacuum of the cell; leave ensemble and pressure out, or use nvt or nve at 0 GPa, "
+            f"or {IN_PLANE} with a tension in N/m: md: {{ensemble: {IN_PLANE}, tensions: [0]}}, --ensemble {IN_PLANE} "
+            "--tension 0 (--bulk treats it as a bulk crystal)"
         )
-    return environments(asked.temperatures, pressures, ensemble, asked.strain, timestep)
+    tensions = asked.tensions or (0.0,)
+    return environments(asked.temperatures, pressures, ensemble, asked.strain, timestep, tensions)
 
 
 def check_points(settings: Settings, *, vacuum: bool = False) -> None:

@@ -161,7 +161,9 @@ class PreparedRun:
         )
 
     def reference(self, folder: RunFolder) -> RelaxedHost:
-        """The relaxed host, kept in the folder of the run; with a vacuum in its cell the lattice stays.
+        """The relaxed host, kept in the folder of the run; a layer relaxes in its plane.
+
+        The lattice of a surface stays that of the crystal that it was cut from: below it the crystal goes on.
 
         Raises:
             DataError: it does not relax, or what the folder holds is damaged.
@@ -173,7 +175,8 @@ class PreparedRun:
         if path.is_file():
             relaxation = relaxation_from_arrays(read_arrays(path), self.potential, float("nan"), str(path))
             return RelaxedHost.from_relaxation(self.host, relaxation)
-        found = RelaxedHost.of(self.host, self.potential, relax_cell=not self.host.has_vacuum)
+        cut = self.plane is not None and self.plane.kind == "surface"
+        found = RelaxedHost.of(self.host, self.potential, relax_cell=not cut)
         write_arrays(path, found.relaxation.to_arrays())
         return found
 

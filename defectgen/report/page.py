@@ -23,7 +23,7 @@ from defectgen.report.blocks import (
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
-from defectgen.report.response.conditions import MAX_PRESSURE_MISS, condition, unbalanced, unsettled
+from defectgen.report.response.conditions import MAX_PRESSURE_MISS, condition, load_unit, unbalanced, unsettled
 from defectgen.report.response.dynamics import dynamics_sections
 from defectgen.report.scenes import element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
@@ -164,7 +164,10 @@ def notices(data: RunData) -> list[Notice]:
         listed.append(Notice(text, "warning"))
     points = [p for p in (*data.points, *data.checks) if p["status"] == "diverged"]
     if points:
-        names = [f"{p['cell']} ({p['engine']}, {' K, '.join(condition(p))} GPa)" for p in points]
+        names = [
+            f"{p['cell']} ({p['engine']}, {' K, '.join(condition(p)).removesuffix(' N/m')} {load_unit(p)})"
+            for p in points
+        ]
         listed.append(Notice(f"MD points that diverged: {', '.join(names)}.", "bad"))
     return listed
 

@@ -38,7 +38,7 @@ def build_supercell(settings: Settings, host: Host) -> Supercell:
     """
     asked = settings.defects
     if asked.supercell is not None:
-        return _given_supercell(host, np.array(asked.supercell).reshape(3, 3))
+        return given_supercell(host, np.array(asked.supercell).reshape(3, 3))
     return find_supercell(
         host,
         min_image_distance=asked.min_image_distance,
@@ -47,8 +47,12 @@ def build_supercell(settings: Settings, host: Host) -> Supercell:
     )
 
 
-def _given_supercell(host: Host, matrix: IntArray) -> Supercell:
-    """The supercell of a matrix on the conventional cell; one of a layer repeats no vacuum."""
+def given_supercell(host: Host, matrix: IntArray) -> Supercell:
+    """The supercell of a matrix on the conventional cell; one of a layer repeats no vacuum.
+
+    Raises:
+        SupercellError: the matrix is none, or puts layers one above the other.
+    """
     supercell = conventional_supercell(host, matrix)
     if host.normal is not None:
         periods = np.gcd.reduce(supercell.matrix @ np.array(host.normal))

@@ -147,12 +147,11 @@ def fractions_of(parts: tuple[float | str, ...], count: int) -> tuple[float, ...
     return found
 
 
-def layer_note(plane: PlanarHost) -> str:
-    """One line that says that a structure is taken for a layer, and what that means."""
-    vacuum, direction = plane.info["vacuum"], plane.info["direction"]
+def layer_note(label: str, vacuum: float, direction: str) -> str:
+    """One line that says that a structure is taken for a layer, by its vacuum (Å), and what that means."""
     return (
-        f"{plane.label} is a layer with {vacuum:.1f} Å of vacuum {direction}: in-plane supercells, no interstitials in "
-        "the vacuum, lattice kept, NVT; --bulk treats it as a bulk crystal"
+        f"{label} is a layer with {vacuum:.1f} Å of vacuum {direction}: in-plane supercells, no interstitials in "
+        "the vacuum, relaxed in its plane, NVT (or npt-plane); --bulk treats it as a bulk crystal"
     )
 
 
@@ -161,5 +160,6 @@ def host_notes(plane: PlanarHost | None, settings: PlanarSettings) -> tuple[str,
     if plane is None or not plane.host.has_vacuum:
         return ()
     if not settings.kinds:
-        return (layer_note(plane),)
-    return (f"{plane.label} has {plane.info['vacuum']:.1f} Å of vacuum: lattice kept, NVT",)
+        return (layer_note(plane.label, plane.info["vacuum"], plane.info["direction"]),)
+    lattice = "lattice kept" if plane.kind == "surface" else "relaxed in its plane"
+    return (f"{plane.label} has {plane.info['vacuum']:.1f} Å of vacuum: {lattice}, NVT",)

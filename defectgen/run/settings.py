@@ -13,7 +13,7 @@ from augment.errors import SettingsError
 from augment.storage.missing import no_such_file
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
 from defectgen.dataset.settings import DatasetSettings
-from md.conditions.environment import MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
+from md.conditions.environment import IN_PLANE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
 from md.conditions.point import Engine
 from md.potentials.device import Device
 
@@ -188,7 +188,9 @@ class MdSettings(_Section):
         "never as data; null for none",
     )
     ensemble: Ensemble | None = Field(
-        None, description="nve, nvt, npt, npt-aniso or npt-full; null: npt, and nvt in a cell with vacuum"
+        None,
+        description="nve, nvt, npt, npt-aniso, npt-full, or npt-plane (the area of a layer); null: npt, and nvt in a "
+        "cell with vacuum",
     )
     temperatures: tuple[NumberFirst, ...] = Field(
         (300.0, 900.0), min_length=1, description='K; or schedules, "ramp(300,900,5ps)+quench(300)"'
@@ -197,6 +199,11 @@ class MdSettings(_Section):
         None,
         min_length=1,
         description="GPa; or schedules, or six components xx/yy/zz/yz/xz/xy; null: 0 and 10 in npt ensembles, else 0",
+    )
+    tensions: tuple[NumberFirst, ...] | None = Field(
+        None,
+        min_length=1,
+        description="N/m, of a layer in npt-plane, positive where it is pulled; or schedules; null: 0",
     )
     strain: str | None = Field(None, description="AXIS:RATE in 1/ps, a:0.001; with npt-aniso, nvt or nve")
     steps: int = Field(150, ge=1, le=100_000_000, description="steps per point")
@@ -218,7 +225,11 @@ class MdSettings(_Section):
     @classmethod
     def _without_barostat(cls, values: Any) -> Any:
         """No pressure where none is held and none was given: the default is for barostats."""
-        if isinstance(values, dict) and "pressures" not in values and values.get("ensemble") in {"nve", "nvt"}:
+        if (
+            isinstance(values, dict)
+            and "pressures" not in values
+            and values.get("ensemble") in {"nve", "nvt", IN_PLANE}
+        ):
             return {**values, "pressures": [0.0]}
         return values
 

@@ -14,7 +14,8 @@ import numpy as np
 from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError
 from md.conditions.atoms import NATURAL, AtomSettings
-from md.conditions.environment import Ensemble, Environment
+from md.conditions.environment import IN_PLANE, Ensemble, Environment
+from md.conditions.in_plane_load import plane_of, upright_axis
 from md.conditions.timestep import shorter
 
 Engine = Literal["ase", "lammps", "batched"]
@@ -106,7 +107,7 @@ class MdPoint:
             raise ConditionError(f"{self.name}: {what} would move the atoms that are held; use nvt or nve")
 
     def _check_schedule(self) -> None:
-        for name, profile in (("temperature", self.environment.temperatures), ("pressure", self.environment.pressures)):
+        for name, profile in (("temperature", self.environment.temperatures), ("load", self.environment.loads)):
             if profile.in_steps(self.timestep).length > self.steps:
                 raise ConditionError(
                     f"the schedule of the {name} takes {profile.length:g} fs, the run {self.length:g} fs "
@@ -151,6 +152,8 @@ class MdPoint:
         if (self.name, self.key) != (cell.name, cell.key):
             raise ConditionError(f"the point is for {self.name} ({self.key}), the cell is {cell.name} ({cell.key})")
         self._check_atoms(cell)
+        if self.environment.ensemble == IN_PLANE:
+            (upright_axis if self.engine == "lammps" else plane_of)(cell)
         axes = cell.cell / np.linalg.norm(cell.cell, axis=1)[:, None]
         cosine = float(np.abs(axes @ axes.T - np.eye(3)).max())
         if self.environment.needs_orthogonal_axes and cosine > ORTHOGONAL:
@@ -200,7 +203,7 @@ class MdPoint:
         """Steps after `first` at which the run starts afresh: knots of the schedule, checkpoints, and the end."""
         knots = {
             int(time)
-            for profile in (self.environment.temperatures, self.environment.pressures)
+            for profile in (self.environment.temperatures, self.environment.loads)
             for time in profile.in_steps(self.timestep).times
         }
         ends = sorted({*knots, *range(self.checkpoint, self.steps, self.checkpoint), self.steps})

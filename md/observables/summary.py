@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from augment.host import Host
+from md.conditions.environment import IN_PLANE
+from md.conditions.in_plane_load import area_of, plane_of, tension_of
 from md.dynamics.response import Response, Series
 from md.observables.attempt import EQUILIBRATION, first_frame
 from md.observables.curves import block_means
@@ -57,7 +59,9 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
     the run; `notes` say what was done otherwise than asked;
     `strain` (3, 3), Biot, of the mean over the run relative to the start; `msd` and `msd_error` in Å², the time average
     of the mean square displacement from the first frame after equilibration; `rdf` with `r` in Å and `g`; `drift` in
-    meV per atom and ps, the slope of the total energy, in `nve` only. `frames_outside_domain` counts the kept frames
+    meV per atom and ps, the slope of the total energy, in `nve` only; of a layer in `npt-plane` `area` and `area_error`
+    in Å² per atom, `tension_mean` in N/m and, from the fluctuations of the area, `area_modulus` in N/m.
+    `frames_outside_domain` counts the kept frames
     outside what the potential learnt, and `outside_domain` says why (None where the potential does not know).
 
     Response functions and transport (`measures`), each with a standard error: `lattice` of the cell (Å, degrees),
@@ -133,8 +137,17 @@ def _averages(response: Response) -> dict[str, Any]:
         "msd": msd.value,
         "msd_error": msd.error,
         "rdf": {"r": r.round(6).tolist(), "g": g.round(6).tolist()},
+        **(_of_the_layer(response, skipped) if response.point.environment.ensemble == IN_PLANE and some else {}),
         "drift": energy_drift(response) if response.point.environment.ensemble == "nve" else None,
     }
+
+
+def _of_the_layer(response: Response, skipped: int) -> dict[str, float]:
+    """Area (Å² an atom) and tension (N/m) of a layer, neither of which depends on its vacuum."""
+    series, plane = response.series, plane_of(response.frames.start)
+    area = block_average(area_of(series.cells[skipped:], plane) / len(response.frames.start))
+    tension = block_average(tension_of(series.pressure_matrices[skipped:], plane))
+    return {"area": area.value, "area_error": area.error, "tension_mean": tension.value}
 
 
 def _known(series: Series) -> bool:

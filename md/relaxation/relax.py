@@ -6,6 +6,9 @@ MgO and a rattled Al in MgO it needed 3 to 40 evaluations where FIRE2 needed 6 t
 
 A relaxation ends where no force is above `fmax` and, by the stiffness met on the way (`md.relaxation.remainder`), no
 strain and no energy worth the name is left: the lattice does not depend on the one that it came from.
+
+The cell of a layer with vacuum relaxes in the plane of the layer: nothing holds the vacuum open, so its axis keeps its
+length, and the stress across it is no part of what is left.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
+from augment.crystal.vacuum import LayerPlane
 from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
@@ -30,6 +34,7 @@ from md.labels.frames import FrameArrays, Frames, Snapshot, frames_from_arrays, 
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
+from md.relaxation.in_plane import Layer, in_plane_filter, plane_to_relax
 from md.relaxation.path import RelaxationPath, RelaxStatus, kept_steps, spread_steps
 from md.relaxation.remainder import Remainder, cell_scale, remainder
 
@@ -182,7 +187,9 @@ class RelaxSettings:
         max_steps: most steps.
         relax_cell: relax the cell too, until no strain is more than 1e-5 from that at the pressure, by the stiffness
             that the relaxation meets.
-        pressure: GPa, positive under compression; only with `relax_cell`.
+        pressure: GPa, positive under compression; only with `relax_cell`, and not of a layer.
+        layer: how a cell with a vacuum is relaxed: `auto`, in the plane of the layer; `bulk`, in all strains, so that
+            the vacuum closes; or three integers, the normal of the plane in the cell.
         keep_path: keep the geometry of every step, not only the last.
         path_frames: without `keep_path`, keep so many geometries of the path besides the last, spread evenly in energy.
 
@@ -196,6 +203,7 @@ class RelaxSettings:
     pressure: float = 0.0
     keep_path: bool = False
     path_frames: int = 0
+    layer: Layer = "auto"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.fmax) and self.fmax > 0):
@@ -211,12 +219,15 @@ class RelaxSettings:
     @property
     def json(self) -> dict[str, Any]:
         """The settings that decide the result, as JSON values."""
-        return {
+        values: dict[str, Any] = {
             "fmax": float(self.fmax),
             "max_steps": int(self.max_steps),
             "relax_cell": bool(self.relax_cell),
             "pressure": float(self.pressure),
         }
+        if self.relax_cell and self.layer != "auto":
+            values["layer"] = self.layer if isinstance(self.layer, str) else [int(h) for h in self.layer]
+        return values
 
     def steps_kept(self, energies: FloatArray) -> IntArray:
         """Steps whose geometries are kept of a path with these energies (s,), eV; the last is among them."""
@@ -235,6 +246,7 @@ def relax_structure(
     pressure: float = 0.0,
     symmetry: CellSymmetry | None = None,
     keep_path: bool = False,
+    layer: Layer = "auto",
 ) -> Relaxation:
     """Relax a defect cell; the order of its atoms and sites stays.
 
@@ -243,17 +255,18 @@ def relax_structure(
         potential: what to relax with.
         fmax: largest force left, eV/Å.
         max_steps: most steps.
-        relax_cell: relax the cell too.
+        relax_cell: relax the cell too; that of a layer with vacuum in its plane only.
         pressure: GPa, positive under compression; needs `relax_cell`.
         symmetry: a group H that the relaxation keeps: forces and stress are projected onto their H-invariant
             part, which removes what rounding and a network that is not exactly equivariant would add.
         keep_path: keep the geometry of every step.
+        layer: as in `RelaxSettings`.
 
     Raises:
-        ConditionError: a setting is not possible.
+        ConditionError: a setting is not possible, or not in this cell.
         PotentialError: an element is not covered, or the potential fails.
     """
-    settings = RelaxSettings(fmax, max_steps, relax_cell, pressure, keep_path)
+    settings = RelaxSettings(fmax, max_steps, relax_cell, pressure, keep_path, layer=layer)
     return relax_with(cell, potential, settings, symmetry)
 
 
@@ -262,15 +275,18 @@ def relax_with(
 ) -> Relaxation:
     """As `relax_structure`, with the settings in one value."""
     potential.require(elements_of(cell.numbers))
+    plane = plane_to_relax(cell, settings.layer, settings.pressure) if settings.relax_cell else None
     began = time.perf_counter()
     with one_torch_thread(wanted=potential.uses_torch), warnings.catch_warnings():
         # SciPy remarks on rounding errors of 1e-13 in the logarithm of the deformation gradient.
         warnings.filterwarnings("ignore", message="logm result may be inaccurate", category=RuntimeWarning)
-        descent = _Descent(cell, potential, settings, symmetry)
+        descent = _Descent(cell, potential, settings, symmetry, plane)
         status, reason = descent.run()
     energies = np.array([s[2].energy for s in descent.snapshots])
     kept = settings.steps_kept(energies)
     described = {**settings.json, "symmetry": symmetry.symbol if symmetry else None}
+    if plane is not None:
+        described["in_plane"] = plane.normal.tolist()
     return Relaxation(
         potential,
         status,
@@ -288,9 +304,14 @@ class _Descent:
     """One relaxation under way: the optimizer, and every geometry that passed the guards."""
 
     def __init__(
-        self, cell: DefectCell, potential: Potential, settings: RelaxSettings, symmetry: CellSymmetry | None
+        self,
+        cell: DefectCell,
+        potential: Potential,
+        settings: RelaxSettings,
+        symmetry: CellSymmetry | None,
+        plane: LayerPlane | None,
     ) -> None:
-        self._settings, self._symmetry = settings, symmetry
+        self._settings, self._symmetry, self._plane = settings, symmetry, plane
         evaluator = Evaluator(cell.numbers, potential.calculator(), cell.volume, largest_force=np.inf)
         self._evaluate = evaluator
         self._course = StepGuard(len(cell))
@@ -322,9 +343,11 @@ class _Descent:
 
         moved: Any = self._atoms
         if self._settings.relax_cell:
-            scale = cell_scale(len(self._atoms))
-            moved = FrechetCellFilter(
-                self._atoms, exp_cell_factor=scale, scalar_pressure=self._settings.pressure * units.GPa
+            made = FrechetCellFilter if self._plane is None else in_plane_filter(self._plane)
+            moved = made(
+                self._atoms,
+                exp_cell_factor=cell_scale(len(self._atoms)),
+                scalar_pressure=self._settings.pressure * units.GPa,
             )
         optimizer = LBFGS(moved, logfile=None, maxstep=MAX_STEP_LENGTH, alpha=INITIAL_CURVATURE)
         # A tolerance of 0: convergence is judged here, on forces and stress in their own units.
@@ -353,7 +376,7 @@ class _Descent:
         from ase import units
 
         pressure = self._settings.pressure * units.GPa
-        return remainder(self.snapshots, pressure=pressure if self._settings.relax_cell else None)
+        return remainder(self.snapshots, pressure=pressure if self._settings.relax_cell else None, plane=self._plane)
 
     def _shortfall(self) -> str:
         largest, left = self.snapshots[-1][2].largest_force, self._remainder()

@@ -12,7 +12,9 @@ import numpy as np
 from ase import units
 from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, MaskedMTKNPT
 
-from augment.cell import FloatArray
+from augment.cell import DefectCell, FloatArray
+from md.conditions.environment import IN_PLANE
+from md.conditions.in_plane_load import plane_of
 from md.conditions.point import MdPoint
 from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
 
@@ -88,6 +90,43 @@ class _Axes(MaskedMTKNPT):  # type: ignore[misc]  # ase is untyped here
             self._h, self._q = self._h @ gradient, self._q @ gradient
 
 
+class _Area(MTKNPT):  # type: ignore[misc]  # ase is untyped here
+    """The area of a layer follows a pressure in its plane; its shape and the axis across it stay.
+
+    The matrix of cell momenta is p E with E = (1 - n n) / sqrt(2) and n across the layer, so that its kinetic energy
+    tr(p E p E) / 2W is that of one degree of freedom, p.
+    """
+
+    state_names = ("_p_area", *_CHAINS)
+    cell_momentum = "_p_area"
+    stretch = 1.0
+
+    def __init__(self, *arguments: Any, projector: FloatArray, **keywords: Any) -> None:
+        self._projector = projector
+        super().__init__(*arguments, **keywords)
+
+    def _init_cell_momenta(self) -> None:
+        self._p_area = np.zeros(1)
+        barostat = self._barostat
+        barostat._R[0] /= barostat._cell_dof  # noqa: SLF001
+        barostat._cell_dof = 1  # noqa: SLF001
+
+    @property
+    def _p_g(self) -> FloatArray:
+        return np.asarray(self._p_area[0] / np.sqrt(2) * self._projector)
+
+    def set_pressure(self, pressure: FloatArray) -> None:
+        self._tensor = pressure
+
+    def _integrate_p_cell(self, delta: float) -> None:
+        kinetic = np.sum(self._p**2 / self.masses) / (3 * self._num_atoms_global)
+        excess = self._get_volume() * (self._get_stress() - self._tensor) + kinetic * np.eye(3)
+        self._p_area += delta * np.sum(self._projector * excess) / np.sqrt(2)
+
+    def _integrate_p_cell_by_barostat(self, delta: float) -> None:
+        self._p_area = self._barostat.integrate_nhc_baro(self._p_area, delta)
+
+
 def stretching(cell: FloatArray, axis: int, stretch: float) -> FloatArray:
     """(3, 3) matrix that positions and cell rows are multiplied with to stretch one of three orthogonal axes."""
     along = cell[axis] / np.linalg.norm(cell[axis])
@@ -101,26 +140,42 @@ def _leave_out_the_centre_of_mass(chain: Any) -> None:
     chain._num_atoms_global = moving  # noqa: SLF001
 
 
+def _what_moves(point: MdPoint, cell: DefectCell) -> dict[str, Any]:
+    """What an integrator is told of the axes, or of the plane, that its barostat moves."""
+    environment = point.environment
+    if environment.ensemble == IN_PLANE:
+        return {"projector": plane_of(cell).projector}
+    if environment.ensemble != "npt-aniso":
+        return {}
+    free = np.ones(3, dtype=bool)
+    if environment.strain is not None:
+        free[environment.strain.index] = False
+    return {"mask": free}
+
+
 class MtkDynamics:
     """One leg of constant-pressure dynamics.
 
     Args:
         atoms: ASE Atoms with momenta and a calculator.
         point: what is run.
+        cell: that the run starts from.
         kelvin: temperature that the state belongs to, K.
         pressure: (3, 3) pressure, GPa.
         variables: thermostat and barostat variables of the state; none at the start.
     """
 
     def __init__(
-        self, atoms: Any, point: MdPoint, kelvin: float, pressure: FloatArray, variables: Mapping[str, FloatArray]
+        self,
+        atoms: Any,
+        point: MdPoint,
+        cell: DefectCell,
+        kelvin: float,
+        pressure: FloatArray,
+        variables: Mapping[str, FloatArray],
     ) -> None:
-        kinds: dict[str, Any] = {"npt": _Isotropic, "npt-full": _FullCell, "npt-aniso": _Axes}
-        environment = point.environment
-        kind = kinds[environment.ensemble]
-        free = np.ones(3, dtype=bool)
-        if environment.strain is not None:
-            free[environment.strain.index] = False
+        kinds: dict[str, Any] = {"npt": _Isotropic, "npt-full": _FullCell, "npt-aniso": _Axes, IN_PLANE: _Area}
+        kind = kinds[point.environment.ensemble]
         self._dynamics = kind(
             atoms,
             point.timestep * units.fs,
@@ -128,7 +183,7 @@ class MtkDynamics:
             pressure_au=0.0,
             tdamp=THERMOSTAT_TIME * units.fs,
             pdamp=BAROSTAT_TIME * units.fs,
-            **({"mask": free} if kind is _Axes else {}),
+            **_what_moves(point, cell),
         )
         _leave_out_the_centre_of_mass(self._dynamics._thermostat)  # noqa: SLF001
         self._dynamics.set_pressure(pressure * units.GPa)

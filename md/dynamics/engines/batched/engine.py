@@ -141,7 +141,7 @@ class _Run:
     def __init__(self, points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces) -> None:
         self._points, self._cells = [p for p, _ in points], [cell for _, cell in points]
         self._forces, self._device = forces, forces.device
-        self._targets = [Targets(point) for point in self._points]
+        self._targets = [Targets(point, cell) for point, cell in points]
         self._hottest = np.array([float(p.environment.temperatures.array.max()) for p in self._points])
         self._recorder = BatchRecorder(self._cells, self._points[0].interval)
         self._whole = Flat.of(self._cells, self._device)
