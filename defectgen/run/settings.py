@@ -170,8 +170,8 @@ class MdSettings(_Section):
     )
     ensemble: Ensemble | None = Field(
         None,
-        description="nve, nvt, npt, npt-aniso, npt-full, or npt-plane (the area of a layer); null: npt, and nvt in a "
-        "cell with vacuum",
+        description="nve, nvt, npt, npt-aniso, npt-full, or npt-plane (in the plane of a layer); null: npt, and nvt "
+        "in a cell with vacuum",
     )
     temperatures: tuple[NumberFirst, ...] = Field(
         (300.0, 900.0), min_length=1, description='K; or schedules, "ramp(300,900,5ps)+quench(300)"'

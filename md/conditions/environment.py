@@ -16,7 +16,7 @@ from md.conditions.schedule import TENSOR, Profile, ScheduleValue, as_profile
 Ensemble = Literal["nve", "nvt", "npt", "npt-aniso", "npt-full", "npt-plane"]
 """What is fixed: energy and cell; temperature and cell; temperature and pressure, where the cell breathes
 isotropically, along its three axes (which must be orthogonal), or in all six strains; temperature and the tension of a
-layer, whose area breathes with its shape kept, while the axis across the vacuum keeps its length."""
+layer, which breathes in its three strains in the plane, while the axis across the vacuum keeps its length."""
 
 IN_PLANE: Ensemble = "npt-plane"
 

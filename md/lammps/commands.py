@@ -104,9 +104,14 @@ def _barostat(point: MdPoint, start: DefectCell, targets: Targets, first: int, l
     )
     time = BAROSTAT_TIME / FS_PER_PS
     if environment.ensemble == IN_PLANE:
-        axes = _NAMES.replace(_NAMES[upright_axis(start)], "")
-        held = [f"{name} {float(begin[0, 0])!r} {float(end[0, 0])!r} {time}" for name in axes]
-        return f"{' '.join(held)} couple {axes} flip no"
+        across = _NAMES[upright_axis(start)]
+        held = [
+            f"{name} {float(begin[i, j])!r} {float(end[i, j])!r} {time}"
+            for name, i, j in _COMPONENTS
+            if across not in name
+        ]
+        # Not `couple xy`: an anisotropic layer has another ratio of edges at every temperature and tension.
+        return f"{' '.join(held)} couple none nreset 1 flip no"
     style = {"npt": "iso", "npt-aniso": "aniso", "npt-full": "tri"}[environment.ensemble]
     if targets.isotropic and environment.strain is None:
         return f"{style} {float(begin[0, 0])!r} {float(end[0, 0])!r} {time} flip no"

@@ -36,7 +36,7 @@ class AseIntegrator:
     """Integrates one point with ASE; each leg builds its integrator from the state.
 
     Velocity Verlet in `nve`, Langevin dynamics in `nvt`, and Martyna-Tobias-Klein barostats in `npt` (isotropic),
-    `npt-aniso` (the three axes), `npt-full` (all strains) and `npt-plane` (the area of a layer).
+    `npt-aniso` (the three axes), `npt-full` (all strains) and `npt-plane` (the three in the plane of a layer).
     """
 
     def __init__(self, point: MdPoint, cell: DefectCell, potential: Potential) -> None:

@@ -13,13 +13,11 @@ from ase import units
 from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, MaskedMTKNPT
 
 from augment.cell import DefectCell, FloatArray
+from augment.crystal.vacuum import LayerPlane
 from md.conditions.environment import IN_PLANE
 from md.conditions.in_plane_load import plane_of
 from md.conditions.point import MdPoint
 from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
-
-_STRAINS = 6
-"""Independent components of a strain."""
 
 _CHAINS = ("_thermostat._eta", "_thermostat._p_eta", "_barostat._xi", "_barostat._p_xi")
 
@@ -41,9 +39,11 @@ class _FullCell(MTKNPT):  # type: ignore[misc]  # ase is untyped here
     state_names = ("_p_g", *_CHAINS)
     cell_momentum = "_p_g"
     stretch = 1.0
+    strains = 6
+    """Independent components of the strain."""
 
     def _init_cell_momenta(self) -> None:
-        """Cell momenta at rest, and six of them to be thermostatted.
+        """Cell momenta at rest, and six of them (three in a plane) to be thermostatted.
 
         A symmetric stress keeps the matrix of momenta symmetric, so that its kinetic energy has six terms of kT / 2;
         ASE's chain would heat them to the energy of nine: heat flows through the cell into the atoms' thermostat for as
@@ -51,8 +51,8 @@ class _FullCell(MTKNPT):  # type: ignore[misc]  # ase is untyped here
         """
         super()._init_cell_momenta()
         barostat = self._barostat
-        barostat._R[0] *= _STRAINS / barostat._cell_dof  # noqa: SLF001
-        barostat._cell_dof = _STRAINS  # noqa: SLF001
+        barostat._R[0] *= self.strains / barostat._cell_dof  # noqa: SLF001
+        barostat._cell_dof = self.strains  # noqa: SLF001
 
     def set_pressure(self, pressure: FloatArray) -> None:
         self._tensor = pressure
@@ -90,41 +90,19 @@ class _Axes(MaskedMTKNPT):  # type: ignore[misc]  # ase is untyped here
             self._h, self._q = self._h @ gradient, self._q @ gradient
 
 
-class _Area(MTKNPT):  # type: ignore[misc]  # ase is untyped here
-    """The area of a layer follows a pressure in its plane; its shape and the axis across it stay.
+class _InPlane(_FullCell):
+    """The three strains in the plane of a layer follow a stress tensor; the axis across it stays."""
 
-    The matrix of cell momenta is p E with E = (1 - n n) / sqrt(2) and n across the layer, so that its kinetic energy
-    tr(p E p E) / 2W is that of one degree of freedom, p.
-    """
+    strains = 3
+    _p_g: FloatArray
 
-    state_names = ("_p_area", *_CHAINS)
-    cell_momentum = "_p_area"
-    stretch = 1.0
-
-    def __init__(self, *arguments: Any, projector: FloatArray, **keywords: Any) -> None:
-        self._projector = projector
+    def __init__(self, *arguments: Any, plane: LayerPlane, **keywords: Any) -> None:
+        self._plane = plane
         super().__init__(*arguments, **keywords)
 
-    def _init_cell_momenta(self) -> None:
-        self._p_area = np.zeros(1)
-        barostat = self._barostat
-        barostat._R[0] /= barostat._cell_dof  # noqa: SLF001
-        barostat._cell_dof = 1  # noqa: SLF001
-
-    @property
-    def _p_g(self) -> FloatArray:
-        return np.asarray(self._p_area[0] / np.sqrt(2) * self._projector)
-
-    def set_pressure(self, pressure: FloatArray) -> None:
-        self._tensor = pressure
-
     def _integrate_p_cell(self, delta: float) -> None:
-        kinetic = np.sum(self._p**2 / self.masses) / (3 * self._num_atoms_global)
-        excess = self._get_volume() * (self._get_stress() - self._tensor) + kinetic * np.eye(3)
-        self._p_area += delta * np.sum(self._projector * excess) / np.sqrt(2)
-
-    def _integrate_p_cell_by_barostat(self, delta: float) -> None:
-        self._p_area = self._barostat.integrate_nhc_baro(self._p_area, delta)
+        super()._integrate_p_cell(delta)
+        self._p_g = self._plane.within(self._p_g)
 
 
 def stretching(cell: FloatArray, axis: int, stretch: float) -> FloatArray:
@@ -144,7 +122,7 @@ def _what_moves(point: MdPoint, cell: DefectCell) -> dict[str, Any]:
     """What an integrator is told of the axes, or of the plane, that its barostat moves."""
     environment = point.environment
     if environment.ensemble == IN_PLANE:
-        return {"projector": plane_of(cell).projector}
+        return {"plane": plane_of(cell)}
     if environment.ensemble != "npt-aniso":
         return {}
     free = np.ones(3, dtype=bool)
@@ -174,7 +152,7 @@ class MtkDynamics:
         pressure: FloatArray,
         variables: Mapping[str, FloatArray],
     ) -> None:
-        kinds: dict[str, Any] = {"npt": _Isotropic, "npt-full": _FullCell, "npt-aniso": _Axes, IN_PLANE: _Area}
+        kinds: dict[str, Any] = {"npt": _Isotropic, "npt-full": _FullCell, "npt-aniso": _Axes, IN_PLANE: _InPlane}
         kind = kinds[point.environment.ensemble]
         self._dynamics = kind(
             atoms,
