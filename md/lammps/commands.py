@@ -110,7 +110,7 @@ def _barostat(point: MdPoint, start: DefectCell, targets: Targets, first: int, l
             for name, i, j in _COMPONENTS
             if across not in name
         ]
-        # Not `couple xy`, whose one degree of freedom LAMMPS heats as if it were two: areas would vary twice as much.
+        # Not `couple xy`: an anisotropic layer has another ratio of edges at every temperature and tension.
         return f"{' '.join(held)} couple none nreset 1 flip no"
     style = {"npt": "iso", "npt-aniso": "aniso", "npt-full": "tri"}[environment.ensemble]
     if targets.isotropic and environment.strain is None:

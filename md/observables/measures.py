@@ -12,7 +12,6 @@ from augment.elements import element_symbol
 from augment.errors import ConditionError, DataError
 from augment.host import Host
 from md.conditions.environment import IN_PLANE
-from md.conditions.in_plane_load import area_of, plane_of
 from md.dynamics.response import Response
 from md.observables.attempt import attempt, first_frame, pair
 from md.observables.estimators.correlation import correlation_time
@@ -24,7 +23,6 @@ from md.observables.sites import defect_of
 from md.observables.structure import displacements
 from md.observables.survival import Survival, survival
 from md.observables.thermodynamics import (
-    area_modulus_from_fluctuations,
     bulk_modulus_from_fluctuations,
     conventional_cells,
     heat_capacity,
@@ -59,7 +57,6 @@ def measures(response: Response) -> dict[str, Any]:
     """
     series, frames = response.series, response.frames
     slow = series.volumes if response.point.environment.has_barostat else series.energies
-    in_plane = response.point.environment.ensemble == IN_PLANE
     settled = equilibration(slow).start if len(series) >= MIN_SAMPLES else 0
     first = int(np.searchsorted(response.frame_steps, settled))
     everything = np.ones(len(frames.start), dtype=bool)
@@ -67,7 +64,6 @@ def measures(response: Response) -> dict[str, Any]:
         "lattice": lambda: {k: pair(v) for k, v in _lattice(response, settled).items()},
         "strain_error": lambda: _strain_error(response, settled),
         "bulk_modulus": lambda: pair(_bulk_modulus(response, settled)),
-        **({"area_modulus": lambda: pair(_area_modulus(response, settled))} if in_plane else {}),
         "heat_capacity": lambda: pair(heat_capacity(response, settled)),
         "correlation_time": lambda: _correlation_time(response, settled),
         "diffusion": lambda: _diffusion(response, first, everything),
@@ -128,16 +124,10 @@ def _bulk_modulus(response: Response, settled: int) -> Mean:
     if not environment.has_barostat:
         raise ConditionError("a bulk modulus from fluctuations needs npt at a constant temperature and pressure")
     if environment.ensemble == IN_PLANE:
-        raise ConditionError("a layer has no volume of its own, so it has an area modulus instead of a bulk modulus")
+        raise ConditionError("a layer has no volume of its own; areas at several tensions tell its stiffness")
     require_fluctuations(response, settled)
     temperature = float(environment.temperatures.array[0, 0])
     return bulk_modulus_from_fluctuations(response.series.volumes[settled:], temperature)
-
-
-def _area_modulus(response: Response, settled: int) -> Mean:
-    require_fluctuations(response, settled)
-    areas = area_of(response.series.cells[settled:], plane_of(response.frames.start))
-    return area_modulus_from_fluctuations(areas, float(response.point.environment.temperatures.array[0, 0]))
 
 
 def _diffusion(response: Response, first: int, chosen: NDArray[np.bool_]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
     `strain` (3, 3), Biot, of the mean over the run relative to the start; `msd` and `msd_error` in Å², the time average
     of the mean square displacement from the first frame after equilibration; `rdf` with `r` in Å and `g`; `drift` in
     meV per atom and ps, the slope of the total energy, in `nve` only; of a layer in `npt-plane` `area` and `area_error`
-    in Å² per atom, `tension_mean` in N/m and, from the fluctuations of the area, `area_modulus` in N/m.
+    in Å² per atom and `tension_mean` in N/m.
     `frames_outside_domain` counts the kept frames
     outside what the potential learnt, and `outside_domain` says why (None where the potential does not know).
 

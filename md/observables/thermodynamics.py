@@ -115,21 +115,6 @@ def bulk_modulus_from_fluctuations(volumes: FloatArray, temperature: float) -> M
     return Mean(modulus, modulus * spread.error / spread.value)
 
 
-def area_modulus_from_fluctuations(areas: FloatArray, temperature: float) -> Mean:
-    """Isothermal area modulus k T <A> / var(A), N/m, of a layer from areas (s,) in Å² at constant tension; K.
-
-    Raises:
-        DataError: the area never changes, or there are fewer than 8 independent samples.
-    """
-    from ase import units
-
-    if len(areas) and np.ptp(areas) == 0:
-        raise DataError("the area never changes; its fluctuations need the ensemble npt-plane")
-    spread = variance(areas)
-    modulus = units.kB * temperature * float(np.mean(areas)) / spread.value * EV_PER_SQUARE_ANGSTROM
-    return Mean(modulus, modulus * spread.error / spread.value)
-
-
 def require_fluctuations(response: Response, first: int = 0) -> None:
     """Check that the steps after `first` can tell how energy and volume fluctuate.
 
