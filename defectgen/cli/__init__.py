@@ -14,6 +14,7 @@ from defectgen.cli.bench import bench_command
 from defectgen.cli.defects import defects_command
 from defectgen.cli.distill import distill_command
 from defectgen.cli.generate import generate_command
+from defectgen.cli.image import image_command
 from defectgen.cli.impurities import impurities_command
 from defectgen.cli.md import md_command
 from defectgen.cli.options import (
@@ -186,6 +187,7 @@ for _command in (
     relax_command,
     md_command,
     export_command,
+    image_command,
     report_command,
     bench_command,
     distill_command,

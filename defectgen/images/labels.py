@@ -1,4 +1,4 @@
-"""Labels of an image: the columns of atoms along the beam, the places that edits changed, and the mask of the defect."""
+"""Labels of an image: columns of atoms along the beam, places that edits changed, and the mask of the defect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONE_COLUMN = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
+class AtomColumn:
     """Atoms above one another along the beam.
 
     Attributes:
@@ -60,7 +60,7 @@ class EditedPlace:
         return {"x": self.x, "y": self.y, "z": self.z, "before": self.before, "after": self.after}
 
 
-def atom_columns(specimen: Specimen, corner: FloatArray, field: float) -> list[Column]:
+def atom_columns(specimen: Specimen, corner: FloatArray, field: float) -> list[AtomColumn]:
     """The columns in the field of view, by x and then y.
 
     Args:
@@ -77,7 +77,7 @@ def atom_columns(specimen: Specimen, corner: FloatArray, field: float) -> list[C
         x, y = mean[present if len(present) else members].mean(axis=0)
         if 0 <= x < field and 0 <= y < field:
             counts = (_counts(specimen.before[members]), _counts(specimen.after[members]))
-            columns.append(Column(float(x), float(y), *counts, int(specimen.changed[members].sum())))
+            columns.append(AtomColumn(float(x), float(y), *counts, int(specimen.changed[members].sum())))
     return sorted(columns, key=lambda column: (round(column.x, 3), column.y))
 
 
@@ -108,7 +108,7 @@ def edited_places(specimen: Specimen, corner: FloatArray, field: float) -> list[
     return found
 
 
-def defect_mask(columns: list[Column], shape: tuple[int, int], pixel: float, radius: float) -> NDArray[np.bool_]:
+def defect_mask(columns: list[AtomColumn], shape: tuple[int, int], pixel: float, radius: float) -> NDArray[np.bool_]:
     """(rows, columns) whether a pixel belongs to a column with an edited place: it is the nearest, within a radius.
 
     Args:

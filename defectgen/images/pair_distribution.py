@@ -1,7 +1,7 @@
 """The pair distribution function G(r) of a defect cell, averaged over frames.
 
 G(r) = 4πr [ρ(r) - ρ0] = Σ_ij b_i b_j δ(r - r_ij) / (N <b>² r) - 4πr ρ0, with weights b: Egami and Billinge, Underneath
-the Bragg Peaks (2012), eq. 3.6. The weights are atomic numbers, which is the X-ray one at Q = 0, or 1 for the bare atoms.
+the Bragg Peaks (2012), eq. 3.6. The weights are atomic numbers, as for X-rays at Q = 0, or 1 for the bare atoms.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class PairSettings:
 
     def __post_init__(self) -> None:
         if not 0 < self.step <= self.width / 2:
-            raise ConditionError(f"steps of {self.step:g} Å for peaks {self.width:g} Å wide; give at most half the width")
+            raise ConditionError(
+                f"steps of {self.step:g} Å for peaks {self.width:g} Å wide; give at most half the width"
+            )
         if not self.width < self.reach:
             raise ConditionError(f"G(r) up to {self.reach:g} Å; give more than the width of its peaks")
         if self.weighting not in get_args(Weighting):
@@ -98,7 +100,7 @@ def pair_distribution(frames: MeanCellFrames | DefectCell, settings: PairSetting
     pairs = len(given.cell) * density * 4 / 3 * np.pi * asked.reach**3
     if pairs > MAX_PAIRS:
         raise ConditionError(f"{pairs:.1e} pairs within {asked.reach:g} Å; give a smaller reach")
-    r = asked.step * np.arange(1, round(asked.reach / asked.step) + 1)
+    r = np.asarray(asked.step * np.arange(1, round(asked.reach / asked.step) + 1), dtype=float)
     total = np.zeros(len(r))
     for cell in given.cells():
         total += _radial(cell, asked)

@@ -48,7 +48,7 @@ class PlaceTable:
 
     @property
     def centre(self) -> FloatArray:
-        """(3,) mean fractional coordinate of what is changed, minding periodicity; that of the cell where nothing is."""
+        """(3,) mean fractional coordinates of what is changed, minding periodicity; the middle where nothing is."""
         points = self.sites[self.changed]
         if len(points) == 0:
             return np.full(3, 0.5)
@@ -136,7 +136,7 @@ def on_sites(cell: DefectCell, pristine: DefectCell, tolerance: float = PLACE_TO
     _check_alike(cell, pristine)
     apart = cell.positions @ np.linalg.inv(cell.cell)
     apart = apart[:, None] - (pristine.positions @ np.linalg.inv(pristine.cell))[None]
-    distance = np.linalg.norm(nearest_images(apart, cell.cell), axis=-1)
+    distance = np.linalg.norm(shortest_differences(apart, cell.cell), axis=-1)
     # Beyond the tolerance all sites are equally bad, so that a far atom pushes no other off its site.
     atoms, places = linear_sum_assignment(np.minimum(distance, tolerance) ** 2)
     sites = int(pristine.sites.max()) + 1 + np.arange(len(cell))
@@ -145,7 +145,7 @@ def on_sites(cell: DefectCell, pristine: DefectCell, tolerance: float = PLACE_TO
     return replace(cell, sites=sites)
 
 
-def nearest_images(apart: FloatArray, lattice: FloatArray) -> FloatArray:
+def shortest_differences(apart: FloatArray, lattice: FloatArray) -> FloatArray:
     """Shortest Cartesian vectors (..., 3), Å, of differences (..., 3) of fractional coordinates.
 
     The images next to the rounded one are tried, which is enough for cells that are not extremely skewed.

@@ -70,7 +70,9 @@ class PowderSettings:
     @property
     def angles(self) -> FloatArray:
         """2θ of the pattern, degrees."""
-        return self.start + self.step * np.arange(round((self.end - self.start) / self.step) + 1)
+        return np.asarray(
+            self.start + self.step * np.arange(round((self.end - self.start) / self.step) + 1), dtype=float
+        )
 
 
 @dataclass(frozen=True, eq=False)

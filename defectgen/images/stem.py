@@ -20,21 +20,26 @@ from numpy.typing import NDArray
 from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError
 from defectgen.images.detection import FWHM_PER_SIGMA, blurred, counted
-from defectgen.images.labels import Column, EditedPlace, atom_columns, defect_mask, edited_places
+from defectgen.images.labels import AtomColumn, EditedPlace, atom_columns, defect_mask, edited_places
 from defectgen.images.mean_cell import MeanCellFrames
 from defectgen.images.places import place_table
+from defectgen.images.projected_potential import projected_slices
 from defectgen.images.specimen import Cut, Specimen, cut_specimen
 from defectgen.images.zone import image_axes, zone_axis
 
-Report = Callable[[int, int], object]
+ImageProgress = Callable[[int, int], object]
 """Called with the number of configurations done and that of all."""
 
 MIN_WINDOW = 10.0
-"""Å; the part of the box that PRISM keeps around the probe. With 10.5 Å of 21 Å an image of MgO (100 keV, 30 mrad)
-differs from full multislice by 0.15 % of its maximum; with 8.4 Å by 1 %."""
+"""Å; the part of the box that PRISM keeps around the probe. With 10.5 to 12 Å columns of MgO (100 keV, 25 mrad) differ from
+full multislice by 0.1 to 3 %, all of them alike."""
 
 MARGIN = 3.0
 """Å of crystal beyond each side of the image, for the tails of the probe."""
+
+ANGLE_RESERVE = 1.2
+"""Largest angle that waves are followed to, in units of the detector's outer one. Cut at the detector, what is scattered
+twice is missing and columns of MgO are 11 % too dark; at 1.2 they are within 1.5 % of the limit."""
 
 MAX_SAMPLING = 0.1
 """Å between points of the potential at most, however low the angles of the detector are."""
@@ -78,9 +83,9 @@ class StemSettings:
     """
 
     energy: float = 100.0
-    convergence: float = 25.0
-    inner: float = 60.0
-    outer: float = 140.0
+    convergence: float = 20.0
+    inner: float = 50.0
+    outer: float = 110.0
     field: float = 10.0
     pixel: float = 0.1
     thickness: float = 16.0
@@ -120,7 +125,7 @@ class StemSettings:
     @property
     def pad(self) -> float:
         """Å that are scanned beyond the image, for the blur; a multiple of the pixel."""
-        return math.ceil(2 * self.source_size / FWHM_PER_SIGMA / self.pixel) * self.pixel
+        return math.ceil(2 * self.source_size / float(FWHM_PER_SIGMA) / self.pixel) * self.pixel
 
     @property
     def interpolation(self) -> int:
@@ -153,7 +158,7 @@ class StemImage:
 
     image: NDArray[np.float32]
     mask: NDArray[np.bool_]
-    columns: list[Column]
+    columns: list[AtomColumn]
     edits: list[EditedPlace]
     about: dict[str, Any]
     settings: StemSettings
@@ -179,7 +184,7 @@ def stem_image(
     conventional: FloatArray,
     pristine: MeanCellFrames | DefectCell | None = None,
     settings: StemSettings | None = None,
-    report: Report = lambda _done, _total: None,
+    report: ImageProgress = lambda _done, _total: None,
 ) -> StemImage:
     """The image of a defect along a zone axis.
 
@@ -261,8 +266,8 @@ def _scan(abtem: Any, specimen: Specimen, positions: FloatArray, asked: StemSett
     pixels = round((asked.field + 2 * asked.pad) / asked.pixel)
     step = wavelength / (4 * asked.convergence * 1e-3) * NYQUIST_SHARE
     # A cubic spline needs points beyond the edges.
-    points = math.ceil((pixels * asked.pixel) / step) + 2 * SPLINE_POINTS
-    first, last = start - SPLINE_POINTS * step, start + (points - SPLINE_POINTS - 1) * step
+    points = math.ceil((pixels * asked.pixel) / step) + 2 * SCAN_RIM
+    first, last = start - SCAN_RIM * step, start + (points - SCAN_RIM - 1) * step
     with warnings.catch_warnings(), abtem.config.set(_CONFIG):
         warnings.simplefilter("ignore")
         potential = _potential(abtem, specimen, positions, wavelength, asked)
@@ -279,7 +284,7 @@ def _scan(abtem: Any, specimen: Specimen, positions: FloatArray, asked: StemSett
     return _on_pixels(np.asarray(measured.array, dtype=float).T, pixels, asked.pixel / step)
 
 
-SPLINE_POINTS = 2
+SCAN_RIM = 2
 """Points that are scanned beyond each edge."""
 
 _CONFIG = {"device": "cpu", "fft": "fftw", "fftw.planning_effort": "FFTW_ESTIMATE", "precision": "float32"}
@@ -287,21 +292,27 @@ _CONFIG = {"device": "cpu", "fft": "fftw", "fftw.planning_effort": "FFTW_ESTIMAT
 
 
 def _on_pixels(scan: FloatArray, pixels: int, ratio: float) -> FloatArray:
-    """Values of a scan between its points; pixel i is at point SPLINE_POINTS + i ratio."""
+    """Values of a scan between its points; pixel i is at point SCAN_RIM + i ratio."""
     from scipy.ndimage import map_coordinates
 
-    at = SPLINE_POINTS + np.arange(pixels) * ratio
+    at = SCAN_RIM + np.arange(pixels) * ratio
     return np.asarray(map_coordinates(scan, np.meshgrid(at, at, indexing="ij"), order=5, mode="nearest"))
 
 
 def _potential(abtem: Any, specimen: Specimen, positions: FloatArray, wavelength: float, asked: StemSettings) -> Any:
     """Projected potential of the atoms, fine enough for the angles of the detector."""
-    from ase import Atoms
-
     present = specimen.after > 0
     box = specimen.box + (0.0, 0.0, 2 * VACUUM)
-    atoms = Atoms(specimen.after[present], positions[present] + (0.0, 0.0, VACUUM), cell=box, pbc=True)
     # A third of the waves that a grid holds are given up against aliasing.
-    sampling = min(wavelength / (asked.outer * 1e-3) / 3 * 0.98, MAX_SAMPLING)
+    sampling = min(wavelength / (asked.outer * 1e-3 * ANGLE_RESERVE) / 3, MAX_SAMPLING)
     points = math.ceil(asked.width / sampling / asked.interpolation) * asked.interpolation
-    return abtem.Potential(atoms, gpts=points, slice_thickness=asked.slice_thickness).build(lazy=False)
+    slices = max(1, round(box[2] / asked.slice_thickness))
+    array = projected_slices(
+        abtem.parametrizations.LobatoParametrization(),
+        specimen.after[present],
+        positions[present] + (0.0, 0.0, VACUUM),
+        box,
+        points,
+        slices,
+    )
+    return abtem.PotentialArray(array, slice_thickness=box[2] / slices, sampling=(asked.width / points,) * 2)

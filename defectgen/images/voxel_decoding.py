@@ -25,7 +25,7 @@ WHOLE = 0.05
 DEFAULT_MISFIT = 1e-3
 """Largest difference between a grid and that of the cell decoded from it, in heights of one atom."""
 
-CORE = 1.5
+PEAK_CORE = 1.5
 """σ around a peak that place it first, less than half way to the next."""
 
 REFINEMENTS = 100
@@ -111,7 +111,7 @@ def _peaks(channel: _Channel, count: int) -> FloatArray:
         point = np.array(np.unravel_index(np.argmax(left), left.shape)) / channel.grid.shape
         for _ in range(3):
             [(places, vectors, values)] = channel.patches(point[None])
-            core = np.linalg.norm(vectors, axis=1) < CORE * channel.grid.sigma
+            core = np.linalg.norm(vectors, axis=1) < PEAK_CORE * channel.grid.sigma
             move = _least_squares(left.reshape(-1)[places[core]] - values[core], vectors[core], values[core])
             point = point + _bounded(move, channel.grid.sigma) @ np.linalg.inv(channel.grid.cell)
         [(places, _, values)] = channel.patches(point[None])
