@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError
 from defectgen.images.mean_cell import MeanCellFrames
+from defectgen.representation.template import nearest_images
 
 PLACE_TOLERANCE = 1.0
 """Å; an atom this close to a pristine site holds it: further than atoms relax, less than a bond."""
@@ -118,8 +119,8 @@ def _aligned(fractions: FloatArray, sites: FloatArray, held: IntArray) -> FloatA
 def on_sites(cell: DefectCell, pristine: DefectCell, tolerance: float = PLACE_TOLERANCE) -> DefectCell:
     """A cell whose atoms have the numbers of the nearest pristine sites, for a structure that knows none.
 
-    Every site goes to one atom at most, so that the sum of squared distances is least; an atom further than the tolerance
-    from its site is an added one, with a number after those of the sites.
+    Every site goes to one atom at most, so that the sum of squared distances is least; an atom further than the
+    tolerance from its site is an added one, with a number after those of the sites.
 
     Args:
         cell: a defective supercell, in the axes and with the origin of the pristine one.
@@ -129,37 +130,14 @@ def on_sites(cell: DefectCell, pristine: DefectCell, tolerance: float = PLACE_TO
     Raises:
         DataError: the two are no cells of one supercell.
     """
-    from dataclasses import replace
-
     from scipy.optimize import linear_sum_assignment
 
     _check_alike(cell, pristine)
-    apart = cell.positions @ np.linalg.inv(cell.cell)
-    apart = apart[:, None] - (pristine.positions @ np.linalg.inv(pristine.cell))[None]
-    distance = np.linalg.norm(shortest_differences(apart, cell.cell), axis=-1)
+    places_in_cell = pristine.positions @ np.linalg.inv(pristine.cell) @ cell.cell
+    distance = nearest_images(cell.positions, places_in_cell, cell.cell)
     # Beyond the tolerance all sites are equally bad, so that a far atom pushes no other off its site.
     atoms, places = linear_sum_assignment(np.minimum(distance, tolerance) ** 2)
     sites = int(pristine.sites.max()) + 1 + np.arange(len(cell))
     near = distance[atoms, places] < tolerance
     sites[atoms[near]] = pristine.sites[places[near]]
     return replace(cell, sites=sites)
-
-
-def shortest_differences(apart: FloatArray, lattice: FloatArray) -> FloatArray:
-    """Shortest Cartesian vectors (..., 3), Å, of differences (..., 3) of fractional coordinates.
-
-    The images next to the rounded one are tried, which is enough for cells that are not extremely skewed.
-
-    Args:
-        apart: fractional differences.
-        lattice: (3, 3) rows, Å.
-    """
-    rounded = apart - np.rint(apart)
-    best = rounded @ lattice
-    length = np.linalg.norm(best, axis=-1)
-    for shift in np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3):
-        trial = (rounded + shift) @ lattice
-        trial_length = np.linalg.norm(trial, axis=-1)
-        closer = trial_length < length
-        best[closer], length[closer] = trial[closer], trial_length[closer]
-    return np.asarray(best)

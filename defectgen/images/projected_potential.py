@@ -1,8 +1,8 @@
 """The electrostatic potential of a specimen in slices across the beam, exact between the points of its grid.
 
-The projection of each atom is put in by its phase in reciprocal space. Atoms that are spread over the nearest points, as is
-often done, scatter to high angles by where they lie between the points: equivalent columns of MgO then differed by a
-quarter in a dark-field image.
+The projection of each atom is put in by its phase in reciprocal space. Atoms that are spread over the nearest points,
+as is often done, scatter to high angles by where they lie between the points: equivalent columns of MgO then differed by
+a tenth in a dark-field image.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BAND_LIMIT = 2 / 3
 def projected_slices(
     parametrization: Any, numbers: IntArray, positions: FloatArray, box: FloatArray, points: int, slices: int
 ) -> NDArray[np.float32]:
-    """Projected potential (slices, points, points), V Å, of independent atoms; each belongs to the slice that it lies in.
+    """Projected potential (slices, points, points), V Å, of independent atoms; each belongs to the slice it lies in.
 
     Args:
         parametrization: of the atoms, from abTEM (Lobato and Van Dyck, Acta Cryst. A 70, 636 (2014)).

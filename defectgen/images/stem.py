@@ -1,13 +1,13 @@
 """Annular dark-field STEM images of a defect by multislice (abTEM's PRISM), with labels.
 
 The electron wave goes through the potential of the independent atoms slice by slice; what is scattered into a ring is
-counted at each place of the probe (Kirkland, Advanced Computing in Electron Microscopy; Ophus, Adv. Struct. Chem. Imaging
-3, 13 (2017)). Heat is that of frozen phonons: the mean over geometries, each of which stands still for an electron.
+counted at each place of the probe (Kirkland, Advanced Computing in Electron Microscopy (2010); Ophus, Adv. Struct.
+Chem. Imaging 3, 13 (2017)). Heat is that of frozen phonons: the mean over geometries, each of which stands still for
+an electron.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -31,15 +31,15 @@ ImageProgress = Callable[[int, int], object]
 """Called with the number of configurations done and that of all."""
 
 MIN_WINDOW = 10.0
-"""Å; the part of the box that PRISM keeps around the probe. With 10.5 to 12 Å columns of MgO (100 keV, 25 mrad) differ from
-full multislice by 0.1 to 3 %, all of them alike."""
+"""Å; the part of the box that PRISM keeps around the probe. With 10.5 to 12 Å columns of MgO (100 keV, 25 mrad) differ
+from full multislice by 0.1 to 3 %, all of them alike."""
 
 MARGIN = 3.0
 """Å of crystal beyond each side of the image, for the tails of the probe."""
 
 ANGLE_RESERVE = 1.2
-"""Largest angle that waves are followed to, in units of the detector's outer one. Cut at the detector, what is scattered
-twice is missing and columns of MgO are 11 % too dark; at 1.2 they are within 1.5 % of the limit."""
+"""Largest angle that waves are followed to, in units of the detector's outer one. Cut at the detector, what is
+scattered twice is missing and columns of MgO are 11 % too dark; at 1.2 they are within 1.5 % of the limit."""
 
 MAX_SAMPLING = 0.1
 """Å between points of the potential at most, however low the angles of the detector are."""
@@ -302,7 +302,7 @@ def _on_pixels(scan: FloatArray, pixels: int, ratio: float) -> FloatArray:
 def _potential(abtem: Any, specimen: Specimen, positions: FloatArray, wavelength: float, asked: StemSettings) -> Any:
     """Projected potential of the atoms, fine enough for the angles of the detector."""
     present = specimen.after > 0
-    box = specimen.box + (0.0, 0.0, 2 * VACUUM)
+    box = specimen.box + np.array([0.0, 0.0, 2 * VACUUM])
     # A third of the waves that a grid holds are given up against aliasing.
     sampling = min(wavelength / (asked.outer * 1e-3 * ANGLE_RESERVE) / 3, MAX_SAMPLING)
     points = math.ceil(asked.width / sampling / asked.interpolation) * asked.interpolation
@@ -310,7 +310,7 @@ def _potential(abtem: Any, specimen: Specimen, positions: FloatArray, wavelength
     array = projected_slices(
         abtem.parametrizations.LobatoParametrization(),
         specimen.after[present],
-        positions[present] + (0.0, 0.0, VACUUM),
+        positions[present] + np.array([0.0, 0.0, VACUUM]),
         box,
         points,
         slices,

@@ -64,8 +64,8 @@ def decode_voxels(grid: VoxelGrid, misfit: float = DEFAULT_MISFIT) -> DefectCell
     """
     if aliasing(grid.sigma, grid.wave) > MAX_ALIASING:
         raise DataError(
-            f"a grid of {'×'.join(map(str, grid.shape))} voxels is too coarse for atoms of σ = {grid.sigma:g} Å: planes "
-            f"{1 / grid.wave:.2f} Å apart; make it again with finer voxels"
+            f"a grid of {'×'.join(map(str, grid.shape))} voxels is too coarse for atoms of σ = {grid.sigma:g} Å: "
+            f"planes {1 / grid.wave:.2f} Å apart; make it again with finer voxels"
         )
     numbers, points, worst = [], [], 0.0
     for number, density in zip(grid.numbers, grid.density, strict=True):
@@ -73,8 +73,8 @@ def decode_voxels(grid: VoxelGrid, misfit: float = DEFAULT_MISFIT) -> DefectCell
         fractions, left = _decoded(channel)
         if left > misfit:
             raise DataError(
-                f"{channel.symbol}: the grid differs from that of the {len(fractions)} atoms in it by {left:.2g} heights of "
-                f"an atom (at most {misfit:g}); it is damaged, noisy, or holds atoms closer than 2 σ"
+                f"{channel.symbol}: the grid differs from that of the {len(fractions)} atoms in it by {left:.2g} "
+                f"heights of an atom (at most {misfit:g}); it is damaged, noisy, or holds atoms closer than 2 σ"
             )
         numbers += [int(number)] * len(fractions)
         points.append(fractions)

@@ -1,6 +1,6 @@
 """Voxel grids of a cell: one channel an element, a normalised Gaussian an atom.
 
-The voxels are parallelepipeds along the lattice vectors, so that the grid is periodic with the cell, whatever its shape.
+The voxels are parallelepipeds along the lattice vectors, so that the grid is periodic with the cell, of any shape.
 Sampled finely enough, a grid holds all of the cell: the sum of a channel is its number of atoms, to the aliasing error
 2 exp(-2π²σ²g²), where g is the shortest wave vector of the grid. That decides which grids are too coarse.
 """
@@ -54,8 +54,8 @@ class VoxelSettings:
         if aliasing(self.sigma, 1 / self.resolution) > MAX_ALIASING:
             coarsest = self.sigma / np.sqrt(np.log(2 / MAX_ALIASING) / (2 * np.pi**2))
             raise ConditionError(
-                f"voxels of {self.resolution:g} Å are too coarse for atoms of σ = {self.sigma:g} Å, which no decoder could "
-                f"place; give voxels of at most {np.floor(coarsest * 1000) / 1000:g} Å or wider atoms"
+                f"voxels of {self.resolution:g} Å are too coarse for atoms of σ = {self.sigma:g} Å, which no decoder "
+                f"could place; give voxels of at most {np.floor(coarsest * 1000) / 1000:g} Å or wider atoms"
             )
 
 
@@ -140,7 +140,7 @@ def grid_shape(cell: FloatArray, resolution: float) -> tuple[int, int, int]:
 
     In a skewed cell also planes across the diagonals of the voxels count, so that it takes more of them.
     """
-    shape = np.ceil(np.linalg.norm(cell, axis=1) / resolution - 1e-9).astype(int)  # noqa: PLR2004  rounding
+    shape = np.ceil(np.linalg.norm(cell, axis=1) / resolution - 1e-9).astype(int)
     while shortest_wave(cell, (int(shape[0]), int(shape[1]), int(shape[2]))) < (1 - 1e-9) / resolution:
         shape = shape + np.maximum(1, shape // 20)
     return int(shape[0]), int(shape[1]), int(shape[2])
@@ -169,8 +169,8 @@ def _check_separated(cell: DefectCell, sigma: float) -> None:
     if len(alike):
         worst = alike[np.argmin(distance[alike])]
         raise ConditionError(
-            f"{cell.name}: two {element_symbol(int(cell.numbers[first[worst]]))} atoms {distance[worst]:.2f} Å apart are "
-            f"one peak at σ = {sigma:g} Å; give a σ below {distance[worst] / MIN_SEPARATION:.3f} Å"
+            f"{cell.name}: two {element_symbol(int(cell.numbers[first[worst]]))} atoms {distance[worst]:.2f} Å apart "
+            f"are one peak at σ = {sigma:g} Å; give a σ below {distance[worst] / MIN_SEPARATION:.3f} Å"
         )
 
 

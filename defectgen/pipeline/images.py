@@ -1,4 +1,4 @@
-"""What is imaged of a run folder or of structure files: cells with the pristine crystal beside them, and the files made."""
+"""What is imaged of a run folder or of structure files, with the pristine crystal beside it, and the files made."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def _unknown(sources: list[Any]) -> list[str]:
     if not unknown:
         return []
     line = (
-        f"{unknown[0]}{' and others' if len(unknown) > 1 else ''}: the pristine crystal is not known, so that the mask is "
-        "empty and every cell holds what is in this one (--pristine gives it for files)"
+        f"{unknown[0]}{' and others' if len(unknown) > 1 else ''}: the pristine crystal is not known, so that the mask "
+        "is empty and every cell holds what is in this one (--pristine gives it for files)"
     )
     return [line]
