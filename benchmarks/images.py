@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 from scipy.optimize import linear_sum_assignment
 
 from augment import Defect, DefectCell, Host, Supercell, read_host
@@ -39,6 +39,9 @@ RATTLE = 0.1
 
 PEAK_DISTANCE = 0.4
 """Å; a peak this near to a column is its."""
+
+SMOOTHING = 0.25
+"""Å; of an image before its peaks are sought."""
 
 Case = tuple[Host, Supercell, Defect, DefectCell]
 
@@ -99,10 +102,11 @@ def decode_grids(cases: list[Case], resolution: float, sigma: float, noise: floa
 
 
 def found_columns(image: StemImage) -> tuple[int, int, list[float]]:
-    """How many columns there are within the edge, how many have a peak of their own, and how far off these are, Å."""
+    """How many columns are within the edge, how many have a peak of their own, how far off these are, Å."""
     pixel, edge = image.settings.pixel, 0.8
-    top = maximum_filter(image.image, size=round(0.9 / pixel)) == image.image
-    peaks = np.argwhere(top & (image.image > 0.05 * image.image.max()))[:, ::-1] * pixel
+    smooth = gaussian_filter(image.image, SMOOTHING / pixel)
+    top = maximum_filter(smooth, size=round(0.9 / pixel)) == smooth
+    peaks = np.argwhere(top & (smooth > 0.05 * smooth.max()))[:, ::-1] * pixel
     inside = [c for c in image.columns if edge < min(c.x, c.y) and max(c.x, c.y) < image.settings.field - edge]
     distances = [float(np.linalg.norm(peaks - (c.x, c.y), axis=1).min(initial=9.0)) for c in inside]
     near = [d for d in distances if d < PEAK_DISTANCE]
@@ -131,7 +135,7 @@ def decode_images(picture: Path | None) -> None:
             depths = sum(next(c for c in image.columns if c.edits).before.values())
             print(
                 f"image {name} {zone} {defect.name}, dose {dose or 'infinite'}: {near} of {columns} columns have a peak, "
-                f"{np.mean(errors):.2f} Å off (at most {max(errors):.2f}); {depths} depths of the defect look alike; "
+                f"{np.mean(errors):.2f} Å off (at most {max(errors):.2f}); {depths} depths look alike; "
                 f"{seconds:.1f} s of one core"
             )
             shown.append((f"{name} [{''.join(map(str, zone))}], {defect.name}", image))

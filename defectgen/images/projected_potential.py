@@ -1,8 +1,8 @@
 """The electrostatic potential of a specimen in slices across the beam, exact between the points of its grid.
 
 The projection of each atom is put in by its phase in reciprocal space. Atoms that are spread over the nearest points,
-as is often done, scatter to high angles by where they lie between the points: equivalent columns of MgO then differed by
-a tenth in a dark-field image.
+as is often done, scatter to high angles by where they lie between the points: equivalent columns of MgO then differed
+by a tenth in a dark-field image.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ LINES = {
     "Si": ([28.44, 47.30, 56.12, 69.13, 76.38], [100, 55, 30, 6, 11]),
     "MgO": ([36.94, 42.91, 62.30, 74.69, 78.63], [10, 100, 52, 4, 12]),
 }
-"""2θ (Cu Kα) and relative intensities of ICDD PDF 27-1402 and 45-0946; lattice constants of the CIFs differ by 0.1 %."""
+"""2θ (Cu Kα) and relative intensities of ICDD PDF 27-1402 and 45-0946; lattices of the CIFs differ by 0.1 %."""
 
 SHELLS = {"Si": [(2.352, 4), (3.840, 12), (4.503, 12)], "MgO": [(2.106, 6), (2.978, 12)]}
 """Distances, Å, and numbers of neighbours."""
@@ -108,5 +108,5 @@ def test_impossible_settings_are_refused(settings, values) -> None:
 def test_a_range_without_lines_is_refused() -> None:
     with pytest.raises(ConditionError, match="widen the range"):
         powder_pattern(
-            find_supercell(host("Cu"), min_image_distance=2, max_atoms=1).bulk_cell(), PowderSettings(end=20)
+            find_supercell(host("Cu"), min_image_distance=2, max_atoms=1).bulk_cell(), PowderSettings(start=15, end=20)
         )
