@@ -134,7 +134,7 @@ def decode_images(picture: Path | None) -> None:
             columns, near, errors = found_columns(image)
             depths = sum(next(c for c in image.columns if c.edits).before.values())
             print(
-                f"image {name} {zone} {defect.name}, dose {dose or 'infinite'}: {near} of {columns} columns have a peak, "
+                f"image {name} {zone} {defect.name}, dose {dose or 'infinite'}: {near} of {columns} columns found, "
                 f"{np.mean(errors):.2f} Å off (at most {max(errors):.2f}); {depths} depths look alike; "
                 f"{seconds:.1f} s of one core"
             )
