@@ -17,6 +17,7 @@ from defectgen.cli.defects import defects_command
 from defectgen.cli.distill import distill_command
 from defectgen.cli.export import export_command
 from defectgen.cli.generate import generate_command
+from defectgen.cli.image import image_command
 from defectgen.cli.impurities import impurities_command
 from defectgen.cli.md import md_command
 from defectgen.cli.options import (
@@ -190,6 +191,7 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
     "Datasets and reports": (
         (export_command, "export out1 out2 -o dataset --license CC-BY-4.0"),
         (report_command, "report out"),
+        (image_command, "image out --kind stem,xrd"),
     ),
     "Models and potentials": (
         (potentials_command, "potentials --time"),
