@@ -54,7 +54,8 @@ def test_the_wheel_holds_what_the_product_needs_and_nothing_else(built: Path) ->
     assert any(name.startswith("md/students/") and name.endswith(".safetensors") for name in names)
     assert wheel.stat().st_size < 100e6
     (sdist,) = built.glob("*.tar.gz")
-    inside = {name.split("/", 1)[1] for name in tarfile.open(sdist).getnames() if "/" in name}
+    with tarfile.open(sdist) as archive:
+        inside = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert {"README.md", "pyproject.toml", "docs/conf.py", "tests/test_package.py"} <= inside
 
 
