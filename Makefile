@@ -8,7 +8,7 @@ VERSIONS ?= 3.11 3.12 3.13
 # One thread a process: the suites and the sweeps use processes, and results do not depend on their number.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-all test-alone test-versions smoke check clean
+.PHONY: demo test test-all test-alone test-versions smoke check docs clean
 
 demo: $(VENV)/.run
 	$(BIN)/defectgen run examples/hosts/MgO.cif -o out/MgO --workers $(WORKERS)
@@ -49,6 +49,11 @@ check: $(VENV)/.check
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) docs
+
+# The site, built strictly: a warning fails. Open docs/_build/html/index.html.
+docs: $(VENV)/.check
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)

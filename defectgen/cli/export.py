@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from augment.errors import ConditionError, StoppedError
-from defectgen.cli.options import say, show
+from defectgen.cli.options import JsonOption, say, show
 
 SourcesArgument = Annotated[
     list[Path], typer.Argument(metavar="RUN|DATASET...", help="run folders, and datasets: extended XYZ, Parquet, ASE")
@@ -48,6 +48,7 @@ def export_command(
     path_frames: Annotated[int | None, typer.Option("--path-frames", help="from the way of each relaxation")] = None,
     license_: Annotated[str | None, typer.Option("--license", help="of the dataset: CC-BY-4.0")] = None,
     append: Annotated[bool, typer.Option("--append", help="keep what the dataset holds, and its split")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a dataset that trainers read with their defaults: chosen, split without leaks, with a card."""
     from defectgen.dataset import export_dataset
@@ -88,5 +89,8 @@ def export_command(
     from defectgen.cli.tables import dataset_table
 
     report_notes(manifest.notes)
-    show(*dataset_table(manifest))
-    say(f"{target}")
+    if as_json:
+        say(manifest.to_json().strip())
+    else:
+        show(*dataset_table(manifest))
+        say(f"{target}")

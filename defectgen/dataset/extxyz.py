@@ -21,6 +21,7 @@ import orjson
 from augment.cell import FloatArray
 from augment.elements import element_symbol
 from augment.errors import DataError
+from augment.storage.missing import no_such_file
 from defectgen.dataset.fields import FIELDS, Kind
 from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
 
@@ -107,7 +108,7 @@ def read_frames(path: Path) -> Iterator[Frame]:
     from ase.io import iread
 
     if not path.is_file():
-        raise DataError(f"{path}: no such file; check the path")
+        raise DataError(f"{path}: {no_such_file(path)}")
     count = 0
     try:
         for atoms in iread(path, index=":", format="extxyz"):

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from augment.errors import SettingsError
+from augment.storage.missing import no_such_file
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
 from defectgen.dataset.settings import DatasetSettings
 from md.conditions.environment import MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
@@ -277,7 +278,7 @@ def read_settings(path: Path) -> Settings:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file; `defectgen init {path}` writes one") from None
+        raise SettingsError(f"{path}: {no_such_file(path, f'`defectgen init {path}` writes one')}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(values, dict):

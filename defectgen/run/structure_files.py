@@ -13,6 +13,7 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
+from augment.storage.missing import no_such_file
 from defectgen.run.progress import report_notes
 from md.conditions.atoms import NATURAL, AtomSettings
 
@@ -144,7 +145,7 @@ def _frames(path: Path) -> list[Any]:
     try:
         return list(iread(path, format="extxyz"))
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the path") from None
+        raise DataError(f"{path}: {no_such_file(path)}") from None
     except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
         raise DataError(f"{path}: not readable as extended XYZ ({error})") from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from augment.errors import DataError
+from augment.storage.missing import no_such_file
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.sources.files import FileSource, is_dataset
 from defectgen.dataset.sources.run_folder import RunSource
@@ -38,7 +39,7 @@ def open_sources(paths: Sequence[Path], path_frames: int = 4) -> list[Source]:
     sources: list[Source] = []
     for path in paths:
         if not path.exists():
-            raise DataError(f"{path}: no such run folder or dataset")
+            raise DataError(f"{path}: {no_such_file(path, 'name a run folder or a dataset')}")
         if path.resolve() in seen:
             raise DataError(f"{path} is given twice; its frames would be in the dataset twice")
         seen.add(path.resolve())
