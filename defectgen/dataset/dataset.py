@@ -17,6 +17,7 @@ from augment.versions import versions
 from defectgen.dataset.card import DatasetManifest, statistics_of, write_card
 from defectgen.dataset.formats import Contents, open_writers
 from defectgen.dataset.frame import Frame
+from defectgen.dataset.leakage import LeakageReport, choose_probes, leakage_report, probed_indices
 from defectgen.dataset.selection import Selection, select
 from defectgen.dataset.settings import DatasetSettings
 from defectgen.dataset.sources import RecordSource, Source, open_sources
@@ -83,8 +84,8 @@ def _export(sources: Sequence[Source], out: Path, settings: DatasetSettings, see
     split = split_frames(survey, selection.kept, settings, known_split(out))
     plan = _Plan(survey, selection, split, settings, contents_of(survey, split, settings))
     with replaced_folder(out) as draft:
-        _write_frames(sources, draft, plan, told)
-        manifest = _manifest(draft, plan)
+        leakage = _write_frames(sources, draft, plan, told)
+        manifest = _manifest(draft, plan, leakage)
         write_card(draft, manifest, survey, split)
         write_atomically(draft / MANIFEST, manifest.to_json().encode())
     return manifest
@@ -120,13 +121,18 @@ def contents_of(survey: Survey, split: Split, settings: DatasetSettings) -> Cont
     )
 
 
-def _write_frames(sources: Sequence[Source], draft: Path, plan: _Plan, told: Seen) -> None:
+def _write_frames(sources: Sequence[Source], draft: Path, plan: _Plan, told: Seen) -> LeakageReport | None:
+    """Write every frame that stays; returns how far those held out are from train, where that is asked for."""
+    probes = choose_probes(plan.survey, plan.split) if plan.settings.leakage else []
+    wanted, probed = probed_indices(probes), {}
     heads, total = len(plan.contents.potentials) > 1, sum(plan.contents.frames.values())
     labels, done = plan.split.labels.tolist(), 0
     with open_writers(plan.settings.formats, draft, plan.contents) as writers:
-        for frame, label in zip(_frames(sources), labels, strict=True):
+        for index, (frame, label) in enumerate(zip(_frames(sources), labels, strict=True)):
             if not label:
                 continue
+            if index in wanted:
+                probed[index] = frame
             head = frame.text("potential") if heads else "Default"
             marked = frame.with_facts(head=head, config_weight=frame.facts.get("config_weight", 1.0), split=label)
             for writer in writers:
@@ -137,9 +143,10 @@ def _write_frames(sources: Sequence[Source], draft: Path, plan: _Plan, told: See
         for writer in writers:
             writer.finish()
         told(total, total, "done")
+    return leakage_report(probes, probed)
 
 
-def _manifest(draft: Path, plan: _Plan) -> DatasetManifest:
+def _manifest(draft: Path, plan: _Plan, leakage: LeakageReport | None) -> DatasetManifest:
     files = sorted(path for path in draft.rglob("*") if path.is_file())
     return DatasetManifest(
         format=DATASET_FORMAT,
@@ -151,6 +158,7 @@ def _manifest(draft: Path, plan: _Plan) -> DatasetManifest:
         dropped=plan.selection.dropped,
         notes=list(plan.split.notes),
         atomic_energies={name: dict(values) for name, values in plan.contents.atomic_energies.items()},
+        leakage=None if leakage is None else leakage.to_json(),
         statistics=statistics_of(plan.survey, plan.split),
         versions=versions("defectgen", "numpy", "ase"),
     )
