@@ -81,7 +81,10 @@ def _spread(indices: NDArray[np.intp], survey: Survey, splits: int) -> NDArray[n
     atoms = float(survey.table["n_atoms"].iloc[indices].mean())
     room = MAX_PROBED_ATOMS / splits / (MAX_CANDIDATES + 1)
     count = int(np.clip(room / atoms, 4, MAX_PROBES))
-    return indices[np.unique(np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int))]
+    chosen: NDArray[np.intp] = indices[
+        np.unique(np.linspace(0, len(indices) - 1, min(count, len(indices))).round().astype(int))
+    ]
+    return chosen
 
 
 def _scaled(survey: Survey, train: NDArray[np.intp]) -> FloatArray:

@@ -99,4 +99,5 @@ def _legendre_sums(moments: FloatArray, orders: IntArray, factors: FloatArray) -
     rows = [legendre.leg2poly([0] * order + [1]) for order in range(_MAX_ORDER + 1)]
     coefficients = np.array([np.pad(row, (0, _MAX_ORDER + 1 - len(row))) for row in rows])
     mixed = np.einsum("lk,kap->alp", coefficients, powers)
-    return mixed.reshape(len(mixed), -1)
+    flat: FloatArray = mixed.reshape(len(mixed), -1)
+    return flat
