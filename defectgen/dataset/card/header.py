@@ -12,11 +12,11 @@ from defectgen.dataset.card.manifest import DatasetManifest
 from defectgen.dataset.settings import UNLICENSED
 
 _LICENSES = """
-apache-2.0 mit bsd bsd-2-clause bsd-3-clause cc cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0
-cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nd-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0
-cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cdla-sharing-1.0 cdla-permissive-1.0 cdla-permissive-2.0 odc-by odbl pddl gpl-2.0 gpl-3.0 agpl-3.0
-lgpl-2.1 lgpl-3.0 mpl-2.0 ecl-2.0 epl-1.0 epl-2.0 eupl-1.1 eupl-1.2 unlicense wtfpl zlib isc artistic-2.0 bsl-1.0
-afl-3.0 osl-3.0 ms-pl postgresql ncsa ofl-1.1
+apache-2.0 mit bsd bsd-2-clause bsd-3-clause cc cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-
+by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nd-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0
+cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cdla-sharing-1.0 cdla-permissive-1.0 cdla-permissive-2.0 odc-by odbl pddl
+gpl-2.0 gpl-3.0 agpl-3.0 lgpl-2.1 lgpl-3.0 mpl-2.0 ecl-2.0 epl-1.0 epl-2.0 eupl-1.1 eupl-1.2 unlicense wtfpl
+zlib isc artistic-2.0 bsl-1.0 afl-3.0 osl-3.0 ms-pl postgresql ncsa ofl-1.1
 """
 HUB_LICENSES = frozenset(_LICENSES.split())
 """Identifiers of licences on the hub, https://huggingface.co/docs/hub/repositories-licenses."""

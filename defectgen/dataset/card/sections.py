@@ -90,12 +90,12 @@ def distributions(manifest: DatasetManifest, picture: str | None) -> str:
 
 def labels(manifest: DatasetManifest) -> str:
     """Who made the labels: theory and measured errors; energies of lone atoms."""
-    rows = [(who["name"], who["frames"], who["theory"], f"`{who['sha256']}`") for who in manifest.labellers]
+    rows = [(who["name"], who["frames"], who["theory"], f"`{who['sha256'][:12]}`") for who in manifest.labellers]
     parts = ["## Who made the labels"]
     if not rows:
         parts.append("The frames do not say it.")
     else:
-        parts.append(table(("potential", "frames", "level of theory", "SHA-256 of its weights"), rows))
+        parts.append(table(("potential", "frames", "level of theory", "weights (SHA-256)"), rows))
     errors = [(who["name"], *error) for who in manifest.labellers for error in who["errors"]]
     if errors:
         parts.append(

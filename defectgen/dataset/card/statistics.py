@@ -114,9 +114,10 @@ def _elements(table: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def _potentials(table: pd.DataFrame) -> list[dict[str, Any]]:
-    pairs = zip(table["potential"].astype(str), table["potential_sha256"].astype(str), strict=True)
-    rows = Counter(pair for pair in pairs if pair[0] != "nan")
-    return [{"name": n, "sha256": "" if s == "nan" else s, "records": k} for (n, s), k in sorted(rows.items())]
+    named = table[table["potential"].notna()]
+    hashes = named["potential_sha256"].astype(object).where(named["potential_sha256"].notna(), "")
+    rows = Counter(zip(named["potential"].map(str).tolist(), hashes.map(str).tolist(), strict=True))
+    return [{"name": name, "sha256": sha256, "records": count} for (name, sha256), count in sorted(rows.items())]
 
 
 def amounts(composition: str) -> dict[str, int]:

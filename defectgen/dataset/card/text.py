@@ -55,15 +55,11 @@ def _heading(manifest: DatasetManifest) -> str:
     kinds, hosts = len(manifest.statistics["kinds"]), len(manifest.statistics["hosts"])
     return (
         f"# Defective crystals of {', '.join(formulas(manifest))}\n\n"
-        f"{manifest.n_records} labelled structures: {_counted(kinds, 'kind of cell')} in "
-        f"{_counted(hosts, 'host crystal')}, made by defectgen {manifest.versions['defectgen']}.\n\n"
+        f"Labelled structures: {manifest.n_records}. Defects, pristine cells counted: {kinds}. Host crystals: {hosts}. "
+        f"Made by defectgen {manifest.versions['defectgen']}.\n\n"
         "**Labels of an interatomic potential, not DFT**, unless the table below says otherwise.\n\n"
         f"Licence: {spdx(manifest.license) or manifest.license}"
     )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _problems(manifest: DatasetManifest) -> str:
@@ -81,7 +77,7 @@ def _training(manifest: DatasetManifest) -> str:
         "## Train on it",
         (
             "Each block runs in a copy of this folder, beside whose files it leaves its own, in an environment with "
-            "that code. All read the same files with their defaults; epochs and sizes of networks are those of a first try."
+            "that code. All read the same files with their defaults; epochs and sizes of networks are a first try."
         ),
     ]
     for name, command in commands.items():
