@@ -14,7 +14,7 @@ from augment.errors import DataError
 from augment.storage.archive import write_atomically
 from augment.storage.folder_swap import replaced_folder
 from augment.versions import versions
-from defectgen.dataset.card import DatasetManifest, labeller_of, statistics_of, write_card
+from defectgen.dataset.card import DatasetManifest, labeller_of, statistics_of, write_card, write_pictures
 from defectgen.dataset.extxyz import ExtxyzFile
 from defectgen.dataset.formats import Contents, open_writers
 from defectgen.dataset.frame import Frame
@@ -95,8 +95,9 @@ def _export(sources: Sequence[Source], out: Path, settings: DatasetSettings, see
     plan = _Plan(survey, selection, split, settings, contents, notes)
     with replaced_folder(out) as draft:
         leakage = _write_frames(sources, draft, plan, told)
+        write_pictures(draft, survey, split)
         manifest = _manifest(draft, plan, leakage)
-        write_card(draft, manifest, survey, split)
+        write_card(draft, manifest)
         write_atomically(draft / MANIFEST, manifest.to_json().encode())
     return manifest
 

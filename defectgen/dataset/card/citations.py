@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from defectgen.dataset.card.header import formulas
 from defectgen.dataset.card.manifest import DatasetManifest
+from defectgen.dataset.card.pictures import PICTURE
 
 _CHGNET = """@article{chgnet,
   title = {{CHGNet} as a pretrained universal neural network potential for charge-informed atomistic
@@ -61,8 +62,8 @@ def citations(manifest: DatasetManifest, works: Iterable[str]) -> str:
 
 
 def _dataset(manifest: DatasetManifest) -> str:
-    """The entry of the dataset; its key holds a hash of its files, so that another version has another one."""
-    content = "".join(f"{name}{digest}" for name, digest in sorted(manifest.files.items()))
+    """The entry of the dataset; its key holds a hash of its data, so that another version has another one."""
+    content = "".join(f"{name}{digest}" for name, digest in sorted(manifest.files.items()) if name != PICTURE)
     digest = hashlib.sha256(content.encode()).hexdigest()
     return (
         f"@misc{{defects-{digest[:8]},\n"

@@ -12,6 +12,9 @@ from defectgen.dataset.fields import FIELDS, MEASURES
 MAX_ROWS = 60
 """Rows of a table in the card; manifest.json has all."""
 
+MAX_NAMED_VALUES = 12
+"""Temperatures or pressures that are named one by one."""
+
 LABELS = (
     ("energy, free_energy, REF_energy", "number", "total energy of the cell, eV"),
     ("forces, REF_forces", "(n, 3) numbers", "eV/Å"),
@@ -90,12 +93,14 @@ def distributions(manifest: DatasetManifest, picture: str | None) -> str:
 
 def labels(manifest: DatasetManifest) -> str:
     """Who made the labels: theory and measured errors; energies of lone atoms."""
-    rows = [(who["name"], who["frames"], who["theory"], f"`{who['sha256'][:12]}`") for who in manifest.labellers]
+    rows = [(who["name"], who["frames"], who["theory"]) for who in manifest.labellers]
     parts = ["## Who made the labels"]
     if not rows:
         parts.append("The frames do not say it.")
     else:
-        parts.append(table(("potential", "frames", "level of theory", "weights (SHA-256)"), rows))
+        parts.append(table(("potential", "frames", "level of theory"), rows))
+        hashes = "\n".join(f"- {who['name']}: `{who['sha256'] or 'not known'}`" for who in manifest.labellers)
+        parts.append(f"SHA-256 of the weights:\n\n{hashes}")
     errors = [(who["name"], *error) for who in manifest.labellers for error in who["errors"]]
     if errors:
         parts.append(
@@ -142,8 +147,8 @@ def sampling(manifest: DatasetManifest) -> str:
         engines = ", ".join(f"{engine} ({count} frames)" for engine, count in numbers["engines"].items())
         parts.append(
             f"Interval and correlation time (of the potential energy) are medians over the runs; `worth` is how many "
-            f"independent frames these are, two correlation times apart. Engines: {engines}. Of a run that diverged "
-            "there are only the frames before; the start of a run, the relaxed cell, is left out."
+            f"independent frames these are, two correlation times apart. Engines: "
+            f"{engines}; {_conditions(numbers)}. Of a run that diverged there are only the frames before; the start of a run, the relaxed cell, is left out."
         )
     else:
         parts.append("No molecular dynamics.")
@@ -151,6 +156,18 @@ def sampling(manifest: DatasetManifest) -> str:
         ends = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in numbers["ends"].items())
         parts.append(f"Frames by the end of their relaxation: {ends}.")
     return "\n\n".join(parts)
+
+
+def _conditions(numbers: dict[str, Any]) -> str:
+    """Temperatures and pressures of the dynamics, or how many there are."""
+    shown = []
+    for name, unit in (("temperatures", "K"), ("md_pressures", "GPa")):
+        values = numbers[name]
+        many = len(values) > MAX_NAMED_VALUES
+        text = f"{values[0]:g} to {values[-1]:g}" if many else ", ".join(f"{value:g}" for value in values)
+        if values:
+            shown.append(f"{text} {unit}")
+    return " and ".join(shown)
 
 
 def _femtoseconds(value: float | None) -> str:
@@ -173,6 +190,8 @@ def splits(manifest: DatasetManifest) -> str:
 
 def _rule(manifest: DatasetManifest) -> str:
     by = manifest.split["by"]
+    if by == "given":
+        return "Frames are in the split that they came with."
     if len(manifest.frames) == 1:
         return "Nothing is held out: there are too few groups to split."
     meaning = (

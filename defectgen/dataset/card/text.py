@@ -18,13 +18,18 @@ from defectgen.dataset.survey import Survey
 CARD_NAME = "README.md"
 
 
-def write_card(folder: Path, manifest: DatasetManifest, survey: Survey, split: Split) -> None:
-    """Write README.md of a dataset and the sheet of its distributions."""
+def write_pictures(folder: Path, survey: Survey, split: Split) -> None:
+    """Write the sheet of the distributions of a dataset; none where nothing is known of its frames."""
     stays = split.labels != ""
     picture = sheet(survey.table[stays], split.labels[stays])
     if picture is not None:
         write_atomically(folder / PICTURE, picture)
-    write_atomically(folder / CARD_NAME, card_text(manifest, PICTURE if picture else None).encode())
+
+
+def write_card(folder: Path, manifest: DatasetManifest) -> None:
+    """Write README.md of a dataset, beside its pictures."""
+    picture = PICTURE if (folder / PICTURE).is_file() else None
+    write_atomically(folder / CARD_NAME, card_text(manifest, picture).encode())
 
 
 def card_text(manifest: DatasetManifest, picture: str | None = None) -> str:

@@ -68,12 +68,17 @@ def _candidates(
     # A measure that differs by more than its spread counts as different: two potentials have other zeros.
     apart = np.minimum(differences, 1.0).sum(axis=1) + len(_MEASURES) * foreign
     apart[train == index] = np.inf
-    volume = np.where(np.isinf(apart), np.inf, differences[:, _VOLUME].round(6) + len(_MEASURES) * foreign)
-    half = MAX_CANDIDATES // 2
-    by_all = np.argsort(apart, kind="stable")[:half]
-    by_volume = np.lexsort((apart, volume))[:MAX_CANDIDATES]
-    chosen = dict.fromkeys(int(train[k]) for k in (*by_all, *by_volume) if np.isfinite(apart[k]))
-    return tuple(chosen)[:MAX_CANDIDATES]
+    # The other measures decide between equal volumes only.
+    by_volume = differences[:, _VOLUME].round(6) + 1e-7 * apart + len(_MEASURES) * foreign
+    chosen = dict.fromkeys([*_least(apart, MAX_CANDIDATES // 2), *_least(by_volume, MAX_CANDIDATES)])
+    return tuple(int(train[k]) for k in chosen if np.isfinite(apart[k]))[:MAX_CANDIDATES]
+
+
+def _least(values: FloatArray, count: int) -> list[int]:
+    """Places of the smallest values, in their order."""
+    places = np.arange(len(values)) if len(values) <= count else np.argpartition(values, count)[:count]
+    ordered: list[int] = places[np.argsort(values[places], kind="stable")].tolist()
+    return ordered
 
 
 def _spread(indices: NDArray[np.intp], survey: Survey, splits: int) -> NDArray[np.intp]:

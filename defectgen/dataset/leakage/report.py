@@ -23,7 +23,7 @@ SAME_GROUND = 1.5
 MIN_SPREAD = 1e-3
 """Share of the largest spread that counts at least: what a rattle leaves as it is would count without end."""
 
-MIN_MOVED = 48
+MIN_MOVED = 32
 """Atoms that are moved to learn what a rattle does to a frame; in small cells the draw would matter."""
 
 MAX_NAMED = 5
