@@ -261,7 +261,7 @@ def grace(manifest: DatasetManifest) -> str:
     text = (
         f"seed: 1\ncutoff: 6\ndata:\n  filename: train.extxyz\n{test}"
         f"  reference_energy: {json.dumps(known) if known else 'auto'}\n  stress_units: eV/A3\n"
-        "potential: {preset: GRACE_1LAYER}\n"
+        "potential: {preset: GRACE_1LAYER_latest}\n"
         "fit:\n  loss: {energy: {type: huber, weight: 1, delta: 0.1}, forces: {type: huber, weight: 5, delta: 0.1}, "
         "stress: {type: huber, weight: 0.1, delta: 0.1}}\n"
         "  maxiter: 150\n  optimizer: Adam\n  opt_params: {learning_rate: 0.01}\n  batch_size: 8\n"

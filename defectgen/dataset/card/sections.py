@@ -146,9 +146,9 @@ def sampling(manifest: DatasetManifest) -> str:
         parts.append(table(head, rows))
         engines = ", ".join(f"{engine} ({count} frames)" for engine, count in numbers["engines"].items())
         parts.append(
-            f"Interval and correlation time (of the potential energy) are medians over the runs; `worth` is how many "
-            f"independent frames these are, two correlation times apart. Engines: "
-            f"{engines}; {_conditions(numbers)}. Of a run that diverged there are only the frames before; the start of a run, the relaxed cell, is left out."
+            "Interval and correlation time (of the potential energy) are medians over the runs; `worth` is how many "
+            f"independent frames these are, two correlation times apart. Engines: {engines}; {_conditions(numbers)}. "
+            "Of a run that diverged only the frames before are there; the start of a run, the relaxed cell, is left out."
         )
     else:
         parts.append("No molecular dynamics.")

@@ -13,9 +13,9 @@ from defectgen.dataset.frame import Frame
 from defectgen.dataset.leakage.probes import Probe
 from defectgen.dataset.leakage.soap import power_spectra
 
-COPY_RATTLE = 0.02
+COPY_RATTLE = 0.018
 """Å; a frame that is no farther from another than from itself with every coordinate moved by so much (one sigma) is a
-copy of it. Atoms move by more at 30 K in stiff crystals, and independent frames are a multiple farther apart."""
+copy of it. Atoms move by more at 20 K in stiff crystals, and independent frames are a multiple farther apart."""
 
 SAME_GROUND = 1.5
 """Held-out frames that are, in the median, within so many spacings of train are of what train holds already."""
@@ -23,7 +23,7 @@ SAME_GROUND = 1.5
 MIN_SPREAD = 1e-3
 """Share of the largest spread that counts at least: what a rattle leaves as it is would count without end."""
 
-MIN_MOVED = 32
+MIN_MOVED = 48
 """Atoms that are moved to learn what a rattle does to a frame; in small cells the draw would matter."""
 
 MAX_NAMED = 5
