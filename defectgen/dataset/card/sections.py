@@ -148,7 +148,7 @@ def sampling(manifest: DatasetManifest) -> str:
         parts.append(
             "Interval and correlation time (of the potential energy) are medians over the runs; `worth` is how many "
             f"independent frames these are, two correlation times apart. Engines: {engines}; {_conditions(numbers)}. "
-            "Of a run that diverged only the frames before are there; the start of a run, the relaxed cell, is left out."
+            "Of a diverged run there are only the frames before; the start of a run, the relaxed cell, is left out."
         )
     else:
         parts.append("No molecular dynamics.")

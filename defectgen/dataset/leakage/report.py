@@ -13,9 +13,9 @@ from defectgen.dataset.frame import Frame
 from defectgen.dataset.leakage.probes import Probe
 from defectgen.dataset.leakage.soap import power_spectra
 
-COPY_RATTLE = 0.018
+COPY_RATTLE = 0.02
 """Å; a frame that is no farther from another than from itself with every coordinate moved by so much (one sigma) is a
-copy of it. Atoms move by more at 20 K in stiff crystals, and independent frames are a multiple farther apart."""
+copy of it. Atoms move by more at 30 K in stiff crystals, and independent frames are a multiple farther apart."""
 
 SAME_GROUND = 1.5
 """Held-out frames that are, in the median, within so many spacings of train are of what train holds already."""

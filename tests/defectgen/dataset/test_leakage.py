@@ -25,8 +25,11 @@ MGO, CAO, NACL = (12, 8), (20, 8), (11, 17)
 
 
 def crystal(numbers: tuple[int, int], a: float, seed: int, formula: str, drop: int | None = None) -> Frame:
-    """A rattled and strained rock-salt cell with the labels of a Morse crystal."""
-    cell, kinds, positions, _ = rock_salt(a, numbers, drop, seed)
+    """A strained rock-salt cell of two cubes, rattled by 0.07 Å, with the labels of a Morse crystal."""
+    cube, kinds, sites, _ = rock_salt(a, numbers, drop, seed)
+    cell, kinds = np.diag([2, 1, 1]) @ cube, np.tile(kinds, 2)
+    moves = np.random.default_rng(seed).normal(scale=0.05, size=(len(kinds), 3))
+    positions = np.concatenate([sites, sites + cube[0]]) + moves
     energy, forces, stress = morse_labels(cell, positions)
     return Frame(kinds, positions, cell, energy=energy, forces=forces, stress=stress, facts={"formula": formula})
 
