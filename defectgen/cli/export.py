@@ -47,6 +47,9 @@ def export_command(
     converged: Annotated[bool, typer.Option("--converged", help="no relaxations that did not converge")] = False,
     path_frames: Annotated[int | None, typer.Option("--path-frames", help="from the way of each relaxation")] = None,
     license_: Annotated[str | None, typer.Option("--license", help="of the dataset: CC-BY-4.0")] = None,
+    leakage: Annotated[
+        bool | None, typer.Option("--leakage/--no-leakage", help="look for copies of train frames in what is held out")
+    ] = None,
     append: Annotated[bool, typer.Option("--append", help="keep what the dataset holds, and its split")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,6 +74,7 @@ def export_command(
             "min_contact": min_contact,
             "converged": converged or None,
             "path_frames": path_frames,
+            "leakage": leakage,
             "license": license_,
         }
     )

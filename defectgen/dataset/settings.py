@@ -70,6 +70,9 @@ class DatasetSettings(BaseModel):
     )
     converged: bool = Field(default=False, description="leave out relaxations that did not converge")
     path_frames: int = Field(4, ge=0, le=1000, description="frames from the way of each relaxation, besides its end")
+    leakage: bool = Field(
+        default=True, description="look for copies of train frames in what is held out; some seconds of CPU time"
+    )
     license: str = Field(UNLICENSED, description="licence of the dataset, as SPDX names it: CC-BY-4.0")
 
 
