@@ -20,7 +20,7 @@ WhereOption = Annotated[
     str | None, typer.Option("--where", help='only frames for which this holds: "pressure > 5 and charge == 0"')
 ]
 SplitOption = Annotated[
-    str | None, typer.Option("--split", help="auto, host, prototype, elements, defect or trajectory")
+    str | None, typer.Option("--split", help="auto, host, prototype, elements, defect, trajectory or given")
 ]
 UncoveredOption = Annotated[
     str | None,

@@ -151,7 +151,7 @@ def md_table(rows: Sequence[dict[str, Any]]) -> Table:
 def dataset_table(manifest: DatasetManifest) -> tuple[Table, str]:
     """Table of what a dataset holds in each split, and a line on what was left out."""
     by, groups = manifest.split["by"], manifest.split["groups"]
-    table = _table(f"{manifest.n_records} frames, split by {by}", ("split", ">frames", f">{by}s", "what"))
+    table = _table(f"{manifest.n_records} frames, split by {by}", ("split", ">frames", ">groups", "what"))
     for split, frames in manifest.frames.items():
         kinds = manifest.statistics["records"][split]
         number = sum(place == split for place in groups.values())

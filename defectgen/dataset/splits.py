@@ -20,6 +20,9 @@ from md.labels.split import SPLITS, check_split
 MAX_SHARE = 0.25
 """Of the frames; a group with more is never held out: too little would be left to learn from."""
 
+WORTH_HOLDING = 0.2
+"""Of the share that is to be held out: with less `auto` tries smaller groups."""
+
 AUTOMATIC: tuple[SplitBy, ...] = ("host", "defect", "trajectory")
 """What `auto` tries, the strictest first."""
 
@@ -43,6 +46,12 @@ class Split:
     labels: Labels
     groups: dict[str, str]
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def held_out(self) -> float:
+        """Share of the frames that are not in train."""
+        chosen = self.labels[self.labels != _DROPPED]
+        return float((chosen != "train").mean()) if len(chosen) else 0.0
 
     @property
     def names(self) -> list[str]:
@@ -69,11 +78,20 @@ def split_frames(
         tried = (before["by"],)
     known = dict(before["groups"]) if before and before["seed"] == settings.seed and before["by"] in tried else {}
     uncovered: Uncovered = settings.uncovered or ("train" if settings.split == "auto" else "refuse")
+    if settings.split == "given":
+        return given_split(survey, kept)
     for by in tried:
         split = _split(survey, kept, by, settings, known, uncovered)
-        if len(split.names) > 1:
+        if known or split.held_out >= WORTH_HOLDING * settings.held_out > 0:
             return split
     return split
+
+
+def given_split(survey: Survey, kept: Mask) -> Split:
+    """The split that the sources state, by their files or the `split` of a frame; the rest goes to train."""
+    stated = survey.table["split"].astype(object).to_numpy()
+    known = np.array([name if name in SPLITS else "train" for name in stated], dtype="<U5")
+    return Split("given", np.where(kept, known, _DROPPED), {})
 
 
 def _split(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +63,11 @@ def survey_frames(frames: Iterable[Frame], seen: Callable[[int], None] | None = 
     tables: list[pd.DataFrame] = []
     digests: list[int] = []
     sketches: list[Sketch] = []
+    unwrapped = Unwrapping()
     for chunk in _chunks(frames):
         tables.append(_table([_row(frame) for frame in chunk]))
         digests += [_digest(frame) for frame in chunk]
-        sketches.append(np.array([sketch(frame) for frame in chunk], dtype=np.float32))
+        sketches.append(np.array([sketch(unwrapped(frame)) for frame in chunk], dtype=np.float32))
         if seen is not None:
             seen(len(digests))
     empty = np.zeros((0, SKETCH), dtype=np.float32)
@@ -138,6 +139,26 @@ def _digest(frame: Frame) -> int:
         digest.update(np.ascontiguousarray(array).tobytes() if array is not None else b"none")
     digest.update(repr((frame.energy, frame.charge)).encode())
     return int.from_bytes(digest.digest(), "little")
+
+
+class Unwrapping:
+    """Takes every atom of a frame to the periodic image nearest to where the first frame of its parent has it.
+
+    Engines keep atoms in the cell or let them leave it; geometries are compared as if none had.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str], Sketch] = {}
+
+    def __call__(self, frame: Frame) -> Frame:
+        """The frame with its atoms near those of the first one; itself where it has no cell."""
+        if not frame.volume or not frame.pbc.any():
+            return frame
+        fractional = np.linalg.solve(frame.cell.T, frame.positions.T).T
+        parent = frame.text("parent"), composition(frame.numbers)
+        first = self._first.setdefault(parent, fractional.astype(np.float32))
+        away = np.rint(fractional - first) * frame.pbc
+        return replace(frame, positions=(fractional - away) @ frame.cell)
 
 
 def sketch(frame: Frame) -> FloatArray:
