@@ -42,6 +42,7 @@ from defectgen.cli.options import (
 from defectgen.cli.planar import planar_command
 from defectgen.cli.potentials import potentials_command
 from defectgen.cli.stage import run_stage
+from defectgen.cli.validate import clean_command, validate_command
 
 INTERRUPTED = 130
 """Exit code of a command that was interrupted, as shells have it."""
@@ -169,6 +170,8 @@ for _command in (
     relax_command,
     md_command,
     export_command,
+    validate_command,
+    clean_command,
     report_command,
     bench_command,
     distill_command,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -60,7 +60,7 @@ def export_dataset(
     _check_target(out)
     if append and (out / MANIFEST).is_file():
         chosen.insert(0, out)
-    return _export(open_sources(chosen), out, settings or DatasetSettings(), seen)
+    return export_sources(open_sources(chosen), out, settings or DatasetSettings(), seen)
 
 
 def export_records(records: Sequence[Record], out: Path, settings: DatasetSettings | None = None) -> DatasetManifest:
@@ -70,15 +70,35 @@ def export_records(records: Sequence[Record], out: Path, settings: DatasetSettin
         DataError: there are none, or one does not say its host or potential.
     """
     _check_target(out)
-    return _export([RecordSource(records)], out, settings or DatasetSettings(), None)
+    return export_sources([RecordSource(records)], out, settings or DatasetSettings())
 
 
-def _export(sources: Sequence[Source], out: Path, settings: DatasetSettings, seen: Seen | None) -> DatasetManifest:
+def export_sources(
+    sources: Sequence[Source],
+    out: Path,
+    settings: DatasetSettings,
+    seen: Seen | None = None,
+    left_out: Mapping[str, int] | None = None,
+) -> DatasetManifest:
+    """Make a dataset of sources of frames; see `export_dataset`.
+
+    Args:
+        sources: of the frames.
+        out: folder of the dataset.
+        settings: what goes in, how it is split, and as what it is written.
+        seen: is told of progress.
+        left_out: frames that the sources do not give any more, by reason; for the card.
+
+    Raises:
+        DataError: see `export_dataset`.
+    """
+    _check_target(out)
     for source in sources:
         source.check()
     told = seen or (lambda _done, _total, _what: None)
     survey = survey_frames(_frames(sources), lambda done: told(done, 0, "reading"))
     selection = select(survey, settings)
+    selection = Selection(selection.kept, {**(left_out or {}), **selection.dropped})
     split = split_frames(survey, selection.kept, settings, known_split(out))
     plan = _Plan(survey, selection, split, settings, contents_of(survey, split, settings))
     with replaced_folder(out) as draft:

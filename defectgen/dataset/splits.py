@@ -25,6 +25,9 @@ AUTOMATIC: tuple[SplitBy, ...] = ("host", "defect", "trajectory")
 
 _DROPPED = ""
 
+_OF = ": "
+"""Between a split that was given and the composition of the frames in it."""
+
 Labels = NDArray[np.str_]
 
 
@@ -87,6 +90,8 @@ def _split(
     groups = group_names(survey, by)
     names, index, counts = np.unique(groups[kept], return_inverse=True, return_counts=True)
     shares = dict(zip(names.tolist(), (counts / counts.sum()).tolist(), strict=True))
+    if by == "given":
+        known = {name: _given(name) for name in names.tolist()}
     chosen = assign(shares, settings.seed, settings.held_out, known)
     elements = _elements(survey, kept, index, names)
     moved, notes = _covered(chosen, elements, uncovered, by)
@@ -106,7 +111,9 @@ def group_names(survey: Survey, by: SplitBy) -> Labels:
     text = {name: table[name].astype(object) for name in ("formula", "prototype", "name", "trajectory", "composition")}
     formula = text["formula"].where(table["formula"].notna(), text["composition"])
     host = formula.astype(str) + text["prototype"].map(lambda p: f" {p}" if isinstance(p, str) else "")
-    if by == "host":
+    if by == "given":
+        chosen = table["split"].astype(object).fillna("train").astype(str) + _OF + text["composition"].astype(str)
+    elif by == "host":
         chosen = host
     elif by == "prototype":
         chosen = text["prototype"].where(table["prototype"].notna(), formula)
@@ -136,6 +143,12 @@ def assign(shares: Mapping[str, float], seed: int, held_out: float, known: Mappi
     if "train" not in chosen.values():
         chosen[max(shares, key=lambda group: (shares[group], group))] = "train"
     return chosen
+
+
+def _given(group: str) -> str:
+    """The split that a group names; train where it names none that exists."""
+    split = group.partition(_OF)[0]
+    return split if split in SPLITS else "train"
 
 
 def _elements(survey: Survey, kept: Mask, index: NDArray[np.intp], names: Labels) -> dict[str, frozenset[str]]:

@@ -99,6 +99,8 @@ def _split(manifest: DatasetManifest) -> str:
             "Nothing is held out: there are too few groups to split. Any frame that a trainer holds out itself is of a "
             "crystal, and often of a run, that the model has seen."
         )
+    elif by == "given":
+        rule = "Frames are in the split that they came with."
     else:
         rule = (
             f"Split by {by} (seed {manifest.split['seed']}): no {by} is in two files. {_meaning(by)} A group stays "
