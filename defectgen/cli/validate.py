@@ -32,7 +32,7 @@ def validate_command(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
     page: Annotated[Path | None, typer.Option("-o", "--output", help="page of findings: FILE.md or FILE.html")] = None,
 ) -> None:
-    """Look for faults in anybody's dataset: units, duplicates, leaks, outliers, labels; exit code 1 where one is bad."""
+    """Look for faults in anybody's dataset: units, leaks, duplicates, outliers, labels; exit code 1 for errors."""
     from defectgen.dataset.validation import validate_dataset
     from defectgen.dataset.validation.report import check_page
     from defectgen.run.progress import progress

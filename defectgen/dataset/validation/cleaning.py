@@ -84,7 +84,8 @@ def clean_dataset(
         SettingsError: a setting does not fit.
     """
     told = seen or (lambda _done, _total, _what: None)
-    files = files_of(paths)
+    inside = [] if out in paths else [out.resolve()]
+    files = [file for file in files_of(paths) if not set(inside) & set(file.resolve().parents)]
     observed = observe(files, lambda done: told(done, 0, "checking"))
     splits = {"split": "given", "uncovered": "train"} if "train" in observed.splits else {}
     chosen = {name: value for name, value in (changes or {}).items() if value is not None}

@@ -35,15 +35,17 @@ READ_NAMES: Mapping[str, tuple[str, ...]] = {
 """Names of each label that trainers read with their defaults: those of ASE, then those of MACE."""
 
 _LOOKS = {
-    "energy": re.compile(r"(^|[_\-.:])(energy|energies_total|etot|e_tot)$|^(e|toten|total_energy|energy_?\w*)$", re.I),
-    "forces": re.compile(r"(^|[_\-.:])(forces?|f_dft|gradients?)$|^atomic_forces$|^forces?_\w+$", re.I),
-    "stress": re.compile(r"(^|[_\-.:])(stress(es)?|virials?|cauchy_stress)$|^(stress|virial)_\w+$", re.I),
+    "energy": re.compile(
+        r"(^|[_\-.:])(energy|energies_total|etot|e_tot)$|^(e|toten|total_energy|energy_?\w*)$", re.IGNORECASE
+    ),
+    "forces": re.compile(r"(^|[_\-.:])(forces?|f_dft|gradients?)$|^atomic_forces$|^forces?_\w+$", re.IGNORECASE),
+    "stress": re.compile(r"(^|[_\-.:])(stress(es)?|virials?|cauchy_stress)$|^(stress|virial)_\w+$", re.IGNORECASE),
 }
 
 _OTHER_QUANTITIES = re.compile(
     r"per_atom|formation|above|hull|kinetic|cohesive|surface|weight|free|band|fermi|vdw|disp|unit|error|std|isolated"
     r"|cutoff|max_|corr|solv|binding|zero|zpe",
-    re.I,
+    re.IGNORECASE,
 )
 
 
@@ -135,9 +137,7 @@ def _is_plain(value: object) -> bool:
     return isinstance(value, str | bool | int | float | np.generic)
 
 
-def _impossible(
-    numbers: NDArray[np.int64], positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_]
-) -> str:
+def _impossible(numbers: NDArray[np.int64], positions: FloatArray, cell: FloatArray, pbc: NDArray[np.bool_]) -> str:
     """Why atoms cannot stand like this; empty where they can."""
     if len(numbers) == 0:
         return "no atoms"

@@ -103,6 +103,7 @@ def _database_entries(path: Path) -> Iterator[Entry]:
 
     number = 0
     try:
+        _check_lmdb(path)
         with connect(path) as database:
             for row in database.select():
                 yield _row_entry(number, row)
@@ -111,6 +112,14 @@ def _database_entries(path: Path) -> Iterator[Entry]:
         raise DataError(f"{path}: needs {error.name}; pip install 'defectgen[datasets]'") from None
     except Exception as error:  # noqa: BLE001  the database raises whatever its file provokes
         yield Entry(number, None, f"not readable as an ASE database ({type(error).__name__}: {error})")
+
+
+def _check_lmdb(path: Path) -> None:
+    """Open a file of LMDB and close it: ASE's object for one that cannot be opened fails again when it is deleted."""
+    if path.suffix in (".aselmdb", ".lmdb"):
+        import lmdb
+
+        lmdb.open(str(path), subdir=path.is_dir(), readonly=True, lock=False).close()
 
 
 def _row_entry(number: int, row: Any) -> Entry:
@@ -161,7 +170,7 @@ def _table_entry(number: int, row: Mapping[str, Any]) -> Entry:
         numbers = np.asarray(values.pop("numbers"), dtype=np.int64)
         positions = np.asarray(values.pop("positions"), dtype=float).reshape(len(numbers), 3)
         cell = np.asarray(values.pop("cell"), dtype=float).reshape(3, 3)
-        pbc = np.broadcast_to(np.asarray(values.pop("pbc", True), dtype=bool), (3,)).copy()  # noqa: FBT003
+        pbc = np.broadcast_to(np.asarray(values.pop("pbc", True), dtype=bool), (3,)).copy()
     except (KeyError, TypeError, ValueError) as error:
         return Entry(number, None, f"a row that is no structure ({error})")
     return make_entry(number, numbers, positions, cell, pbc, values)
@@ -172,4 +181,3 @@ _READERS: dict[tuple[str, ...], Callable[[Path], Iterator[Entry]]] = {
     DATABASE_SUFFIXES: _database_entries,
     (".parquet",): _parquet_entries,
 }
-

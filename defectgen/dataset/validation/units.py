@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +39,18 @@ class Unit:
     def is_right(self) -> bool:
         """Whether nothing is wrong."""
         return not self.advice
+
+    @property
+    def distance(self) -> float:
+        """How far the ratio is from the one that the meaning has, as a logarithm."""
+        return float(abs(np.log(abs(self.ratio / self.expected))))
+
+    def with_doubt(self, others: Sequence[Unit]) -> Unit:
+        """This meaning, with others that are possible too."""
+        if not others:
+            return self
+        doubt = "; it could also be that " + " or ".join(other.meaning for other in others)
+        return replace(self, meaning=self.meaning + doubt)
 
 
 _ENERGY = {

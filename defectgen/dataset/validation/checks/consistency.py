@@ -108,9 +108,7 @@ _WIDE = 10.0
 
 def _strained(pairs: Sequence[Pair]) -> Iterator[Finding]:
     """The unit and sign of the stress, from pairs whose cells differ."""
-    strained = [
-        p for p in pairs if p.strain_work and np.isfinite(p.strain_work) and abs(p.energy - p.work) > MIN_WORK
-    ]
+    strained = [p for p in pairs if p.strain_work and np.isfinite(p.strain_work) and abs(p.energy - p.work) > MIN_WORK]
     ratios = [(p.energy - p.work) / p.strain_work for p in strained]
     unit, sure = _ratio_unit(ratios, [-1.0 / p.volume for p in strained], stress=True)
     if unit is not None and not unit.is_right:
@@ -123,7 +121,9 @@ def _strained(pairs: Sequence[Pair]) -> Iterator[Finding]:
         )
 
 
-def _ratio_unit(ratios: Sequence[float], special: Sequence[float], *, stress: bool = False) -> tuple[Unit | None, float]:
+def _ratio_unit(
+    ratios: Sequence[float], special: Sequence[float], *, stress: bool = False
+) -> tuple[Unit | None, float]:
     """The unit that most ratios speak for, and the share of them that do; None where they do not agree.
 
     Args:
@@ -134,14 +134,19 @@ def _ratio_unit(ratios: Sequence[float], special: Sequence[float], *, stress: bo
     if len(ratios) < MIN_PAIRS:
         return None, 0.0
     values = np.array(ratios)
-    best: tuple[Unit | None, float] = (None, 0.0)
+    found: list[tuple[Unit, float]] = []
     for scaled, ours in ((values, False), (values / np.array(special), True)):
         middle = float(np.median(scaled))
         share = float((np.abs(scaled - middle) < TOLERANCE * abs(middle)).mean())
         unit = nearest_unit(middle, special=ours, stress=stress)
-        if unit is not None and share >= AGREEMENT and (best[0] is None or (share > best[1] and not best[0].is_right)):
-            best = (unit, share)
-    return best
+        if unit is not None and share >= AGREEMENT:
+            found.append((unit, share))
+    if not found:
+        return None, 0.0
+    right = [pair for pair in found if pair[0].is_right]
+    ranked = right or sorted(found, key=lambda pair: pair[0].distance)
+    (unit, share), others = ranked[0], [other for other, _ in ranked[1:]]
+    return unit.with_doubt(others), share
 
 
 def close_pairs(seen: Observations) -> list[Pair]:
@@ -189,9 +194,9 @@ def _pair(first: Frame, second: Frame, frames: tuple[int, int]) -> Pair | None:
     periodic = bool(first.volume and second.volume)
     rigid = not periodic or bool(np.abs(first.cell - second.cell).max() < _RIGID)
     step = _displacement(first, second, cell) if periodic else second.positions - first.positions
-    if not 0 < float((step**2).sum()) < MAX_STEP**2 * len(first):
-        if rigid or float((step**2).sum()) > 0:
-            return None
+    length = float((step**2).sum())
+    if length > MAX_STEP**2 * len(first) or (rigid and length == 0):
+        return None
     work = -float(((first.forces + second.forces) / 2 * step).sum())
     strain_work = 0.0 if rigid else _strain_work(first, second, cell)
     if not rigid and np.abs(np.linalg.solve(first.cell, second.cell) - np.eye(3)).max() > MAX_STRAIN:

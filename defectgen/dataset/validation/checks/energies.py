@@ -92,7 +92,9 @@ def conditioning(seen: Observations) -> Iterator[Finding]:
         return
     singular = np.linalg.svd(fit.fractions, compute_uv=False)
     rank = int(np.linalg.matrix_rank(fit.fractions, tol=1e-6 * singular[0]))
-    advice = "add the energies of isolated atoms (frames with config_type=IsolatedAtom), give E0s, or other compositions"
+    advice = (
+        "add the energies of isolated atoms (frames with config_type=IsolatedAtom), give E0s, or other compositions"
+    )
     if rank < len(fit.elements):
         yield Finding(
             "atomic energies",

@@ -43,7 +43,7 @@ def cells(seen: Observations) -> Iterator[Finding]:
             "cells",
             "error",
             "{} are periodic and have no cell of three independent vectors",
-            "write the lattice, or pbc=\"F F F\"",
+            'write the lattice, or pbc="F F F"',
             missing,
             droppable=True,
         )

@@ -86,7 +86,9 @@ def missing_elements(seen: Observations) -> Iterator[Finding]:
         return
     known = frozenset().union(*map(elements_in, np.unique(compositions[splits == "train"])))
     lacking = {text: elements_in(text) - known for text in np.unique(compositions[splits != "train"])}
-    bad = np.array([split in names[1:] and bool(lacking.get(text)) for split, text in zip(splits, compositions, strict=True)])
+    bad = np.array(
+        [split in names[1:] and bool(lacking.get(text)) for split, text in zip(splits, compositions, strict=True)]
+    )
     if bad.any():
         missing = frozenset().union(*(lacking[text] for text in np.unique(compositions[bad])))
         yield seen.fault(

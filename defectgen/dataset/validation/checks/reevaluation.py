@@ -153,7 +153,8 @@ def _energies(compared: Sequence[Comparison], name: str, sure: str) -> Iterator[
         yield Finding(
             "re-evaluation",
             "note",
-            f"energies are {offsets.mean():+.4f} eV an atom off {name} (spread {offsets.std():.4f}); {sure}",
+            f"energies are {round(offsets.mean(), 4) + 0.0:+.4f} eV an atom off {name} (spread {offsets.std():.4f}); "
+            f"{sure}",
             "another zero than that of the potential means other atomic energies: do not mix the two in one dataset"
             if abs(offsets.mean()) > _ZERO
             else "none needed: labels and potential have the same zero",
@@ -178,11 +179,19 @@ def _stresses(compared: Sequence[Comparison], name: str, sure: str) -> Iterator[
             f"stresses have little in common with those of {name} (correlation {plain[1]:.2f})",
             "check their unit and order (xx, yy, zz, yz, xz, xy) with the potential that labelled them",
         )
-    elif 1 / _APART < abs(virial[0]) < _APART:
+    elif _misfit(*virial, 1.0) < min(_misfit(*plain, factor) for factor in _STRESSES.values()):
         what = "virials, -V times the stress, in eV" if virial[0] > 0 else "V times the stress, in eV"
         yield _wrong("stresses", what, name, sure, "divide them by -V, or rename the key to virial")
     else:
         yield from _verdict("stresses", labels, own, _STRESSES, name, sure)
+
+
+def _misfit(ratio: float, likeness: float, expected: float) -> float:
+    """How badly a unit explains labels: by its ratio, and by how unlike they are to the potential."""
+    return float(abs(np.log(abs(ratio) / expected))) + _UNLIKE * (1 - abs(likeness)) if ratio else np.inf
+
+
+_UNLIKE = 10.0
 
 
 def _slope_fit(labels: FloatArray, own: FloatArray) -> tuple[float, float]:
