@@ -16,7 +16,7 @@ from defectgen.dataset.extxyz import NOT_FACTS, six_components, typed_fact
 from defectgen.dataset.fields import FIELD_NAMES
 from defectgen.dataset.frame import Frame
 
-MAX_COORDINATE = 1e4
+MAX_REACH = 1e4
 """Å; atoms and lattice vectors that reach farther are no structure of atoms."""
 
 MIN_VOLUME = 0.5
@@ -146,7 +146,7 @@ def _impossible(numbers: NDArray[np.int64], positions: FloatArray, cell: FloatAr
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         return "positions or lattice vectors that are not finite"
     reach = max(float(np.abs(positions).max()), float(np.abs(cell).max()))
-    if reach > MAX_COORDINATE:
+    if reach > MAX_REACH:
         return f"coordinates of {reach:.3g} Å"
     volume = abs(float(np.linalg.det(cell)))
     if pbc.all() and 0 < volume < MIN_VOLUME * len(numbers):

@@ -14,7 +14,7 @@ from augment.elements import element_number
 from defectgen.dataset.validation.comment_line import comment_values
 from defectgen.dataset.validation.entries import Entry, make_entry
 
-MAX_ATOMS = 10_000_000
+MAX_FRAME_ATOMS = 10_000_000
 """A count above this is no count of atoms: the line is of something else."""
 
 _ALIASES = {"force": "force", "pos": "positions", "species": "symbols", "Z": "numbers", "species_id": "numbers"}
@@ -46,7 +46,7 @@ def _count(stream: TextIO) -> int | str | None:
     if not line:
         return None
     text = line.strip()
-    if not text.isascii() or not text.isdigit() or int(text[:12]) > MAX_ATOMS:
+    if not text.isascii() or not text.isdigit() or int(text[:12]) > MAX_FRAME_ATOMS:
         shown = text[:40].encode("ascii", "replace").decode()
         return f"{shown!r} stands where the number of atoms should; nothing after it can be read"
     return int(text)
@@ -101,7 +101,7 @@ def _arrays(lines: list[str], columns: tuple[tuple[str, str, int], ...]) -> dict
 
 def _converted(block: list[Any], kind: str) -> NDArray[Any]:
     if kind == "L":
-        return np.char.upper(np.array(block, dtype=str)).astype("<U1") == "T"
+        return np.asarray(np.char.upper(np.array(block, dtype=str)).astype("<U1") == "T")
     return np.array(block, dtype=_TYPES[kind])
 
 

@@ -108,7 +108,7 @@ class Observations:
     @property
     def splits(self) -> NDArray[np.str_]:
         """(n,) split of each frame, empty where none is named."""
-        return self.survey.table["split"].astype(object).fillna("").to_numpy(dtype=str)
+        return np.asarray(self.survey.table["split"].astype(object).fillna("").to_numpy(dtype=str))
 
     @property
     def compositions(self) -> IntArray:

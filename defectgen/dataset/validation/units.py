@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-CLOSE = 1.25
+UNIT_FACTOR = 1.25
 """A ratio within this factor of one in the table is taken for it."""
 
 EV_A3_IN_GPA = 160.21766208
@@ -87,13 +87,13 @@ def nearest_unit(ratio: float, *, special: bool = False, stress: bool = False) -
     if not np.isfinite(ratio) or size == 0:
         return None
     if special:
-        if max(size, 1 / size) > CLOSE:
+        if max(size, 1 / size) > UNIT_FACTOR:
             return None
         return _special(ratio, sign, stress=stress)
     name, expected = min(
         [("", 1.0), *(_STRESS if stress else _ENERGY).items()], key=lambda item: abs(np.log(size / item[1]))
     )
-    if not 1 / CLOSE < size / expected < CLOSE:
+    if not 1 / UNIT_FACTOR < size / expected < UNIT_FACTOR:
         return None
     turned = "the sign of the stress is turned round" if stress else "forces have the wrong sign (they are gradients)"
     if not name and sign > 0:

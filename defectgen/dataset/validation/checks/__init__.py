@@ -17,9 +17,9 @@ from defectgen.dataset.validation.checks import (
 from defectgen.dataset.validation.finding import Finding
 from defectgen.dataset.validation.observations import Observations
 
-Check = Callable[[Observations], Iterator[Finding]]
+DatasetCheck = Callable[[Observations], Iterator[Finding]]
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[DatasetCheck, ...] = (
     labels.unusable_frames,
     labels.missing_labels,
     labels.sets_of_labels,
@@ -33,7 +33,7 @@ CHECKS: tuple[Check, ...] = (
     energies.families,
     energies.conditioning,
     geometry.overlaps,
-    geometry.cells,
+    geometry.lattices,
     geometry.net_forces,
     copies.duplicates,
     copies.contradictions,
@@ -47,4 +47,4 @@ CHECKS: tuple[Check, ...] = (
 )
 """In the order in which a reader wants them: can it be read, are the numbers right, do the frames fit together."""
 
-__all__ = ["CHECKS", "Check"]
+__all__ = ["CHECKS", "DatasetCheck"]

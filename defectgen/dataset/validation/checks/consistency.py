@@ -17,10 +17,10 @@ from defectgen.dataset.validation.finding import Finding
 from defectgen.dataset.validation.observations import Observations
 from defectgen.dataset.validation.units import Unit, nearest_unit
 
-MAX_STEP = 0.12
+MAX_PAIR_DISTANCE = 0.12
 """Å in the mean over atoms; frames closer than this differ by the work of their forces to a few per cent."""
 
-MAX_STRAIN = 0.03
+MAX_PAIR_STRAIN = 0.03
 
 MIN_WORK = 0.002
 """eV; smaller differences drown in the digits of the energies."""
@@ -173,7 +173,7 @@ def _neighbours(seen: Observations, members: IntArray) -> list[tuple[int, int]]:
     if len(members) < 2:  # noqa: PLR2004  a pair
         return []
     points = seen.survey.sketches[members]
-    reach = 2 * MAX_STEP * np.sqrt(len(seen.sample[int(members[0])]))
+    reach = 2 * MAX_PAIR_DISTANCE * np.sqrt(len(seen.sample[int(members[0])]))
     distance, near = cKDTree(points).query(points, k=min(3, len(members)), distance_upper_bound=reach)
     pairs = {
         (min(i, j), max(i, j)): float(d)
@@ -195,11 +195,11 @@ def _pair(first: Frame, second: Frame, frames: tuple[int, int]) -> Pair | None:
     rigid = not periodic or bool(np.abs(first.cell - second.cell).max() < _RIGID)
     step = _displacement(first, second, cell) if periodic else second.positions - first.positions
     length = float((step**2).sum())
-    if length > MAX_STEP**2 * len(first) or (rigid and length == 0):
+    if length > MAX_PAIR_DISTANCE**2 * len(first) or (rigid and length == 0):
         return None
     work = -float(((first.forces + second.forces) / 2 * step).sum())
     strain_work = 0.0 if rigid else _strain_work(first, second, cell)
-    if not rigid and np.abs(np.linalg.solve(first.cell, second.cell) - np.eye(3)).max() > MAX_STRAIN:
+    if not rigid and np.abs(np.linalg.solve(first.cell, second.cell) - np.eye(3)).max() > MAX_PAIR_STRAIN:
         return None
     volume = (first.volume + second.volume) / 2
     return Pair(frames, second.energy - first.energy, work, strain_work, len(first), volume or 1.0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from augment.cell import IntArray
+from augment.cell import FloatArray, IntArray
 from defectgen.dataset.validation.finding import Finding
 from defectgen.dataset.validation.observations import Observations
 
@@ -33,7 +33,7 @@ def overlaps(seen: Observations) -> Iterator[Finding]:
             )
 
 
-def cells(seen: Observations) -> Iterator[Finding]:
+def lattices(seen: Observations) -> Iterator[Finding]:
     """Frames without a cell where others have one, periodic ones without lattice vectors, several kinds of pbc."""
     periodic: IntArray = seen.columns["periodic"].astype(np.int64)
     rank = seen.columns["cell"]
@@ -59,7 +59,7 @@ def cells(seen: Observations) -> Iterator[Finding]:
     yield from _mixed(seen, periodic, rank)
 
 
-def _mixed(seen: Observations, periodic: IntArray, rank: IntArray) -> Iterator[Finding]:
+def _mixed(seen: Observations, periodic: IntArray, rank: FloatArray) -> Iterator[Finding]:
     kinds, counts = np.unique(periodic, return_counts=True)
     if len(kinds) > 1:
         fewest = periodic != kinds[counts.argmax()]

@@ -16,7 +16,7 @@ from defectgen.dataset.validation.finding import Finding
 from defectgen.dataset.validation.observations import Observations
 from defectgen.dataset.validation.units import BOHR, EV_A3_IN_GPA, HARTREE, KCAL, KJOULE, RYDBERG
 
-MAX_EVALUATIONS = 12
+MAX_COMPARED = 12
 """Frames that are evaluated; the smallest that have forces."""
 
 MIN_CORRELATION = 0.7
@@ -107,7 +107,7 @@ def _evaluate(seen: Observations, potential: Any) -> list[Comparison]:
             except Divergence:
                 continue
             compared.append(Comparison(frame, said.energy, said.forces, said.stress))
-            if len(compared) == MAX_EVALUATIONS:
+            if len(compared) == MAX_COMPARED:
                 break
     return compared
 
@@ -120,9 +120,9 @@ def _candidates(seen: Observations, potential: Any) -> list[Frame]:
         usable = frame.energy is not None and frame.forces is not None and frame.pbc.all() and frame.volume
         if usable and contact[index] > _TIGHT and potential.covers(elements_of(frame.numbers)):
             by_kind.setdefault(int(seen.compositions[index]), []).append(frame)
-    kinds = sorted(by_kind.values(), key=lambda frames: len(frames[0]))[: MAX_EVALUATIONS // 3]
-    spread = [frames[:: max(1, len(frames) // MAX_EVALUATIONS)] for frames in kinds]
-    return [frames[turn] for turn in range(3 * MAX_EVALUATIONS) for frames in spread if turn < len(frames)]
+    kinds = sorted(by_kind.values(), key=lambda frames: len(frames[0]))[: MAX_COMPARED // 3]
+    spread = [frames[:: max(1, len(frames) // MAX_COMPARED)] for frames in kinds]
+    return [frames[turn] for turn in range(3 * MAX_COMPARED) for frames in spread if turn < len(frames)]
 
 
 _TIGHT = 0.6
