@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from augment.elements import element_number
@@ -102,7 +103,20 @@ def _arrays(lines: list[str], columns: tuple[tuple[str, str, int], ...]) -> dict
 def _converted(block: list[Any], kind: str) -> NDArray[Any]:
     if kind == "L":
         return np.asarray(np.char.upper(np.array(block, dtype=str)).astype("<U1") == "T")
+    if kind == "R":
+        return _floats(block)
     return np.array(block, dtype=_TYPES[kind])
+
+
+def _floats(block: list[Any]) -> NDArray[np.float64]:
+    """Numbers from their text; what JSON does not know, such as nan and 1., is left to NumPy, five times slower."""
+    flat = not block or isinstance(block[0], str)
+    rows = block if flat else [",".join(row) for row in block]
+    try:
+        numbers = np.array(orjson.loads(f"[{','.join(rows)}]"), dtype=float)
+        return numbers if flat else numbers.reshape(len(block), -1)
+    except orjson.JSONDecodeError:
+        return np.array(block, dtype=float)
 
 
 def _numbers(arrays: dict[str, Any]) -> NDArray[np.int64]:

@@ -15,8 +15,11 @@ from defectgen.dataset.validation.observations import Observations
 SAME_ENERGY = 1e-3
 """eV an atom; one geometry with energies farther apart than this was labelled by two methods, or badly."""
 
-_ROUNDING = 1e-5
-"""Relative; how exactly energy, volume and forces of a copy in another order, origin or image agree."""
+_ROUNDING = np.array([2e-6, 1e-6, 1e-3, 1e-3])
+"""eV an atom, Å³ an atom, eV/Å, (eV/Å)²: how exactly energies, volumes and sums over forces of such copies agree."""
+
+_RELATIVE = np.array([1e-9, 1e-6, 1e-5, 1e-5])
+"""The same, relative to their size."""
 
 _LEAST_FORCE = 1e-3
 """eV/Å an atom; where forces are smaller than this two structures can agree in them by symmetry."""
@@ -103,7 +106,7 @@ def equivalent_groups(seen: Observations) -> NDArray[np.int64]:
     features = np.stack([energy, volume, columns["force_sum"], columns["force_squares"]], axis=1)
     order = np.lexsort((energy, seen.compositions, ~usable))[: int(usable.sum())]
     rows, kinds = features[order], seen.compositions[order]
-    close = np.abs(np.diff(rows, axis=0)) <= _ROUNDING * np.abs(rows[1:]) + _ROUNDING * 1e-2
+    close = np.abs(np.diff(rows, axis=0)) <= _ROUNDING + _RELATIVE * np.abs(rows[1:])
     linked = close.all(axis=1) & (np.diff(kinds) == 0)
     groups = np.full(len(seen), -1, dtype=np.int64)
     numbers = np.cumsum(np.concatenate([[0], ~linked])) if len(order) else np.zeros(0, dtype=np.int64)
