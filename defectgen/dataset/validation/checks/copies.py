@@ -15,10 +15,11 @@ from defectgen.dataset.validation.observations import Observations
 SAME_ENERGY = 1e-3
 """eV an atom; one geometry with energies farther apart than this was labelled by two methods, or badly."""
 
-_ROUNDING = np.array([2e-6, 1e-6, 1e-3, 1e-3])
-"""eV an atom, Å³ an atom, eV/Å, (eV/Å)²: how exactly energies, volumes and sums over forces of such copies agree."""
+_ROUNDING = np.array([2e-6, 1e-6, 1e-3, 1e-3, 1e-4])
+"""How exactly such copies agree in energy (eV an atom), volume (Å³ an atom), the sum over the lengths of forces, that
+over their squares, and the longest (eV/Å)."""
 
-_RELATIVE = np.array([1e-9, 1e-6, 1e-5, 1e-5])
+_RELATIVE = np.array([1e-9, 1e-6, 1e-5, 1e-5, 1e-5])
 """The same, relative to their size."""
 
 _LEAST_FORCE = 1e-3
@@ -103,7 +104,8 @@ def equivalent_groups(seen: Observations) -> NDArray[np.int64]:
     energy = table["energy_per_atom"].to_numpy(dtype=float)
     volume = np.nan_to_num(table["volume_per_atom"].to_numpy(dtype=float))
     usable = ~np.isnan(energy) & (columns["force_sum"] > _LEAST_FORCE * n)
-    features = np.stack([energy, volume, columns["force_sum"], columns["force_squares"]], axis=1)
+    longest = np.nan_to_num(table["max_force"].to_numpy(dtype=float))
+    features = np.stack([energy, volume, columns["force_sum"], columns["force_squares"], longest], axis=1)
     order = np.lexsort((energy, seen.compositions, ~usable))[: int(usable.sum())]
     rows, kinds = features[order], seen.compositions[order]
     close = np.abs(np.diff(rows, axis=0)) <= _ROUNDING + _RELATIVE * np.abs(rows[1:])
