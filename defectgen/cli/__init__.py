@@ -47,6 +47,7 @@ from defectgen.cli.options import (
 from defectgen.cli.planar import planar_command
 from defectgen.cli.potentials import potentials_command
 from defectgen.cli.stage import run_stage
+from defectgen.cli.validate import clean_command, validate_command
 from defectgen.cli.version import version_lines
 
 INTERRUPTED = 130
@@ -190,6 +191,8 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
     ),
     "Datasets and reports": (
         (export_command, "export out1 out2 -o dataset --license CC-BY-4.0"),
+        (validate_command, "validate train.extxyz -o findings.html"),
+        (clean_command, "clean dataset -o cleaned"),
         (report_command, "report out"),
         (image_command, "image out --kind stem,xrd"),
     ),

@@ -70,7 +70,7 @@ def export_dataset(
     if append and (out / MANIFEST).is_file():
         chosen.insert(0, out)
     wanted = settings or DatasetSettings()
-    return _export(open_sources(chosen, wanted.path_frames), out, wanted, seen)
+    return export_sources(open_sources(chosen, wanted.path_frames), out, wanted, seen)
 
 
 def export_records(records: Sequence[Record], out: Path, settings: DatasetSettings | None = None) -> DatasetManifest:
@@ -80,15 +80,35 @@ def export_records(records: Sequence[Record], out: Path, settings: DatasetSettin
         DataError: there are none, or one does not say its host or potential.
     """
     _check_target(out)
-    return _export([RecordSource(records)], out, settings or DatasetSettings(), None)
+    return export_sources([RecordSource(records)], out, settings or DatasetSettings())
 
 
-def _export(sources: Sequence[Source], out: Path, settings: DatasetSettings, seen: Seen | None) -> DatasetManifest:
+def export_sources(
+    sources: Sequence[Source],
+    out: Path,
+    settings: DatasetSettings,
+    seen: Seen | None = None,
+    left_out: Mapping[str, int] | None = None,
+) -> DatasetManifest:
+    """Make a dataset of sources of frames; see `export_dataset`.
+
+    Args:
+        sources: of the frames.
+        out: folder of the dataset.
+        settings: what goes in, how it is split, and as what it is written.
+        seen: is told of progress.
+        left_out: frames that the sources do not give any more, by reason; for the card.
+
+    Raises:
+        DataError: see `export_dataset`.
+    """
+    _check_target(out)
     for source in sources:
         source.check()
     told = seen or (lambda _done, _total, _what: None)
     survey = survey_frames(_frames(sources), lambda done: told(done, 0, "reading"))
     selection = select(survey, settings)
+    selection = Selection(selection.kept, {**(left_out or {}), **selection.dropped})
     split = split_frames(survey, selection.kept, settings, known_split(out))
     known, notes = lone_atom_energies_of(sources)
     contents = contents_of(survey, split, settings, known)

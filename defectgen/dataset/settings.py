@@ -47,7 +47,8 @@ class DatasetSettings(BaseModel):
     split: SplitBy = Field(
         "auto",
         description="what is in one file only: host (composition and prototype), prototype, elements, defect, "
-        "trajectory; auto: the first of host, defect, trajectory that holds enough out; given: as the sources say",
+        "trajectory; auto: the first of host, defect, trajectory that holds enough out; given: frames stay in the "
+        "split that they name or that their file is called",
     )
     seed: int = Field(0, ge=0, description="of the split")
     held_out: float = Field(0.1, ge=0, le=0.4, description="share of the groups that go to each of valid and test")

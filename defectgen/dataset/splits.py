@@ -28,6 +28,9 @@ AUTOMATIC: tuple[SplitBy, ...] = ("host", "defect", "trajectory")
 
 _DROPPED = ""
 
+_OF = ": "
+"""Between a split that was given and the composition of the frames in it."""
+
 Labels = NDArray[np.str_]
 
 
@@ -78,20 +81,11 @@ def split_frames(
         tried = (before["by"],)
     known = dict(before["groups"]) if before and before["seed"] == settings.seed and before["by"] in tried else {}
     uncovered: Uncovered = settings.uncovered or ("train" if settings.split == "auto" else "refuse")
-    if settings.split == "given":
-        return given_split(survey, kept)
     for by in tried:
         split = _split(survey, kept, by, settings, known, uncovered)
         if known or split.held_out >= WORTH_HOLDING * settings.held_out > 0:
             return split
     return split
-
-
-def given_split(survey: Survey, kept: Mask) -> Split:
-    """The split that the sources state, by their files or the `split` of a frame; the rest goes to train."""
-    stated = survey.table["split"].astype(object).to_numpy()
-    known = np.array([name if name in SPLITS else "train" for name in stated], dtype="<U5")
-    return Split("given", np.where(kept, known, _DROPPED), {})
 
 
 def _split(
@@ -105,6 +99,8 @@ def _split(
     groups = group_names(survey, by)
     names, index, counts = np.unique(groups[kept], return_inverse=True, return_counts=True)
     shares = dict(zip(names.tolist(), (counts / counts.sum()).tolist(), strict=True))
+    if by == "given":
+        known = {name: _given(name) for name in names.tolist()}
     chosen = assign(shares, settings.seed, settings.held_out, known)
     elements = _elements(survey, kept, index, names)
     moved, notes = _covered(chosen, elements, uncovered, by)
@@ -122,9 +118,12 @@ def group_names(survey: Survey, by: SplitBy) -> Labels:
     """
     table = survey.table
     text = {name: table[name].astype(object) for name in ("formula", "prototype", "name", "trajectory", "composition")}
-    formula = text["formula"].where(table["formula"].notna(), text["composition"])
+    elements = text["composition"].map(lambda c: "-".join(sorted(elements_in(str(c)))))
+    formula = text["formula"].where(table["formula"].notna(), elements)
     host = formula.astype(str) + text["prototype"].map(lambda p: f" {p}" if isinstance(p, str) else "")
-    if by == "host":
+    if by == "given":
+        chosen = table["split"].astype(object).fillna("train").astype(str) + _OF + text["composition"].astype(str)
+    elif by == "host":
         chosen = host
     elif by == "prototype":
         chosen = text["prototype"].where(table["prototype"].notna(), formula)
@@ -154,6 +153,12 @@ def assign(shares: Mapping[str, float], seed: int, held_out: float, known: Mappi
     if "train" not in chosen.values():
         chosen[max(shares, key=lambda group: (shares[group], group))] = "train"
     return chosen
+
+
+def _given(group: str) -> str:
+    """The split that a group names; train where it names none that exists."""
+    split = group.partition(_OF)[0]
+    return split if split in SPLITS else "train"
 
 
 def _elements(survey: Survey, kept: Mask, index: NDArray[np.intp], names: Labels) -> dict[str, frozenset[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from augment.crystal.contacts import shortest_contacts
 from augment.elements import element_symbol
 from defectgen.dataset.fields import FIELDS, MEASURES
 from defectgen.dataset.frame import Frame
+from defectgen.dataset.periodic_images import NearestImages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,11 +64,11 @@ def survey_frames(frames: Iterable[Frame], seen: Callable[[int], None] | None = 
     tables: list[pd.DataFrame] = []
     digests: list[int] = []
     sketches: list[Sketch] = []
-    unwrapped = Unwrapping()
+    images = NearestImages()
     for chunk in _chunks(frames):
         tables.append(_table([_row(frame) for frame in chunk]))
         digests += [_digest(frame) for frame in chunk]
-        sketches.append(np.array([sketch(unwrapped(frame)) for frame in chunk], dtype=np.float32))
+        sketches.append(np.array([sketch(frame, images.positions(frame)) for frame in chunk], dtype=np.float32))
         if seen is not None:
             seen(len(digests))
     empty = np.zeros((0, SKETCH), dtype=np.float32)
@@ -141,34 +142,19 @@ def _digest(frame: Frame) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-class Unwrapping:
-    """Takes every atom of a frame to the periodic image nearest to where the first frame of its parent has it.
-
-    Engines keep atoms in the cell or let them leave it; geometries are compared as if none had.
-    """
-
-    def __init__(self) -> None:
-        self._first: dict[tuple[str, str], Sketch] = {}
-
-    def __call__(self, frame: Frame) -> Frame:
-        """The frame with its atoms near those of the first one; itself where it has no cell."""
-        if not frame.volume or not frame.pbc.any():
-            return frame
-        fractional = np.linalg.solve(frame.cell.T, frame.positions.T).T
-        parent = frame.text("parent"), composition(frame.numbers)
-        first = self._first.setdefault(parent, fractional.astype(np.float32))
-        away = np.rint(fractional - first) * frame.pbc
-        return replace(frame, positions=(fractional - away) @ frame.cell)
-
-
-def sketch(frame: Frame) -> FloatArray:
+def sketch(frame: Frame, positions: FloatArray | None = None) -> FloatArray:
     """(`SKETCH`,) projection of a geometry, so that distances of two of n atoms are kept within a quarter.
 
     The geometry is the 3 n positions without their mean, and the lattice vectors, in Å: two frames are as far apart as
     all their atoms have moved together, (sum of |Δr|²)^1/2. Random projections keep distances (Johnson and
     Lindenstrauss, Contemp. Math. 26, 189 (1984)); the same frame has the same sketch in every process.
+
+    Args:
+        frame: the frame.
+        positions: (n, 3) its atoms in other periodic images, Å; by default as they stand there.
     """
-    centred = frame.positions - frame.positions.mean(axis=0)
+    positions = frame.positions if positions is None else positions
+    centred = positions - positions.mean(axis=0)
     geometry = np.concatenate([centred.ravel(), frame.cell.ravel()])
     projected: FloatArray = geometry @ _projection(len(geometry))
     return projected
