@@ -15,7 +15,7 @@ from augment.storage.archive import write_atomically
 from augment.storage.folder_swap import replaced_folder
 from augment.versions import versions
 from defectgen.dataset.card import DatasetManifest, statistics_of, write_card
-from defectgen.dataset.formats import Contents, open_writers
+from defectgen.dataset.formats import Contents, open_writers, opener
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.selection import Selection, select
 from defectgen.dataset.settings import DatasetSettings
@@ -74,6 +74,8 @@ def export_records(records: Sequence[Record], out: Path, settings: DatasetSettin
 
 
 def _export(sources: Sequence[Source], out: Path, settings: DatasetSettings, seen: Seen | None) -> DatasetManifest:
+    for kind in settings.formats:
+        opener(kind)  # a missing package is said before the frames are read
     for source in sources:
         source.check()
     told = seen or (lambda _done, _total, _what: None)

@@ -36,11 +36,11 @@ _TYPES = {field.name: _PYTHON[field.kind] for field in FIELDS}
 
 def frame_text(frame: Frame) -> str:
     """One frame with both sets of labels; facts follow in the order of `FIELDS`, others after them."""
-    fields = {"Lattice": _vector(frame.cell), "Properties": _properties(frame), "pbc": _flags(frame)}
+    fields = {"Lattice": vector_text(frame.cell), "Properties": _properties(frame), "pbc": _flags(frame)}
     if frame.energy is not None:
         fields |= dict.fromkeys(("energy", "free_energy", "REF_energy"), repr(float(frame.energy)))
     if frame.stress is not None:
-        fields |= {"stress": _vector(frame.stress[FULL]), "REF_stress": _vector(frame.stress)}
+        fields |= {"stress": vector_text(frame.stress[FULL]), "REF_stress": vector_text(frame.stress)}
     fields |= dict.fromkeys(("charge", "total_charge"), str(int(frame.charge)))
     named = sorted(frame.facts.keys() - NOT_FACTS, key=lambda key: (_RANK.get(key, len(_RANK)), key))
     fields |= {key: _value(frame.facts[key]) for key in named}
@@ -62,19 +62,29 @@ def _rows(frame: Frame) -> list[str]:
     """The numbers of each atom in one row."""
     forces = [] if frame.forces is None else [frame.forces, frame.forces]
     momenta = [] if frame.momenta is None else [frame.momenta]
-    return _numbers(np.hstack([frame.positions, *forces, *momenta]))[1:-1].split("] [")
+    return row_texts(np.hstack([frame.positions, *forces, *momenta]))
 
 
-def _numbers(array: FloatArray) -> str:
-    """The numbers of an array between its brackets, with spaces between them."""
+def row_texts(rows: FloatArray) -> list[str]:
+    """The numbers of each row of a table, with spaces between them."""
+    return array_text(rows)[1:-1].split("] [")
+
+
+def array_text(array: FloatArray) -> str:
+    """The numbers of an array between its brackets, with spaces between them, each in its shortest exact form.
+
+    Raises:
+        DataError: a number is not finite.
+    """
     if not np.isfinite(array).all():
         raise DataError("a frame with numbers that are not finite")
     text = orjson.dumps(np.ascontiguousarray(array, dtype=np.float64), option=orjson.OPT_SERIALIZE_NUMPY)
     return text.decode()[1:-1].replace(",", " ")
 
 
-def _vector(values: FloatArray) -> str:
-    return f'"{_numbers(np.asarray(values, dtype=float).ravel())}"'
+def vector_text(values: FloatArray) -> str:
+    """The numbers of an array as one quoted value of the comment line."""
+    return f'"{array_text(np.asarray(values, dtype=float).ravel())}"'
 
 
 def _flags(frame: Frame) -> str:

@@ -32,7 +32,7 @@ class ExtxyzWriter:
 
 
 @contextmanager
-def open_writer(folder: Path, contents: Contents) -> Iterator[ExtxyzWriter]:
+def open_extxyz(folder: Path, contents: Contents) -> Iterator[ExtxyzWriter]:
     """Files `train.extxyz`, `valid.extxyz`, `test.extxyz` in a folder, those that have frames."""
     with ExitStack() as stack:
         yield ExtxyzWriter({s: stack.enter_context(ExtxyzFile(folder / f"{s}.extxyz")) for s in contents.frames})

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from augment.cell import FloatArray
 from augment.errors import DataError
 from defectgen.dataset.fields import FIELD_NAMES, FIELDS
 from defectgen.dataset.formats.writer import Contents
@@ -23,7 +24,7 @@ ROWS = 2_000
 
 _TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
 
-SCHEMA = pa.schema(
+FRAME_SCHEMA = pa.schema(
     [
         pa.field("numbers", pa.list_(pa.int32())),
         pa.field("positions", pa.list_(pa.list_(pa.float64(), 3))),
@@ -35,6 +36,8 @@ SCHEMA = pa.schema(
         pa.field("charge", pa.int32()),
         pa.field("n_atoms", pa.int32()),
         pa.field("composition", pa.string()),
+        pa.field("ideal_positions", pa.list_(pa.list_(pa.float64(), 3))),
+        pa.field("ideal_cell", pa.list_(pa.list_(pa.float64(), 3), 3)),
         *(pa.field(field.name, _TYPES[field.kind]) for field in FIELDS),
     ]
 )
@@ -53,7 +56,7 @@ class ParquetWriter:
         data = folder / "data"
         data.mkdir(exist_ok=True)
         self._files = {
-            split: pq.ParquetWriter(data / f"{split}.parquet", SCHEMA, compression="zstd") for split in splits
+            split: pq.ParquetWriter(data / f"{split}.parquet", FRAME_SCHEMA, compression="zstd") for split in splits
         }
         self._waiting: dict[str, list[dict[str, Any]]] = {split: [] for split in splits}
 
@@ -73,11 +76,11 @@ class ParquetWriter:
     def _flush(self, split: str) -> None:
         rows, self._waiting[split] = self._waiting[split], []
         if rows:
-            self._files[split].write_table(pa.table(_columns(rows), schema=SCHEMA))
+            self._files[split].write_table(arrow_table(rows, FRAME_SCHEMA))
 
 
 @contextmanager
-def open_writer(folder: Path, contents: Contents) -> Iterator[ParquetWriter]:
+def open_parquet(folder: Path, contents: Contents) -> Iterator[ParquetWriter]:
     """A writer of `data/train.parquet` and so on."""
     yield ParquetWriter(folder, list(contents.frames))
 
@@ -94,12 +97,15 @@ def _row(frame: Frame) -> dict[str, Any]:
         "charge": frame.charge,
         "n_atoms": len(frame),
         "composition": composition(frame.numbers),
+        "ideal_positions": None if frame.ideal is None else frame.ideal[0],
+        "ideal_cell": None if frame.ideal is None else frame.ideal[1],
         **{name: frame.facts.get(name) for name in FIELD_NAMES},
     }
 
 
-def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {field.name: _column(field, [row[field.name] for row in rows]) for field in SCHEMA}
+def arrow_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """A table of rows that have a value, or None, for each column."""
+    return pa.table({field.name: _column(field, [row[field.name] for row in rows]) for field in schema}, schema=schema)
 
 
 def _column(field: pa.Field, values: list[Any]) -> pa.Array:
@@ -162,6 +168,7 @@ def _bounds(array: pa.Array) -> list[int]:
 
 def _frame(row: dict[str, Any]) -> Frame:
     stress, forces = row.get("stress"), row.get("forces")
+    ideal = (row.get("ideal_positions"), row.get("ideal_cell"))
     facts: dict[str, Fact] = {name: row[name] for name in FIELD_NAMES if row.get(name) is not None}
     return Frame(
         np.asarray(row["numbers"], dtype=np.int64),
@@ -173,4 +180,9 @@ def _frame(row: dict[str, Any]) -> Frame:
         stress=None if stress is None else np.asarray(stress, dtype=float).ravel()[VOIGT],
         charge=int(row.get("charge") or 0),
         facts=facts,
+        ideal=None if any(array is None for array in ideal) else (_floats(ideal[0]), _floats(ideal[1])),
     )
+
+
+def _floats(rows: Any) -> FloatArray:
+    return np.array(rows, dtype=float)
