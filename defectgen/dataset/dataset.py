@@ -15,6 +15,7 @@ from augment.storage.archive import write_atomically
 from augment.storage.folder_swap import replaced_folder
 from augment.versions import versions
 from defectgen.dataset.card import DatasetManifest, statistics_of, write_card
+from defectgen.dataset.fields import FIELD_NAMES
 from defectgen.dataset.formats import Contents, open_writers, opener
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.selection import Selection, select
@@ -118,6 +119,7 @@ def contents_of(survey: Survey, split: Split, settings: DatasetSettings) -> Cont
         potentials=sorted(table["potential"].dropna().unique()),
         license=settings.license,
         largest=int(table["n_atoms"].max()),
+        facts=[name for name in FIELD_NAMES if table[name].notna().any()],
     )
 
 

@@ -8,6 +8,7 @@ The labels stand there twice: as ASE, SevenNet, NequIP, fairchem, matgl, dpdata,
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,6 +28,10 @@ from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
 NOT_FACTS = frozenset({"charge", "total_charge", "energy", "free_energy", "stress", "REF_energy", "REF_stress"})
 """Keys of the comment line that are labels or are written from the frame itself."""
 
+MISSING: dict[Kind, Fact] = {"text": "unknown", "integer": math.nan, "number": math.nan, "flag": False}
+"""What stands for a field that is not known of a frame but of others in its file: SevenNet wants the same keys in all,
+with values of one type."""
+
 _ISOLATED = "IsolatedAtom"
 
 _RANK = {field.name: rank for rank, field in enumerate(FIELDS)}
@@ -43,7 +48,8 @@ def frame_text(frame: Frame) -> str:
         fields |= {"stress": vector_text(frame.stress[FULL]), "REF_stress": vector_text(frame.stress)}
     fields |= dict.fromkeys(("charge", "total_charge"), str(int(frame.charge)))
     named = sorted(frame.facts.keys() - NOT_FACTS, key=lambda key: (_RANK.get(key, len(_RANK)), key))
-    fields |= {key: _value(frame.facts[key]) for key in named}
+    # ASE takes the next key for the value of an empty text, so there are none.
+    fields |= {key: _value(frame.facts[key]) for key in named if frame.facts[key] != ""}
     lines = [str(len(frame)), " ".join(f"{key}={value}" for key, value in fields.items())]
     lines += [f"{element_symbol(z)} {row}" for z, row in zip(frame.numbers, _rows(frame), strict=True)]
     return "\n".join(lines) + "\n"
@@ -150,7 +156,7 @@ def frame_of_atoms(atoms: Any) -> Frame:
         forces=None if forces is None else np.asarray(forces, dtype=float),
         stress=None if stress is None else six_components(stress),
         charge=round(float(charge)) if isinstance(charge, int | float | np.number) else 0,
-        facts={k: typed_fact(k, v) for k, v in atoms.info.items() if k not in NOT_FACTS and _is_fact(v)},
+        facts={k: typed_fact(k, v) for k, v in atoms.info.items() if k not in NOT_FACTS and _is_fact(k, v)},
         momenta=atoms.get_momenta() if atoms.has("momenta") else None,
     )
 
@@ -167,7 +173,10 @@ def six_components(stress: Any) -> FloatArray:
     return values if values.size == len(VOIGT) else values[VOIGT]
 
 
-def _is_fact(value: object) -> bool:
+def _is_fact(name: str, value: object) -> bool:
+    """Whether a value says something: one that stands for what is not known does not."""
+    if name in _RANK and (value == MISSING["text"] or (isinstance(value, float) and math.isnan(value))):
+        return False
     return isinstance(value, str | bool | int | float | np.generic)
 
 

@@ -54,14 +54,16 @@ class GracePart:
         import numpy as np
         import pandas as pd
 
-        names = np.array(list(self._rows[0]), dtype=object)
-        columns = {name: np.empty(len(self._rows), dtype=object) for name in names}
+        columns = {name: np.empty(len(self._rows), dtype=object) for name in self._rows[0]}
         for name, column in columns.items():
             column[:] = [row[name] for row in self._rows]
-        table = pd.DataFrame(columns, columns=pd.Index(names, dtype=object))
+        # GRACE comes with pandas 2, which cannot read the text columns of pandas 3: everything but numbers is an object.
+        table = pd.DataFrame(columns, dtype=object)
+        table["energy"] = table["energy"].astype(float)
+        table.columns = pd.Index(list(columns), dtype=object)
         path = self._folder / f"{self._split}_{self._files:03d}.pkl.gz"
         with path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as stream:
-            pickle.dump(table.assign(energy=table["energy"].astype(float)), stream, protocol=_PROTOCOL)
+            pickle.dump(table, stream, protocol=_PROTOCOL)
         self._rows, self._files = [], self._files + 1
 
 

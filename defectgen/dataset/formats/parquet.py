@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from augment.cell import FloatArray
 from augment.errors import DataError
 from defectgen.dataset.fields import FIELD_NAMES, FIELDS
+from defectgen.dataset.formats.tables.croissant import write_croissant
 from defectgen.dataset.formats.writer import Contents
 from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
 from defectgen.dataset.survey import composition
@@ -45,20 +46,19 @@ FRAME_SCHEMA = pa.schema(
 
 
 class ParquetWriter:
-    """One file for each split, written a row group at a time.
+    """One file for each split, written a row group at a time, and Croissant metadata of all.
 
     Args:
         folder: of the dataset in this format.
-        splits: that have frames.
+        contents: of the dataset.
     """
 
-    def __init__(self, folder: Path, splits: list[str]) -> None:
-        data = folder / "data"
-        data.mkdir(exist_ok=True)
-        self._files = {
-            split: pq.ParquetWriter(data / f"{split}.parquet", FRAME_SCHEMA, compression="zstd") for split in splits
-        }
-        self._waiting: dict[str, list[dict[str, Any]]] = {split: [] for split in splits}
+    def __init__(self, folder: Path, contents: Contents) -> None:
+        self._folder, self._contents = folder, contents
+        (folder / "data").mkdir(exist_ok=True)
+        self._paths = {split: folder / "data" / f"{split}.parquet" for split in contents.frames}
+        self._files = {s: pq.ParquetWriter(path, FRAME_SCHEMA, compression="zstd") for s, path in self._paths.items()}
+        self._waiting: dict[str, list[dict[str, Any]]] = {split: [] for split in self._paths}
 
     def write(self, split: str, frame: Frame) -> None:
         """Append a frame to the file of its split."""
@@ -72,6 +72,12 @@ class ParquetWriter:
         for split, file in self._files.items():
             self._flush(split)
             file.close()
+        write_croissant(self._folder / "croissant.json", self._paths, FRAME_SCHEMA, self._contents)
+
+    def close(self) -> None:
+        """Close the files, whatever has happened."""
+        for file in self._files.values():
+            file.close()
 
     def _flush(self, split: str) -> None:
         rows, self._waiting[split] = self._waiting[split], []
@@ -81,8 +87,9 @@ class ParquetWriter:
 
 @contextmanager
 def open_parquet(folder: Path, contents: Contents) -> Iterator[ParquetWriter]:
-    """A writer of `data/train.parquet` and so on."""
-    yield ParquetWriter(folder, list(contents.frames))
+    """A writer of `data/train.parquet` and so on, and of `croissant.json`."""
+    with closing(ParquetWriter(folder, contents)) as writer:
+        yield writer
 
 
 def _row(frame: Frame) -> dict[str, Any]:

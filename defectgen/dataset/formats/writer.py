@@ -25,6 +25,7 @@ class Contents:
         atomic_energies: energies of isolated atoms, eV, by potential and element, where the potentials know them.
         license: of the dataset.
         largest: most atoms in a frame.
+        facts: names of the fields that some frame has.
     """
 
     frames: Mapping[str, int]
@@ -33,6 +34,7 @@ class Contents:
     atomic_energies: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     license: str = ""
     largest: int = 0
+    facts: Sequence[str] = ()
 
 
 class Writer(Protocol):

@@ -6,6 +6,7 @@ import gzip
 import json
 import pickle
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def read_metatrain(folder: Path, split: str) -> Iterator[Reading]:
     columns = {name: np.fromfile(where / f"{name}.bin", "f4").reshape(-1, *s) for name, s in shapes.items()}
     numbers = np.fromfile(where / "a.bin", "i4")
     assert int(np.load(where / "ns.npy")) == len(ends) - 1
-    for k, (start, end) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+    for k, (start, end) in enumerate(pairwise(ends)):
         atoms = slice(start, end)
         row = {name: columns[name][k] for name in ("c", "energy", "stress")}
         forces = columns["forces"][atoms]
