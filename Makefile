@@ -8,7 +8,7 @@ VERSIONS ?= 3.11 3.12 3.13
 # One thread a process: the suites and the sweeps use processes, and results do not depend on their number.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-all test-alone test-versions smoke check clean
+.PHONY: demo test test-all test-alone test-versions test-consumers smoke check clean
 
 demo: $(VENV)/.run
 	$(BIN)/defectgen run examples/hosts/MgO.cif -o out/MgO --workers $(WORKERS)
@@ -34,6 +34,11 @@ test-versions:
 	  else result=failed; fi; \
 	  report="$$report$$version $$result\n"; \
 	done; printf "$$report"; ! printf "$$report" | grep -q failed
+
+# Other codes read a dataset in every format, each in a virtual environment of its own under .venv-consumers; gigabytes.
+# CONSUMERS="mace or matgl" runs some of them.
+test-consumers: $(VENV)/.test
+	$(BIN)/python -m pytest -n 0 -q -rA tests/consumers/suite.py $(if $(CONSUMERS),-k "$(CONSUMERS)")
 
 # A fresh installation on the newest Python, and a run of a minute through every stage.
 smoke: PYTHON = $(shell .ci/find-python $(lastword $(VERSIONS)))

@@ -61,7 +61,7 @@ def export_dataset(
     _check_target(out)
     if append and (out / MANIFEST).is_file():
         chosen.insert(0, out)
-    return _export(open_sources(chosen), out, settings or DatasetSettings(), seen)
+    return export_sources(open_sources(chosen), out, settings, seen)
 
 
 def export_records(records: Sequence[Record], out: Path, settings: DatasetSettings | None = None) -> DatasetManifest:
@@ -71,10 +71,18 @@ def export_records(records: Sequence[Record], out: Path, settings: DatasetSettin
         DataError: there are none, or one does not say its host or potential.
     """
     _check_target(out)
-    return _export([RecordSource(records)], out, settings or DatasetSettings(), None)
+    return export_sources([RecordSource(records)], out, settings)
 
 
-def _export(sources: Sequence[Source], out: Path, settings: DatasetSettings, seen: Seen | None) -> DatasetManifest:
+def export_sources(
+    sources: Sequence[Source], out: Path, settings: DatasetSettings | None = None, seen: Seen | None = None
+) -> DatasetManifest:
+    """Make a dataset of sources that are open already; see `export_dataset`.
+
+    Raises:
+        DataError: as there.
+    """
+    settings = settings or DatasetSettings()
     for kind in settings.formats:
         opener(kind)  # a missing package is said before the frames are read
     for source in sources:

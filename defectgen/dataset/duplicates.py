@@ -58,7 +58,8 @@ def _within(points: NDArray[np.float32], threshold: float) -> Mask:
 
     tree = cKDTree(points)
     dropped = np.zeros(len(points), dtype=bool)
-    for index in range(len(points)):
+    crowded = tree.query_ball_point(points, threshold, return_length=True) > 1
+    for index in np.flatnonzero(crowded):
         if dropped[index]:
             continue
         near = np.array(tree.query_ball_point(points[index], threshold), dtype=np.int64)

@@ -113,7 +113,13 @@ def _measures(frame: Frame) -> tuple[object, ...]:
 
 def composition(numbers: IntArray) -> str:
     """Symbols and counts by atomic number, `O26Mg27`."""
-    found, counts = np.unique(numbers, return_counts=True)
+    return _composition(np.asarray(numbers, dtype=np.int64).tobytes())
+
+
+@lru_cache(maxsize=4096)
+def _composition(numbers: bytes) -> str:
+    """Many frames have the same atoms."""
+    found, counts = np.unique(np.frombuffer(numbers, dtype=np.int64), return_counts=True)
     return "".join(f"{element_symbol(int(z))}{int(k)}" for z, k in zip(found, counts, strict=True))
 
 
@@ -121,9 +127,10 @@ def contact(frame: Frame) -> float:
     """The closest pair of atoms against the shortest contact of its elements in known crystals, at most 1."""
     from matscipy.neighbours import neighbour_list
 
-    cell = frame.cell if frame.volume else np.eye(3)
+    volume = frame.volume
+    cell = frame.cell if volume else np.eye(3)
     first, second, distance = neighbour_list(
-        "ijd", cutoff=CLOSE, positions=frame.positions, cell=cell, pbc=frame.pbc & bool(frame.volume)
+        "ijd", cutoff=CLOSE, positions=frame.positions, cell=cell, pbc=frame.pbc & bool(volume)
     )
     if len(distance) == 0:
         return 1.0

@@ -57,7 +57,7 @@ class GracePart:
         columns = {name: np.empty(len(self._rows), dtype=object) for name in self._rows[0]}
         for name, column in columns.items():
             column[:] = [row[name] for row in self._rows]
-        # GRACE comes with pandas 2, which cannot read the text columns of pandas 3: everything but numbers is an object.
+        # GRACE comes with pandas 2, which cannot read the text columns of pandas 3: all but numbers are objects.
         table = pd.DataFrame(columns, dtype=object)
         table["energy"] = table["energy"].astype(float)
         table.columns = pd.Index(list(columns), dtype=object)

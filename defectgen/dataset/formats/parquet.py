@@ -20,7 +20,7 @@ from defectgen.dataset.formats.writer import Contents
 from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
 from defectgen.dataset.survey import composition
 
-ROWS = 2_000
+ROWS = 1_000
 """Frames in a row group: what is held in memory at once, and what a query skips or reads."""
 
 _TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
@@ -57,7 +57,7 @@ class ParquetWriter:
         self._folder, self._contents = folder, contents
         (folder / "data").mkdir(exist_ok=True)
         self._paths = {split: folder / "data" / f"{split}.parquet" for split in contents.frames}
-        self._files = {s: pq.ParquetWriter(path, FRAME_SCHEMA, compression="zstd") for s, path in self._paths.items()}
+        self._files = {split: parquet_file(path, FRAME_SCHEMA) for split, path in self._paths.items()}
         self._waiting: dict[str, list[dict[str, Any]]] = {split: [] for split in self._paths}
 
     def write(self, split: str, frame: Frame) -> None:
@@ -108,6 +108,12 @@ def _row(frame: Frame) -> dict[str, Any]:
         "ideal_cell": None if frame.ideal is None else frame.ideal[1],
         **{name: frame.facts.get(name) for name in FIELD_NAMES},
     }
+
+
+def parquet_file(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A compressed file; text is numbered, which is tried in vain, and slowly, for the digits of coordinates."""
+    text = [field.name for field in schema if pa.types.is_string(field.type)]
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=text)
 
 
 def arrow_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:

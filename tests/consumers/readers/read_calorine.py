@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from ase.io import read as read_atoms
-from calorine.nep import read_structures, setup_training
+from calorine.nep import setup_training
 from report import FOLDER, WORK, done, publish, read
 
 structures = read_atoms(FOLDER / "train.extxyz", ":")
 parameters = {"version": 4, "type": [2, "Mg", "O"], "cutoff": [4, 3]}
-setup_training(parameters, structures, rootdir=str(WORK), mode="bagging", n_splits=1, train_fraction=1.0, overwrite=True)
+options = {"mode": "bagging", "n_splits": 1, "train_fraction": 1.0, "overwrite": True}
+setup_training(parameters, structures, rootdir=str(WORK), **options)
 done("setup_training")
 
 
-def rows(atoms_list):  # noqa: ANN001, ANN202
+def rows(atoms_list):
     return [(a.get_potential_energy(), a.get_forces(), a.get_stress()) for a in atoms_list]
 
 
 for name, path in (("train.extxyz", next(WORK.rglob("train.xyz"))), ("nep", FOLDER / "nep/train.xyz")):
     read(name, rows(read_atoms(path, ":", format="extxyz")))
-assert read_structures
 publish("calorine")

@@ -27,7 +27,9 @@ def ours(folder: Path) -> dpdata.MultiSystems:
 
 read("train.extxyz", frames(dpdata.MultiSystems.from_file(str(FOLDER / "train.extxyz"), fmt="extxyz")))
 read("deepmd", frames(ours(FOLDER / "deepmd/train")))
-read("deepmd-mixed", frames(dpdata.MultiSystems().load_systems_from_file(str(FOLDER / "deepmd-mixed/train"), fmt="deepmd/npy/mixed")))
+mixed = dpdata.MultiSystems()
+mixed.load_systems_from_file(str(FOLDER / "deepmd-mixed/train"), fmt="deepmd/npy/mixed")
+read("deepmd-mixed", frames(mixed))
 dpdata.MultiSystems.from_file(str(FOLDER / "train.extxyz"), fmt="extxyz").to_deepmd_npy(str(WORK / "npy"))
 assert list((WORK / "npy").rglob("virial.npy"))
 done("extended XYZ to deepmd/npy")

@@ -8,6 +8,6 @@ from report import FOLDER, publish, read
 data = Dataset(FOLDER / "parquet/croissant.json")
 assert not data.metadata.issues.errors
 assert not data.metadata.issues.warnings, data.metadata.issues.warnings
-rows = [row for row in data.records("train")]
+rows = list(data.records("train"))
 read("parquet", ((row["train/energy"], row["train/forces"], row["train/stress"]) for row in rows))
 publish("mlcroissant")

@@ -1,4 +1,4 @@
-"""Croissant 1.0 metadata (https://docs.mlcommons.org/croissant) of the Parquet files: what each column is, for programs.
+"""Croissant 1.0 metadata (https://docs.mlcommons.org/croissant) of Parquet files: what each column is, for programs.
 
 A record set for each split, a field for each column, with the SHA-256 of every file.
 """

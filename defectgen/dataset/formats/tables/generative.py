@@ -15,13 +15,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError
 from augment.exchange import cif_text
 from defectgen.dataset.fields import FIELDS
-from defectgen.dataset.formats.parquet import arrow_table
+from defectgen.dataset.formats.parquet import arrow_table, parquet_file
 from defectgen.dataset.formats.writer import Contents
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.survey import composition
@@ -73,7 +72,7 @@ class StructurePart:
         self._text = (folder / f"{stem}.csv").open("w", encoding="utf-8", newline="")
         self._rows = csv.DictWriter(self._text, TEXTS, extrasaction="ignore", lineterminator="\n")
         self._rows.writeheader()
-        self._table = pq.ParquetWriter(folder / f"{stem}.parquet", STRUCTURE_SCHEMA, compression="zstd")
+        self._table = parquet_file(folder / f"{stem}.parquet", STRUCTURE_SCHEMA)
         self._waiting: list[dict[str, Any]] = []
 
     def write(self, frame: Frame) -> None:

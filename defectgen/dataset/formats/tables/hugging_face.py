@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from defectgen.dataset.settings import Format
-from defectgen.dataset.settings import UNLICENSED
+from defectgen.dataset.settings import UNLICENSED, Format
 
 SPLIT_NAMES = {"train": "train", "valid": "validation", "test": "test"}
 """Hugging Face's name of each split."""
