@@ -11,7 +11,8 @@ import hashlib
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 import orjson
 
-from augment.cell import FloatArray
+from augment.cell import FloatArray, IntArray
 from augment.elements import element_symbol
 from augment.errors import DataError
 from defectgen.dataset.fields import FIELDS, Kind
@@ -51,7 +52,7 @@ def frame_text(frame: Frame) -> str:
     # ASE takes the next key for the value of an empty text, so there are none.
     fields |= {key: _value(frame.facts[key]) for key in named if frame.facts[key] != ""}
     lines = [str(len(frame)), " ".join(f"{key}={value}" for key, value in fields.items())]
-    lines += [f"{element_symbol(z)} {row}" for z, row in zip(frame.numbers, _rows(frame), strict=True)]
+    lines += atom_lines(frame.numbers, _columns(frame))
     return "\n".join(lines) + "\n"
 
 
@@ -64,16 +65,24 @@ def _properties(frame: Frame) -> str:
     return ":".join(columns)
 
 
-def _rows(frame: Frame) -> list[str]:
-    """The numbers of each atom in one row."""
+def _columns(frame: Frame) -> list[FloatArray]:
+    """The numbers of the atoms by the columns of `_properties`."""
     forces = [] if frame.forces is None else [frame.forces, frame.forces]
     momenta = [] if frame.momenta is None else [frame.momenta]
-    return row_texts(np.hstack([frame.positions, *forces, *momenta]))
+    return [frame.positions, *forces, *momenta]
 
 
-def row_texts(rows: FloatArray) -> list[str]:
-    """The numbers of each row of a table, with spaces between them."""
-    return array_text(rows)[1:-1].split("] [")
+def atom_lines(numbers: IntArray, columns: Sequence[FloatArray]) -> list[str]:
+    """The line of each atom: its symbol and its row of each (n, 3) array; an array that comes twice is written once."""
+    texts: dict[int, list[str]] = {}
+    for column in columns:
+        if id(column) not in texts:
+            texts[id(column)] = array_text(column)[1:-1].split("] [")
+    symbols = map(_symbol, numbers.tolist())
+    return [" ".join(row) for row in zip(symbols, *(texts[id(column)] for column in columns), strict=True)]
+
+
+_symbol = lru_cache(maxsize=128)(element_symbol)
 
 
 def array_text(array: FloatArray) -> str:
@@ -97,6 +106,7 @@ def _flags(frame: Frame) -> str:
     return '"' + " ".join("T" if periodic else "F" for periodic in frame.pbc) + '"'
 
 
+@lru_cache(maxsize=4096)
 def quoted(text: str) -> str:
     """A string as a quoted value of the comment line."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
@@ -104,6 +114,8 @@ def quoted(text: str) -> str:
 
 
 def _value(value: Fact) -> str:
+    if isinstance(value, str):
+        return quoted(value)
     if isinstance(value, bool | np.bool_):
         return "T" if value else "F"
     if isinstance(value, int | float | np.integer | np.floating):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from augment.cell import FloatArray, IntArray
 from augment.crystal.contacts import shortest_contacts
 from augment.elements import element_symbol
-from defectgen.dataset.fields import FIELDS, MEASURES
+from defectgen.dataset.fields import FIELD_NAMES, FIELDS, MEASURES
 from defectgen.dataset.frame import Frame
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
 
 def _row(frame: Frame) -> list[Any]:
     facts = frame.facts
-    return [*(facts.get(field.name) for field in FIELDS), *_measures(frame)]
+    return [*map(facts.get, FIELD_NAMES), *_measures(frame)]
 
 
 def _measures(frame: Frame) -> tuple[object, ...]:

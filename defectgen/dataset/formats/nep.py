@@ -11,11 +11,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
-from augment.elements import element_symbol
 from augment.errors import DataError
-from defectgen.dataset.extxyz import row_texts, vector_text
+from defectgen.dataset.extxyz import atom_lines, vector_text
 from defectgen.dataset.formats.writer import Contents
 from defectgen.dataset.frame import FULL, Frame
 
@@ -73,6 +70,4 @@ def nep_text(frame: Frame) -> str:
     if frame.stress is not None:
         head += f" stress={vector_text(frame.stress[FULL])}"
     head += f" weight={frame.facts.get('config_weight', 1.0)} Properties=species:S:1:pos:R:3:forces:R:3"
-    rows = row_texts(np.hstack([frame.positions, frame.forces]))
-    atoms = [f"{element_symbol(int(z))} {row}" for z, row in zip(frame.numbers, rows, strict=True)]
-    return "\n".join([str(len(frame)), head, *atoms]) + "\n"
+    return "\n".join([str(len(frame)), head, *atom_lines(frame.numbers, [frame.positions, frame.forces])]) + "\n"
