@@ -11,7 +11,7 @@ OLDEST_VERSION := $(firstword $(VERSIONS))
 # One thread a process: the suites and the sweeps use processes, and results do not depend on their number.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-all test-alone test-oldest pin-oldest test-versions smoke check docs clean
+.PHONY: demo test test-all test-alone test-oldest pin-oldest test-versions test-consumers smoke check docs clean
 
 demo: $(VENV)/.run
 	$(BIN)/defectgen run examples/hosts/MgO.cif -o out/MgO --workers $(WORKERS)
@@ -50,6 +50,11 @@ test-versions:
 	  else result=failed; fi; \
 	  report="$$report$$name $$result\n"; \
 	done; printf "$$report"; ! printf "$$report" | grep -q failed
+
+# Other codes read a dataset in every format, each in a virtual environment of its own under .venv-consumers; gigabytes.
+# CONSUMERS="mace or matgl" runs some of them.
+test-consumers: $(VENV)/.test
+	$(BIN)/python -m pytest -n 0 -q -rA tests/consumers/suite.py $(if $(CONSUMERS),-k "$(CONSUMERS)")
 
 # A fresh installation on the newest Python, and a run of a minute through every stage.
 smoke: PYTHON = $(shell .ci/find-python $(lastword $(VERSIONS)))

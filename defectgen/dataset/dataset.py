@@ -16,7 +16,8 @@ from augment.storage.folder_swap import replaced_folder
 from augment.versions import versions
 from defectgen.dataset.card import DatasetManifest, labeller_of, statistics_of, write_card, write_pictures
 from defectgen.dataset.extxyz import ExtxyzFile
-from defectgen.dataset.formats import Contents, open_writers
+from defectgen.dataset.fields import FIELD_NAMES
+from defectgen.dataset.formats import Contents, open_writers, opener
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.leakage import LeakageReport, choose_probes, leakage_report, probed_indices
 from defectgen.dataset.selection import Selection, select
@@ -103,6 +104,8 @@ def export_sources(
         DataError: see `export_dataset`.
     """
     _check_target(out)
+    for kind in settings.formats:
+        opener(kind)  # a missing package is said before the frames are read
     for source in sources:
         source.check()
     told = seen or (lambda _done, _total, _what: None)
@@ -167,6 +170,7 @@ def contents_of(
         atomic_energies={name: energies for name, energies in known.items() if energies},
         license=settings.license,
         largest=int(table["n_atoms"].max()),
+        facts=[name for name in FIELD_NAMES if table[name].notna().any()],
     )
 
 

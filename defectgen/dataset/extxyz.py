@@ -8,9 +8,11 @@ The labels stand there twice: as ASE, SevenNet, NequIP, fairchem, matgl, dpdata,
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 import orjson
 
-from augment.cell import FloatArray
+from augment.cell import FloatArray, IntArray
 from augment.elements import element_symbol
 from augment.errors import DataError
 from augment.storage.missing import no_such_file
@@ -27,6 +29,10 @@ from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
 
 NOT_FACTS = frozenset({"charge", "total_charge", "energy", "free_energy", "stress", "REF_energy", "REF_stress"})
 """Keys of the comment line that are labels or are written from the frame itself."""
+
+MISSING: dict[Kind, Fact] = {"text": "unknown", "integer": math.nan, "number": math.nan, "flag": False}
+"""What stands for a field that is not known of a frame but of others in its file: SevenNet wants the same keys in all,
+with values of one type."""
 
 _ISOLATED = "IsolatedAtom"
 
@@ -37,16 +43,17 @@ _TYPES = {field.name: _PYTHON[field.kind] for field in FIELDS}
 
 def frame_text(frame: Frame) -> str:
     """One frame with both sets of labels; facts follow in the order of `FIELDS`, others after them."""
-    fields = {"Lattice": _vector(frame.cell), "Properties": _properties(frame), "pbc": _flags(frame)}
+    fields = {"Lattice": vector_text(frame.cell), "Properties": _properties(frame), "pbc": _flags(frame)}
     if frame.energy is not None:
         fields |= dict.fromkeys(("energy", "free_energy", "REF_energy"), repr(float(frame.energy)))
     if frame.stress is not None:
-        fields |= {"stress": _vector(frame.stress[FULL]), "REF_stress": _vector(frame.stress)}
+        fields |= {"stress": vector_text(frame.stress[FULL]), "REF_stress": vector_text(frame.stress)}
     fields |= dict.fromkeys(("charge", "total_charge"), str(int(frame.charge)))
     named = sorted(frame.facts.keys() - NOT_FACTS, key=lambda key: (_RANK.get(key, len(_RANK)), key))
-    fields |= {key: _value(frame.facts[key]) for key in named}
+    # ASE takes the next key for the value of an empty text, so there are none.
+    fields |= {key: _value(frame.facts[key]) for key in named if frame.facts[key] != ""}
     lines = [str(len(frame)), " ".join(f"{key}={value}" for key, value in fields.items())]
-    lines += [f"{element_symbol(z)} {row}" for z, row in zip(frame.numbers, _rows(frame), strict=True)]
+    lines += atom_lines(frame.numbers, _columns(frame))
     return "\n".join(lines) + "\n"
 
 
@@ -59,29 +66,48 @@ def _properties(frame: Frame) -> str:
     return ":".join(columns)
 
 
-def _rows(frame: Frame) -> list[str]:
-    """The numbers of each atom in one row."""
+def _columns(frame: Frame) -> list[FloatArray]:
+    """The numbers of the atoms by the columns of `_properties`."""
     forces = [] if frame.forces is None else [frame.forces, frame.forces]
     momenta = [] if frame.momenta is None else [frame.momenta]
-    return _numbers(np.hstack([frame.positions, *forces, *momenta]))[1:-1].split("] [")
+    return [frame.positions, *forces, *momenta]
 
 
-def _numbers(array: FloatArray) -> str:
-    """The numbers of an array between its brackets, with spaces between them."""
+def atom_lines(numbers: IntArray, columns: Sequence[FloatArray]) -> list[str]:
+    """The line of each atom: its symbol and its row of each (n, 3) array; an array that comes twice is written once."""
+    texts: dict[int, list[str]] = {}
+    for column in columns:
+        if id(column) not in texts:
+            texts[id(column)] = array_text(column)[1:-1].split("] [")
+    symbols = map(_symbol, numbers.tolist())
+    return [" ".join(row) for row in zip(symbols, *(texts[id(column)] for column in columns), strict=True)]
+
+
+_symbol = lru_cache(maxsize=128)(element_symbol)
+
+
+def array_text(array: FloatArray) -> str:
+    """The numbers of an array between its brackets, with spaces between them, each in its shortest exact form.
+
+    Raises:
+        DataError: a number is not finite.
+    """
     if not np.isfinite(array).all():
         raise DataError("a frame with numbers that are not finite")
     text = orjson.dumps(np.ascontiguousarray(array, dtype=np.float64), option=orjson.OPT_SERIALIZE_NUMPY)
     return text.decode()[1:-1].replace(",", " ")
 
 
-def _vector(values: FloatArray) -> str:
-    return f'"{_numbers(np.asarray(values, dtype=float).ravel())}"'
+def vector_text(values: FloatArray) -> str:
+    """The numbers of an array as one quoted value of the comment line."""
+    return f'"{array_text(np.asarray(values, dtype=float).ravel())}"'
 
 
 def _flags(frame: Frame) -> str:
     return '"' + " ".join("T" if periodic else "F" for periodic in frame.pbc) + '"'
 
 
+@lru_cache(maxsize=4096)
 def quoted(text: str) -> str:
     """A string as a quoted value of the comment line."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
@@ -89,6 +115,8 @@ def quoted(text: str) -> str:
 
 
 def _value(value: Fact) -> str:
+    if isinstance(value, str):
+        return quoted(value)
     if isinstance(value, bool | np.bool_):
         return "T" if value else "F"
     if isinstance(value, int | float | np.integer | np.floating):
@@ -141,7 +169,7 @@ def frame_of_atoms(atoms: Any) -> Frame:
         forces=None if forces is None else np.asarray(forces, dtype=float),
         stress=None if stress is None else six_components(stress),
         charge=round(float(charge)) if isinstance(charge, int | float | np.number) else 0,
-        facts={k: typed_fact(k, v) for k, v in atoms.info.items() if k not in NOT_FACTS and _is_fact(v)},
+        facts={k: typed_fact(k, v) for k, v in atoms.info.items() if k not in NOT_FACTS and _is_fact(k, v)},
         momenta=atoms.get_momenta() if atoms.has("momenta") else None,
     )
 
@@ -158,7 +186,10 @@ def six_components(stress: Any) -> FloatArray:
     return values if values.size == len(VOIGT) else values[VOIGT]
 
 
-def _is_fact(value: object) -> bool:
+def _is_fact(name: str, value: object) -> bool:
+    """Whether a value says something: one that stands for what is not known does not."""
+    if name in _RANK and (value == MISSING["text"] or (isinstance(value, float) and math.isnan(value))):
+        return False
     return isinstance(value, str | bool | int | float | np.generic)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from augment.cell import FloatArray, IntArray
 from augment.crystal.contacts import shortest_contacts
 from augment.elements import element_symbol
-from defectgen.dataset.fields import FIELDS, MEASURES
+from defectgen.dataset.fields import FIELD_NAMES, FIELDS, MEASURES
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.periodic_images import NearestImages
 
@@ -95,7 +95,7 @@ def _chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
 
 def _row(frame: Frame) -> list[Any]:
     facts = frame.facts
-    return [*(facts.get(field.name) for field in FIELDS), *_measures(frame)]
+    return [*map(facts.get, FIELD_NAMES), *_measures(frame)]
 
 
 def _measures(frame: Frame) -> tuple[object, ...]:
@@ -115,7 +115,13 @@ def _measures(frame: Frame) -> tuple[object, ...]:
 
 def composition(numbers: IntArray) -> str:
     """Symbols and counts by atomic number, `O26Mg27`."""
-    found, counts = np.unique(numbers, return_counts=True)
+    return _composition(np.asarray(numbers, dtype=np.int64).tobytes())
+
+
+@lru_cache(maxsize=4096)
+def _composition(numbers: bytes) -> str:
+    """Many frames have the same atoms."""
+    found, counts = np.unique(np.frombuffer(numbers, dtype=np.int64), return_counts=True)
     return "".join(f"{element_symbol(int(z))}{int(k)}" for z, k in zip(found, counts, strict=True))
 
 
@@ -123,9 +129,10 @@ def contact(frame: Frame) -> float:
     """The closest pair of atoms against the shortest contact of its elements in known crystals, at most 1."""
     from matscipy.neighbours import neighbour_list
 
-    cell = frame.cell if frame.volume else np.eye(3)
+    volume = frame.volume
+    cell = frame.cell if volume else np.eye(3)
     first, second, distance = neighbour_list(
-        "ijd", cutoff=CLOSE, positions=frame.positions, cell=cell, pbc=frame.pbc & bool(frame.volume)
+        "ijd", cutoff=CLOSE, positions=frame.positions, cell=cell, pbc=frame.pbc & bool(volume)
     )
     if len(distance) == 0:
         return 1.0

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from defectgen.dataset.extxyz import ExtxyzFile
+from defectgen.dataset.extxyz import MISSING, ExtxyzFile
+from defectgen.dataset.fields import FIELDS
 from defectgen.dataset.formats.writer import Contents
 from defectgen.dataset.frame import Frame
 
 
 class ExtxyzWriter:
-    """One file for each split.
+    """One file for each split; its frames all have the same keys.
 
     Args:
         files: by split.
+        facts: names of the fields that some frame has.
     """
 
-    def __init__(self, files: dict[str, ExtxyzFile]) -> None:
+    def __init__(self, files: dict[str, ExtxyzFile], facts: Sequence[str]) -> None:
         self._files = files
+        self._missing = {field.name: MISSING[field.kind] for field in FIELDS if field.name in facts}
 
     def write(self, split: str, frame: Frame) -> None:
         """Append a frame to the file of its split."""
-        self._files[split].write(frame)
+        self._files[split].write(replace(frame, facts={**self._missing, **frame.facts}))
 
     def finish(self) -> None:
         """Put the files in place."""
@@ -32,7 +36,8 @@ class ExtxyzWriter:
 
 
 @contextmanager
-def open_writer(folder: Path, contents: Contents) -> Iterator[ExtxyzWriter]:
+def open_extxyz(folder: Path, contents: Contents) -> Iterator[ExtxyzWriter]:
     """Files `train.extxyz`, `valid.extxyz`, `test.extxyz` in a folder, those that have frames."""
     with ExitStack() as stack:
-        yield ExtxyzWriter({s: stack.enter_context(ExtxyzFile(folder / f"{s}.extxyz")) for s in contents.frames})
+        files = {s: stack.enter_context(ExtxyzFile(folder / f"{s}.extxyz")) for s in contents.frames}
+        yield ExtxyzWriter(files, contents.facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from augment.cell import FloatArray
 from augment.errors import DataError
 from defectgen.dataset.fields import FIELD_NAMES, FIELDS
+from defectgen.dataset.formats.tables.croissant import write_croissant
 from defectgen.dataset.formats.writer import Contents
 from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
 from defectgen.dataset.survey import composition
 
-ROWS = 2_000
+ROWS = 1_000
 """Frames in a row group: what is held in memory at once, and what a query skips or reads."""
 
 _TYPES = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
 
-SCHEMA = pa.schema(
+FRAME_SCHEMA = pa.schema(
     [
         pa.field("numbers", pa.list_(pa.int32())),
         pa.field("positions", pa.list_(pa.list_(pa.float64(), 3))),
@@ -35,6 +37,8 @@ SCHEMA = pa.schema(
         pa.field("charge", pa.int32()),
         pa.field("n_atoms", pa.int32()),
         pa.field("composition", pa.string()),
+        pa.field("ideal_positions", pa.list_(pa.list_(pa.float64(), 3))),
+        pa.field("ideal_cell", pa.list_(pa.list_(pa.float64(), 3), 3)),
         *(pa.field(field.name, _TYPES[field.kind]) for field in FIELDS),
     ]
 )
@@ -42,20 +46,19 @@ SCHEMA = pa.schema(
 
 
 class ParquetWriter:
-    """One file for each split, written a row group at a time.
+    """One file for each split, written a row group at a time, and Croissant metadata of all.
 
     Args:
         folder: of the dataset in this format.
-        splits: that have frames.
+        contents: of the dataset.
     """
 
-    def __init__(self, folder: Path, splits: list[str]) -> None:
-        data = folder / "data"
-        data.mkdir(exist_ok=True)
-        self._files = {
-            split: pq.ParquetWriter(data / f"{split}.parquet", SCHEMA, compression="zstd") for split in splits
-        }
-        self._waiting: dict[str, list[dict[str, Any]]] = {split: [] for split in splits}
+    def __init__(self, folder: Path, contents: Contents) -> None:
+        self._folder, self._contents = folder, contents
+        (folder / "data").mkdir(exist_ok=True)
+        self._paths = {split: folder / "data" / f"{split}.parquet" for split in contents.frames}
+        self._files = {split: parquet_file(path, FRAME_SCHEMA) for split, path in self._paths.items()}
+        self._waiting: dict[str, list[dict[str, Any]]] = {split: [] for split in self._paths}
 
     def write(self, split: str, frame: Frame) -> None:
         """Append a frame to the file of its split."""
@@ -69,17 +72,24 @@ class ParquetWriter:
         for split, file in self._files.items():
             self._flush(split)
             file.close()
+        write_croissant(self._folder / "croissant.json", self._paths, FRAME_SCHEMA, self._contents)
+
+    def close(self) -> None:
+        """Close the files, whatever has happened."""
+        for file in self._files.values():
+            file.close()
 
     def _flush(self, split: str) -> None:
         rows, self._waiting[split] = self._waiting[split], []
         if rows:
-            self._files[split].write_table(pa.table(_columns(rows), schema=SCHEMA))
+            self._files[split].write_table(arrow_table(rows, FRAME_SCHEMA))
 
 
 @contextmanager
-def open_writer(folder: Path, contents: Contents) -> Iterator[ParquetWriter]:
-    """A writer of `data/train.parquet` and so on."""
-    yield ParquetWriter(folder, list(contents.frames))
+def open_parquet(folder: Path, contents: Contents) -> Iterator[ParquetWriter]:
+    """A writer of `data/train.parquet` and so on, and of `croissant.json`."""
+    with closing(ParquetWriter(folder, contents)) as writer:
+        yield writer
 
 
 def _row(frame: Frame) -> dict[str, Any]:
@@ -94,12 +104,21 @@ def _row(frame: Frame) -> dict[str, Any]:
         "charge": frame.charge,
         "n_atoms": len(frame),
         "composition": composition(frame.numbers),
+        "ideal_positions": None if frame.ideal is None else frame.ideal[0],
+        "ideal_cell": None if frame.ideal is None else frame.ideal[1],
         **{name: frame.facts.get(name) for name in FIELD_NAMES},
     }
 
 
-def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {field.name: _column(field, [row[field.name] for row in rows]) for field in SCHEMA}
+def parquet_file(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A compressed file; text is numbered, which is tried in vain, and slowly, for the digits of coordinates."""
+    text = [field.name for field in schema if pa.types.is_string(field.type)]
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=text)
+
+
+def arrow_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """A table of rows that have a value, or None, for each column."""
+    return pa.table({field.name: _column(field, [row[field.name] for row in rows]) for field in schema}, schema=schema)
 
 
 def _column(field: pa.Field, values: list[Any]) -> pa.Array:
@@ -162,6 +181,7 @@ def _bounds(array: pa.Array) -> list[int]:
 
 def _frame(row: dict[str, Any]) -> Frame:
     stress, forces = row.get("stress"), row.get("forces")
+    ideal = (row.get("ideal_positions"), row.get("ideal_cell"))
     facts: dict[str, Fact] = {name: row[name] for name in FIELD_NAMES if row.get(name) is not None}
     return Frame(
         np.asarray(row["numbers"], dtype=np.int64),
@@ -173,4 +193,9 @@ def _frame(row: dict[str, Any]) -> Frame:
         stress=None if stress is None else np.asarray(stress, dtype=float).ravel()[VOIGT],
         charge=int(row.get("charge") or 0),
         facts=facts,
+        ideal=None if any(array is None for array in ideal) else (_floats(ideal[0]), _floats(ideal[1])),
     )
+
+
+def _floats(rows: Any) -> FloatArray:
+    return np.array(rows, dtype=float)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from augment.errors import PotentialError
+from augment.errors import DataError
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.settings import Format
 
@@ -25,6 +25,7 @@ class Contents:
         atomic_energies: energies of isolated atoms, eV, by potential and element, where the potentials know them.
         license: of the dataset.
         largest: most atoms in a frame.
+        facts: names of the fields that some frame has.
     """
 
     frames: Mapping[str, int]
@@ -33,6 +34,7 @@ class Contents:
     atomic_energies: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     license: str = ""
     largest: int = 0
+    facts: Sequence[str] = ()
 
 
 class Writer(Protocol):
@@ -45,11 +47,62 @@ class Writer(Protocol):
         """Write what needs all frames to be known; the files are whole afterwards."""
 
 
-MODULES: Mapping[Format, str] = {
-    "extxyz": "extxyz_files",
-    "parquet": "parquet",
+class Part(Protocol):
+    """Writes the frames of one split."""
+
+    def write(self, frame: Frame) -> None:
+        """Append a frame."""
+
+    def finish(self) -> None:
+        """Write what needs all frames of the split to be known."""
+
+    def close(self) -> None:
+        """Give back what is open, whatever has happened."""
+
+
+class SplitWriter:
+    """A writer that keeps splits apart.
+
+    Args:
+        parts: by split.
+    """
+
+    def __init__(self, parts: Mapping[str, Part]) -> None:
+        self._parts = parts
+
+    def write(self, split: str, frame: Frame) -> None:
+        """Append a frame to its split."""
+        self._parts[split].write(frame)
+
+    def finish(self) -> None:
+        """Finish every split."""
+        for part in self._parts.values():
+            part.finish()
+
+
+@contextmanager
+def split_writer(contents: Contents, make: Callable[[str], Part]) -> Iterator[SplitWriter]:
+    """A writer with a part for each split that has frames; `make` opens the part of a split."""
+    with ExitStack() as stack:
+        yield SplitWriter({split: stack.enter_context(closing(make(split))) for split in contents.frames})
+
+
+OPENERS: Mapping[Format, str] = {
+    "extxyz": "extxyz_files:open_extxyz",
+    "mace-hdf5": "mace_hdf5:open_mace_hdf5",
+    "aselmdb": "databases.aselmdb:open_aselmdb",
+    "ase-db": "databases.ase_db:open_ase_db",
+    "deepmd": "deepmd.systems:open_deepmd",
+    "deepmd-mixed": "deepmd.systems:open_deepmd_mixed",
+    "nep": "nep:open_nep",
+    "matpes": "matpes:open_matpes",
+    "grace": "grace:open_grace",
+    "metatrain": "metatrain:open_metatrain",
+    "parquet": "parquet:open_parquet",
+    "generative": "tables.generative:open_generative",
+    "optimade": "tables.optimade:open_optimade",
 }
-"""Module of each format in this room; each has `open_writer(folder, contents)`, a context manager of a `Writer`."""
+"""Module of this room and function of each format: given a folder and `Contents`, a context manager of a `Writer`."""
 
 
 @contextmanager
@@ -57,10 +110,10 @@ def open_writers(formats: Iterable[Format], folder: Path, contents: Contents) ->
     """Writers of some formats into a folder; extended XYZ at its top, each other in a folder of its name.
 
     Raises:
-        PotentialError: a format needs a package that is not installed.
+        DataError: a format needs a package that is not installed.
     """
     with ExitStack() as stack:
-        yield [stack.enter_context(_module(kind).open_writer(_place(folder, kind), contents)) for kind in formats]
+        yield [stack.enter_context(opener(kind)(_place(folder, kind), contents)) for kind in formats]
 
 
 def _place(folder: Path, kind: Format) -> Path:
@@ -69,8 +122,16 @@ def _place(folder: Path, kind: Format) -> Path:
     return place
 
 
-def _module(kind: Format) -> Any:
+def opener(kind: Format) -> Callable[[Path, Contents], AbstractContextManager[Writer]]:
+    """What opens the writer of a format.
+
+    Raises:
+        DataError: the format needs a package that is not installed.
+    """
+    module, name = OPENERS[kind].split(":")
     try:
-        return import_module(f"defectgen.dataset.formats.{MODULES[kind]}")
+        function: Callable[[Path, Contents], AbstractContextManager[Writer]]
+        function = getattr(import_module(f"defectgen.dataset.formats.{module}"), name)
     except ModuleNotFoundError as error:
-        raise PotentialError(f"the format {kind} needs {error.name}; pip install 'defectgen[datasets]'") from None
+        raise DataError(f"the format {kind} needs {error.name}; pip install 'defectgen[datasets]'") from None
+    return function

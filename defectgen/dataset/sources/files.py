@@ -12,6 +12,10 @@ from defectgen.dataset.frame import Frame
 
 XYZ_SUFFIXES = (".extxyz", ".xyz")
 DATABASE_SUFFIXES = (".db", ".aselmdb", ".lmdb")
+MANIFEST_NAME = "manifest.json"
+WHOLE_FORMATS = ("parquet", "aselmdb", "ase-db")
+"""Formats that keep all of a frame, the one that keeps most first; extended XYZ lies beside them."""
+
 SPLIT_FILES = ("train", "valid", "test")
 
 
@@ -71,9 +75,18 @@ def dataset_files(path: Path) -> list[Path]:
     """The files of frames at a path: itself, or those of a folder, train, valid and test first."""
     if path.is_file():
         return [path] if path.suffix in READERS else []
-    found = [file for file in path.rglob("*") if file.suffix in READERS and not file.name.startswith(".")]
+    found = [file for file in _one_format(path).rglob("*") if file.suffix in READERS and not file.name.startswith(".")]
+    if (path / MANIFEST_NAME).is_file() and any(file.parent == path for file in found):
+        found = [file for file in found if file.parent == path]
     order = {name: rank for rank, name in enumerate(SPLIT_FILES)}
     return sorted(found, key=lambda file: (order.get(split_of(file), len(order)), str(file)))
+
+
+def _one_format(path: Path) -> Path:
+    """Where to look in a folder: an exported dataset holds the same frames once for each of its formats."""
+    if not (path / MANIFEST_NAME).is_file():
+        return path
+    return next((path / kind for kind in WHOLE_FORMATS if (path / kind).is_dir()), path)
 
 
 def read_database(path: Path) -> Iterator[Frame]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from augment.cell import BULK, DefectCell
+from augment.cell import BULK, DefectCell, FloatArray
 from augment.errors import DataError
 from augment.storage.archive import read_arrays, read_cells
 from defectgen.dataset.frame import Fact, Frame, frame_of
@@ -124,7 +124,7 @@ class RunSource:
         self.check()
         for record, more in chain(self._relaxed(), self._proposed(), self._dynamics()):
             facts = record_facts(record) | more
-            yield frame_of(record, self._described(facts, record))
+            yield replace(frame_of(record, self._described(facts, record)), ideal=self._ideal_of(record))
 
     def _described(self, facts: Facts, record: Record) -> Facts:
         """Facts with those of the defect's own table, and its energy against the pristine cell."""
@@ -159,6 +159,13 @@ class RunSource:
         """Ideal geometries on the relaxed host, by key; none in a folder of an old version."""
         path = self.path / IDEAL_CELLS
         return {cell.key: cell for cell in read_cells(path)} if path.is_file() else {}
+
+    def _ideal_of(self, record: Record) -> tuple[FloatArray, FloatArray] | None:
+        """Ideal positions and cell of the defect of a record, atom by atom, where the folder has them."""
+        cell = self.ideal.get(record.cell.key)
+        if cell is None or not np.array_equal(cell.numbers, record.cell.numbers):
+            return None
+        return cell.positions, cell.cell
 
     def _relaxed(self) -> Iterator[tuple[Record, Facts]]:
         if not (self.path / RELAXATION_ROWS).is_file():

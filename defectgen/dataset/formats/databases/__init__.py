@@ -1,0 +1,1 @@
+"""Databases that ASE opens: LMDB as fairchem lays it out, SQLite as Orb reads it."""

@@ -1,0 +1,1 @@
+"""Systems of DeePMD-kit as NumPy arrays."""
