@@ -12,14 +12,17 @@ from typing import Annotated
 import typer
 
 from augment.errors import DefectgenError, ResumeError, StoppedError
-from defectgen.cli.bench import bench_command
-from defectgen.cli.defects import defects_command
-from defectgen.cli.distill import distill_command
-from defectgen.cli.export import export_command
-from defectgen.cli.generate import generate_command
-from defectgen.cli.image import image_command
-from defectgen.cli.impurities import impurities_command
-from defectgen.cli.md import md_command
+from defectgen.cli.commands.bench import bench_command
+from defectgen.cli.commands.defects import defects_command
+from defectgen.cli.commands.distill import distill_command
+from defectgen.cli.commands.export import export_command
+from defectgen.cli.commands.generate import generate_command
+from defectgen.cli.commands.image import image_command
+from defectgen.cli.commands.impurities import impurities_command
+from defectgen.cli.commands.md import md_command
+from defectgen.cli.commands.planar import planar_command
+from defectgen.cli.commands.potentials import potentials_command
+from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,
     BulkOption,
@@ -44,10 +47,7 @@ from defectgen.cli.options import (
     settings_of,
     show,
 )
-from defectgen.cli.planar import planar_command
-from defectgen.cli.potentials import potentials_command
 from defectgen.cli.stage import run_stage
-from defectgen.cli.validate import clean_command, validate_command
 from defectgen.cli.version import version_lines
 
 INTERRUPTED = 130
@@ -148,7 +148,7 @@ def report_command(folder: FolderArgument) -> None:
 
 def doctor_command(as_json: JsonOption = False) -> None:
     """Say what is installed, what can be used here, and what to do about the rest."""
-    from defectgen.cli.doctor import diagnose, doctor_table
+    from defectgen.cli.commands.doctor import diagnose, doctor_table
 
     checks = diagnose()
     if as_json:

@@ -114,7 +114,7 @@ def export_sources(
     selection = Selection(selection.kept, {**(left_out or {}), **selection.dropped})
     split = split_frames(survey, selection.kept, settings, known_split(out))
     known, notes = lone_atom_energies_of(sources)
-    contents = contents_of(survey, split, settings, known)
+    contents = dataset_contents(survey, split, settings, known)
     plan = _Plan(survey, selection, split, settings, contents, notes)
     with replaced_folder(out) as draft:
         leakage = _write_frames(sources, draft, plan, told)
@@ -141,7 +141,7 @@ def _frames(sources: Sequence[Source]) -> Iterator[Frame]:
     return chain.from_iterable(source.frames() for source in sources)
 
 
-def contents_of(
+def dataset_contents(
     survey: Survey, split: Split, settings: DatasetSettings, lone_atoms: Mapping[str, Mapping[str, float]]
 ) -> Contents:
     """What a dataset will hold.

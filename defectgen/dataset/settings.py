@@ -12,7 +12,7 @@ from defectgen.dataset.duplicates import NEAR
 
 SplitBy = Literal["auto", "host", "prototype", "elements", "defect", "trajectory", "given"]
 Uncovered = Literal["refuse", "train", "drop"]
-Format = Literal[
+DatasetFormat = Literal[
     "extxyz",
     "mace-hdf5",
     "aselmdb",
@@ -27,7 +27,7 @@ Format = Literal[
     "generative",
     "optimade",
 ]
-FORMATS = get_args(Format)
+FORMAT_NAMES = get_args(DatasetFormat)
 
 UNLICENSED = "not chosen yet: set one before you share the dataset"
 
@@ -37,8 +37,8 @@ class DatasetSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    formats: tuple[Format, ...] = Field(
-        ("extxyz",), min_length=1, description=f"what to write, one or more of {', '.join(FORMATS)}"
+    formats: tuple[DatasetFormat, ...] = Field(
+        ("extxyz",), min_length=1, description=f"what to write, one or more of {', '.join(FORMAT_NAMES)}"
     )
     where: str = Field(
         "", description="only frames for which this holds, \"pressure > 5 and defect_type == 'vacancy'\""

@@ -17,7 +17,7 @@ from defectgen.dataset.settings import DatasetSettings, SplitBy, Uncovered
 from defectgen.dataset.survey import Survey
 from md.labels.split import SPLITS, check_split
 
-MAX_SHARE = 0.25
+MAX_HELD_OUT_SHARE = 0.25
 """Of the frames; a group with more is never held out: too little would be left to learn from."""
 
 WORTH_HOLDING = 0.2
@@ -31,7 +31,7 @@ _DROPPED = ""
 _OF = ": "
 """Between a split that was given and the composition of the frames in it."""
 
-Labels = NDArray[np.str_]
+SplitNames = NDArray[np.str_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Split:
     """
 
     by: SplitBy
-    labels: Labels
+    labels: SplitNames
     groups: dict[str, str]
     notes: tuple[str, ...] = field(default=())
 
@@ -110,7 +110,7 @@ def _split(
     return Split(by, labels, moved, notes)
 
 
-def group_names(survey: Survey, by: SplitBy) -> Labels:
+def group_names(survey: Survey, by: SplitBy) -> SplitNames:
     """(n,) the group of each frame: those of one group are never in two files.
 
     A host is its composition and its prototype, so that lattice parameters, settings and origins do not matter. What
@@ -149,7 +149,7 @@ def assign(shares: Mapping[str, float], seed: int, held_out: float, known: Mappi
     for group, share in shares.items():
         place = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big") / 2**64
         split = "test" if place < held_out else "valid" if place < 2 * held_out else "train"
-        chosen[group] = known.get(group, "train" if share > MAX_SHARE else split)
+        chosen[group] = known.get(group, "train" if share > MAX_HELD_OUT_SHARE else split)
     if "train" not in chosen.values():
         chosen[max(shares, key=lambda group: (shares[group], group))] = "train"
     return chosen
@@ -161,7 +161,7 @@ def _given(group: str) -> str:
     return split if split in SPLITS else "train"
 
 
-def _elements(survey: Survey, kept: Mask, index: NDArray[np.intp], names: Labels) -> dict[str, frozenset[str]]:
+def _elements(survey: Survey, kept: Mask, index: NDArray[np.intp], names: SplitNames) -> dict[str, frozenset[str]]:
     """The elements that the frames of each group hold."""
     composition = survey.table["composition"].to_numpy(dtype=str)[kept]
     pairs = {(int(k), text) for k, text in zip(index, composition, strict=True)}

@@ -6,10 +6,12 @@ one is `other` with its name.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from defectgen.dataset.card.manifest import DatasetManifest
 from defectgen.dataset.settings import UNLICENSED
+from defectgen.dataset.sources.files import split_of
 
 _LICENSES = """
 apache-2.0 mit bsd bsd-2-clause bsd-3-clause cc cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-
@@ -82,22 +84,20 @@ def _license(text: str) -> dict[str, str]:
 
 
 def _configs(manifest: DatasetManifest) -> list[dict[str, Any]]:
-    """A configuration for each kind of table, with the files of each split; that of the frames first."""
-    configs = []
-    for place, name in (("parquet/", "default"), ("generative/", "generative")):
+    """A configuration for each kind of table, with the files of each split; that of the frames first.
+
+    `load_dataset(folder)` gives the frames, `load_dataset(folder, "structures")` the relaxed structures.
+    """
+    configs: list[dict[str, Any]] = []
+    for place, name in (("parquet/", "frames"), ("generative/", "structures")):
         files: dict[str, list[str]] = {}
         for path in sorted(manifest.files):
-            split = _split_of(path)
+            split = split_of(Path(path))
             if path.startswith(place) and path.endswith(".parquet") and split in manifest.frames:
                 files.setdefault(_SPLITS[split], []).append(path)
         if files:
             ordered = sorted(files.items(), key=lambda item: list(_SPLITS.values()).index(item[0]))
             data = [{"split": s, "path": paths[0] if len(paths) == 1 else paths} for s, paths in ordered]
-            configs.append({"config_name": name, "data_files": data})
+            first = {} if configs else {"default": True}
+            configs.append({"config_name": name, **first, "data_files": data})
     return configs
-
-
-def _split_of(path: str) -> str:
-    """The split that a file or its folder is named after."""
-    words = path.replace(".", "/").replace("-", "/").split("/")
-    return next((split for split in _SPLITS if split in words), "")

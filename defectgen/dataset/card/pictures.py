@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.cell import FloatArray
 from defectgen.dataset.card.statistics import QUANTILES
-from defectgen.dataset.splits import Labels
+from defectgen.dataset.splits import SplitNames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ PANELS = (
 )
 
 
-def sheet(table: pd.DataFrame, labels: Labels) -> bytes | None:
+def sheet(table: pd.DataFrame, labels: SplitNames) -> bytes | None:
     """A PNG with a histogram of each quantity by split, with its quantiles; None where nothing is known.
 
     Args:
@@ -82,7 +82,7 @@ def sheet(table: pd.DataFrame, labels: Labels) -> bytes | None:
     return buffer.getvalue()
 
 
-def _draw(axes: Axes, panel: Panel, values: FloatArray, labels: Labels) -> None:
+def _draw(axes: Axes, panel: Panel, values: FloatArray, labels: SplitNames) -> None:
     """A histogram of each split as shares of its own frames, so that small ones are seen beside train."""
     known = ~np.isnan(values)
     axes.set_title(panel.title, fontsize=9, loc="left")

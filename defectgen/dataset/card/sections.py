@@ -9,7 +9,7 @@ from defectgen.dataset.card.manifest import DatasetManifest
 from defectgen.dataset.card.statistics import QUANTILES
 from defectgen.dataset.fields import FIELDS, MEASURES
 
-MAX_ROWS = 60
+MAX_TABLE_ROWS = 60
 """Rows of a table in the card; manifest.json has all."""
 
 MAX_NAMED_VALUES = 12
@@ -23,16 +23,16 @@ LABELS = (
     ("charge, total_charge", "integer", "total charge of the cell, e; most potentials know none"),
     ("momenta", "(n, 3) numbers", "of frames of dynamics that have them, Å (amu/eV)^-1/2 amu"),
 )
-"""Labels in extended XYZ: once as ASE's readers know them, once as MACE does."""
+"""SplitNames in extended XYZ: once as ASE's readers know them, once as MACE does."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; of a long one the first `MAX_ROWS` rows."""
+    """A Markdown table; of a long one the first `MAX_TABLE_ROWS` rows."""
     found = list(rows)
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in found[:MAX_ROWS]]
-    if len(found) > MAX_ROWS:
-        lines.append(f"\n{len(found) - MAX_ROWS} more rows are in manifest.json.")
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in found[:MAX_TABLE_ROWS]]
+    if len(found) > MAX_TABLE_ROWS:
+        lines.append(f"\n{len(found) - MAX_TABLE_ROWS} more rows are in manifest.json.")
     return "\n".join(lines)
 
 
@@ -236,7 +236,7 @@ def filters(manifest: DatasetManifest) -> str:
 
 
 def fields(manifest: DatasetManifest) -> str:
-    """Labels and facts of a frame, with units."""
+    """SplitNames and facts of a frame, with units."""
     present = set(manifest.statistics["fields"])
     rows = [(f.name, f.kind, f.meaning) for f in FIELDS if f.name in present]
     return (

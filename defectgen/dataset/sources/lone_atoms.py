@@ -15,13 +15,10 @@ import numpy as np
 
 from augment.elements import element_symbol
 from augment.errors import DataError
-from defectgen.dataset.extxyz import frame_of_atoms
+from defectgen.dataset.extxyz import ISOLATED_ATOM, frame_of_atoms
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.sources.files import XYZ_SUFFIXES, FileSource
 from defectgen.dataset.sources.run_folder import RunSource
-
-ISOLATED_ATOM = "IsolatedAtom"
-"""`config_type` of a frame of one atom alone, as MACE knows it."""
 
 ISOLATED_ATOMS = "isolated_atoms.extxyz"
 

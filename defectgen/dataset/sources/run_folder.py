@@ -16,7 +16,7 @@ import numpy as np
 from augment.cell import BULK, DefectCell, FloatArray
 from augment.errors import DataError
 from augment.storage.archive import read_arrays, read_cells
-from defectgen.dataset.frame import Fact, Frame, frame_of
+from defectgen.dataset.frame import Frame, FrameFact, frame_of
 from md.campaigns.relaxation_records import RELAXATION_ROWS, relaxation_records
 from md.dynamics import MdPoint
 from md.labels.frames import frames_from_arrays
@@ -33,7 +33,7 @@ POINTS_FOLDER = Path("md/points")
 DIVERGED = "diverged"
 """Status of a relaxation whose end a potential cannot be trusted on; never exported."""
 
-Facts = dict[str, Fact | None]
+Facts = dict[str, FrameFact | None]
 
 
 def record_facts(record: Record) -> Facts:

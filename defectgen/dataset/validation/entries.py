@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from defectgen.dataset.extxyz import NOT_FACTS, six_components, typed_fact
+from defectgen.dataset.extxyz import ISOLATED_ATOM, NOT_FACTS, six_components, typed_fact
 from defectgen.dataset.fields import FIELD_NAMES
 from defectgen.dataset.frame import Frame
 
@@ -24,8 +24,6 @@ MIN_VOLUME = 0.5
 
 MAX_LABEL = 1e9
 """eV, eV/Å or eV/Å³; all electrons of a uranium atom have 8e5 eV."""
-
-ISOLATED_ATOM = "IsolatedAtom"
 
 READ_NAMES: Mapping[str, tuple[str, ...]] = {
     "energy": ("energy", "REF_energy"),

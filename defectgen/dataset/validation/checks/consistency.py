@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
-from defectgen.dataset.frame import FULL, Frame
+from defectgen.dataset.frame import NINE_OF_SIX, Frame
 from defectgen.dataset.validation.finding import Finding
 from defectgen.dataset.validation.observations import Observations
 from defectgen.dataset.validation.units import Unit, nearest_unit
@@ -219,5 +219,5 @@ def _strain_work(first: Frame, second: Frame, cell: FloatArray) -> float:
         return float("nan")
     gradient = np.linalg.solve(cell, second.cell - first.cell)
     strain = (gradient + gradient.T) / 2
-    stress = ((first.stress + second.stress) / 2)[FULL].reshape(3, 3)
+    stress = ((first.stress + second.stress) / 2)[NINE_OF_SIX].reshape(3, 3)
     return float(abs(np.linalg.det(cell)) * (stress * strain).sum())

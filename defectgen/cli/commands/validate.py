@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from augment.errors import PotentialError, StoppedError
-from defectgen.cli.export import FormatOption, SplitOption
+from defectgen.cli.commands.export import FormatOption, SplitOption
 from defectgen.cli.options import JsonOption, TrustOption, say, show
 
 if TYPE_CHECKING:

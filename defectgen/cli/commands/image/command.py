@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from augment.errors import ConditionError
-from defectgen.cli.image.options import (
+from defectgen.cli.commands.image.options import (
     AnglesOption,
     ConvergenceOption,
     DefocusOption,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from augment.errors import ConditionError
-from defectgen.cli.defects import AnySupercellOption
+from defectgen.cli.commands.defects import AnySupercellOption
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
 from defectgen.cli.options import (
     BlockOption,

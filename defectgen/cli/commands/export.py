@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from augment.errors import ConditionError, StoppedError
 from defectgen.cli.options import JsonOption, say, show
+
+if TYPE_CHECKING:
+    from defectgen.dataset import DatasetSettings
 
 SourcesArgument = Annotated[
     list[Path], typer.Argument(metavar="RUN|DATASET...", help="run folders, and datasets: extended XYZ, Parquet, ASE")
@@ -54,10 +57,7 @@ def export_command(
     as_json: JsonOption = False,
 ) -> None:
     """Make a dataset that trainers read with their defaults: chosen, split without leaks, with a card."""
-    from defectgen.dataset import export_dataset
     from defectgen.dataset.settings import dataset_settings
-    from defectgen.run.folder import RunFolder
-    from defectgen.run.progress import progress, report_notes
 
     settings = dataset_settings(
         {
@@ -78,6 +78,18 @@ def export_command(
             "license": license_,
         }
     )
+    _export(sources, output, settings, append=append, as_json=as_json)
+
+
+def _export(
+    sources: list[Path], output: Path | None, settings: DatasetSettings, *, append: bool, as_json: bool
+) -> None:
+    """Make the dataset, and say what it holds."""
+    from defectgen.cli.tables import dataset_table
+    from defectgen.dataset import export_dataset
+    from defectgen.run.folder import RunFolder
+    from defectgen.run.progress import progress, report_notes
+
     runs = [source for source in sources if (source / "run.json").is_file()]
     for folder in runs:
         RunFolder.open(folder).require("relax")
@@ -90,8 +102,6 @@ def export_command(
     except KeyboardInterrupt:
         before = "the dataset that was there is as it was" if target.exists() else "nothing is left of it"
         raise StoppedError(f"stopped; {before}; run the command again for all of it") from None
-    from defectgen.cli.tables import dataset_table
-
     report_notes(manifest.notes)
     if as_json:
         say(manifest.to_json().strip())
