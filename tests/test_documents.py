@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from defectgen.dataset import export_dataset
+from tests.support.export_runs import make_run
 from tests.support.places import HOSTS, ROOT
 
 DOCS = ROOT / "docs"
@@ -36,6 +38,10 @@ def reference_pages() -> ModuleType:
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for cif in HOSTS.glob("*.cif"):
         shutil.copy(cif, tmp_path)
+    if "train.extxyz" in page.read_text(encoding="utf-8"):
+        made = export_dataset([make_run(tmp_path / "run", "a" * 12, "MgO", (12, 8))], tmp_path / "made")
+        shutil.copy(tmp_path / "made/train.extxyz", tmp_path)
+        shutil.copy(tmp_path / f"made/{list(made.frames)[-1]}.extxyz", tmp_path / "test.extxyz")
     monkeypatch.chdir(tmp_path)
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec"), {})  # noqa: S102  our own lines
