@@ -13,6 +13,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
+OURS = {"check", "docs", "oracles", "test"}
+"""Extras for those who work on the package; not counted."""
+
 IMPORTS = {
     "pyyaml": "yaml",
     "mace-torch": "mace.calculators",
@@ -33,7 +36,7 @@ def direct() -> dict[str, str]:
     for text in requires("defectgen") or []:
         name = re.split(r"[\s\[<>=!~;(]", text, maxsplit=1)[0].lower()
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", text)
-        if name != "defectgen":
+        if name != "defectgen" and (extra is None or extra[1] not in OURS):
             found.setdefault(name, extra[1] if extra else "")
     return found
 
