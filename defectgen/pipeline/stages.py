@@ -130,7 +130,7 @@ def _remarks(prepared: PreparedRun, proposals: Sequence[DefectCell]) -> Counts:
         remarks["geometries_extrapolated_for"] = new
     blind = sum(cell.provenance["forces_by"] == "none" for cell in proposals)
     if blind and prepared.settings.generate.forces != "none":
-        remarks["told_no_forces"] = blind
+        remarks["without_forces"] = blind
     elif any(cell.provenance.get("fluctuations") == "learnt" for cell in proposals):
         remarks["fluctuations_learnt"] = sum(cell.provenance["fluctuations"] == "learnt" for cell in proposals)
     return remarks

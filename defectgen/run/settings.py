@@ -149,8 +149,8 @@ class GenerateSettings(_Section):
     )
     forces: str = Field(
         "teacher",
-        description="potential whose forces the model is told on the way from the ideal cell: teacher (that of its "
-        "corpus), none, or a name that `defectgen potentials` lists",
+        description="potential whose forces, on the way down from the ideal cell, are input features of the model: "
+        "teacher (that of its corpus), none, or a name that `defectgen potentials` lists",
     )
     corrections: int = Field(1, ge=0, le=100, description="steps down that potential from each relaxed proposal")
     label: bool = Field(

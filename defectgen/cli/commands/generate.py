@@ -73,7 +73,7 @@ def generate_command(
         str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
     ] = None,
     forces: Annotated[
-        str | None, typer.Option("--forces", help="whose forces it is told: teacher, none, a name")
+        str | None, typer.Option("--forces", help="potential whose forces are input features: teacher, none, or a name")
     ] = None,
     potential: PotentialOption = None,
     trust_model: TrustOption = False,
