@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -148,14 +149,15 @@ def _hdf5(columns: dict[str, ColumnArray]) -> bytes:
     """An HDF5 file of these columns, compressed and with checksums, as bytes; equal columns give equal bytes."""
     import h5py
 
-    with h5py.File("columns", "w", driver="core", backing_store=False, libver="latest") as file:
+    # Closed before its bytes are taken: HDF5 before 2.0 leaves a stale checksum in the image of a file that is open.
+    stream = BytesIO()
+    with h5py.File(stream, "w", libver="latest") as file:
         for name, column in columns.items():
             chunk = (min(max(len(column), 1), _CHUNK_ROWS), *column.shape[1:])
             file.create_dataset(
                 name, data=column, chunks=chunk, shuffle=True, compression="gzip", compression_opts=1, fletcher32=True
             )
-        file.flush()
-        return bytes(file.id.get_file_image())
+    return stream.getvalue()
 
 
 def _parent_columns(parents: Sequence[DefectCell]) -> dict[str, ColumnArray]:
