@@ -129,10 +129,10 @@ def test_elements_that_the_model_never_saw_are_named(tmp_path):
     written = folder.file("generate", "proposals.extxyz").read_text()
     assert "extrapolates=Pu" in written
     assert "forces_by=chgnet-r2scan" in written
-    assert "told_no_forces" not in folder.times["generate"]
+    assert "without_forces" not in folder.times["generate"]
 
 
-def test_proposals_that_were_told_no_forces_are_counted(tmp_path):
+def test_proposals_without_forces_are_counted(tmp_path):
     """Embedded-atom copper says nothing of plutonium; who asks for no forces knows."""
     changes = {"defects.dopants": ["Pu"], "generate.only": ["Pu_Cu"], "generate.subgroups": ["full"]}
     for forces, expected in (("emt", 1), ("none", None)):
@@ -142,7 +142,7 @@ def test_proposals_that_were_told_no_forces_are_counted(tmp_path):
         prepared = PreparedRun.of(settings)
         folder = start_folder(prepared)
         generate_stage(prepared, folder)
-        assert folder.times["generate"].get("told_no_forces") == expected
+        assert folder.times["generate"].get("without_forces") == expected
 
 
 def test_physics_makes_sense(finished):
