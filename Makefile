@@ -4,11 +4,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 VERSIONS ?= 3.11 3.12 3.13
+# The oldest dependencies that are supported, on the oldest Python.
+OLDEST := tests/oldest.txt
+OLDEST_VERSION := $(firstword $(VERSIONS))
 
 # One thread a process: the suites and the sweeps use processes, and results do not depend on their number.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-all test-alone test-versions test-consumers smoke check clean
+.PHONY: demo test test-all test-alone test-oldest pin-oldest test-versions test-consumers smoke check docs clean
 
 demo: $(VENV)/.run
 	$(BIN)/defectgen run examples/hosts/MgO.cif -o out/MgO --workers $(WORKERS)
@@ -26,13 +29,26 @@ test-alone: $(VENV)/.test
 	  $(BIN)/python -m pytest -n 0 -q $$file || test $$? = 5 || failed="$$failed $$file"; \
 	done; echo "fail alone:$${failed:- none}"; test -z "$$failed"
 
-# The suite on each Python that is found, in virtual environments of their own; prints a line for each.
+# The suite with the oldest dependencies, in a virtual environment of its own.
+test-oldest:
+	$(MAKE) test PYTHON=$$(.ci/find-python $(OLDEST_VERSION)) VENV=.venv-oldest CONSTRAINTS=$(OLDEST)
+
+# Pins anew the oldest dependencies, from the lower bounds in pyproject.toml.
+pin-oldest: $(VENV)/.venv
+	$(BIN)/python -m pip install --quiet uv
+	UV_CUSTOM_COMPILE_COMMAND="make $@" $(BIN)/uv pip compile --quiet --upgrade --resolution lowest-direct \
+	  --python-version $(OLDEST_VERSION) --extra test --no-annotate --output-file $(OLDEST) pyproject.toml
+
+# The suite with the oldest dependencies, then with the newest on each Python that is found, in virtual environments
+# of their own; prints a line for each.
 test-versions:
-	@report=; for version in $(VERSIONS); do \
-	  if ! python=$$(.ci/find-python $$version); then result="not found"; \
-	  elif $(MAKE) test PYTHON=$$python VENV=.venv-$$version; then result=passed; \
+	@report=; for version in oldest $(VERSIONS); do \
+	  if [ $$version = oldest ]; then name="$(OLDEST_VERSION) oldest"; target=test-oldest; \
+	  else name=$$version; target="test VENV=.venv-$$version"; fi; \
+	  if ! python=$$(.ci/find-python $${name% oldest}); then result="not found"; \
+	  elif $(MAKE) $$target PYTHON=$$python; then result=passed; \
 	  else result=failed; fi; \
-	  report="$$report$$version $$result\n"; \
+	  report="$$report$$name $$result\n"; \
 	done; printf "$$report"; ! printf "$$report" | grep -q failed
 
 # Other codes read a dataset in every format, each in a virtual environment of its own under .venv-consumers; gigabytes.
@@ -54,6 +70,11 @@ check: $(VENV)/.check
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) docs
+
+# The site, built strictly: a warning fails. Open docs/_build/html/index.html.
+docs: $(VENV)/.check
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)
@@ -63,8 +84,8 @@ $(VENV)/.run: pyproject.toml $(VENV)/.venv
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.test: pyproject.toml $(VENV)/.venv
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+$(VENV)/.test: pyproject.toml $(VENV)/.venv $(CONSTRAINTS)
+	$(BIN)/python -m pip install --quiet --editable ".[test]" $(CONSTRAINTS:%=--constraint %)
 	touch $@
 
 $(VENV)/.oracles: pyproject.toml $(VENV)/.venv

@@ -16,7 +16,7 @@ from pathlib import Path
 from defectgen.benchmark import BenchSettings, run_benchmark
 from defectgen.benchmark.tasks.build import build_tasks
 from defectgen.benchmark.tasks.ensembles import lengthen_ensembles
-from defectgen.cli.bench import bench_tables
+from defectgen.cli.commands.bench import bench_tables
 from defectgen.cli.options import show
 from defectgen.run.progress import progress
 from md.potentials import resolve_potential

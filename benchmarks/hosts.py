@@ -25,6 +25,7 @@ QUICK = {
     "relax.max_defects": 2,
     "relax.max_steps": 120,
     "md.temperatures": [300.0],
+    "md.engines": ["ase", "lammps"],
     "md.steps": 120,
     "md.max_cells": 1,
 }

@@ -18,7 +18,7 @@ from defectgen.dataset.card import DatasetManifest
 from defectgen.dataset.dataset import export_records
 from defectgen.dataset.settings import UNLICENSED, DatasetSettings
 from md.campaigns.relax_and_md import grid, md_all, relax_all
-from md.conditions.environment import Ensemble
+from md.conditions.environment import IN_PLANE, Ensemble
 from md.conditions.point import Engine, MdPoint
 from md.conditions.schedule_text import environments
 from md.conditions.timestep import default_timestep
@@ -68,7 +68,8 @@ def relax_host(
         host: the crystal.
         potential: what it is relaxed under.
         pressure: GPa.
-        relax_cell: relax the lattice as well; that of a layer with vacuum, which would close, stays all the same.
+        relax_cell: relax the lattice as well; that of a layer or slab in its plane only. Without it the lattice is
+            that of the CIF, as the surface of a thick crystal needs it.
         fmax: largest force left on an atom, eV/Å.
 
     Raises:
@@ -116,6 +117,7 @@ def run_md(
     temperature: Condition | Sequence[Condition] = 300.0,
     pressure: Condition | Sequence[Condition] = 0.0,
     ensemble: Ensemble = "npt",
+    tension: Condition | Sequence[Condition] = 0.0,
     strain_rate: str | None = None,
     engine: Engine = "ase",
     steps: int = 1000,
@@ -134,13 +136,15 @@ def run_md(
         potential: what makes the forces.
         temperature: K, one or several; or schedules such as `ramp(300,900,5ps)+quench(300)`.
         pressure: GPa, likewise.
-        ensemble: `nve`, `nvt`, `npt`, `npt-aniso` or `npt-full`; with a vacuum in a cell `nve` or `nvt`.
+        ensemble: `nve`, `nvt`, `npt`, `npt-aniso` or `npt-full`; with a vacuum in a cell `nve`, `nvt` or `npt-plane`,
+            in which the area of the layer breathes.
+        tension: N/m, of a layer in `npt-plane`, positive where it is pulled; one or several, or schedules.
         strain_rate: AXIS:RATE in 1/ps, `a:0.001`; with npt-aniso, nvt or nve.
         engine: `ase`, `lammps`, or `batched` for MACE networks.
         steps: of each run.
         timestep: fs; None for that of the lightest atom in each cell: 0.5 with H, 1 up to F, 2 above.
         interval: steps between kept frames.
-        seed: of the velocities and the thermostat.
+        seed: from which each point has one of its own, of the velocities and the thermostat.
         folder: keeps each point in a file, checkpoints included; None keeps nothing.
         workers: processes; results do not depend on their number.
         device: for MACE networks: `auto`, `cpu` or `cuda`.
@@ -155,7 +159,8 @@ def run_md(
     points: list[tuple[MdPoint, DefectCell]] = []
     for start in starts:
         fs = timestep or default_timestep(start)
-        wanted = environments(_several(temperature), _several(pressure), ensemble, strain_rate, fs)
+        conditions = (_several(temperature), _several(pressure), ensemble, strain_rate, fs, _several(tension))
+        wanted = environments(*conditions)
         points += grid([start], wanted, (engine,), steps=steps, timestep=fs, interval=interval, seed=seed)
     with _kept(folder) as path:
         return md_all(points, potential, path, workers=workers, device=device, progress=progress)
@@ -194,9 +199,12 @@ def _check_vacuum(cells: Sequence[DefectCell], ensemble: Ensemble) -> None:
     Raises:
         ConditionError: there is one.
     """
-    for cell in cells if ensemble.startswith("npt") else ():
+    for cell in cells if ensemble.startswith("npt") and ensemble != IN_PLANE else ():
         if has_vacuum(cell.cell, cell.positions @ np.linalg.inv(cell.cell)):
-            raise ConditionError(f'{cell.name}: {ensemble} would close the vacuum in its cell; use ensemble="nvt"')
+            raise ConditionError(
+                f'{cell.name}: {ensemble} would close the vacuum in its cell; use ensemble="nvt", or '
+                f'"{IN_PLANE}" for an area that breathes'
+            )
 
 
 def _several(value: Condition | Sequence[Condition]) -> Sequence[Condition]:

@@ -25,6 +25,7 @@ from augment.crystal.reading.blocks import (
     number_of,
     read_text,
 )
+from augment.crystal.reading.disorder import CifFragment, fragments_of
 from augment.crystal.reading.evidence import (
     MAX_ATOMS,
     CellContents,
@@ -81,6 +82,7 @@ class CifAtoms:
         oxidation: (m,) charge of each in e, None where the file states none.
         assemblies: (m,) disorder assembly of each, empty where there is none.
         groups: (m,) disorder group of each within its assembly, empty where there is none.
+        fragments: atoms of disorder groups that are there together.
         notes: what was dropped or assumed.
     """
 
@@ -92,6 +94,7 @@ class CifAtoms:
     oxidation: tuple[float | None, ...] = ()
     assemblies: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    fragments: tuple[CifFragment, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -149,7 +152,7 @@ def read_atoms(path: str | Path, block: str | None = None) -> CifAtoms:
     """
     path = Path(path)
     try:
-        return _atoms(_reading(path, block))
+        return _with_fragments(_reading(path, block))
     except CifError as error:
         raise CifError(f"{path}: {error}") from None
 
@@ -299,6 +302,13 @@ def _atoms(reading: _Reading) -> CifAtoms:
         groups=tuple(site.group for _, site, _ in rows),
         notes=tuple(dict.fromkeys([*reading.notes, *rounded])),
     )
+
+
+def _with_fragments(reading: _Reading) -> CifAtoms:
+    """The atoms of a reading, and which of them are there together."""
+    atoms, contents = _atoms(reading), reading.contents
+    fragments, notes = fragments_of(reading.sites, contents.setting.operations, contents.lattice)
+    return replace(atoms, fragments=fragments, notes=(*atoms.notes, *notes))
 
 
 def _mean_oxidation(reading: _Reading) -> dict[str, float]:

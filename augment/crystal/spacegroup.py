@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 
 import numpy as np
@@ -70,7 +70,7 @@ class StandardGroup:
     basis: FloatArray
     positions: tuple[WyckoffPosition, ...]
 
-    @property
+    @cached_property
     def cells(self) -> int:
         """Primitive cells in the conventional cell."""
         return round(1 / abs(float(np.linalg.det(self.basis))))

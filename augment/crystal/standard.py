@@ -80,6 +80,15 @@ def standardise(structure: Structure, where: str) -> StandardCrystal:
     return StandardCrystal(standard, str(dataset.international), *crystal, linear[:, axes], shift)
 
 
+def primitive_atoms(structure: Structure, where: str) -> int:
+    """Atoms in the primitive cell of an ordered structure, without its standard description.
+
+    Raises:
+        CifError: no space group can be found at a tolerance of 0.01 Å.
+    """
+    return len(np.unique(_dataset(structure, where).mapping_to_primitive))
+
+
 def _refined_shift(given: FloatArray, points: FloatArray, primitive: FloatArray) -> FloatArray:
     """Mean offset (3,) from the given atoms to their places: spglib's origin is off by up to its tolerance."""
     offset = points[:, None] - given

@@ -41,6 +41,45 @@ class Vacuum:
         return f"across the planes ({' '.join(map(str, self.normal.tolist()))})"
 
 
+@dataclass(frozen=True, eq=False)
+class LayerPlane:
+    """Where a layer lies in its cell: what may be strained there, and what is vacuum.
+
+    Attributes:
+        normal: (3,) coprime integers h: the layer is parallel to h · x = constant in its lattice.
+        direction: (3,) Cartesian unit vector across the layer.
+        period: distance of the layer to its image across the vacuum, Å.
+        thickness: distance between its outermost atomic planes, Å.
+    """
+
+    normal: IntArray
+    direction: FloatArray
+    period: float
+    thickness: float
+
+    @classmethod
+    def of(cls, lattice: FloatArray, points: FloatArray, normal: IntArray) -> LayerPlane:
+        """The plane of a normal; other arguments as for `find_vacuum`."""
+        across = np.linalg.solve(lattice, normal.astype(float))
+        period = float(1 / np.linalg.norm(across))
+        return cls(normal, across * period, period, period * (1 - widest_gap(points @ normal)[1]))
+
+    @property
+    def projector(self) -> FloatArray:
+        """(3, 3) matrix that takes a vector to its part in the plane."""
+        return np.asarray(np.eye(3) - np.outer(self.direction, self.direction))
+
+    def within(self, tensor: FloatArray) -> FloatArray:
+        """The part in the plane of a symmetric tensor (3, 3), such as a strain or a stress."""
+        return np.asarray(self.projector @ tensor @ self.projector)
+
+
+def find_plane(lattice: FloatArray, points: FloatArray) -> LayerPlane | None:
+    """The plane of a layer; none where atoms fill the cell. Arguments and errors as for `find_vacuum`."""
+    vacuum = find_vacuum(lattice, points)
+    return None if vacuum is None else LayerPlane.of(lattice, points, vacuum.normal)
+
+
 def find_vacuum(lattice: FloatArray, points: FloatArray) -> Vacuum | None:
     """The vacuum of a layer; none where atoms fill the cell, as they do in a crystal.
 

@@ -12,6 +12,7 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.exchange.folder import atomic_file
+from augment.storage.missing import no_such_file
 
 _SITES = "site_index"
 
@@ -49,7 +50,7 @@ def read_extxyz(path: Path) -> Iterator[DefectCell]:
         for count, atoms in enumerate(iread(path, format="extxyz"), start=1):
             yield _cell(atoms, f"{path}: structure {count}")
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the path") from None
+        raise DataError(f"{path}: {no_such_file(path)}") from None
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes

@@ -15,7 +15,7 @@ from augment.crystal.standard import StandardCrystal, standardise
 from augment.crystal.vacuum import MIN_VACUUM, widest_gap
 from augment.crystal.voids import VoidOrbit, find_voids
 from augment.defect import Defect
-from augment.errors import SupercellError
+from augment.errors import CifError, SupercellError
 from augment.host import Host, assemble_host
 from augment.planar.adatoms import adatom_sites
 from augment.planar.planes import LAYER_GAP, Plane, close_to_integer
@@ -177,7 +177,24 @@ def planar_host(
         raise SupercellError(f"{label}: {len(structure)} atoms, more than {MAX_ATOMS}; make it thinner or smaller")
     structure = type(structure)(structure.lattice, structure.species, structure.frac_coords, to_unit_cell=True)
     check_overlap(structure, label)
-    crystal = standardise(structure, label)
+    host, heights = planar_parts(standardise(structure, label), kind=kind, label=label, normal=normal, planes=planes)
+    return PlanarHost(host, kind, label, heights, info or {})
+
+
+def planar_parts(
+    crystal: StandardCrystal,
+    *,
+    kind: str,
+    label: str,
+    normal: Sequence[int] = (0, 0, 1),
+    planes: Sequence[float] = (),
+) -> tuple[Host, FloatArray]:
+    """The host of a standardised crystal with planes in it, and their heights; arguments as for `planar_host`.
+
+    Raises:
+        SupercellError: no vacuum, or symmetry that does not keep the plane.
+        CifError: several layers with vacuum between them.
+    """
     primitive_normal, scale = _normal(crystal, np.array(normal, dtype=np.int64))
     turned = primitive_normal @ crystal.standard.group.rotations
     if not ((turned == primitive_normal).all(axis=1) | (turned == -primitive_normal).all(axis=1)).all():
@@ -191,7 +208,7 @@ def planar_host(
         partial(_voids, crystal, primitive_normal, heights, kind),
         (int(primitive_normal[0]), int(primitive_normal[1]), int(primitive_normal[2])),
     )
-    return PlanarHost(host, kind, label, heights, info or {})
+    return host, heights
 
 
 def _normal(crystal: StandardCrystal, given: IntArray) -> tuple[IntArray, float]:
@@ -207,12 +224,18 @@ def _normal(crystal: StandardCrystal, given: IntArray) -> tuple[IntArray, float]
 
 def _slab_heights(crystal: StandardCrystal, normal: IntArray, label: str) -> FloatArray:
     """Heights (2,) of the lowest and the highest atomic plane of a slab, the second above the first."""
-    lowest, gap = widest_gap(crystal.points @ normal)
+    heights = np.sort(np.mod(crystal.points @ normal, 1))
+    lowest, gap = widest_gap(heights)
     period = float(1 / np.linalg.norm(np.linalg.solve(crystal.primitive, normal.astype(float))))
     if gap * period < MIN_VACUUM:
         raise SupercellError(
             f"{label}: the widest gap between its layers is {gap * period:.2f} Å; "
             f"a slab needs a vacuum of {MIN_VACUUM:g} Å or more"
+        )
+    if np.count_nonzero(np.diff(heights, append=heights[0] + 1) * period >= MIN_VACUUM) > 1:
+        raise CifError(
+            f"{label}: several layers with {MIN_VACUUM:g} Å of vacuum or more between them; give one of them, or one "
+            "stack of them (--bulk treats it as a bulk crystal)"
         )
     return np.array([lowest, lowest + 1 - gap])
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from augment.cell import FloatArray, IntArray
 from augment.crystal.cif import CrystalFile, read_crystal_file
 from augment.crystal.vacuum import MIN_VACUUM, Vacuum, find_vacuum, upright, widest_gap
 from augment.errors import CifError, SupercellError
@@ -59,14 +60,10 @@ def host_or_layer(
         CifError: no usable crystal, or vacuum in two directions or three.
         SupercellError: there is no layer with the normal given.
     """
-    if isinstance(layer, str):
-        vacuum = _vacuum(structure, where) if layer == "auto" else None
-        if vacuum is None:
-            return host_from_structure(structure, where), None
-        normal: Sequence[int] = vacuum.normal.tolist()
-    else:
-        normal = layer
-    made = layer_host(structure, normal, where)
+    vacuum = vacuum_of(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords), where, layer)
+    if vacuum is None:
+        return host_from_structure(structure, where), None
+    made = layer_host(structure, vacuum.normal.tolist(), where)
     return made.host, made
 
 
@@ -82,43 +79,58 @@ def layer_host(structure: Structure, normal: Sequence[int], where: str = "struct
         CifError: atoms overlap, no space group can be found, or there are several layers with vacuum between them.
         SupercellError: the normal is none, or there is no vacuum across it.
     """
+    lattice, points = np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords)
+    vacuum = _across(lattice, points, where, normal)
+    lattice, points = upright(lattice, points, vacuum.normal)
+    structure = type(structure)(lattice, structure.species, points)
+    info = {
+        "normal": vacuum.normal.tolist(),
+        "direction": vacuum.direction,
+        "thickness": round(float(np.linalg.norm(lattice[2])) - vacuum.width, 4),
+        "vacuum": round(vacuum.width, 4),
+    }
+    made = planar_host(structure, kind="layer", label=where, info=info)
+    return replace(made, label=made.host.formula)
+
+
+def vacuum_of(lattice: FloatArray, points: FloatArray, where: str, layer: LayerChoice) -> Vacuum | None:
+    """The vacuum of a structure that is taken for a layer; None of one that is taken for a bulk crystal.
+
+    Args:
+        lattice: (3, 3) rows, Å.
+        points: (n, 3) fractional coordinates.
+        where: what to call the source in errors.
+        layer: as for `read_host`.
+
+    Raises:
+        CifError: vacuum in two directions or three.
+        SupercellError: there is no layer with the normal given.
+    """
+    if layer == "bulk":
+        return None
+    if not isinstance(layer, str):
+        return _across(lattice, points, where, layer)
+    try:
+        return find_vacuum(lattice, points)
+    except CifError as error:
+        raise CifError(f"{where}: {error}") from None
+
+
+def _across(lattice: FloatArray, points: FloatArray, where: str, normal: Sequence[int]) -> Vacuum:
+    """The vacuum across the planes of a normal, which must be there."""
     across = np.array(normal, dtype=np.int64)
     if not across.any():
         raise SupercellError(f"{where}: {across.tolist()} is no normal; give three integers, not all zero")
     across //= np.gcd.reduce(across)
-    lattice, points = np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords)
-    period = float(1 / np.linalg.norm(np.linalg.solve(lattice, across.astype(float))))
-    vacuum = Vacuum(across, widest_gap(points @ across)[1] * period)
+    vacuum = Vacuum(across, widest_gap(points @ across)[1] * _period(lattice, across))
     if vacuum.width < MIN_VACUUM:
         raise SupercellError(
             f"{where}: the widest gap {vacuum.direction} is {vacuum.width:.2f} Å; a layer or slab needs a vacuum of "
             f"{MIN_VACUUM:g} Å or more"
         )
-    lattice, points = upright(lattice, points, across)
-    structure = type(structure)(lattice, structure.species, points)
-    info = {
-        "normal": vacuum.normal.tolist(),
-        "direction": vacuum.direction,
-        "thickness": round(period - vacuum.width, 4),
-        "vacuum": round(vacuum.width, 4),
-    }
-    made = planar_host(structure, kind="layer", label=where, info=info)
-    if np.count_nonzero(_gaps(made) >= MIN_VACUUM) > 1:
-        raise CifError(
-            f"{where}: several layers with {MIN_VACUUM:g} Å of vacuum or more between them; give one of them, or one "
-            "stack of them (--bulk treats it as a bulk crystal)"
-        )
-    return replace(made, label=made.host.formula)
+    return vacuum
 
 
-def _vacuum(structure: Structure, where: str) -> Vacuum | None:
-    try:
-        return find_vacuum(np.asarray(structure.lattice.matrix), np.asarray(structure.frac_coords))
-    except CifError as error:
-        raise CifError(f"{where}: {error}") from None
-
-
-def _gaps(made: PlanarHost) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Distances (n,) between neighbouring atomic planes of a planar host, Å, around its period."""
-    heights = np.sort(made.heights[: made.host.n_lattice])
-    return np.asarray(np.diff(heights, append=heights[0] + 1) * made.period)
+def _period(lattice: FloatArray, normal: IntArray) -> float:
+    """Distance of lattice planes, Å."""
+    return float(1 / np.linalg.norm(np.linalg.solve(lattice, normal.astype(float))))

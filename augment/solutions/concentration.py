@@ -14,6 +14,8 @@ from augment.defects.kinds import kinds
 from augment.elements import element_symbol
 from augment.errors import DefectError, SupercellError
 from augment.host import Host
+from augment.solutions.fragment_numbers import LinkedKinds, linked_kinds
+from augment.solutions.fragments import DisorderRules
 from augment.solutions.solution import SolidSolution
 from augment.supercell import Supercell
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS, find_supercell
@@ -111,6 +113,7 @@ def realise(
     max_atoms: int = DEFAULT_MAX_ATOMS,
     keep_point_group: bool = True,
     min_separation: float = 0.0,
+    disorder: DisorderRules | None = None,
 ) -> SolidSolution:
     """The numbers of edits that a concentration means, in the smallest supercell that can have them.
 
@@ -123,12 +126,13 @@ def realise(
         max_atoms: most atoms of a supercell that is not given.
         keep_point_group: only supercells invariant under the host's point group.
         min_separation: Å; of two editable sites closer than this, at most one holds an atom.
+        disorder: which atoms are there together.
 
     Raises:
         DefectError: a kind does not fit the host, or the charges cannot be balanced so.
         SupercellError: no supercell realises the concentration.
     """
-    request = _RequestedNumbers(host, concentration)
+    request = _RequestedNumbers(host, concentration, disorder)
     request.check_balance()
     if supercell is not None:
         counts = request.counts(supercell.index)
@@ -160,8 +164,9 @@ def realise(
 
 def _of_index(host: Host, index: int, min_image_distance: float, *, keep_point_group: bool) -> Supercell | None:
     """The widest supercell of a number of primitive cells, if it is wide enough (Å)."""
-    if longest_possible(index * abs(float(np.linalg.det(host.primitive)))) < min_image_distance:
-        return None
+    volume = index * abs(float(np.linalg.det(host.primitive)))
+    if host.normal is None and longest_possible(volume) < min_image_distance:
+        return None  # a layer has as many cells in its plane as it needs, whatever its vacuum adds to the volume
     size = index * host.n_lattice
     try:
         return find_supercell(
@@ -181,6 +186,7 @@ class _RequestedNumbers:
 
     host: Host
     concentration: Concentration
+    disorder: DisorderRules | None = None
 
     def __str__(self) -> str:
         wanted = self.concentration
@@ -196,11 +202,12 @@ class _RequestedNumbers:
 
     def solution(self, supercell: Supercell, counts: Mapping[str, int], min_separation: float) -> SolidSolution:
         """So many edits in a supercell."""
-        return SolidSolution(supercell, counts, self.charges, self.pristine * supercell.index, min_separation)
+        pristine = self.pristine * supercell.index
+        return SolidSolution(supercell, counts, self.charges, pristine, min_separation, self.disorder)
 
     def loosened(self) -> _RequestedNumbers:
         """The same without a tolerance."""
-        return _RequestedNumbers(self.host, replace(self.concentration, tolerance=None))
+        return replace(self, concentration=replace(self.concentration, tolerance=None))
 
     def numbers_text(self, counts: Mapping[str, int] | None, supercell: Supercell | None) -> str:
         """What is nearest, in words for an error."""
@@ -251,9 +258,10 @@ class _RequestedNumbers:
         return iter(sorted(possible, key=lambda item: (round(self._departure(*item), _DIGITS), item[0])))
 
     def _departure(self, index: int, counts: Mapping[str, int]) -> float:
-        """Largest departure of a fraction."""
+        """Largest departure of a fraction, of the kinds that are counted."""
         fractions = self.concentration.fractions
-        return max((abs(counts[k] / (index * self.sites[k]) - f) for k, f in fractions.items()), default=0.0)
+        off = (abs(n / (index * self.sites[k]) - fractions[k]) for k, n in counts.items() if k in fractions)
+        return max(off, default=0.0)
 
     def counts(self, index: int) -> dict[str, int] | None:
         """Numbers of edits in so many primitive cells, the nearest that fit and balance; none where there are none."""
@@ -263,15 +271,15 @@ class _RequestedNumbers:
         start = index * self.pristine + given if balanced else 0
         # For each total charge, the nearest numbers of the kinds so far.
         best: dict[int, tuple[float, dict[str, int]]] = {start: (0.0, dict(wanted.counts))}
-        for name, fraction in wanted.fractions.items():
+        for choices in self._choices(index):
             grown: dict[int, tuple[float, dict[str, int]]] = {}
-            for number in self._choices(fraction, index * self.sites[name]):
-                step = self.charges[name] * number if balanced else 0
-                off = abs(number / (index * self.sites[name]) - fraction)
+            for chosen in choices:
+                step = sum(self.charges[name] * number for name, number in chosen.items()) if balanced else 0
+                off = self._departure(index, chosen)
                 for total, (departure, numbers) in best.items():
                     worst = max(departure, off)
                     if total + step not in grown or worst < grown[total + step][0] - _ROUNDING:
-                        grown[total + step] = worst, numbers | {name: number}
+                        grown[total + step] = worst, numbers | chosen
             best = grown
         for total, (_, numbers) in sorted(best.items(), key=lambda item: (item[1][0], abs(item[0]), item[0])):
             trial = self._balanced(numbers, total)
@@ -279,12 +287,31 @@ class _RequestedNumbers:
                 return trial
         return None
 
-    def _choices(self, fraction: float, sites: int) -> list[int]:
-        """Numbers of edits near a fraction of the sites, nearest first."""
-        exact, tolerance = fraction * sites, self.concentration.tolerance
-        near = sorted(range(math.floor(exact) - _REACH, math.ceil(exact) + _REACH + 1), key=lambda n: abs(n - exact))
-        limit = (MAX_DEPARTURE if tolerance is None else tolerance) * sites + _ROUNDING
-        return [n for n in near if 0 <= n <= sites and abs(n - exact) <= limit]
+    def _choices(self, index: int) -> Iterator[list[dict[str, int]]]:
+        """Numbers of edits near the fractions, nearest first: of each kind, or of kinds that a disorder group links."""
+        linked = {name for link in self._links for name in link.constants}
+        for link in self._links:
+            fitting = [numbers for numbers in link.numbers(index) if self._near(numbers, index)]
+            yield sorted(fitting, key=lambda numbers: self._departure(index, numbers))
+        for name, fraction in self.concentration.fractions.items():
+            if name not in linked:
+                exact = fraction * index * self.sites[name]
+                near = range(math.floor(exact) - _REACH, math.ceil(exact) + _REACH + 1)
+                fitting = [{name: n} for n in near if self._near({name: n}, index)]
+                yield sorted(fitting, key=lambda numbers: self._departure(index, numbers))
+
+    @cached_property
+    def _links(self) -> tuple[LinkedKinds, ...]:
+        names = list(self.concentration.fractions)
+        return () if self.disorder is None else linked_kinds(self.host, self.disorder, names)
+
+    def _near(self, numbers: Mapping[str, int], index: int) -> bool:
+        """Whether there are sites for so many edits, and each fraction is as near as it has to be."""
+        tolerance = self.concentration.tolerance
+        limit = (MAX_DEPARTURE if tolerance is None else tolerance) + _ROUNDING
+        return all(0 <= n <= index * self.sites[k] for k, n in numbers.items()) and (
+            self._departure(index, numbers) <= limit
+        )
 
     def _balanced(self, numbers: dict[str, int], total: int) -> dict[str, int] | None:
         """The numbers with that of the compensating kind; none where a total charge cannot be balanced."""

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
+
+from augment.cell import IntArray
 from augment.defect import Defect
 from augment.defects.orderly import enumerate_orbits
 from augment.defects.sampling import SamplingWeight
 from augment.errors import DefectError
 from augment.solutions.draws import draws
+from augment.solutions.exclusion import ExclusiveClusters
 from augment.solutions.quasirandom import quasirandom
 from augment.solutions.solution import SolidSolution
 
@@ -18,6 +22,9 @@ SamplingMode = Literal["exact", "random", "sqs"]
 
 MAX_EXACT = 10_000
 """Configurations that are enumerated without being asked for more."""
+
+_MAX_LISTED = 20_000
+"""Configurations of whole fragments, equivalent ones too, that are listed to find the distinct ones: some seconds."""
 
 _MAX_REPEATS = 1_000
 """Configurations drawn in a row that were drawn before, after which the others are taken to be too rare."""
@@ -59,7 +66,7 @@ class ConfigurationEnsemble:
         """Number of distinct configurations that there are, drawn or not; None where they are too many to count."""
         if self.mode == "exact":
             return len(self.members)
-        return None if len(self.solution.clashes) else self.solution.orbits
+        return None if self.solution.restricted else self.solution.orbits
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values: what was asked, what was realised, and every configuration."""
@@ -123,19 +130,48 @@ def _all(solution: SolidSolution, most: int) -> Iterator[Defect]:
     Raises:
         DefectError: there are more than `most`, or none.
     """
-    if solution.orbits is None or solution.orbits > most:
-        number = "too many to count" if solution.orbits is None else f"{solution.orbits}"
+    whole = _all_whole(solution) if solution.ties else None
+    number = solution.orbits if whole is None else len(whole)
+    if number is None or number > most:
+        text = "too many to count" if number is None else f"{number}"
         raise DefectError(
-            f"{solution.formula} has {number} distinct configurations, more than {most}; "
+            f"{solution.formula} has {text} distinct configurations, more than {most}; "
             "draw random or quasirandom ones, or take a smaller supercell"
         )
-    count = 0
-    for orbits in enumerate_orbits(solution.space, solution.recipe.max_size, solution.recipe):
-        for members in orbits.members[solution.possible(orbits.members)]:
-            count += 1
-            yield Defect.canonical(solution.supercell, solution.space.edits(members))
-    if not count:
+    defects = _all_orbits(solution) if whole is None else iter(whole)
+    first = next(defects, None)
+    if first is None:
         raise _impossible(solution)
+    yield first
+    yield from defects
+
+
+def _all_orbits(solution: SolidSolution) -> Iterator[Defect]:
+    """The possible ones of all that there are."""
+    for orbits in enumerate_orbits(solution.space, solution.recipe.max_size, solution.recipe):
+        for members, possible in zip(orbits.members, solution.possible(orbits.members), strict=True):
+            if possible or _has_possible_image(solution, members):
+                yield Defect.canonical(solution.supercell, solution.space.edits(members))
+
+
+def _all_whole(solution: SolidSolution) -> list[Defect] | None:
+    """The distinct ones of all ways to put whole fragments; None where these are too many to list."""
+    clusters = ExclusiveClusters(solution)
+    if not clusters.tractable or clusters.configurations > _MAX_LISTED:
+        return None
+    defects: dict[str, Defect] = {}
+    for members in clusters.every():
+        defect = Defect(solution.supercell, solution.space.edits(members))
+        defects.setdefault(defect.key, defect)
+    return list(defects.values())
+
+
+def _has_possible_image(solution: SolidSolution, members: IntArray) -> bool:
+    """Whether an equivalent configuration is possible, where disorder groups have less symmetry than the sites."""
+    if not solution.ties:
+        return False
+    images = np.unique(np.sort(solution.space.permutations[:, members], axis=1), axis=0).astype(np.int64)
+    return bool(solution.possible(images).any())
 
 
 def _some(solution: SolidSolution, count: int, seed: int, weight: SamplingWeight) -> list[Defect]:
@@ -156,7 +192,9 @@ def _some(solution: SolidSolution, count: int, seed: int, weight: SamplingWeight
 
 
 def _impossible(solution: SolidSolution) -> DefectError:
+    demands = [f"all atoms {solution.min_separation:.2f} Å apart"] * bool(len(solution.clashes))
+    demands += ["the atoms of each disorder group together"] * bool(solution.ties)
     return DefectError(
-        f"{solution.formula}: no configuration was found with all atoms {solution.min_separation:.2f} Å apart; "
-        "draw by degeneracy, take a smaller supercell and exact mode, or a smaller separation"
+        f"{solution.formula}: no configuration was found with {' and '.join(demands)}; draw by degeneracy, take "
+        "another supercell and exact mode, or a smaller separation"
     )

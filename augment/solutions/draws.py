@@ -15,7 +15,7 @@ from augment.solutions.exclusion import ExclusiveClusters
 from augment.solutions.solution import SolidSolution
 
 _MAX_IMPOSSIBLE = 200_000
-"""Configurations drawn in a row that leave atoms too close together, after which the search is given up."""
+"""Configurations drawn in a row that are impossible, after which the search is given up."""
 
 _BATCH = 1_000
 """Configurations drawn at once."""
@@ -33,7 +33,7 @@ def draws(solution: SolidSolution, seed: int, weight: SamplingWeight) -> Iterato
         DefectError: kinds share a part of their sites, or there are too many distinct configurations to draw each
             alike.
     """
-    if weight == "degeneracy" and len(solution.clashes):
+    if weight == "degeneracy" and solution.restricted:
         clusters = ExclusiveClusters(solution)
         if clusters.tractable:
             yield from clusters.draw(seed)

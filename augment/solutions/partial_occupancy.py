@@ -13,14 +13,19 @@ import numpy as np
 from augment.cell import FloatArray, IntArray
 from augment.charges import imbalance, nearest_states
 from augment.crystal.cif import OVERLAP_FRACTION, CifAtoms, read_atoms
+from augment.crystal.reading.disorder import NO_GROUP
 from augment.crystal.standard import StandardCrystal, standardise
+from augment.crystal.vacuum import Vacuum, upright
 from augment.crystal.voids import find_voids
 from augment.elements import element_symbol, full_formula
 from augment.errors import CifError
 from augment.groups.symmetry import BoolArray
 from augment.host import Host, assemble_host
 from augment.naming import VACANCY, orbit_suffix
+from augment.planar.layered import planar_parts
+from augment.planar.recognition import LayerChoice, vacuum_of
 from augment.solutions.concentration import Concentration, realise
+from augment.solutions.fragments import DisorderRules, disorder_rules, split_limits
 from augment.solutions.solution import SolidSolution
 from augment.supercell import Supercell
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE, DEFAULT_MAX_ATOMS
@@ -30,10 +35,6 @@ if TYPE_CHECKING:
 
 SAME_SITE = 0.1
 """Å; species this close share one site."""
-
-SPLIT_FRACTION = 0.75
-"""No bond is shorter than this fraction of the sum of covalent radii: partly filled sites closer than that, which
-together are filled once at most, are one atom in two places."""
 
 OCCUPANCY_ROUNDING = 5e-3
 """Occupancies of a site whose sum departs from 1 by no more than this fill it."""
@@ -46,12 +47,6 @@ _MARGIN = 0.01
 
 _DIGITS = 4
 """Decimals of an occupancy that count."""
-
-MIN_HYDROGEN_DISTANCE = 1.2
-"""Å; no two hydrogen atoms of a crystal are closer (1.5 Å in water, methyl and ammonium), but the two halves of one
-that is disordered along a hydrogen bond are (0.8 Å in ice)."""
-
-_NO_GROUP = ("", ".", "?", "0")
 
 Alternatives = frozenset[tuple[str, str]]
 """Disorder assemblies and groups of the occupants of a site; atoms of one assembly and different groups exclude each
@@ -73,6 +68,8 @@ class Disordered:
         min_separation: Å; of two partly filled sites closer than this, at most one holds an atom. 0 where there are no
             such sites.
         formula: of the disordered crystal.
+        disorder: which atoms are there together, by the disorder groups of the file.
+        vacuum: of a layer, whose supercells repeat it in its plane; None of a bulk crystal.
     """
 
     host: Host
@@ -80,6 +77,8 @@ class Disordered:
     states: Mapping[str, int]
     min_separation: float
     formula: str
+    disorder: DisorderRules | None = None
+    vacuum: Vacuum | None = None
 
     def solution(
         self,
@@ -108,10 +107,17 @@ class Disordered:
             max_atoms=max_atoms,
             keep_point_group=keep_point_group,
             min_separation=self.min_separation,
+            disorder=self.disorder,
         )
 
 
-def read_disordered(path: str | Path, *, min_separation: float | None = None, block: str | None = None) -> Disordered:
+def read_disordered(
+    path: str | Path,
+    *,
+    min_separation: float | None = None,
+    block: str | None = None,
+    layer: LayerChoice = "auto",
+) -> Disordered:
     """Disordered crystal of a CIF with partial occupancies.
 
     Args:
@@ -120,10 +126,13 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None, bl
             the pairs that are closer than three quarters of the sum of their covalent radii, hydrogen atoms closer
             than 1.2 Å, and the nearest alternatives of the disorder assemblies of the file.
         block: name of the data block, for a file with several crystals.
+        layer: whether it is a layer with vacuum, as for `read_host`; sites that are empty most of the time count as
+            atoms there.
 
     Raises:
         CifError: the file is no usable CIF, every site is fully occupied by one species, a site or two that overlap are
-            occupied more than once, or no space group is found.
+            occupied more than once, no space group is found, or there is vacuum in two directions or three.
+        SupercellError: there is no layer with the normal given.
     """
     from pymatgen.core import Element, Lattice, Structure
 
@@ -138,18 +147,24 @@ def read_disordered(path: str | Path, *, min_separation: float | None = None, bl
             f"for its point defects: defectgen defects {where}"
         )
     separation, note = _separation(atoms.lattice, points, mixtures, alternatives, min_separation, where)
-    kinds = sorted(set(mixtures))
-    kind = np.array([kinds.index(mixture) for mixture in mixtures])
-    majority = np.array([mixture[0][0] for mixture in kinds])
-    parent = Structure(Lattice(atoms.lattice), [Element.from_Z(int(z)) for z in majority[kind]], points)
-    host, kind_of_orbit = _parent(parent, kind, majority, where)
-    amounts = _amounts(mixtures, int(np.gcd.reduce(np.bincount(kind))))
+    labels = [(m, tuple(sorted(each)) if len(m) > 1 else ()) for m, each in zip(mixtures, alternatives, strict=True)]
+    kinds = sorted(set(labels))
+    kind = np.array([kinds.index(label) for label in labels])
+    majority = np.array([mixture[0][0] for mixture, _ in kinds])
+    vacuum = vacuum_of(atoms.lattice, points, where, layer)
+    lattice, points = (atoms.lattice, points) if vacuum is None else upright(atoms.lattice, points, vacuum.normal)
+    parent = Structure(Lattice(lattice), [Element.from_Z(int(z)) for z in majority[kind]], points)
+    host, crystal, kind_of_orbit = _parent(parent, kind, majority, where, in_layer=vacuum is not None)
+    mixture_of_orbit = [kinds[k][0] for k in kind_of_orbit]
+    disorder = disorder_rules(atoms.fragments, crystal, [mixture_of_orbit[k] for k in host.atoms.orbit])
+    amounts = _amounts(mixtures, int(np.gcd.reduce([mixtures.count(mixture) for mixture in set(mixtures)])))
     host = replace(host, notes=atoms.notes)
-    fractions = _fractions(host, [kinds[k] for k in kind_of_orbit])
+    fractions = _fractions(host, mixture_of_orbit)
     stated = _stated_states(atoms)
     notes = tuple(filter(None, [note, imbalance(amounts, stated, MAX_IMBALANCE)]))
     host = replace(host, oxidation=stated, notes=(*host.notes, *notes))
-    return Disordered(host, fractions, nearest_states(amounts, stated), separation, full_formula(amounts))
+    states, formula = nearest_states(amounts, stated), full_formula(amounts)
+    return Disordered(host, fractions, states, separation, formula, disorder, vacuum)
 
 
 def _amounts(mixtures: list[Mixture], units: int) -> dict[str, float]:
@@ -184,7 +199,7 @@ def _mixed_sites(atoms: CifAtoms, where: str) -> tuple[FloatArray, list[Mixture]
     same = np.linalg.norm(difference @ atoms.lattice, axis=-1) < SAME_SITE
     points, mixtures, alternatives = [], [], []
     groups = [
-        (assembly, group) if group not in _NO_GROUP else None
+        (assembly, group) if group not in NO_GROUP else None
         for assembly, group in zip(atoms.assemblies, atoms.groups, strict=True)
     ] or [None] * len(atoms.points)
     for first in np.flatnonzero(same.argmax(axis=1) == np.arange(len(same))):
@@ -252,9 +267,7 @@ def _separation(
         )
     if least is not None:
         return least, ""
-    hydrogens = (number[:, None] == 1) & (number == 1)
-    shortest = np.where(hydrogens, MIN_HYDROGEN_DISTANCE, SPLIT_FRACTION * bond)
-    split = distance[(distance < shortest) & ~twice]
+    split = distance[(distance < split_limits(number)) & ~twice]
     reach, left_out = _alternative_distance(distance, alternatives, ~twice)
     note = (
         f"{left_out} atoms of disorder groups are as far from their alternatives as from atoms that they go with; "
@@ -268,7 +281,8 @@ def _alternative_distance(
 ) -> tuple[float, int]:
     """Distance (Å) from sites of a disorder group that reaches the nearest of another, and how many it cannot reach.
 
-    It stays below the distance of atoms that go together, which it would exclude as well.
+    It stays below the distance of atoms that go together, which it would exclude as well. Of atoms that it cannot reach
+    those about special positions count, whose alternatives no group names.
     """
     sites = np.array([len(each) > 0 for each in alternatives], dtype=bool)
     assembly = [{a for a, _ in each} for each in alternatives]
@@ -278,30 +292,35 @@ def _alternative_distance(
     partners = np.array([[bool(one & other) for other in together] for one in together], dtype=bool)
     limit = distance[partners].min(initial=np.inf) - 2 * _MARGIN
     other = np.where(related & ~partners & possible, distance, np.inf).min(axis=1, initial=np.inf)
-    other = other[sites & np.isfinite(other)]
-    reached = other[other < limit]
-    return float(reached.max()) + _MARGIN if len(reached) else 0.0, len(other) - len(reached)
+    special = np.array([any(g.startswith("-") for _, g in each) for each in alternatives], dtype=bool)
+    reached = other[sites & (other < limit)]
+    missed = special & np.isfinite(other) & (other >= limit)
+    return float(reached.max()) + _MARGIN if len(reached) else 0.0, int(missed.sum())
 
 
-def _parent(parent: Structure, kind: IntArray, majority: IntArray, where: str) -> tuple[Host, list[int]]:
-    """The host of the majority species and the mixture of each of its lattice orbits.
+def _parent(
+    parent: Structure, kind: IntArray, majority: IntArray, where: str, *, in_layer: bool
+) -> tuple[Host, StandardCrystal, list[int]]:
+    """The host of the majority species, the crystal that it is made of, and the kind of each of its lattice orbits.
 
-    Where the majority species are more symmetric than the mixtures, the symmetry is that of the mixtures.
+    Where the majority species are more symmetric than the kinds of sites, the symmetry is that of the kinds.
     """
     crystal = standardise(parent, where)
     carried = _carried(crystal, parent.frac_coords, kind)
     if carried is not None:
-        host = _assembled(crystal)
+        host = _assembled(crystal, where, in_layer=in_layer)
         mixtures = [{int(carried[m]) for m in orbit.members} for orbit in host.atoms.orbits]
         if all(len(each) == 1 for each in mixtures):
-            return host, [each.pop() for each in mixtures]
+            return host, crystal, [each.pop() for each in mixtures]
     labelled = type(parent)(parent.lattice, (kind + 1).tolist(), parent.frac_coords)
     crystal = standardise(labelled, where)
-    host = _assembled(replace(crystal, numbers=majority[crystal.numbers - 1]))
-    return host, [int(crystal.numbers[orbit.members[0]]) - 1 for orbit in host.atoms.orbits]
+    host = _assembled(replace(crystal, numbers=majority[crystal.numbers - 1]), where, in_layer=in_layer)
+    return host, crystal, [int(crystal.numbers[orbit.members[0]]) - 1 for orbit in host.atoms.orbits]
 
 
-def _assembled(crystal: StandardCrystal) -> Host:
+def _assembled(crystal: StandardCrystal, where: str, *, in_layer: bool) -> Host:
+    if in_layer:
+        return planar_parts(crystal, kind="layer", label=where)[0]
     return assemble_host(crystal, partial(find_voids, crystal.standard.group, crystal.points, crystal.primitive))
 
 

@@ -8,7 +8,7 @@ where N_ab is the number of ordered pairs of a and b at that distance, N that of
 species; it is 0 in a random solution. The objective is the sum of |α_ab| / k over pairs of unlike species and over the
 shells k = 1, 2, ... of each sublattice (Zunger et al., Phys. Rev. Lett. 65, 353 (1990)). The search is that of the
 library sqsgenerator (Gehringer et al., Comput. Phys. Commun. 286, 108664 (2023)); it knows no sites that exclude each
-other, of which the best of many random configurations is taken.
+other or are filled together, of which the best of many random configurations is taken.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ITERATIONS = 100_000
 """Configurations that are tried: some seconds on one core for a hundred sites."""
 
 EXCLUSIVE_ITERATIONS = 1_000
-"""Random configurations that are compared where sites exclude each other."""
+"""Random configurations that are compared where sites depend on each other."""
 
 _COPIES = 10
 """Configurations of one objective that are kept for each wanted: many are equivalent."""
@@ -62,13 +62,14 @@ def quasirandom(
             that leaves the atoms far enough apart.
     """
     best: dict[str, tuple[Defect, float]] = {}
-    search = _search_apart(solution, seed, shells) if len(solution.clashes) else None
+    search = _search_apart(solution, seed, shells) if solution.restricted else None
     for members, value in search or _search(solution, count, seed, shells, iterations):
         defect = Defect(solution.supercell, solution.space.edits(members))
         best.setdefault(defect.key, (defect, round(value, _DIGITS)))
     if not best:
         raise DefectError(
-            f"{solution.formula}: no quasirandom configuration has all atoms {solution.min_separation:.2f} Å apart; "
+            f"{solution.formula}: no quasirandom configuration has all atoms {solution.min_separation:.2f} Å apart"
+            f"{' and the atoms of each disorder group together' if solution.ties else ''}; "
             "draw random ones, or allow a smaller separation"
         )
     # The library lists equal ones in an order of its own.
@@ -142,7 +143,7 @@ def _search(
 
 
 def _search_apart(solution: SolidSolution, seed: int, shells: int) -> Iterator[tuple[IntArray, float]]:
-    """Random edits that leave the atoms far enough apart, and their objectives."""
+    """Random edits that are possible, and their objectives."""
     for members in islice(draws(solution, seed, "degeneracy"), EXCLUSIVE_ITERATIONS):
         value = 0.0
         for part in solution.sublattices:

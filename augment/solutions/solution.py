@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from augment.cell import IntArray
 from augment.defects.burnside import count_orbits
@@ -17,6 +16,8 @@ from augment.defects.recipe import Recipe
 from augment.elements import MAX_ATOMIC_NUMBER, element_symbol, full_formula
 from augment.errors import DefectError
 from augment.groups.symmetry import GRID_SPACING, BoolArray
+from augment.solutions.fragment_states import TiedSites, tied_sites
+from augment.solutions.fragments import DisorderRules
 from augment.supercell import Supercell
 
 MAX_COUNTING = 1_000_000
@@ -59,7 +60,9 @@ class SolidSolution:
         counts: edits of each kind, by its name.
         charges: formal charge of one edit of each kind, e.
         pristine_charge: sum of the oxidation states of the pristine supercell, e.
-        min_separation: Å; of two editable sites closer than this, at most one holds an atom.
+        min_separation: Å; of two editable sites closer than this, at most one holds an atom, unless one disorder
+            group puts an atom on both.
+        disorder: which atoms are there together; None where nothing is said of that.
     """
 
     supercell: Supercell
@@ -67,6 +70,7 @@ class SolidSolution:
     charges: Mapping[str, int]
     pristine_charge: int = 0
     min_separation: float = 0.0
+    disorder: DisorderRules | None = None
 
     @cached_property
     def space(self) -> EditSpace:
@@ -149,7 +153,21 @@ class SolidSolution:
         if self.min_separation <= 0:
             return np.zeros((0, 2), dtype=np.int64)
         near = self.supercell.distances(self.sites) < self.min_separation - GRID_SPACING
+        place = {int(site): k for k, site in enumerate(self.sites)}
+        for whole in (whole for tie in self.ties for whole in tie.wholes):
+            members = [place[site] for site in whole if site in place]
+            near[np.ix_(members, members)] = False
         return np.argwhere(np.triu(near, k=1))
+
+    @cached_property
+    def ties(self) -> tuple[TiedSites, ...]:
+        """Sites whose atoms depend on each other by disorder groups."""
+        return () if self.disorder is None else tied_sites(self.disorder, self.supercell)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether some configurations are impossible: sites exclude each other, or have their atoms together."""
+        return bool(len(self.clashes) or self.ties)
 
     @cached_property
     def sites(self) -> IntArray:
@@ -157,9 +175,12 @@ class SolidSolution:
         return np.unique(self.space.site)
 
     def possible(self, members: IntArray) -> BoolArray:
-        """Whether each set (c, k) of edits leaves no two atoms too close together."""
-        held = self.supercell.table_with(self.sites).numbers[self.sites] > 0
-        filled = np.broadcast_to(held, (len(members), len(self.sites))).copy()
-        place: NDArray[np.int64] = np.searchsorted(self.sites, self.space.site[members])
-        np.put_along_axis(filled, place, self.space.number[members] > 0, axis=1)
-        return np.asarray(~(filled[:, self.clashes[:, 0]] & filled[:, self.clashes[:, 1]]).any(axis=1))
+        """Whether each set (c, k) of edits leaves no two atoms too close together, and no fragment in part."""
+        held = self.supercell.table_with(self.sites).numbers
+        numbers = np.broadcast_to(held, (len(members), len(held))).copy()
+        np.put_along_axis(numbers, self.space.site[members], self.space.number[members], axis=1)
+        filled = numbers[:, self.sites] > 0
+        fitting = np.asarray(~(filled[:, self.clashes[:, 0]] & filled[:, self.clashes[:, 1]]).any(axis=1))
+        for tie in self.ties:
+            fitting[fitting] = tie.allows(numbers[fitting])
+        return fitting

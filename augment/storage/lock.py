@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from augment.errors import ResumeError
 
 __all__ = ["folder_lock", "held_file"]
@@ -65,6 +63,8 @@ def held_file(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, refusal: str, patience: float) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path, thread_local=False)
     try:
         lock.acquire(timeout=patience)

@@ -6,16 +6,22 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.crystal.lattice import hermite_normal_form, shortest_vectors, successive_minima
+from augment.crystal.standard import primitive_atoms
+from augment.elements import reduced_formula
 from augment.errors import SupercellError
 from augment.host import Host
 from augment.supercell import Supercell
 from augment.supercells.in_plane import find_layer_supercell, widest_in_plane
 from augment.supercells.sublattices import CompactLattices, InvariantForms, longest_possible
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 DEFAULT_IMAGE_DISTANCE = 8.0
 """Å between a defect and its nearest image: enough for a first look with a machine-learned potential."""
@@ -73,6 +79,23 @@ def find_supercell(
         f"{host.formula}: no supercell of {min_atoms} to {max_atoms} atoms has images {min_image_distance:g} Å apart"
         f"{search.limits} ({_best_reached(search, min_atoms, max_atoms)}); allow more atoms or a smaller distance"
     )
+
+
+def refuse_large(structure: Structure, max_atoms: int, where: str = "structure") -> None:
+    """Refuse a structure of which not even the primitive cell fits, before a host is made of it.
+
+    Args:
+        structure: ordered, in any cell.
+        max_atoms: most atoms.
+        where: what to call the source in errors.
+
+    Raises:
+        CifError: no space group can be found.
+        SupercellError: its primitive cell has more atoms.
+    """
+    if len(structure) > max_atoms and (atoms := primitive_atoms(structure, where)) > max_atoms:
+        formula = reduced_formula(structure.composition.get_el_amt_dict())
+        raise _between_multiples(formula, atoms, 1, max_atoms)
 
 
 def widest_supercell(
@@ -144,11 +167,15 @@ def _indices(host: Host, min_atoms: int, max_atoms: int) -> range:
         )
     indices = range(-(-min_atoms // host.n_lattice), max_atoms // host.n_lattice + 1)
     if not indices:
-        raise SupercellError(
-            f"{host.formula}: no supercell has {min_atoms} to {max_atoms} atoms; "
-            f"its primitive cell has {host.n_lattice}: ask for a multiple"
-        )
+        raise _between_multiples(host.formula, host.n_lattice, min_atoms, max_atoms)
     return indices
+
+
+def _between_multiples(formula: str, atoms: int, min_atoms: int, max_atoms: int) -> SupercellError:
+    return SupercellError(
+        f"{formula}: no supercell has {min_atoms} to {max_atoms} atoms; "
+        f"its primitive cell has {atoms}: ask for a multiple"
+    )
 
 
 def _best_reached(search: _Search, min_atoms: int, max_atoms: int) -> str:

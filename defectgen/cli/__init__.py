@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from augment.errors import DefectgenError, ResumeError, StoppedError
-from defectgen.cli.bench import bench_command
-from defectgen.cli.defects import defects_command
-from defectgen.cli.distill import distill_command
-from defectgen.cli.export import export_command
-from defectgen.cli.generate import generate_command
-from defectgen.cli.impurities import impurities_command
-from defectgen.cli.md import md_command
+from defectgen.cli.commands.bench import bench_command
+from defectgen.cli.commands.defects import defects_command
+from defectgen.cli.commands.distill import distill_command
+from defectgen.cli.commands.export import export_command
+from defectgen.cli.commands.generate import generate_command
+from defectgen.cli.commands.image import image_command
+from defectgen.cli.commands.impurities import impurities_command
+from defectgen.cli.commands.md import md_command
+from defectgen.cli.commands.planar import planar_command
+from defectgen.cli.commands.potentials import potentials_command
+from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,
     BulkOption,
@@ -24,6 +30,7 @@ from defectgen.cli.options import (
     DistanceOption,
     DopantsOption,
     FolderArgument,
+    JsonOption,
     MaxAtomsOption,
     MaxVoidsOption,
     OutputOption,
@@ -36,21 +43,21 @@ from defectgen.cli.options import (
     defect_changes,
     layer_changes,
     say,
+    say_json,
     settings_of,
     show,
 )
-from defectgen.cli.planar import planar_command
-from defectgen.cli.potentials import potentials_command
 from defectgen.cli.stage import run_stage
+from defectgen.cli.version import version_lines
 
 INTERRUPTED = 130
 """Exit code of a command that was interrupted, as shells have it."""
 
 app = typer.Typer(
     name="defectgen",
-    no_args_is_help=True,
+    no_args_is_help=False,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    add_completion=True,
 )
 
 
@@ -109,6 +116,7 @@ def relax_command(
     device: DeviceOption = None,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Relax the proposals of a run folder with its potential."""
     from defectgen.cli.tables import relax_table
@@ -121,8 +129,12 @@ def relax_command(
         "potential.device": device,
         "workers": workers,
     }
-    done = run_stage(folder, "relax", relax_stage, changes, overwrite)
-    show(relax_table(done.read_lines("relax/summary.jsonl")))
+    done = run_stage(folder, "relax", relax_stage, changes, overwrite, quiet=as_json)
+    rows = done.read_lines("relax/summary.jsonl")
+    if as_json:
+        say_json(rows)
+    else:
+        show(relax_table(rows))
 
 
 def report_command(folder: FolderArgument) -> None:
@@ -134,48 +146,69 @@ def report_command(folder: FolderArgument) -> None:
     say(f"report: {write_report(folder)}")
 
 
-def doctor_command() -> None:
+def doctor_command(as_json: JsonOption = False) -> None:
     """Say what is installed, what can be used here, and what to do about the rest."""
-    from defectgen.cli.doctor import diagnose, doctor_table
+    from defectgen.cli.commands.doctor import diagnose, doctor_table
 
-    show(doctor_table(diagnose()))
-
-
-def _show_version(asked: bool) -> None:
-    """Print the version where it is asked for, and end there."""
-    if asked:
-        from importlib.metadata import version
-
-        say(f"defectgen {version('defectgen')}")
-        raise typer.Exit
+    checks = diagnose()
+    if as_json:
+        say_json(asdict(check) for check in checks)
+    else:
+        show(doctor_table(checks))
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def about(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version and exit")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="with --version: the libraries, and the potentials with their hashes")
     ] = False,
 ) -> None:
     """Real crystals: symmetry-distinct defects, their relaxed and thermal structures, their response."""
+    if version:
+        say(*version_lines(verbose=verbose))
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        say(context.get_help())
+        raise typer.Exit(2)
 
 
-for _command in (
-    run_command,
-    init_command,
-    defects_command,
-    impurities_command,
-    planar_command,
-    generate_command,
-    relax_command,
-    md_command,
-    export_command,
-    report_command,
-    bench_command,
-    distill_command,
-    potentials_command,
-    doctor_command,
-):
-    app.command(_command.__name__.removesuffix("_command"))(_command)
+_COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
+    "Everything in a row": (
+        (run_command, "run MgO.cif -o out --dopant Al"),
+        (init_command, "init settings.yaml"),
+    ),
+    "Crystals and defects": (
+        (defects_command, "defects MgO.cif --dopant Al"),
+        (impurities_command, "impurities CeO2.cif --concentration Gd_Ce=0.25 --compensate v_O"),
+        (planar_command, "planar MgO.cif --surface 1,1,0"),
+    ),
+    "Structures and their response": (
+        (generate_command, "generate MgO.cif --defect v_O -n 4 -o out"),
+        (relax_command, "relax out"),
+        (md_command, "md out --temperature 300,900 --pressure 0,10"),
+    ),
+    "Datasets and reports": (
+        (export_command, "export out1 out2 -o dataset --license CC-BY-4.0"),
+        (validate_command, "validate train.extxyz -o findings.html"),
+        (clean_command, "clean dataset -o cleaned"),
+        (report_command, "report out"),
+        (image_command, "image out --kind stem,xrd"),
+    ),
+    "Models and potentials": (
+        (potentials_command, "potentials --time"),
+        (distill_command, "distill MgO.cif --dopant Al"),
+        (bench_command, "bench -g default -g my:generator"),
+        (doctor_command, "doctor"),
+    ),
+}
+"""The commands by what they are for, each with an example."""
+
+for _panel, _group in _COMMANDS.items():
+    for _command, _example in _group:
+        _name = _command.__name__.removesuffix("_command")
+        app.command(_name, rich_help_panel=_panel, epilog=f"Example: defectgen {_example}")(_command)
 
 
 def main() -> None:

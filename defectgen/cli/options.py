@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -123,9 +125,14 @@ def integers(text: str | None) -> list[int] | None:
     return found
 
 
-def say(line: str) -> None:
-    """One line on the standard output."""
-    sys.stdout.write(line + "\n")
+def say(*lines: str) -> None:
+    """Lines on the standard output."""
+    sys.stdout.writelines(line + "\n" for line in lines)
+
+
+def say_json(rows: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object a line on the standard output."""
+    say(*(json.dumps(dict(row), ensure_ascii=False) for row in rows))
 
 
 def show(*renderables: Any) -> None:

@@ -130,24 +130,28 @@ def relax_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 def md_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Table of dynamics, one row a point, from the rows of `md/summary.jsonl`; schedules by their turning points."""
     from defectgen.report.response.conditions import condition
+    from defectgen.report.response.engine_checks import is_check
 
     heads = ("cell", "engine", ">T\n(K)", ">P\n(GPa)", "status", ">V\n(Å³/atom)", ">E\n(eV/atom)", ">MSD\n(Å²)")
     table = _table("dynamics", heads)
     for row in rows:
-        volume = _number(row["volume"])
-        if row["volume_error"] is not None:
-            volume += f" ± {_number(row['volume_error'])}"
+        size = "area" if row.get("area") is not None else "volume"
+        volume = _number(row[size])
+        if row[f"{size}_error"] is not None:
+            volume += f" ± {_number(row[f'{size}_error'])}"
+        volume += " Å²" if size == "area" else ""
         numbers = (volume, _number(row["energy"], 4), _number(row["msd"], 4))
         temperature, pressure = condition(row)
         at = f"{temperature}{_mean_of_nve(row)}", pressure
-        table.add_row(row["cell"], row["engine"], *at, row["status"], *numbers)
+        engine = f"{row['engine']}, check" if is_check(row) else row["engine"]
+        table.add_row(row["cell"], engine, *at, row["status"], *numbers)
     return table
 
 
 def dataset_table(manifest: DatasetManifest) -> tuple[Table, str]:
     """Table of what a dataset holds in each split, and a line on what was left out."""
     by, groups = manifest.split["by"], manifest.split["groups"]
-    table = _table(f"{manifest.n_records} frames, split by {by}", ("split", ">frames", f">{by}s", "what"))
+    table = _table(f"{manifest.n_records} frames, split by {by}", ("split", ">frames", ">groups", "what"))
     for split, frames in manifest.frames.items():
         kinds = manifest.statistics["records"][split]
         number = sum(place == split for place in groups.values())

@@ -23,20 +23,22 @@ import orjson
 from augment.cell import FloatArray, IntArray
 from augment.elements import element_symbol
 from augment.errors import DataError
+from augment.storage.missing import no_such_file
 from defectgen.dataset.fields import FIELDS, Kind
-from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
+from defectgen.dataset.frame import NINE_OF_SIX, SIX_OF_NINE, Frame, FrameFact
 
 NOT_FACTS = frozenset({"charge", "total_charge", "energy", "free_energy", "stress", "REF_energy", "REF_stress"})
 """Keys of the comment line that are labels or are written from the frame itself."""
 
-MISSING: dict[Kind, Fact] = {"text": "unknown", "integer": math.nan, "number": math.nan, "flag": False}
+MISSING: dict[Kind, FrameFact] = {"text": "unknown", "integer": math.nan, "number": math.nan, "flag": False}
 """What stands for a field that is not known of a frame but of others in its file: SevenNet wants the same keys in all,
 with values of one type."""
 
-_ISOLATED = "IsolatedAtom"
+ISOLATED_ATOM = "IsolatedAtom"
+"""Config type of the frames that MACE takes for the energies of its elements."""
 
 _RANK = {field.name: rank for rank, field in enumerate(FIELDS)}
-_PYTHON: dict[Kind, Callable[[Any], Fact]] = {"text": str, "integer": int, "number": float, "flag": bool}
+_PYTHON: dict[Kind, Callable[[Any], FrameFact]] = {"text": str, "integer": int, "number": float, "flag": bool}
 _TYPES = {field.name: _PYTHON[field.kind] for field in FIELDS}
 
 
@@ -46,7 +48,7 @@ def frame_text(frame: Frame) -> str:
     if frame.energy is not None:
         fields |= dict.fromkeys(("energy", "free_energy", "REF_energy"), repr(float(frame.energy)))
     if frame.stress is not None:
-        fields |= {"stress": vector_text(frame.stress[FULL]), "REF_stress": vector_text(frame.stress)}
+        fields |= {"stress": vector_text(frame.stress[NINE_OF_SIX]), "REF_stress": vector_text(frame.stress)}
     fields |= dict.fromkeys(("charge", "total_charge"), str(int(frame.charge)))
     named = sorted(frame.facts.keys() - NOT_FACTS, key=lambda key: (_RANK.get(key, len(_RANK)), key))
     # ASE takes the next key for the value of an empty text, so there are none.
@@ -113,14 +115,12 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _value(value: Fact) -> str:
+def _value(value: FrameFact) -> str:
     if isinstance(value, str):
         return quoted(value)
     if isinstance(value, bool | np.bool_):
         return "T" if value else "F"
-    if isinstance(value, int | float | np.integer | np.floating):
-        return repr(value.item() if isinstance(value, np.generic) else value)
-    return quoted(str(value))
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def read_frames(path: Path) -> Iterator[Frame]:
@@ -135,12 +135,12 @@ def read_frames(path: Path) -> Iterator[Frame]:
     from ase.io import iread
 
     if not path.is_file():
-        raise DataError(f"{path}: no such file; check the path")
+        raise DataError(f"{path}: {no_such_file(path)}")
     count = 0
     try:
         for atoms in iread(path, index=":", format="extxyz"):
             count += 1
-            if atoms.info.get("config_type") != _ISOLATED:
+            if atoms.info.get("config_type") != ISOLATED_ATOM:
                 yield frame_of_atoms(atoms)
     except DataError as error:
         raise DataError(f"{path}: frame {count}: {error}") from None
@@ -182,7 +182,7 @@ def six_components(stress: Any) -> FloatArray:
     values = np.asarray(stress, dtype=float).ravel()
     if values.size not in (6, 9):
         raise DataError(f"a stress of {values.size} components; it has six (xx, yy, zz, yz, xz, xy) or nine")
-    return values if values.size == len(VOIGT) else values[VOIGT]
+    return values if values.size == len(SIX_OF_NINE) else values[SIX_OF_NINE]
 
 
 def _is_fact(name: str, value: object) -> bool:
@@ -192,9 +192,9 @@ def _is_fact(name: str, value: object) -> bool:
     return isinstance(value, str | bool | int | float | np.generic)
 
 
-def typed_fact(name: str, value: Any) -> Fact:
+def typed_fact(name: str, value: Any) -> FrameFact:
     """A value as the table of fields has it: text that reads as a number, such as the subgroup 1, stays text."""
-    plain: Fact = value.item() if isinstance(value, np.generic) else value
+    plain: FrameFact = value.item() if isinstance(value, np.generic) else value
     try:
         return _TYPES[name](plain) if name in _TYPES else plain
     except ValueError:

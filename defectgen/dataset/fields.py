@@ -46,6 +46,7 @@ FIELDS: tuple[Field, ...] = (
     Field("time", "number", "time of the frame in its run of dynamics, fs"),
     Field("frame_interval", "number", "time between the kept frames of that run, fs"),
     Field("correlation_time", "number", "integrated autocorrelation time of the potential energy of that run, fs"),
+    Field("role", "text", "of dynamics: data, or check where a second engine repeats a point"),
     Field("engine", "text", "engine of the dynamics: ase, lammps, batched"),
     Field("ensemble", "text", "ensemble of the dynamics"),
     Field("temperature", "number", "K, of the thermostat; of a proposal, what it was asked for"),

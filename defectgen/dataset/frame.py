@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from md.labels.record import Record
 
-Fact = str | int | float | bool
+FrameFact = str | int | float | bool
 
-VOIGT = np.array([0, 4, 8, 5, 2, 1])
+SIX_OF_NINE = np.array([0, 4, 8, 5, 2, 1])
 """Where xx, yy, zz, yz, xz, xy stand in a raveled (3, 3) tensor."""
 
-FULL = np.array([0, 5, 4, 5, 1, 3, 4, 3, 2])
+NINE_OF_SIX = np.array([0, 5, 4, 5, 1, 3, 4, 3, 2])
 """Where the nine components of a raveled (3, 3) tensor stand in xx, yy, zz, yz, xz, xy."""
 
 
@@ -52,7 +52,7 @@ class Frame:
     forces: FloatArray | None = None
     stress: FloatArray | None = None
     charge: int = 0
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Mapping[str, FrameFact] = field(default_factory=dict)
     momenta: FloatArray | None = None
     ideal: tuple[FloatArray, FloatArray] | None = None
 
@@ -76,13 +76,13 @@ class Frame:
     @property
     def virial(self) -> FloatArray | None:
         """(3, 3) virial -V σ = -dE/dε, eV, positive under compression; None without a stress."""
-        return None if self.stress is None else -self.volume * self.stress[FULL].reshape(3, 3)
+        return None if self.stress is None else -self.volume * self.stress[NINE_OF_SIX].reshape(3, 3)
 
     def text(self, name: str) -> str:
         """A fact as text, empty where it is not known."""
         return str(self.facts.get(name, ""))
 
-    def with_facts(self, **facts: Fact | None) -> Frame:
+    def with_facts(self, **facts: FrameFact | None) -> Frame:
         """The frame with more facts; those that are None are left as they were."""
         return replace(self, facts={**self.facts, **{k: v for k, v in facts.items() if v is not None}})
 
@@ -102,7 +102,7 @@ class Frame:
         return atoms
 
 
-def frame_of(record: Record, facts: Mapping[str, Fact | None]) -> Frame:
+def frame_of(record: Record, facts: Mapping[str, FrameFact | None]) -> Frame:
     """The frame of a labelled defect cell; facts that are None are left out."""
     return Frame(
         record.cell.numbers,

@@ -10,7 +10,7 @@ from augment.exchange import cif_text
 from augment.exchange.folder import UniqueNames
 from augment.storage.archive import write_atomically
 from defectgen.dataset.extxyz import ExtxyzFile
-from defectgen.dataset.frame import Fact, Frame
+from defectgen.dataset.frame import Frame, FrameFact
 
 _SHOWN = (
     "subgroup",
@@ -39,7 +39,7 @@ def write_proposals(folder: Path, cells: Sequence[DefectCell]) -> None:
 
 def proposal_frame(cell: DefectCell) -> Frame:
     """A proposal as a frame without labels; what it was asked for, and how it was made, are its facts."""
-    facts: dict[str, Fact] = {"config_type": "proposal", "name": cell.name, "defect_key": cell.key}
+    facts: dict[str, FrameFact] = {"config_type": "proposal", "name": cell.name, "defect_key": cell.key}
     facts |= {name: cell.provenance[name] for name in _SHOWN if name in cell.provenance}
     facts["forces_by"] = cell.provenance.get("forces_by", "none")
     if cell.seconds is not None:

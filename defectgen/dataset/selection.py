@@ -78,6 +78,7 @@ def _filters(survey: Survey, settings: DatasetSettings, *, labelled: bool) -> It
         if settings.potential not in known:
             raise ConditionError(f"no frame was labelled by {settings.potential!r}; there are {', '.join(known)}")
         yield f"not labelled by {settings.potential}", (table["potential"] != settings.potential).to_numpy(dtype=bool)
+    yield "of a second engine, a check and not data", (table["role"] == "check").to_numpy(dtype=bool)
     force, energy = table["max_force"].to_numpy(float), table["energy_per_atom"].to_numpy(float)
     if labelled:
         yield "without energy or forces", np.isnan(force) | np.isnan(energy)

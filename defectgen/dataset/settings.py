@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from augment.errors import SettingsError
 from defectgen.dataset.duplicates import NEAR
 
-SplitBy = Literal["auto", "host", "prototype", "elements", "defect", "trajectory"]
+SplitBy = Literal["auto", "host", "prototype", "elements", "defect", "trajectory", "given"]
 Uncovered = Literal["refuse", "train", "drop"]
-Format = Literal[
+DatasetFormat = Literal[
     "extxyz",
     "mace-hdf5",
     "aselmdb",
@@ -27,7 +27,7 @@ Format = Literal[
     "generative",
     "optimade",
 ]
-FORMATS = get_args(Format)
+FORMAT_NAMES = get_args(DatasetFormat)
 
 UNLICENSED = "not chosen yet: set one before you share the dataset"
 
@@ -37,8 +37,8 @@ class DatasetSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    formats: tuple[Format, ...] = Field(
-        ("extxyz",), min_length=1, description=f"what to write, one or more of {', '.join(FORMATS)}"
+    formats: tuple[DatasetFormat, ...] = Field(
+        ("extxyz",), min_length=1, description=f"what to write, one or more of {', '.join(FORMAT_NAMES)}"
     )
     where: str = Field(
         "", description="only frames for which this holds, \"pressure > 5 and defect_type == 'vacancy'\""
@@ -47,7 +47,8 @@ class DatasetSettings(BaseModel):
     split: SplitBy = Field(
         "auto",
         description="what is in one file only: host (composition and prototype), prototype, elements, defect, "
-        "trajectory; auto: the first of host, defect, trajectory that holds something out",
+        "trajectory; auto: the first of host, defect, trajectory that holds enough out; given: frames stay in the "
+        "split that they name or that their file is called",
     )
     seed: int = Field(0, ge=0, description="of the split")
     held_out: float = Field(0.1, ge=0, le=0.4, description="share of the groups that go to each of valid and test")
@@ -70,6 +71,9 @@ class DatasetSettings(BaseModel):
     )
     converged: bool = Field(default=False, description="leave out relaxations that did not converge")
     path_frames: int = Field(4, ge=0, le=1000, description="frames from the way of each relaxation, besides its end")
+    leakage: bool = Field(
+        default=True, description="look for copies of train frames in what is held out; some seconds of CPU time"
+    )
     license: str = Field(UNLICENSED, description="licence of the dataset, as SPDX names it: CC-BY-4.0")
 
 

@@ -17,15 +17,21 @@ from defectgen.dataset.settings import DatasetSettings, SplitBy, Uncovered
 from defectgen.dataset.survey import Survey
 from md.labels.split import SPLITS, check_split
 
-MAX_SHARE = 0.25
+MAX_HELD_OUT_SHARE = 0.25
 """Of the frames; a group with more is never held out: too little would be left to learn from."""
+
+WORTH_HOLDING = 0.2
+"""Of the share that is to be held out: with less `auto` tries smaller groups."""
 
 AUTOMATIC: tuple[SplitBy, ...] = ("host", "defect", "trajectory")
 """What `auto` tries, the strictest first."""
 
 _DROPPED = ""
 
-Labels = NDArray[np.str_]
+_OF = ": "
+"""Between a split that was given and the composition of the frames in it."""
+
+SplitNames = NDArray[np.str_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +46,15 @@ class Split:
     """
 
     by: SplitBy
-    labels: Labels
+    labels: SplitNames
     groups: dict[str, str]
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def held_out(self) -> float:
+        """Share of the frames that are not in train."""
+        chosen = self.labels[self.labels != _DROPPED]
+        return float((chosen != "train").mean()) if len(chosen) else 0.0
 
     @property
     def names(self) -> list[str]:
@@ -71,7 +83,7 @@ def split_frames(
     uncovered: Uncovered = settings.uncovered or ("train" if settings.split == "auto" else "refuse")
     for by in tried:
         split = _split(survey, kept, by, settings, known, uncovered)
-        if len(split.names) > 1:
+        if known or split.held_out >= WORTH_HOLDING * settings.held_out > 0:
             return split
     return split
 
@@ -87,6 +99,8 @@ def _split(
     groups = group_names(survey, by)
     names, index, counts = np.unique(groups[kept], return_inverse=True, return_counts=True)
     shares = dict(zip(names.tolist(), (counts / counts.sum()).tolist(), strict=True))
+    if by == "given":
+        known = {name: _given(name) for name in names.tolist()}
     chosen = assign(shares, settings.seed, settings.held_out, known)
     elements = _elements(survey, kept, index, names)
     moved, notes = _covered(chosen, elements, uncovered, by)
@@ -96,7 +110,7 @@ def _split(
     return Split(by, labels, moved, notes)
 
 
-def group_names(survey: Survey, by: SplitBy) -> Labels:
+def group_names(survey: Survey, by: SplitBy) -> SplitNames:
     """(n,) the group of each frame: those of one group are never in two files.
 
     A host is its composition and its prototype, so that lattice parameters, settings and origins do not matter. What
@@ -104,9 +118,12 @@ def group_names(survey: Survey, by: SplitBy) -> Labels:
     """
     table = survey.table
     text = {name: table[name].astype(object) for name in ("formula", "prototype", "name", "trajectory", "composition")}
-    formula = text["formula"].where(table["formula"].notna(), text["composition"])
+    elements = text["composition"].map(lambda c: "-".join(sorted(elements_in(str(c)))))
+    formula = text["formula"].where(table["formula"].notna(), elements)
     host = formula.astype(str) + text["prototype"].map(lambda p: f" {p}" if isinstance(p, str) else "")
-    if by == "host":
+    if by == "given":
+        chosen = table["split"].astype(object).fillna("train").astype(str) + _OF + text["composition"].astype(str)
+    elif by == "host":
         chosen = host
     elif by == "prototype":
         chosen = text["prototype"].where(table["prototype"].notna(), formula)
@@ -132,13 +149,19 @@ def assign(shares: Mapping[str, float], seed: int, held_out: float, known: Mappi
     for group, share in shares.items():
         place = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big") / 2**64
         split = "test" if place < held_out else "valid" if place < 2 * held_out else "train"
-        chosen[group] = known.get(group, "train" if share > MAX_SHARE else split)
+        chosen[group] = known.get(group, "train" if share > MAX_HELD_OUT_SHARE else split)
     if "train" not in chosen.values():
         chosen[max(shares, key=lambda group: (shares[group], group))] = "train"
     return chosen
 
 
-def _elements(survey: Survey, kept: Mask, index: NDArray[np.intp], names: Labels) -> dict[str, frozenset[str]]:
+def _given(group: str) -> str:
+    """The split that a group names; train where it names none that exists."""
+    split = group.partition(_OF)[0]
+    return split if split in SPLITS else "train"
+
+
+def _elements(survey: Survey, kept: Mask, index: NDArray[np.intp], names: SplitNames) -> dict[str, frozenset[str]]:
     """The elements that the frames of each group hold."""
     composition = survey.table["composition"].to_numpy(dtype=str)[kept]
     pairs = {(int(k), text) for k, text in zip(index, composition, strict=True)}

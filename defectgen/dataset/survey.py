@@ -16,6 +16,7 @@ from augment.crystal.contacts import shortest_contacts
 from augment.elements import element_symbol
 from defectgen.dataset.fields import FIELD_NAMES, FIELDS, MEASURES
 from defectgen.dataset.frame import Frame
+from defectgen.dataset.periodic_images import NearestImages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,10 +64,11 @@ def survey_frames(frames: Iterable[Frame], seen: Callable[[int], None] | None = 
     tables: list[pd.DataFrame] = []
     digests: list[int] = []
     sketches: list[Sketch] = []
+    images = NearestImages()
     for chunk in _chunks(frames):
         tables.append(_table([_row(frame) for frame in chunk]))
         digests += [_digest(frame) for frame in chunk]
-        sketches.append(np.array([sketch(frame) for frame in chunk], dtype=np.float32))
+        sketches.append(np.array([sketch(frame, images.positions(frame)) for frame in chunk], dtype=np.float32))
         if seen is not None:
             seen(len(digests))
     empty = np.zeros((0, SKETCH), dtype=np.float32)
@@ -147,14 +149,19 @@ def _digest(frame: Frame) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def sketch(frame: Frame) -> FloatArray:
+def sketch(frame: Frame, positions: FloatArray | None = None) -> FloatArray:
     """(`SKETCH`,) projection of a geometry, so that distances of two of n atoms are kept within a quarter.
 
     The geometry is the 3 n positions without their mean, and the lattice vectors, in Å: two frames are as far apart as
     all their atoms have moved together, (sum of |Δr|²)^1/2. Random projections keep distances (Johnson and
     Lindenstrauss, Contemp. Math. 26, 189 (1984)); the same frame has the same sketch in every process.
+
+    Args:
+        frame: the frame.
+        positions: (n, 3) its atoms in other periodic images, Å; by default as they stand there.
     """
-    centred = frame.positions - frame.positions.mean(axis=0)
+    positions = frame.positions if positions is None else positions
+    centred = positions - positions.mean(axis=0)
     geometry = np.concatenate([centred.ravel(), frame.cell.ravel()])
     projected: FloatArray = geometry @ _projection(len(geometry))
     return projected

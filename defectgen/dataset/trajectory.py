@@ -17,7 +17,7 @@ from augment.elements import element_symbol
 from augment.errors import ConditionError, DataError
 from augment.storage.archive import read_arrays, write_atomically
 from defectgen.dataset.extxyz import ExtxyzFile
-from defectgen.dataset.frame import Fact, frame_of
+from defectgen.dataset.frame import FrameFact, frame_of
 from md.dynamics import MdPoint
 from md.labels.frames import Frames, frames_from_arrays
 
@@ -54,7 +54,7 @@ class Trajectory:
             raise DataError(f"{self.point.label}: kept without momenta; run it again")
         return self.frames.momenta
 
-    def about(self, index: int) -> dict[str, Fact]:
+    def about(self, index: int) -> dict[str, FrameFact]:
         """What is known of a frame besides its geometry and labels: where it is from, and when it was (fs)."""
         point = self.point
         return {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.errors import DataError, SettingsError
 from augment.storage.archive import file_hash, write_atomically
+from augment.storage.missing import no_such_file
 
 if TYPE_CHECKING:
     from defectgen.model.bridge import Bridge
@@ -153,7 +154,7 @@ def load_trained(path: Path) -> tuple[Any, Mapping[str, Any]]:
         DataError: see `load_model`.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: {no_such_file(path)}")
     network, card, _ = _load_network(path.resolve(), path.stat().st_mtime_ns)
     return network, card
 

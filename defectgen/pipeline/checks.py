@@ -47,7 +47,8 @@ def check_engines(prepared: PreparedRun) -> None:
     from md.potentials.mace.models import through_torch
 
     on_cuda(prepared.potential, prepared.settings.potential.device)
-    if "batched" in prepared.settings.md.engines:
+    asked = prepared.settings.md
+    if "batched" in {*asked.engines, asked.check}:
         through_torch(prepared.potential)
 
 

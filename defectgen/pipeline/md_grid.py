@@ -15,7 +15,7 @@ from augment.elements import element_symbol
 from augment.errors import ConditionError
 from defectgen.run.settings import Settings
 from md.conditions.atoms import NATURAL, AtomSettings
-from md.conditions.environment import Environment
+from md.conditions.environment import IN_PLANE, Environment
 from md.conditions.timestep import HEAVY, timestep_for
 from md.potentials.device import Device
 
@@ -38,8 +38,13 @@ def empty_cells(settings: Settings, cells: Sequence[DefectCell]) -> list[bool]:
 
 def vacuum_note(name: str, settings: Settings) -> str:
     """One line that says what a vacuum in a cell means for its dynamics."""
-    ensemble = (settings.md.ensemble or "nvt").upper()
-    return f"{name} has a vacuum in its cell: {ensemble} at 0 GPa; --bulk treats it as a bulk crystal"
+    ensemble = settings.md.ensemble or "nvt"
+    if ensemble == IN_PLANE:
+        held = ", ".join(str(tension).removesuffix(".0") for tension in settings.md.tensions or (0,))
+        how = f"its area follows a tension of {held} N/m, the axis across the vacuum keeps its length"
+    else:
+        how = f"{ensemble.upper()} at 0 GPa ({IN_PLANE} lets its area breathe)"
+    return f"{name} has a vacuum in its cell: {how}; --bulk treats it as a bulk crystal"
 
 
 def md_environments(settings: Settings, timestep: float, *, vacuum: bool = False) -> list[Environment]:
@@ -54,15 +59,22 @@ def md_environments(settings: Settings, timestep: float, *, vacuum: bool = False
 
     asked = settings.md
     ensemble = asked.ensemble or ("nvt" if vacuum else "npt")
-    barostat = ensemble.startswith("npt")
+    barostat = ensemble.startswith("npt") and ensemble != IN_PLANE
     pressures = asked.pressures or (PRESSURES if barostat else (0.0,))
-    if vacuum and (barostat or any(pressure not in (0, "0") for pressure in pressures)):
+    if ensemble == IN_PLANE and not vacuum:
+        raise ConditionError(
+            f"{IN_PLANE} is for a layer with vacuum, and there is none in the cell, or --bulk says so; "
+            "use npt or npt-full"
+        )
+    if vacuum and (barostat or (ensemble != IN_PLANE and any(pressure not in (0, "0") for pressure in pressures))):
         what = ensemble if barostat else f"a pressure of {', '.join(map(str, pressures))} GPa"
         raise ConditionError(
-            f"{what} would close the vacuum of the cell; leave ensemble and pressure out, or use nvt or nve at 0 GPa: "
-            "md: {ensemble: nvt, pressures: [0]}, --ensemble nvt --pressure 0 (--bulk treats it as a bulk crystal)"
+            f"{what} would close the vacuum of the cell; leave ensemble and pressure out, or use nvt or nve at 0 GPa, "
+            f"or {IN_PLANE} with a tension in N/m: md: {{ensemble: {IN_PLANE}, tensions: [0]}}, --ensemble {IN_PLANE} "
+            "--tension 0 (--bulk treats it as a bulk crystal)"
         )
-    return environments(asked.temperatures, pressures, ensemble, asked.strain, timestep)
+    tensions = asked.tensions or (0.0,)
+    return environments(asked.temperatures, pressures, ensemble, asked.strain, timestep, tensions)
 
 
 def check_points(settings: Settings, *, vacuum: bool = False) -> None:
@@ -74,7 +86,9 @@ def check_points(settings: Settings, *, vacuum: bool = False) -> None:
     from md.dynamics import MdPoint
 
     longest = settings.md.timestep or HEAVY  # the cells come later, and may ask for a shorter one
-    for environment, engine in product(md_environments(settings, longest, vacuum=vacuum), settings.md.engines):
+    wanted = md_environments(settings, longest, vacuum=vacuum)
+    asked = [*product(wanted, settings.md.engines), *((wanted[0], e) for e in (settings.md.check,) if e is not None)]
+    for environment, engine in asked:
         MdPoint("any cell", "", environment, engine=engine, **_how(settings, longest))
 
 
@@ -85,7 +99,7 @@ def md_points(
     *,
     vacuum: bool = False,
 ) -> list[tuple[MdPoint, DefectCell]]:
-    """Every cell in every environment with every engine; the cells have a vacuum or not.
+    """Every cell in every environment with every engine; the cells have a vacuum or not. See `with_check`.
 
     Args:
         settings: of the run; without a time step each cell has that of its lightest atom.
@@ -105,6 +119,17 @@ def md_points(
         wanted = md_environments(settings, step, vacuum=vacuum)
         points += grid([cell], wanted, settings.md.engines, **_how(settings, step), atoms=atoms)
     return points
+
+
+def with_check(settings: Settings, points: Sequence[tuple[MdPoint, DefectCell]]) -> list[tuple[MdPoint, DefectCell]]:
+    """The points of a run, and one that checks their engine where the settings name another: of the first cell.
+
+    Raises:
+        ConditionError: the second engine does not do what the first point asks for.
+    """
+    from md.campaigns.relax_and_md import checked_by
+
+    return checked_by(points, settings.md.check, settings.seed)
 
 
 def timestep_lines(settings: Settings, points: Sequence[tuple[MdPoint, DefectCell]]) -> list[str]:

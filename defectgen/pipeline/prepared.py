@@ -22,12 +22,11 @@ from defectgen.run.defects import build_supercell, each_defect, find_potential
 from defectgen.run.folder import RunFolder
 from defectgen.run.host import host_notes, read_crystal
 from defectgen.run.settings import Settings
-from md.potentials import Potential
-from md.relaxation.relax import relaxation_from_arrays
-from md.relaxation.relaxed_host import RelaxedHost
 
 if TYPE_CHECKING:
     from defectgen.generation.request import GeometryRequest
+    from md.potentials import Potential
+    from md.relaxation.relaxed_host import RelaxedHost
 
 INPUT = ("host", "input.cif")
 """The CIF as the user gave it, so that a run folder stands on its own."""
@@ -64,7 +63,9 @@ class PreparedRun:
 
     @cached_property
     def _crystal(self) -> tuple[Host, PlanarHost | None]:
-        return read_crystal(self.cif, self.settings.planar, self.settings.host_block)
+        asked = self.settings
+        size = asked.defects.max_atoms if asked.defects.supercell is None and self.ideal_cells is None else None
+        return read_crystal(self.cif, asked.planar, asked.host_block, max_atoms=size)
 
     @property
     def host(self) -> Host:
@@ -160,16 +161,22 @@ class PreparedRun:
         )
 
     def reference(self, folder: RunFolder) -> RelaxedHost:
-        """The relaxed host, kept in the folder of the run; with a vacuum in its cell the lattice stays.
+        """The relaxed host, kept in the folder of the run; a layer relaxes in its plane.
+
+        The lattice of a surface stays that of the crystal that it was cut from: below it the crystal goes on.
 
         Raises:
             DataError: it does not relax, or what the folder holds is damaged.
         """
+        from md.relaxation.relax import relaxation_from_arrays
+        from md.relaxation.relaxed_host import RelaxedHost
+
         path = folder.file(*REFERENCE)
         if path.is_file():
             relaxation = relaxation_from_arrays(read_arrays(path), self.potential, float("nan"), str(path))
             return RelaxedHost.from_relaxation(self.host, relaxation)
-        found = RelaxedHost.of(self.host, self.potential, relax_cell=not self.host.has_vacuum)
+        cut = self.plane is not None and self.plane.kind == "surface"
+        found = RelaxedHost.of(self.host, self.potential, relax_cell=not cut)
         write_arrays(path, found.relaxation.to_arrays())
         return found
 

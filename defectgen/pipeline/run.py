@@ -6,6 +6,7 @@ from pathlib import Path
 
 from defectgen.pipeline.checks import check_run
 from defectgen.pipeline.prepared import PreparedRun
+from defectgen.pipeline.proposal_labels import label_proposals
 from defectgen.pipeline.stages import LATER_STAGES, start_folder
 from defectgen.run.folder import IDENTITY, RunFolder
 from defectgen.run.progress import report_notes, report_stage_end
@@ -42,5 +43,7 @@ def run_pipeline(settings: Settings) -> Path:
         for stage, function in LATER_STAGES:
             if not folder.finished(stage):
                 function(prepared, folder)
+            elif stage == "generate":
+                label_proposals(prepared, folder)
             report_stage_end(stage, folder.times[stage])
     return folder.file("report.html")

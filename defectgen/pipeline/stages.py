@@ -9,14 +9,15 @@ from typing import Any
 
 from augment.cell import BULK, DefectCell
 from augment.defect import Defect
+from augment.elements import elements_of
 from augment.errors import DataError
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.dataset.proposals import write_proposals
 from defectgen.pipeline.prepared import INPUT, PreparedRun
+from defectgen.pipeline.proposal_labels import label_proposals
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.progress import progress, report_notes
-from md.labels.record import Record, read_records, write_records
-from md.relaxation.relax import Relaxation
+from md.labels.record import read_records, write_records
 from md.relaxation.relaxed_host import RelaxedHost, pristine
 
 Counts = dict[str, Any]
@@ -27,6 +28,9 @@ IDEAL = "ideal"
 
 PLACED = ("generate", "ideal.npz")
 """Ideal cells on the sites of the relaxed host, the pristine one first."""
+
+LONE_ATOMS = "generate/lone_atoms.json"
+"""Energies (eV) of lone atoms of the run's elements by its potential (`Potential.atomic_energies`), null for none."""
 
 PRISTINE = ("generate", "bulk.npz")
 """The pristine supercell of the relaxed host, with its labels."""
@@ -101,17 +105,21 @@ def generate_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
         report(len(prepared.chosen), len(prepared.chosen), "done")
     write_cells(folder.file("generate", "cells.npz"), proposals)
     write_proposals(folder.file("generate"), proposals)
-    counts = {"proposals": len(proposals), "defects": len(prepared.chosen)}
+    counts: Counts = {"proposals": len(proposals), "defects": len(prepared.chosen)}
+    counts |= label_proposals(prepared, folder)
     return {"potential": prepared.potential.name, **counts, **_remarks(prepared, proposals)}
 
 
 def _write_reference(prepared: PreparedRun, folder: RunFolder, reference: RelaxedHost) -> None:
-    """Write the ideal cells on the relaxed host, and the pristine one with its labels."""
+    """Write the ideal cells on the relaxed host, the pristine one with its labels, and energies of lone atoms."""
     placed = [reference.place(defect) for defect in (pristine(prepared.supercell), *prepared.defects)]
     write_cells(folder.file(*PLACED), placed)
     bulk = reference.bulk(prepared.supercell)
     write_records(folder.file(*PRISTINE), [bulk.record] if bulk.record else [])
     folder.write_lines("generate/bulk.jsonl", [{**bulk.summary(), "start": IDEAL}])
+    potential, elements = prepared.potential, elements_of(z for cell in placed for z in cell.numbers)
+    made_by = {"potential": potential.name, "potential_sha256": potential.sha256}
+    folder.write_json(LONE_ATOMS, {**made_by, "atomic_energies": potential.atomic_energies(elements)})
 
 
 def _remarks(prepared: PreparedRun, proposals: Sequence[DefectCell]) -> Counts:
@@ -156,14 +164,19 @@ def _with_start(proposal: DefectCell) -> DefectCell:
 
 @_timed("relax")
 def relax_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
-    """Relax the proposals, and the ideal starts, in the cells they come in; keep the lowest of each defect."""
+    """Relax the proposals, and the ideal starts, in the cells they come in; keep the lowest of each defect.
+
+    All ends and some of each path stay in `relax/items` (`md.campaigns.relaxation_records`).
+    """
     from md.campaigns.relax_and_md import relax_all
+    from md.campaigns.relaxation_records import lowest_of_each
     from md.relaxation.relax import RelaxSettings
 
     check_inputs("relax", folder)
     settings = prepared.settings
     starts = _starts(prepared, folder)
-    how = RelaxSettings(fmax=settings.relax.fmax, max_steps=settings.relax.max_steps)
+    asked = settings.relax
+    how = RelaxSettings(fmax=asked.fmax, max_steps=asked.max_steps, path_frames=asked.path_frames)
     with progress("relax", "relaxations") as report:
         relaxations = relax_all(
             starts,
@@ -173,9 +186,10 @@ def relax_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
             workers=settings.workers,
             device=settings.potential.device,
             progress=report,
+            ends_only=True,
         )
     rows = [{**r.summary(), "start": r.start.provenance["start"]} for r in relaxations]
-    best = lowest(relaxations)
+    best = [record for k in lowest_of_each(rows) if (record := relaxations[k].record)]
     write_records(folder.file("relax", "records.npz"), [*read_records(folder.file(*PRISTINE)), *best])
     folder.write_lines("relax/summary.jsonl", folder.read_lines("generate/bulk.jsonl") + rows)
     defects = len({c.key for c in starts})
@@ -228,30 +242,17 @@ def check_inputs(stage: str, folder: RunFolder) -> None:
         placed_cells(folder)
 
 
-def lowest(relaxations: Sequence[Relaxation]) -> list[Record]:
-    """The lowest relaxed geometry of each defect, in the order of the defects; none of what diverged."""
-    best: dict[str, Record] = {}
-    for relaxation in relaxations:
-        record = relaxation.record
-        if record is None or relaxation.status == "diverged":
-            continue
-        known = best.get(record.cell.key)
-        if known is None or record.energy < known.energy:
-            best[record.cell.key] = record
-    return list(best.values())
-
-
 @_timed("md")
 def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
-    """Run the relaxed cells on the grid of temperatures and pressures, in every engine."""
-    from defectgen.pipeline.md_grid import md_points, run_points, timestep_lines
+    """Run the relaxed cells on the grid of temperatures and pressures, and one point in the engine that checks."""
+    from defectgen.pipeline.md_grid import md_points, run_points, timestep_lines, with_check
     from md.observables import curves, summary
 
     check_inputs("md", folder)
     settings = prepared.settings
     records = read_records(folder.file("relax", "records.npz"))
     cells = [r.cell for r in records[: settings.md.max_cells]]
-    points = md_points(settings, cells, vacuum=prepared.host.has_vacuum)
+    points = with_check(settings, md_points(settings, cells, vacuum=prepared.host.has_vacuum))
     report_notes(timestep_lines(settings, points))
     responses = run_points(
         points,

@@ -17,6 +17,9 @@ from md.labels.record import Record, read_records
 
 JsonRow = dict[str, Any]
 
+DATA = "data"
+"""Role of the points whose frames are data; rows of older runs have none, and are."""
+
 
 @dataclass(frozen=True)
 class RunData:
@@ -32,7 +35,8 @@ class RunData:
         proposals: generated cells.
         relaxed: records of the relaxed cells.
         relaxations: rows of relax/summary.jsonl.
-        points: rows of md/summary.jsonl.
+        points: rows of md/summary.jsonl that are data.
+        checks: those that are checks by a second engine.
         curves: rows of md/curves.jsonl, in the order of `points`; empty ones where there is none.
     """
 
@@ -46,6 +50,7 @@ class RunData:
     relaxed: Sequence[Record]
     relaxations: Sequence[JsonRow]
     points: Sequence[JsonRow]
+    checks: Sequence[JsonRow]
     curves: Sequence[JsonRow]
 
     @cached_property
@@ -79,7 +84,8 @@ def read_run(run: Path) -> RunData:
         DataError: a file in it is damaged.
     """
     folder = RunFolder.open(run)
-    points = _rows(folder.file("md", "summary.jsonl"))
+    rows = _rows(folder.file("md", "summary.jsonl"))
+    points = [row for row in rows if row.get("role", DATA) == DATA]
     curves = {str(row["id"]): row for row in _rows(folder.file("md", "curves.jsonl"))}
     bulk = _records(folder.file("generate", "bulk.npz"))
     return RunData(
@@ -93,6 +99,7 @@ def read_run(run: Path) -> RunData:
         relaxed=_records(folder.file("relax", "records.npz")),
         relaxations=_rows(folder.file("relax", "summary.jsonl")),
         points=points,
+        checks=[row for row in rows if row.get("role", DATA) != DATA],
         curves=[curves.get(str(point.get("id")), {}) for point in points],
     )
 

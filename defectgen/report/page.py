@@ -23,7 +23,7 @@ from defectgen.report.blocks import (
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
-from defectgen.report.response.conditions import MAX_PRESSURE_MISS, condition, unbalanced, unsettled
+from defectgen.report.response.conditions import MAX_PRESSURE_MISS, condition, load_unit, unbalanced, unsettled
 from defectgen.report.response.dynamics import dynamics_sections
 from defectgen.report.scenes import element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
@@ -119,6 +119,8 @@ def facts(data: RunData) -> list[Fact]:
         entries.append(Fact("Relaxations", f"{done} of {len(data.relaxations)}", "converged"))
     if data.points:
         engines = ", ".join(sorted({p["engine"] for p in data.points}))
+        if data.checks:
+            engines += f"; checked by {', '.join(sorted({p['engine'] for p in data.checks}))}"
         entries.append(Fact("MD points", str(len(data.points)), engines))
     entries.append(Fact("Time", duration(total_seconds(data)), f"started {day_and_time(data.identity['created'])} UTC"))
     return entries
@@ -160,9 +162,12 @@ def notices(data: RunData) -> list[Notice]:
             "their numbers are extrapolations."
         )
         listed.append(Notice(text, "warning"))
-    points = [p for p in data.points if p["status"] == "diverged"]
+    points = [p for p in (*data.points, *data.checks) if p["status"] == "diverged"]
     if points:
-        names = [f"{p['cell']} ({p['engine']}, {' K, '.join(condition(p))} GPa)" for p in points]
+        names = [
+            f"{p['cell']} ({p['engine']}, {' K, '.join(condition(p)).removesuffix(' N/m')} {load_unit(p)})"
+            for p in points
+        ]
         listed.append(Notice(f"MD points that diverged: {', '.join(names)}.", "bad"))
     return listed
 

@@ -7,15 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from defectgen.report.blocks import Figure
 from defectgen.report.gather import JsonRow
 from defectgen.report.plots import DASHES, PALETTE, Trace, line, once, panel_grid, points
-from defectgen.report.response.conditions import Legend, cells, is_steady
+from defectgen.report.response.conditions import Legend, cells, is_steady, load, load_unit
 
 MAX_CURVE_PANELS = 12
 
 Measured = tuple[float, float | None]
 """A value and its standard error, if it has one."""
 
-UNITS = {"temperature": "K", "pressure": "GPa"}
-AXIS_TITLES = {"temperature": "T (K)", "pressure": "P (GPa)"}
 OTHER = {"temperature": "pressure", "pressure": "temperature"}
 
 
@@ -39,19 +37,34 @@ def condition_figure(
     """
     held = OTHER[varied]
     steady = [r for r in rows if is_steady(r) and r["status"] != "diverged"]
-    fixed = sorted({float(r[held]) for r in steady})
+    fixed = sorted({_value(r, held) for r in steady})
     shades = {v: PALETTE[k % len(PALETTE)] for k, v in enumerate(fixed)}
     legend = Legend.of(rows)
     panels = []
     for cell in cells(steady):
         for key, quantity in quantities.items():
             here = [(r, m) for r in steady if r["cell"] == cell and (m := quantity(r)) is not None]
-            if len({float(r[varied]) for r, _ in here}) > 1:
+            if len({_value(r, varied) for r, _ in here}) > 1:
                 panels.append((f"{cell}: {key}" if key else cell, _series(here, varied, shades, legend)))
     if not panels:
         return []
-    traces, shape, height = panel_grid(panels[:MAX_CURVE_PANELS], min(3, len(panels)), AXIS_TITLES[varied], title, 250)
+    axis = f"{_symbol(steady[0], varied)} ({_unit(steady[0], varied)})"
+    traces, shape, height = panel_grid(panels[:MAX_CURVE_PANELS], min(3, len(panels)), axis, title, 250)
     return [Figure(name, caption, once(traces), shape, height)]
+
+
+def _value(row: JsonRow, condition: str) -> float:
+    """The temperature of a point, or its pressure or tension."""
+    return load(row) if condition == "pressure" else float(row[condition])
+
+
+def _unit(row: JsonRow, condition: str) -> str:
+    return load_unit(row) if condition == "pressure" else "K"
+
+
+def _symbol(row: JsonRow, condition: str) -> str:
+    pressure = "tension" if "tension" in row else "P"
+    return pressure if condition == "pressure" else "T"
 
 
 def _series(
@@ -59,17 +72,17 @@ def _series(
 ) -> list[Trace]:
     held, traces = OTHER[varied], []
     for engine in sorted({r["engine"] for r, _ in here}):
-        for value in sorted({float(r[held]) for r, _ in here}):
-            chosen = [(r, m) for r, m in here if r["engine"] == engine and float(r[held]) == value]
-            chosen.sort(key=lambda one: float(one[0][varied]))
+        for value in sorted({_value(r, held) for r, _ in here}):
+            chosen = [(r, m) for r, m in here if r["engine"] == engine and _value(r, held) == value]
+            chosen.sort(key=lambda one: _value(one[0], varied))
             if chosen:
                 first = chosen[0][0]
                 x, y, error = (
-                    [float(r[varied]) for r, _ in chosen],
+                    [_value(r, varied) for r, _ in chosen],
                     [m[0] for _, m in chosen],
                     [m[1] for _, m in chosen],
                 )
-                label = legend.named(f"{value:g} {UNITS[held]}", first)
+                label = legend.named(f"{value:g} {_unit(first, held)}", first)
                 traces.append(points(x, y, error, label, legend.number(first), shades[value]))
     return traces
 

@@ -63,6 +63,8 @@ def provenance_section(data: RunData) -> Section:
     ]
     facts += [(f"SHA-256 of {name}", digest) for name, digest in data.potentials.items()]
     facts += [(f"seed of {name}", str(seed)) for name, seed in _other_seeds(data).items()]
+    if data.points:
+        facts.append(("seeds of MD points", "each its own, from the one above; in md/summary.jsonl"))
     versions = [(name, str(number)) for name, number in identity["versions"].items()]
     blocks: list[Block] = [
         Table("Identity of the run.", (Column("what"), Column("value", code=True)), facts),
@@ -73,13 +75,9 @@ def provenance_section(data: RunData) -> Section:
 
 
 def _other_seeds(data: RunData) -> dict[str, int]:
-    """Seeds of the proposals and of the MD points where they differ from the run's one seed."""
+    """Seeds of the proposals where they differ from the run's one seed."""
     seeds = {
         f"proposal {c.name} ({c.provenance.get('subgroup', '')})": c.provenance.get("seed") for c in data.proposals
-    }
-    seeds |= {
-        f"MD {p.get('cell', '')} {p.get('engine', '')} {p.get('temperature')} K {p.get('pressure')} GPa": p.get("seed")
-        for p in data.points
     }
     run_seed = data.identity["seed"]
     return {name: seed for name, seed in seeds.items() if seed is not None and seed != run_seed}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from augment.host import Host
 from augment.supercell import Supercell, conventional_supercell
 from augment.supercells.search import find_supercell
 from defectgen.run.settings import Settings
-from md.potentials import Potential, resolve_potential
+
+if TYPE_CHECKING:
+    from md.potentials import Potential
 
 SETS = ("frenkel", "schottky", "dopant-vacancy", "split-vacancy", "split-interstitial")
 
@@ -36,7 +38,7 @@ def build_supercell(settings: Settings, host: Host) -> Supercell:
     """
     asked = settings.defects
     if asked.supercell is not None:
-        return _given_supercell(host, np.array(asked.supercell).reshape(3, 3))
+        return given_supercell(host, np.array(asked.supercell).reshape(3, 3))
     return find_supercell(
         host,
         min_image_distance=asked.min_image_distance,
@@ -45,8 +47,12 @@ def build_supercell(settings: Settings, host: Host) -> Supercell:
     )
 
 
-def _given_supercell(host: Host, matrix: IntArray) -> Supercell:
-    """The supercell of a matrix on the conventional cell; one of a layer repeats no vacuum."""
+def given_supercell(host: Host, matrix: IntArray) -> Supercell:
+    """The supercell of a matrix on the conventional cell; one of a layer repeats no vacuum.
+
+    Raises:
+        SupercellError: the matrix is none, or puts layers one above the other.
+    """
     supercell = conventional_supercell(host, matrix)
     if host.normal is not None:
         periods = np.gcd.reduce(supercell.matrix @ np.array(host.normal))
@@ -124,6 +130,8 @@ def find_potential(settings: Settings, host: Host) -> Potential:
     Raises:
         PotentialError: it is missing, untrusted or does not cover an element.
     """
+    from md.potentials import resolve_potential
+
     symbols = {*host.elements, *requested_elements(settings)}
     pristine = Supercell.primitive(host).bulk_cell()
     return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=pristine)

@@ -12,29 +12,35 @@ from augment.errors import ConditionError
 from augment.host import Host
 from augment.planar import PlanarHost, grain_boundary, host_or_layer, layer_host, stacking_fault, surfaces
 from augment.planar.recognition import host_of_file
+from augment.supercells.search import refuse_large
 from defectgen.run.settings import PlanarSettings
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 
-def read_crystal(cif: Path, settings: PlanarSettings, block: str | None = None) -> tuple[Host, PlanarHost | None]:
+def read_crystal(
+    cif: Path, settings: PlanarSettings, block: str | None = None, *, max_atoms: int | None = None
+) -> tuple[Host, PlanarHost | None]:
     """The host of a CIF, read once: bulk, a layer, or with the plane that is asked for; and that plane.
 
     Args:
         cif: file of the crystal.
         settings: of the plane.
         block: of the file, where it holds several crystals.
+        max_atoms: of its supercell: what cannot fit is refused before it is analysed any further; None for any.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
-        SupercellError: there is no such plane.
+        SupercellError: there is no such plane, or the primitive cell has more atoms than that.
         ConditionError: several planes are asked for, or one of a layer.
     """
     if settings.kinds:
         plane = planar_crystal(cif, settings, block)
         return plane.host, plane
     crystal = read_crystal_file(cif, block)
+    if max_atoms is not None:
+        refuse_large(crystal.structure, max_atoms, str(cif))
     host, layer = host_or_layer(crystal.structure, str(cif), layer=settings.layer)
     host = host_of_file(host, crystal)
     return host, None if layer is None else replace(layer, host=host)
@@ -141,12 +147,11 @@ def fractions_of(parts: tuple[float | str, ...], count: int) -> tuple[float, ...
     return found
 
 
-def layer_note(plane: PlanarHost) -> str:
-    """One line that says that a structure is taken for a layer, and what that means."""
-    vacuum, direction = plane.info["vacuum"], plane.info["direction"]
+def layer_note(label: str, vacuum: float, direction: str) -> str:
+    """One line that says that a structure is taken for a layer, by its vacuum (Å), and what that means."""
     return (
-        f"{plane.label} is a layer with {vacuum:.1f} Å of vacuum {direction}: in-plane supercells, no interstitials in "
-        "the vacuum, lattice kept, NVT; --bulk treats it as a bulk crystal"
+        f"{label} is a layer with {vacuum:.1f} Å of vacuum {direction}: in-plane supercells, no interstitials in "
+        "the vacuum, relaxed in its plane, NVT (or npt-plane); --bulk treats it as a bulk crystal"
     )
 
 
@@ -155,5 +160,6 @@ def host_notes(plane: PlanarHost | None, settings: PlanarSettings) -> tuple[str,
     if plane is None or not plane.host.has_vacuum:
         return ()
     if not settings.kinds:
-        return (layer_note(plane),)
-    return (f"{plane.label} has {plane.info['vacuum']:.1f} Å of vacuum: lattice kept, NVT",)
+        return (layer_note(plane.label, plane.info["vacuum"], plane.info["direction"]),)
+    lattice = "lattice kept" if plane.kind == "surface" else "relaxed in its plane"
+    return (f"{plane.label} has {plane.info['vacuum']:.1f} Å of vacuum: {lattice}, NVT",)

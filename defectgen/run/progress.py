@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from md.campaigns.relax_and_md import SECONDS_PER_DAY
-from md.jobs.sweep import Progress
+if TYPE_CHECKING:
+    from md.jobs.sweep import Progress
 
 _CLOCK = ("seconds", "finished")
 
@@ -110,6 +111,8 @@ def _rate(done: float, elapsed: float, unit: str) -> str:
     for seconds, name in ((1, "s"), (60, "min"), (3600, "h")):
         if rate * seconds >= 1:
             return f"{rate * seconds:.1f} {unit}/{name}"
+    from md.campaigns.relax_and_md import SECONDS_PER_DAY
+
     return f"{rate * SECONDS_PER_DAY:.1f} {unit}/day"
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from augment.errors import SettingsError
+from augment.storage.missing import no_such_file
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
 from defectgen.dataset.settings import DatasetSettings
-from md.conditions.environment import MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
+from md.conditions.environment import IN_PLANE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
 from md.conditions.point import Engine
 from md.potentials.device import Device
 
@@ -152,6 +153,9 @@ class GenerateSettings(_Section):
         "corpus), none, or a name that `defectgen potentials` lists",
     )
     corrections: int = Field(1, ge=0, le=100, description="steps down that potential from each relaxed proposal")
+    label: bool = Field(
+        default=False, description="evaluate every proposal once with the potential of the run, for data sets"
+    )
 
 
 class RelaxStageSettings(_Section):
@@ -161,16 +165,32 @@ class RelaxStageSettings(_Section):
     from_ideal: bool = Field(default=True, description="relax from the ideal geometry too, to compare")
     fmax: float = Field(0.03, gt=0, le=10, description="largest force at convergence, eV/Å")
     max_steps: int = Field(200, ge=1, le=100_000, description="most steps of a relaxation")
+    path_frames: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        description="geometries to keep of each path besides its end, spread evenly in energy, the start among them",
+    )
 
 
 class MdSettings(_Section):
     """Dynamics of relaxed cells on a grid of temperatures and pressures."""
 
     engines: tuple[Engine, ...] = Field(
-        ("ase", "lammps"), description="engines; each runs the whole grid; batched: MACE models, many points at once"
+        ("lammps",),
+        min_length=1,
+        description="ase, lammps or batched (MACE models, many points at once); each runs the whole grid, the first "
+        "makes the data and others check it",
+    )
+    check: Engine | None = Field(
+        "ase",
+        description="a second engine that runs the first point of the first cell with another seed, as a check and "
+        "never as data; null for none",
     )
     ensemble: Ensemble | None = Field(
-        None, description="nve, nvt, npt, npt-aniso or npt-full; null: npt, and nvt in a cell with vacuum"
+        None,
+        description="nve, nvt, npt, npt-aniso, npt-full, or npt-plane (in the plane of a layer); null: npt, and nvt "
+        "in a cell with vacuum",
     )
     temperatures: tuple[NumberFirst, ...] = Field(
         (300.0, 900.0), min_length=1, description='K; or schedules, "ramp(300,900,5ps)+quench(300)"'
@@ -179,6 +199,11 @@ class MdSettings(_Section):
         None,
         min_length=1,
         description="GPa; or schedules, or six components xx/yy/zz/yz/xz/xy; null: 0 and 10 in npt ensembles, else 0",
+    )
+    tensions: tuple[NumberFirst, ...] | None = Field(
+        None,
+        min_length=1,
+        description="N/m, of a layer in npt-plane, positive where it is pulled; or schedules; null: 0",
     )
     strain: str | None = Field(None, description="AXIS:RATE in 1/ps, a:0.001; with npt-aniso, nvt or nve")
     steps: int = Field(150, ge=1, le=100_000_000, description="steps per point")
@@ -190,11 +215,21 @@ class MdSettings(_Section):
         3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"
     )
 
+    @field_validator("check", mode="before")
+    @classmethod
+    def _no_check(cls, value: object) -> object:
+        """`none` as the command line says it."""
+        return None if value == "none" else value
+
     @model_validator(mode="before")
     @classmethod
     def _without_barostat(cls, values: Any) -> Any:
         """No pressure where none is held and none was given: the default is for barostats."""
-        if isinstance(values, dict) and "pressures" not in values and values.get("ensemble") in {"nve", "nvt"}:
+        if (
+            isinstance(values, dict)
+            and "pressures" not in values
+            and values.get("ensemble") in {"nve", "nvt", IN_PLANE}
+        ):
             return {**values, "pressures": [0.0]}
         return values
 
@@ -254,7 +289,7 @@ def read_settings(path: Path) -> Settings:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file; `defectgen init {path}` writes one") from None
+        raise SettingsError(f"{path}: {no_such_file(path, f'`defectgen init {path}` writes one')}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(values, dict):
@@ -286,8 +321,12 @@ def _text(value: object) -> str:
 
 
 def differences(one: Settings, other: Settings) -> list[str]:
-    """Names of the settings that differ and matter to the results, with both values."""
-    a, b = (_flat(s.model_dump(exclude={"host", "output", "workers"})) for s in (one, other))
+    """Names of the settings that differ and matter to the results, with both values.
+
+    Labels of proposals are beside the results: they can be asked for when all else is done.
+    """
+    ignored: dict[str, Any] = {"host": True, "output": True, "workers": True, "generate": {"label"}}
+    a, b = (_flat(s.model_dump(exclude=ignored)) for s in (one, other))
     return [f"{name} ({_text(a[name])} there, {_text(b[name])} here)" for name in a if a[name] != b[name]]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.storage.archive import write_atomically
+from augment.storage.missing import no_such_file
 from defectgen.run.progress import report_notes
 from md.conditions.atoms import NATURAL, AtomSettings
 
@@ -59,14 +60,19 @@ def read_cells_of_files(paths: Sequence[Path]) -> list[DefectCell]:
     return [structure.cell for structure in read_structure_files(paths)]
 
 
-def read_structure_files(paths: Sequence[Path]) -> list[GivenStructure]:
+def read_structure_files(paths: Sequence[Path], block: str | None = None) -> list[GivenStructure]:
     """The structures of CIFs and extended XYZ files, each with a name of its own.
 
+    Args:
+        paths: of the files.
+        block: name of the data block of each CIF, where they hold several crystals.
+
     Raises:
-        CifError: a CIF cannot be used.
-        DataError: a file is missing or damaged, or a structure in it is not periodic.
+        CifError: a CIF cannot be used, or has no such block.
+        DataError: a file is missing or damaged, a structure in it is not periodic, or a block is asked of what is no
+            CIF.
     """
-    structures = [structure for path in paths for structure in _read(path)]
+    structures = [structure for path in paths for structure in _read(path, block)]
     names = [structure.cell.name for structure in structures]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -76,17 +82,19 @@ def read_structure_files(paths: Sequence[Path]) -> list[GivenStructure]:
     return structures
 
 
-def _read(path: Path) -> Iterator[GivenStructure]:
+def _read(path: Path, block: str | None) -> Iterator[GivenStructure]:
     if path.suffix.lower() not in _XYZ:
         from augment.crystal.cif import read_crystal_file
 
-        crystal = read_crystal_file(path)
+        crystal = read_crystal_file(path, block)
         report_notes(f"{path.name}: {note}" for note in crystal.notes)
         structure = crystal.structure
         numbers = np.array([site.specie.Z for site in structure], dtype=np.int64)
         cell = np.array(structure.lattice.matrix, dtype=float)
         yield GivenStructure(_cell(path.stem, cell, numbers, np.array(structure.cart_coords, dtype=float)))
         return
+    if block is not None:
+        raise DataError(f"{path}: data blocks are of CIFs, and this is extended XYZ; leave out --block {block}")
     for count, atoms in enumerate(_frames(path), start=1):
         if not atoms.pbc.all() or not abs(atoms.cell.volume) > 0:
             raise DataError(f"{path}: structure {count} is not periodic in three directions; give it a Lattice")
@@ -144,7 +152,7 @@ def _frames(path: Path) -> list[Any]:
     try:
         return list(iread(path, format="extxyz"))
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the path") from None
+        raise DataError(f"{path}: {no_such_file(path)}") from None
     except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
         raise DataError(f"{path}: not readable as extended XYZ ({error})") from None
 

@@ -2,7 +2,7 @@
 
 Cells are batched by size, one file a batch. A batch is named by what is in it, so that a run that was killed goes on
 with the batches it lacks, and another set of cells with the same members in a batch finds it done. A cell that occurs
-twice, bit for bit, is labelled once.
+twice, bit for bit, is labelled once. A cell that is no matter, such as one with two atoms in one place, has no label.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from augment.cell import DefectCell, FloatArray
+from augment.cell import DefectCell
 from augment.elements import elements_of
 from augment.errors import DataError
 from md.jobs.sweep import Job, Progress, sweep
@@ -24,10 +24,13 @@ from md.labels.record import Record
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 
-__all__ = ["cell_hash", "label"]
+__all__ = ["cell_hash", "label", "label_each"]
 
 LABEL_BATCH_ATOMS = 512
 """Atoms a batch: half a minute of a slow potential, and what a kill can cost at most."""
+
+_REASONS = "reasons"
+"""Column that only batches have in which a cell has no label."""
 
 CONFIG_TYPE = "config_type"
 """Key of `DefectCell.provenance` that becomes the records' config type."""
@@ -53,7 +56,31 @@ def label(
     Raises:
         PotentialError: an element is not covered, or the potential fails.
         ResumeError: another process works in the folder.
-        DataError: a label is not finite.
+        DataError: a cell cannot be labelled, or a label is not finite.
+    """
+    records = []
+    for cell, found in zip(
+        cells, label_each(cells, potential, folder, workers=workers, progress=progress), strict=True
+    ):
+        if isinstance(found, str):
+            raise DataError(f"{cell.name}: has no label, {found}; leave it out")
+        records.append(found)
+    return records
+
+
+def label_each(
+    cells: Sequence[DefectCell],
+    potential: Potential,
+    folder: Path,
+    *,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> list[Record | str]:
+    """As `label`, with the reason in the place of a record that cannot be had: atoms overlap, or labels are no numbers.
+
+    Raises:
+        PotentialError: an element is not covered, or the potential fails.
+        ResumeError: another process works in the folder.
     """
     potential.require(elements_of(z for cell in cells for z in cell.numbers))
     identities = [cell_hash(cell) for cell in cells]
@@ -61,12 +88,13 @@ def label(
     batches = list(_batches(unique))
     tasks = [_task(batch, unique, potential) for batch in batches]
     items = sweep(tasks, _label_batch, folder, workers=workers, progress=progress)
-    found: dict[str, Evaluation] = {}
+    found: dict[str, Evaluation | str] = {}
     for batch, item in zip(batches, items, strict=True):
         sizes = [len(unique[identity]) for identity in batch]
         found |= zip(batch, _unstacked(item.arrays(), sizes, str(item.path)), strict=True)
     made_by = potential.provenance
-    return [_record(cell, found[identity], made_by) for cell, identity in zip(cells, identities, strict=True)]
+    made = ((cell, found[identity]) for cell, identity in zip(cells, identities, strict=True))
+    return [one if isinstance(one, str) else _record(cell, one, made_by) for cell, one in made]
 
 
 def cell_hash(cell: DefectCell) -> str:
@@ -108,20 +136,29 @@ def _label_batch(batch: _Batch) -> dict[str, np.ndarray[Any, Any]]:
     with one_torch_thread(wanted=batch.potential.uses_torch):
         calculator = batch.potential.calculator()
         found = [_evaluate(cell, calculator) for cell in batch.cells]
+    labels = [_no_label(len(cell)) if isinstance(e, str) else e for cell, e in zip(batch.cells, found, strict=True)]
+    reasons = [e if isinstance(e, str) else "" for e in found]
     return {
-        "energies": np.array([e.energy for e in found], dtype=float),
-        "forces": np.concatenate([e.forces for e in found]),
-        "stresses": np.array([e.stress for e in found], dtype=float),
+        "energies": np.array([e.energy for e in labels], dtype=float),
+        "forces": np.concatenate([e.forces for e in labels]),
+        "stresses": np.array([e.stress for e in labels], dtype=float),
+        **({_REASONS: np.array(reasons, dtype=np.str_)} if any(reasons) else {}),
     }
 
 
-def _unstacked(arrays: Mapping[str, FloatArray], sizes: Sequence[int], where: str) -> list[Evaluation]:
+def _no_label(atoms: int) -> Evaluation:
+    return Evaluation(np.nan, np.full((atoms, 3), np.nan), np.full(6, np.nan))
+
+
+def _unstacked(arrays: Mapping[str, np.ndarray[Any, Any]], sizes: Sequence[int], where: str) -> list[Evaluation | str]:
     ends = np.cumsum(sizes)
     energies, forces, stresses = arrays["energies"], arrays["forces"], arrays["stresses"]
     if not len(energies) == len(stresses) == len(sizes) or len(forces) != ends[-1]:
         raise DataError(f"{where}: labels that do not fit the cells of the batch; delete the file")
     parts = np.split(forces, ends[:-1])
-    return [Evaluation(float(e), f, s) for e, f, s in zip(energies, parts, stresses, strict=True)]
+    reasons = arrays[_REASONS].tolist() if _REASONS in arrays else [""] * len(sizes)
+    columns = zip(reasons, energies, parts, stresses, strict=True)
+    return [reason or Evaluation(float(e), f, s) for reason, e, f, s in columns]
 
 
 def _record(cell: DefectCell, found: Evaluation, made_by: Mapping[str, str]) -> Record:
@@ -132,10 +169,14 @@ def _record(cell: DefectCell, found: Evaluation, made_by: Mapping[str, str]) -> 
     return Record(labelled, found.energy, found.forces, found.stress, kind)
 
 
-def _evaluate(cell: DefectCell, calculator: Any) -> Evaluation:
-    from md.labels.evaluator import Evaluator
+def _evaluate(cell: DefectCell, calculator: Any) -> Evaluation | str:
+    """Labels of a cell, or why it has none."""
+    from md.labels.evaluator import Divergence, Evaluator
 
     # Some calculators keep neighbour lists from cell to cell, and sums come out in another order.
     calculator.reset()
     # Labels of hot or squeezed cells are wanted as they are: only what is not a number at all is refused.
-    return Evaluator(cell.numbers, calculator, cell.volume, largest_force=np.inf)(cell.positions, cell.cell)
+    try:
+        return Evaluator(cell.numbers, calculator, cell.volume, largest_force=np.inf)(cell.positions, cell.cell)
+    except Divergence as signal:
+        return str(signal)

@@ -21,6 +21,8 @@ from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from md.conditions.atoms import NATURAL, AtomSettings
 from md.conditions.environment import Environment
+from md.conditions.point import PointRole
+from md.conditions.seeds import point_seed
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
 from md.jobs.batches import SizedJob, do_in_batches
 from md.jobs.checkpoint import Checkpoints
@@ -34,7 +36,7 @@ from md.relaxation.relax import Relaxation, RelaxSettings, relax_with, relaxatio
 FS_PER_NS = 1e6
 SECONDS_PER_DAY = 86_400
 
-_VERSION = 5
+_VERSION = 6
 """Of the algorithms: raised when the same inputs come to give other results, so that no old item is taken over."""
 
 
@@ -51,6 +53,7 @@ def relax_all(
     progress: Progress | None = None,
     device: Device = "auto",
     batched: bool | None = None,
+    ends_only: bool = False,
 ) -> list[Relaxation]:
     """Relax every cell, each into a file of its own in `folder`; what is there already is not done again.
 
@@ -67,6 +70,7 @@ def relax_all(
         device: for `batched`: `auto` (CUDA where there is one), `cpu` or `cuda`.
         batched: relax many cells in one forward pass, by `md.relaxation.batched`; without it where the device is CUDA,
             the potential a MACE network, and the cell fixed.
+        ends_only: leave the paths in their files, which takes less memory.
 
     Raises:
         ResumeError: another process works in the folder.
@@ -90,7 +94,8 @@ def relax_all(
         many = partial(_relax_many, device=device)
         do_in_batches(mine, many, folder, executor=executor, shard=shard, progress=progress)
     items = sweep(tasks, _relax_item, folder, workers=workers, executor=executor, shard=shard, progress=progress)
-    return [relaxation_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items]
+    found = (relaxation_from_arrays(i.arrays(), potential, i.seconds, str(i.path)) for i in items)
+    return [relaxation.without_path if ends_only else relaxation for relaxation in found]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +122,7 @@ def _relax_many(jobs: Sequence[_Relaxing], _scratch: Path, _identity: str, *, de
 def grid(
     cells: Iterable[DefectCell],
     environments: Iterable[Environment],
-    engines: Iterable[Engine] = ("ase", "lammps"),
+    engines: Sequence[Engine] = ("lammps",),
     *,
     steps: int = 1000,
     timestep: float = 1.0,
@@ -125,16 +130,53 @@ def grid(
     seed: int = 0,
     atoms: AtomSettings = NATURAL,
 ) -> list[tuple[MdPoint, DefectCell]]:
-    """Every cell in every environment with every engine; the keywords are attributes of `MdPoint`.
+    """Every cell in every environment with every engine; the other keywords are attributes of `MdPoint`.
+
+    The first engine makes the data, others check it (`MdPoint.role`). Every point has a seed of its own, so that no
+    two start with the same velocities (`md.conditions.seeds`).
+
+    Args:
+        cells: what to run.
+        environments: under what.
+        engines: each runs the whole grid.
+        steps: of each run.
+        timestep: fs.
+        interval: steps between kept frames.
+        seed: from which those of the points follow.
+        atoms: what is given of the atoms besides their places.
 
     Raises:
         ConditionError: a setting is not possible.
     """
-    common: dict[str, Any] = {"steps": steps, "timestep": timestep, "interval": interval, "seed": seed, "atoms": atoms}
-    return [
-        (MdPoint.of(cell, environment, engine=engine, **common), cell)
-        for cell, environment, engine in product(cells, environments, engines)
-    ]
+    common: dict[str, Any] = {"steps": steps, "timestep": timestep, "interval": interval, "atoms": atoms}
+    points = []
+    for cell, environment, engine in product(cells, environments, dict.fromkeys(engines)):
+        own = point_seed(seed, engine, cell, environment)
+        role: PointRole = "data" if engine == engines[0] else "check"
+        points.append((MdPoint.of(cell, environment, engine=engine, seed=own, role=role, **common), cell))
+    return points
+
+
+def checked_by(
+    points: Sequence[tuple[MdPoint, DefectCell]], engine: Engine | None, seed: int
+) -> list[tuple[MdPoint, DefectCell]]:
+    """The points, and the first of them once more in a second engine, with another seed and the role of a check.
+
+    Nothing is added where there is no such engine, or it runs already.
+
+    Args:
+        points: what is run.
+        engine: the second engine.
+        seed: from which those of the points followed.
+
+    Raises:
+        ConditionError: the engine does not do what the first point asks for.
+    """
+    if engine is None or not points or engine in {point.engine for point, _ in points}:
+        return list(points)
+    first, cell = points[0]
+    own = point_seed(seed, engine, cell, first.environment)
+    return [*points, (replace(first, engine=engine, seed=own, role="check"), cell)]
 
 
 def md_all(
@@ -151,7 +193,8 @@ def md_all(
     """Run every point, each into a file of its own in `folder`; what is there already is not done again.
 
     Points of engine `batched` advance many in one forward pass. Where the device is CUDA and the potential a MACE
-    network, all points are made such ones that can be, and their responses say so; the others run on the CPU.
+    network, all points are made such ones that can be, and their responses say so; the others run on the CPU, and so
+    do checks, which have to be of another engine.
 
     A point that was interrupted goes on from its newest checkpoint, to the bits of an uninterrupted one. A point that
     diverges is a response like any other, marked so.
@@ -165,7 +208,8 @@ def md_all(
         shard: do and return only this share of the points.
         progress: called after every point, and about every second with the shares of those under way, with (done,
             total, label); the label says how fast the dynamics goes.
-        device: of the batched engine: `auto` (CUDA where there is one), `cpu`, or `cuda`, which takes every point.
+        device: of the batched engine: `auto` (CUDA where there is one), `cpu`, or `cuda`, which takes every point
+            that is no check.
 
     Raises:
         ConditionError: a point is not possible in its cell, or not on the device.
@@ -193,11 +237,12 @@ def md_all(
 def _placed(
     points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential, device: Device
 ) -> list[tuple[MdPoint, DefectCell]]:
-    """The points, on CUDA those of the batched engine that it does; all of them where CUDA was asked for by name."""
+    """The points, on CUDA those of the batched engine that it does; all data where CUDA was asked for by name."""
     if not on_cuda(potential, device):
         return list(points)
     must = device == "cuda"
-    return [(replace(p, engine="batched") if must or p.can_be_batched else p, cell) for p, cell in points]
+    moved = [p.role == "data" and (must or p.can_be_batched) for p, _ in points]
+    return [(replace(p, engine="batched") if move else p, cell) for move, (p, cell) in zip(moved, points, strict=True)]
 
 
 def _md_task(point: MdPoint, cell: DefectCell, potential: Potential, folder: Path) -> Job:
@@ -271,16 +316,17 @@ def _relaxation_id(
     batched: bool,  # noqa: FBT001
 ) -> str:
     group = [] if symmetry is None else [symmetry.rotations, symmetry.permutations]
+    some = settings.path_frames
     what = [
         "relax-batched" if batched else "relax",
-        {**settings.json, "keep_path": settings.keep_path},
+        {**settings.json, "keep_path": settings.keep_path, **({"path_frames": some} if some else {})},
         symmetry.symbol if symmetry else None,
     ]
     return _digest(what, cell, potential, group)
 
 
 def _point_id(point: MdPoint, cell: DefectCell, potential: Potential) -> str:
-    return _digest(["md", point.json], cell, potential, [])
+    return _digest(["md", point.identity], cell, potential, [])
 
 
 def _digest(what: list[Any], cell: DefectCell, potential: Potential, arrays: Sequence[np.ndarray[Any, Any]]) -> str:

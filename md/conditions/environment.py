@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from augment.errors import ConditionError
+from md.conditions.in_plane_load import MAX_TENSION
 from md.conditions.schedule import TENSOR, Profile, ScheduleValue, as_profile
 
-Ensemble = Literal["nve", "nvt", "npt", "npt-aniso", "npt-full"]
+Ensemble = Literal["nve", "nvt", "npt", "npt-aniso", "npt-full", "npt-plane"]
 """What is fixed: energy and cell; temperature and cell; temperature and pressure, where the cell breathes
-isotropically, along its three axes (which must be orthogonal), or in all six strains."""
+isotropically, along its three axes (which must be orthogonal), or in all six strains; temperature and the tension of a
+layer, which breathes in its three strains in the plane, while the axis across the vacuum keeps its length."""
+
+IN_PLANE: Ensemble = "npt-plane"
 
 Axis = Literal["a", "b", "c"]
 
@@ -99,6 +105,8 @@ class Environment:
             ensembles only.
         ensemble: see `Ensemble`.
         strain: a rate at which one axis is stretched; goes with `nve`, `nvt` and `npt-aniso`.
+        tension: N/m, of a layer, positive where it is pulled; a number or a profile; acts in `npt-plane`, in place of
+            a pressure.
 
     Raises:
         ConditionError: a value is not possible.
@@ -108,29 +116,45 @@ class Environment:
     pressure: ScheduleValue | Profile = 0.0
     ensemble: Ensemble = "npt"
     strain: Strain | None = None
+    tension: float | Profile = 0.0
 
     def __post_init__(self) -> None:
         if self.ensemble not in get_args(Ensemble):
             known = ", ".join(get_args(Ensemble))
             raise ConditionError(f"no ensemble is called {self.ensemble!r}; use one of {known}")
-        for name in ("temperature", "pressure"):
+        for name in ("temperature", "pressure", "tension"):
             object.__setattr__(self, name, _plain(getattr(self, name)))
         for temperature in self.temperatures.array.ravel():
             check_temperature(float(temperature))
         for pressure in self.pressures.array.ravel():
             check_pressure(float(pressure))
         self._check_pressures()
+        self._check_tension()
         if self.temperatures.array.shape[1] != 1:
             raise ConditionError("a temperature is one number, not six")
         if self.ensemble == "nve" and not self.temperatures.is_constant:
             raise ConditionError("in nve nothing holds a temperature; use nvt or npt for a schedule")
-        if self.strain is not None and self.ensemble in {"npt", "npt-full"}:
+        if self.strain is not None and self.ensemble in {"npt", "npt-full", IN_PLANE}:
             raise ConditionError(
                 f"in {self.ensemble} the barostat moves the strained axis; use npt-aniso or nvt with a strain rate"
             )
 
+    def _check_tension(self) -> None:
+        values = self.tensions.array
+        if values.shape[1] != 1 or not (np.abs(values) <= MAX_TENSION).all():
+            raise ConditionError(f"a tension is one number from {-MAX_TENSION:g} to {MAX_TENSION:g} N/m")
+        if self.tensions.quenches:
+            raise ConditionError("a tension cannot be quenched: the layer follows a jump in its own time; use step")
+        if values.any() and self.ensemble != IN_PLANE:
+            raise ConditionError(f"a tension has no effect in {self.ensemble}; use {IN_PLANE}, or leave it at 0")
+
     def _check_pressures(self) -> None:
         values = self.pressures.array
+        if values.any() and self.ensemble == IN_PLANE:
+            raise ConditionError(
+                f"a pressure in {IN_PLANE} means another load on the layer for every vacuum; give a tension in N/m "
+                "(--tension, md.tensions), negative to compress"
+            )
         if values.any() and not self.has_barostat:
             shown = self.pressure if isinstance(self.pressure, float | int) else "given"
             raise ConditionError(
@@ -164,10 +188,20 @@ class Environment:
         return as_profile(self.pressure)
 
     @property
+    def tensions(self) -> Profile:
+        """Tension over time, N/m."""
+        return as_profile(self.tension)
+
+    @property
+    def loads(self) -> Profile:
+        """What the barostat holds over time: pressures in GPa or, in the plane of a layer, tensions in N/m."""
+        return self.tensions if self.ensemble == IN_PLANE else self.pressures
+
+    @property
     def is_constant(self) -> bool:
         """Whether temperature and a hydrostatic pressure never change and no axis is strained."""
         hydrostatic = self.pressures.array.shape[1] == 1
-        return self.temperatures.is_constant and self.pressures.is_constant and hydrostatic and self.strain is None
+        return self.temperatures.is_constant and self.loads.is_constant and hydrostatic and self.strain is None
 
     @property
     def json(self) -> dict[str, Any]:
@@ -177,27 +211,30 @@ class Environment:
             "temperature": float(self.temperatures.array[-1, 0]),
             "pressure": float(self.pressures.array[-1, :3].mean()),
         }
+        if self.ensemble == IN_PLANE:
+            values["tension"] = float(self.tensions.array[-1, 0])
         if not self.is_constant:
             strain = None if self.strain is None else [self.strain.axis, float(self.strain.rate)]
-            values["schedule"] = [self.temperatures.json, self.pressures.json, strain]
+            values["schedule"] = [self.temperatures.json, self.loads.json, strain]
         return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Environment:
         """Inverse of `json`."""
+        ensemble = values["ensemble"]
         if "schedule" not in values:
-            return cls(values["temperature"], values["pressure"], values["ensemble"])
-        temperature, pressure, strain = values["schedule"]
-        return cls(
-            Profile.from_json(temperature),
-            Profile.from_json(pressure),
-            values["ensemble"],
-            None if strain is None else Strain(*strain),
-        )
+            return cls(values["temperature"], values["pressure"], ensemble, tension=values.get("tension", 0.0))
+        temperature, load, strain = values["schedule"]
+        kelvin, held = Profile.from_json(temperature), Profile.from_json(load)
+        if ensemble == IN_PLANE:
+            return cls(kelvin, ensemble=ensemble, tension=held)
+        return cls(kelvin, held, ensemble, None if strain is None else Strain(*strain))
 
     @property
     def label(self) -> str:
-        """Short text for names and plots: `300K_0GPa`, `300-900K_0GPa`, `300K_0GPa_a0.01`."""
+        """Short text for names and plots: `300K_0GPa`, `300-900K_0GPa`, `300K_0GPa_a0.01`, `300K_2N_per_m`."""
+        if self.ensemble == IN_PLANE:
+            return f"{_span(self.temperatures)}K_{_span(self.tensions)}N_per_m"
         strain = "" if self.strain is None else f"_{self.strain.axis}{self.strain.rate:g}"
         return f"{_span(self.temperatures)}K_{_span(self.pressures)}GPa{strain}"
 

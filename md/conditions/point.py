@@ -14,10 +14,14 @@ import numpy as np
 from augment.cell import DefectCell, IntArray
 from augment.errors import ConditionError
 from md.conditions.atoms import NATURAL, AtomSettings
-from md.conditions.environment import Ensemble, Environment
+from md.conditions.environment import IN_PLANE, Ensemble, Environment
+from md.conditions.in_plane_load import plane_of, upright_axis
 from md.conditions.timestep import shorter
 
 Engine = Literal["ase", "lammps", "batched"]
+
+PointRole = Literal["data", "check"]
+"""What a point is run for: its frames are data, or it checks the engine of the data and is no data itself."""
 
 BATCHED: tuple[Ensemble, ...] = ("nve", "nvt", "npt")
 """Ensembles of the batched engine."""
@@ -54,6 +58,7 @@ class MdPoint:
             that both give the same bits; the last digits of a trajectory depend on it.
 
         atoms: what is given of the atoms besides their places.
+        role: `data`, or `check` where a second engine repeats a point with another seed.
 
     Raises:
         ConditionError: a value is not possible.
@@ -69,10 +74,13 @@ class MdPoint:
     seed: int = 0
     checkpoint: int = CHECKPOINT
     atoms: AtomSettings = NATURAL
+    role: PointRole = "data"
 
     def __post_init__(self) -> None:
         if self.engine not in get_args(Engine):
             raise ConditionError(f"no engine is called {self.engine!r}; use one of {', '.join(get_args(Engine))}")
+        if self.role not in get_args(PointRole):
+            raise ConditionError(f"no point has the role {self.role!r}; use one of {', '.join(get_args(PointRole))}")
         if not 0 < self.steps <= MAX_RUN_STEPS:
             raise ConditionError(f"{self.steps} steps of molecular dynamics; give between 1 and {MAX_RUN_STEPS}")
         if not (math.isfinite(self.timestep) and 0 < self.timestep <= MAX_TIMESTEP):
@@ -99,7 +107,7 @@ class MdPoint:
             raise ConditionError(f"{self.name}: {what} would move the atoms that are held; use nvt or nve")
 
     def _check_schedule(self) -> None:
-        for name, profile in (("temperature", self.environment.temperatures), ("pressure", self.environment.pressures)):
+        for name, profile in (("temperature", self.environment.temperatures), ("load", self.environment.loads)):
             if profile.in_steps(self.timestep).length > self.steps:
                 raise ConditionError(
                     f"the schedule of the {name} takes {profile.length:g} fs, the run {self.length:g} fs "
@@ -124,13 +132,14 @@ class MdPoint:
         seed: int = 0,
         checkpoint: int = CHECKPOINT,
         atoms: AtomSettings = NATURAL,
+        role: PointRole = "data",
     ) -> MdPoint:
         """A point for `cell`; the keywords are attributes of the class.
 
         Raises:
             ConditionError: a value is not possible, or not for this cell.
         """
-        point = cls(cell.name, cell.key, environment, engine, steps, timestep, interval, seed, checkpoint, atoms)
+        point = cls(cell.name, cell.key, environment, engine, steps, timestep, interval, seed, checkpoint, atoms, role)
         point.check(cell)
         return point
 
@@ -143,6 +152,8 @@ class MdPoint:
         if (self.name, self.key) != (cell.name, cell.key):
             raise ConditionError(f"the point is for {self.name} ({self.key}), the cell is {cell.name} ({cell.key})")
         self._check_atoms(cell)
+        if self.environment.ensemble == IN_PLANE:
+            (upright_axis if self.engine == "lammps" else plane_of)(cell)
         axes = cell.cell / np.linalg.norm(cell.cell, axis=1)[:, None]
         cosine = float(np.abs(axes @ axes.T - np.eye(3)).max())
         if self.environment.needs_orthogonal_axes and cosine > ORTHOGONAL:
@@ -192,7 +203,7 @@ class MdPoint:
         """Steps after `first` at which the run starts afresh: knots of the schedule, checkpoints, and the end."""
         knots = {
             int(time)
-            for profile in (self.environment.temperatures, self.environment.pressures)
+            for profile in (self.environment.temperatures, self.environment.loads)
             for time in profile.in_steps(self.timestep).times
         }
         ends = sorted({*knots, *range(self.checkpoint, self.steps, self.checkpoint), self.steps})
@@ -205,6 +216,7 @@ class MdPoint:
             "cell": self.name,
             "key": self.key,
             "engine": self.engine,
+            "role": self.role,
             **self.environment.json,
             "steps": int(self.steps),
             "timestep": float(self.timestep),
@@ -220,14 +232,18 @@ class MdPoint:
         others = {name: values[name] for name in ("engine", "steps", "timestep", "interval", "seed")}
         checkpoint = values.get("checkpoint", CHECKPOINT)
         atoms = AtomSettings.from_json(values.get("atoms", {}))
-        return cls(
-            values["cell"], values["key"], Environment.from_json(values), **others, checkpoint=checkpoint, atoms=atoms
-        )
+        more: dict[str, Any] = {"checkpoint": checkpoint, "atoms": atoms, "role": values.get("role", "data")}
+        return cls(values["cell"], values["key"], Environment.from_json(values), **others, **more)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The JSON values that decide an archive: of a role, that it is a check, since old archives say nothing."""
+        return {name: value for name, value in self.json.items() if (name, value) != ("role", "data")}
 
     @property
     def id(self) -> str:
         """Hash of the content: equal points have equal ids, and any change gives another."""
-        return hashlib.sha256(json.dumps(self.json, sort_keys=True).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
     def label(self) -> str:

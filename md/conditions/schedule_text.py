@@ -55,18 +55,21 @@ def environments(
     ensemble: Ensemble,
     strain: str | None,
     timestep: float,
+    tensions: Iterable[str | float] = (0.0,),
 ) -> list[Environment]:
-    """Every temperature with every pressure, given as texts or numbers.
+    """Every temperature with every pressure (GPa) and every tension (N/m), given as texts or numbers.
 
     Raises:
         ConditionError: a text is no schedule, or an environment is not possible.
     """
     stretched = None if strain is None else parse_strain(strain)
     at = [parse_profile(text, timestep) for text in pressures]
+    pulled = [parse_profile(text, timestep) for text in tensions]
     return [
-        Environment(parse_profile(text, timestep), pressure, ensemble, stretched)
+        Environment(parse_profile(text, timestep), pressure, ensemble, stretched, tension)
         for text in temperatures
         for pressure in at
+        for tension in pulled
     ]
 
 

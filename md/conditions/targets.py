@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from augment.cell import FloatArray
+from augment.cell import DefectCell, FloatArray
+from md.conditions.environment import IN_PLANE
+from md.conditions.in_plane_load import plane_of, pressure_of
 from md.conditions.point import MdPoint
 from md.conditions.schedule import TENSOR
 from md.conditions.thermal_motion import degrees_of_freedom
@@ -17,17 +19,21 @@ BAROSTAT_TIME = 1000.0
 
 
 class Targets:
-    """Temperature (K) and pressure (GPa) that a point asks for at each step; both engines follow the same."""
+    """Temperature (K) and pressure (GPa) that a point asks for at each step; both engines follow the same.
 
-    def __init__(self, point: MdPoint) -> None:
+    A tension is a pressure in the plane of the layer, by the height of the cell that the run starts from.
+    """
+
+    def __init__(self, point: MdPoint, cell: DefectCell) -> None:
         self._freedom = point.atoms.freedom
         self._temperature = point.environment.temperatures.in_steps(point.timestep)
-        self._pressure = point.environment.pressures.in_steps(point.timestep)
+        self._load = point.environment.loads.in_steps(point.timestep)
+        self._period = plane_of(cell).period if point.environment.ensemble == IN_PLANE else None
 
     @property
     def constant(self) -> bool:
         """Whether neither ever changes."""
-        return self._temperature.is_constant and self._pressure.is_constant
+        return self._temperature.is_constant and self._load.is_constant
 
     def temperature(self, step: int) -> float:
         """Temperature at the end of a step, K; at a jump the one before it."""
@@ -39,16 +45,19 @@ class Targets:
 
     def pressure(self, step: int) -> FloatArray:
         """(3, 3) pressure at the end of a step, GPa; at a jump the one before it."""
-        return _tensor(self._pressure.before(step))
+        return self._tensor(self._load.before(step))
 
     def pressure_after(self, step: int) -> FloatArray:
         """(3, 3) pressure with which the next step begins, GPa."""
-        return _tensor(self._pressure.after(step))
+        return self._tensor(self._load.after(step))
 
     @property
     def isotropic(self) -> bool:
         """Whether the pressure is one number at all times."""
-        return bool(self._pressure.array.shape[1] == 1)
+        return bool(self._load.array.shape[1] == 1)
+
+    def _tensor(self, load: FloatArray) -> FloatArray:
+        return _tensor(load) if self._period is None else pressure_of(float(load[0]), self._period) * np.eye(3)
 
     def quenches(self, step: int) -> bool:
         """Whether the velocities are set to a new temperature after a step."""

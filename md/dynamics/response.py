@@ -55,12 +55,16 @@ class Series:
         """(s,) cell volumes, Å³."""
         return np.asarray(np.abs(np.linalg.det(self.cells)), dtype=float)
 
+    @property
+    def pressure_matrices(self) -> FloatArray:
+        """(s, 3, 3) `pressure_tensors` as matrices, GPa."""
+        xx, yy, zz, yz, xz, xy = self.pressure_tensors.T
+        return np.asarray(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]).transpose(2, 0, 1), dtype=float)
+
     def along(self, axis: int) -> FloatArray:
         """(s,) stress along a lattice vector, GPa, positive under tension: what a strain along it meets."""
         direction = self.cells[:, axis] / np.linalg.norm(self.cells[:, axis], axis=1)[:, None]
-        xx, yy, zz, yz, xz, xy = self.pressure_tensors.T
-        full = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-        return -np.asarray(np.einsum("si,ijs,sj->s", direction, full, direction), dtype=float)
+        return -np.asarray(np.einsum("si,sij,sj->s", direction, self.pressure_matrices, direction), dtype=float)
 
     @property
     def totals(self) -> FloatArray:

@@ -54,6 +54,12 @@ class Frames:
         """(k,) cell volumes, Å³."""
         return np.asarray(np.abs(np.linalg.det(self.cells)), dtype=float)
 
+    def only(self, chosen: slice) -> Frames:
+        """Some of the frames."""
+        columns = ("positions", "cells", "energies", "forces", "stresses")
+        some = {name: getattr(self, name)[chosen] for name in columns}
+        return replace(self, **some, momenta=None if self.momenta is None else self.momenta[chosen])
+
     def record(self, index: int, config_type: str, provenance: Mapping[str, object]) -> Record:
         """One frame as a record; `provenance` (JSON values) is added to that of the start."""
         cell = self.start.with_geometry(self.positions[index], self.cells[index], **provenance)

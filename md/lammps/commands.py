@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from augment.cell import FloatArray, IntArray
+from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.atoms import AtomSettings
+from md.conditions.environment import IN_PLANE
+from md.conditions.in_plane_load import upright_axis
 from md.conditions.point import MdPoint
 from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME, Targets
 
@@ -46,16 +48,19 @@ def mass_commands(numbers: IntArray) -> list[str]:
     return [f"mass {i} {float(atomic_masses[z])!r}" for i, z in enumerate(np.unique(numbers), start=1)]
 
 
-def leg_commands(point: MdPoint, cell: FloatArray, first: int, last: int) -> list[str]:
+def leg_commands(point: MdPoint, start: DefectCell, first: int, last: int) -> list[str]:
     """Time step and fixes of a leg from one step to another, on which every target is linear.
 
     Args:
         point: what is run.
-        cell: (3, 3) cell at the start of the run, Å.
+        start: what the run starts from.
         first: step that the leg begins at.
         last: step that it ends at; runs of it say `start FIRST stop LAST`.
+
+    Raises:
+        ConditionError: LAMMPS has no barostat for the layer as it lies in its cell.
     """
-    environment, targets = point.environment, Targets(point)
+    environment, targets = point.environment, Targets(point, start)
     commands = [f"timestep {point.timestep / FS_PER_PS!r}", *_atom_commands(point.atoms)]
     moving = MOBILE if point.atoms.fixed else "all"
     kelvin = f"{targets.temperature_after(first)!r} {targets.temperature(last)!r}"
@@ -67,10 +72,10 @@ def leg_commands(point: MdPoint, cell: FloatArray, first: int, last: int) -> lis
         if point.atoms.fixed:  # what moves has no momentum to keep
             commands.append("compute_modify integrator_temp extra/dof 0")
     else:
-        commands.append(f"fix integrator all npt {thermostat} {_barostat(point, cell, targets, first, last)}")
+        commands.append(f"fix integrator all npt {thermostat} {_barostat(point, start, targets, first, last)}")
     if environment.strain is not None:
         axis = environment.strain.index
-        speed = environment.strain.rate * float(np.linalg.norm(cell[axis]))
+        speed = environment.strain.rate * float(np.linalg.norm(start.cell[axis]))
         # Named by the leg: LAMMPS would hand a fix of the same name the box that the leg before began with.
         commands.append(f"fix strain{first} all deform 1 {_NAMES[axis]} vel {speed!r} remap x units box")
     return commands
@@ -88,9 +93,9 @@ def _atom_commands(atoms: AtomSettings) -> list[str]:
     return commands
 
 
-def _barostat(point: MdPoint, cell: FloatArray, targets: Targets, first: int, last: int) -> str:
+def _barostat(point: MdPoint, start: DefectCell, targets: Targets, first: int, last: int) -> str:
     environment = point.environment
-    _, rotation = triangular_frame(cell)
+    _, rotation = triangular_frame(start.cell)
     if environment.ensemble == "npt-aniso":  # its components are along the axes, which are x, y, z in this frame
         rotation = np.eye(3)
     begin, end = (
@@ -98,6 +103,15 @@ def _barostat(point: MdPoint, cell: FloatArray, targets: Targets, first: int, la
         for pressure in (targets.pressure_after(first), targets.pressure(last))
     )
     time = BAROSTAT_TIME / FS_PER_PS
+    if environment.ensemble == IN_PLANE:
+        across = _NAMES[upright_axis(start)]
+        held = [
+            f"{name} {float(begin[i, j])!r} {float(end[i, j])!r} {time}"
+            for name, i, j in _COMPONENTS
+            if across not in name
+        ]
+        # Not `couple xy`: an anisotropic layer has another ratio of edges at every temperature and tension.
+        return f"{' '.join(held)} couple none nreset 1 flip no"
     style = {"npt": "iso", "npt-aniso": "aniso", "npt-full": "tri"}[environment.ensemble]
     if targets.isotropic and environment.strain is None:
         return f"{style} {float(begin[0, 0])!r} {float(end[0, 0])!r} {time} flip no"

@@ -89,7 +89,7 @@ class LammpsSession:
         self._forces, self._native = forces, isinstance(forces, tuple)
         self._triangle, self._rotation = triangular_frame(cell.cell)
         self._failure: BaseException | None = None
-        self._start_cell, self._span = cell.cell, ""
+        self._start, self._span = cell, ""
         self.positions, self.cell = cell.positions, cell.cell
         self.evaluation: Evaluation
         self._lammps = open_lammps()
@@ -194,7 +194,7 @@ class LammpsSession:
     def prepare(self, point: MdPoint, first: int = 0, last: int | None = None) -> None:
         """Set the time step and the integrator of `point` for a leg from one step to another, by default all."""
         last = point.steps if last is None else last
-        self.commands(leg_commands(point, self._start_cell, first, last))
+        self.commands(leg_commands(point, self._start, first, last))
         self._span = f" start {first} stop {last}"
 
     def advance(self, steps: int) -> None:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from augment.elements import element_symbol
 from augment.errors import ConditionError, DataError
 from augment.host import Host
+from md.conditions.environment import IN_PLANE
 from md.dynamics.response import Response
 from md.observables.attempt import attempt, first_frame, pair
+from md.observables.estimators.correlation import correlation_time
 from md.observables.estimators.equilibration import MIN_SAMPLES, equilibration
 from md.observables.estimators.statistics import Mean
 from md.observables.local import Coordination, coordination
@@ -47,7 +49,8 @@ def measures(response: Response) -> dict[str, Any]:
     """Response functions of a trajectory as JSON values, each `[value, error]`; None where it cannot tell.
 
     `not_measurable` gives the reason for each None. Averages leave out what comes before `settled`, the step at which
-    equilibration ends by Chodera's criterion (`md.observables.estimators.equilibration`). `diffusion` is of all atoms
+    equilibration ends by Chodera's criterion (`md.observables.estimators.equilibration`). `correlation_time` is that
+    of the potential energy, fs (`md.observables.estimators.correlation`). `diffusion` is of all atoms
     together, `diffusion_of` of each element: the `coefficient` is None where it is not told from zero, and
     `upper_bound` is all that is known. Its error has a systematic part; every other error is statistical alone, and
     knows nothing of what is slower than the run (`errors`).
@@ -62,6 +65,7 @@ def measures(response: Response) -> dict[str, Any]:
         "strain_error": lambda: _strain_error(response, settled),
         "bulk_modulus": lambda: pair(_bulk_modulus(response, settled)),
         "heat_capacity": lambda: pair(heat_capacity(response, settled)),
+        "correlation_time": lambda: _correlation_time(response, settled),
         "diffusion": lambda: _diffusion(response, first, everything),
         "diffusion_of": lambda: _diffusion_of_elements(response, first),
         "coordination": lambda: float(coordination(frames, first).numbers.mean()),
@@ -108,10 +112,19 @@ def _strain_error(response: Response, settled: int) -> list[list[float]]:
     return errors
 
 
+def _correlation_time(response: Response, settled: int) -> float:
+    """Of the potential energy, fs."""
+    if not response.point.environment.is_constant:
+        raise ConditionError("a correlation time needs a constant temperature and pressure")
+    return response.point.timestep * correlation_time(response.series.energies[settled:])
+
+
 def _bulk_modulus(response: Response, settled: int) -> Mean:
     environment = response.point.environment
     if not environment.has_barostat:
         raise ConditionError("a bulk modulus from fluctuations needs npt at a constant temperature and pressure")
+    if environment.ensemble == IN_PLANE:
+        raise ConditionError("a layer has no volume of its own; areas at several tensions tell its stiffness")
     require_fluctuations(response, settled)
     temperature = float(environment.temperatures.array[0, 0])
     return bulk_modulus_from_fluctuations(response.series.volumes[settled:], temperature)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from augment.host import Host
+from md.conditions.environment import IN_PLANE
+from md.conditions.in_plane_load import area_of, plane_of, tension_of
 from md.dynamics.response import Response, Series
 from md.observables.attempt import EQUILIBRATION, first_frame
 from md.observables.curves import block_means
@@ -22,7 +24,17 @@ _MAX_REASONS = 5
 """Why frames are outside; each frame may have its own number in the text."""
 
 THERMAL = (
-    *("temperature_mean", "volume", "volume_error", "energy", "energy_error", "strain", "strain_error", "lattice"),
+    *(
+        "temperature_mean",
+        "temperature_error",
+        "volume",
+        "volume_error",
+        "energy",
+        "energy_error",
+        "strain",
+        "strain_error",
+        "lattice",
+    ),
     *("bulk_modulus", "heat_capacity", "diffusion", "diffusion_of"),
 )
 """Averages that belong to a temperature."""
@@ -38,13 +50,18 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
 
     The first third of the steps is left out of every average as equilibration (`equilibration`: how many steps).
     Keys and units: `volume` and `volume_error` in Å³ per atom and `energy` (potential) and `energy_error` in eV per
-    atom, the errors standard errors from block averaging; `temperature_mean` in K and `pressure_mean` in GPa;
+    atom, the errors standard errors from block averaging; `temperature_mean` and `temperature_error` in K and
+    `pressure_mean` in GPa; `role`, `data` or `check` (a point that a second engine repeats and that is no data);
+    `frame_interval`, the time between kept frames, and `correlation_time` of the potential energy in fs: frames that
+    are closer than twice that repeat one another;
     `pressure_tensor`, xx to xy in GPa, positive under compression; with a strain rate `axis_stress`, the engineering
     `strain` of the axis and the `stress` along it in GPa, positive under tension, averaged over up to 100 stretches of
     the run; `notes` say what was done otherwise than asked;
     `strain` (3, 3), Biot, of the mean over the run relative to the start; `msd` and `msd_error` in Å², the time average
     of the mean square displacement from the first frame after equilibration; `rdf` with `r` in Å and `g`; `drift` in
-    meV per atom and ps, the slope of the total energy, in `nve` only. `frames_outside_domain` counts the kept frames
+    meV per atom and ps, the slope of the total energy, in `nve` only; of a layer in `npt-plane` `area` and `area_error`
+    in Å² per atom and `tension_mean` in N/m.
+    `frames_outside_domain` counts the kept frames
     outside what the potential learnt, and `outside_domain` says why (None where the potential does not know).
 
     Response functions and transport (`measures`), each with a standard error: `lattice` of the cell (Å, degrees),
@@ -72,6 +89,7 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
         "reason": response.reason,
         "n_atoms": len(response.frames.start),
         "n_frames": len(response.frames),
+        "frame_interval": response.point.interval * response.point.timestep,
         "completed_steps": max(len(response.series) - 1, 0),
         "seconds": _json(response.seconds),
         "notes": list(response.notes),
@@ -100,6 +118,7 @@ def _averages(response: Response) -> dict[str, Any]:
     first = first_frame(response)
     volume = block_average(series.volumes[skipped:] / atoms)
     energy = block_average(series.energies[skipped:] / atoms)
+    temperature = block_average(series.temperatures[skipped:])
     r, g = radial_distribution(frames, first)
     msd = block_average(mean_square_displacement(frames, first)[1:])
     some = len(series) > 0
@@ -109,7 +128,8 @@ def _averages(response: Response) -> dict[str, Any]:
         "volume_error": volume.error,
         "energy": energy.value,
         "energy_error": energy.error,
-        "temperature_mean": block_average(series.temperatures[skipped:]).value,
+        "temperature_mean": temperature.value,
+        "temperature_error": temperature.error,
         "pressure_mean": block_average(series.pressures[skipped:]).value,
         "pressure_tensor": series.pressure_tensors[skipped:].mean(axis=0).round(6).tolist() if _known(series) else None,
         "axis_stress": _axis_stress(response) if _known(series) else None,
@@ -117,8 +137,17 @@ def _averages(response: Response) -> dict[str, Any]:
         "msd": msd.value,
         "msd_error": msd.error,
         "rdf": {"r": r.round(6).tolist(), "g": g.round(6).tolist()},
+        **(_of_the_layer(response, skipped) if response.point.environment.ensemble == IN_PLANE and some else {}),
         "drift": energy_drift(response) if response.point.environment.ensemble == "nve" else None,
     }
+
+
+def _of_the_layer(response: Response, skipped: int) -> dict[str, float]:
+    """Area (Å² an atom) and tension (N/m) of a layer, neither of which depends on its vacuum."""
+    series, plane = response.series, plane_of(response.frames.start)
+    area = block_average(area_of(series.cells[skipped:], plane) / len(response.frames.start))
+    tension = block_average(tension_of(series.pressure_matrices[skipped:], plane))
+    return {"area": area.value, "area_error": area.error, "tension_mean": tension.value}
 
 
 def _known(series: Series) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError
 from augment.supercell import Supercell
+from md.conditions.environment import IN_PLANE
+from md.conditions.in_plane_load import EV_PER_SQUARE_ANGSTROM, area_of, plane_of
 from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
 from md.dynamics.response import Response
 from md.observables.estimators.equilibration import variance
@@ -135,8 +137,8 @@ def require_fluctuations(response: Response, first: int = 0) -> None:
 def heat_capacity(response: Response, first: int = 0) -> Mean:
     """Classical heat capacity in k_B per atom from the steps after `first`: C_V in nvt, C_p in the npt ensembles.
 
-    From the fluctuations of the total energy, or of the enthalpy E + P V with the pressure of the environment:
-    var / (k T)². A harmonic crystal has 3.
+    From the fluctuations of the total energy, or of the enthalpy E + P V with the pressure of the environment (of a
+    layer E minus tension times area): var / (k T)². A harmonic crystal has 3.
 
     Raises:
         ConditionError: the ensemble fixes the energy, or the environment changes in time.
@@ -146,8 +148,12 @@ def heat_capacity(response: Response, first: int = 0) -> Mean:
 
     require_fluctuations(response, first)
     environment, series = response.point.environment, response.series
-    pressure = float(environment.pressures.array[0, 0]) * units.GPa
-    enthalpy = series.totals + (pressure * series.volumes if environment.has_barostat else 0.0)
+    enthalpy = series.totals
+    if environment.ensemble == IN_PLANE:
+        areas = area_of(series.cells, plane_of(response.frames.start))
+        enthalpy = enthalpy - float(environment.tensions.array[0, 0]) / EV_PER_SQUARE_ANGSTROM * areas
+    elif environment.has_barostat:
+        enthalpy = enthalpy + float(environment.pressures.array[0, 0]) * units.GPa * series.volumes
     temperature = float(environment.temperatures.array[0, 0])
     scale = 1 / (units.kB * temperature) ** 2 / len(response.frames.start)
     spread = variance(enthalpy[first:])

@@ -96,6 +96,27 @@ class Potential:
             "potential_evaluator": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES[self.evaluator]),
         }
 
+    def atomic_energies(self, symbols: Iterable[str]) -> dict[str, float] | None:
+        """Energies of lone atoms by element symbol, eV: those that its labels tend to where all bonds are broken.
+
+        They are evaluated, an atom in a large box, and so are in line with every label. A MACE network has reference
+        energies inside (`atomic_energies_fn`), but adds to them what its layers make of an atom without neighbours:
+        2 eV in some students, which never learnt from lone atoms. They are baselines for training on these labels,
+        and of the physics of an atom only as good as the potential is there.
+
+        Returns:
+            None where the potential has no lone atoms: CHGNet, whose reference energies are a linear fit to compounds
+            and whose network refuses an atom without neighbours, and calculators that fail on one.
+
+        Raises:
+            PotentialError: an element is not covered, or the weights cannot be loaded.
+        """
+        from md.potentials.lone_atoms import lone_atom_energies
+
+        wanted = frozenset(symbols)
+        self.require(wanted)
+        return lone_atom_energies(self.calculator(), wanted)
+
     @property
     def domain(self) -> Domain | None:
         """Where it may be believed; None for a potential that says nothing but its elements."""

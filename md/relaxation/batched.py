@@ -27,13 +27,13 @@ from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.device import Device, resolve_device
 from md.potentials.mace.models import through_torch
+from md.relaxation.path import RelaxStatus
 from md.relaxation.relax import (
     ENERGY_TOLERANCE,
     MAX_STEP_LENGTH,
     PATIENCE,
     Relaxation,
     RelaxSettings,
-    RelaxStatus,
     project_labels,
 )
 from md.relaxation.remainder import remainder
@@ -228,13 +228,16 @@ class _Descent:
         short = f"the largest force is {largest[-1]:.3f} eV/Å after {len(largest) - 1} steps" if len(largest) else ""
         status, reason = self._ended.get(i, ("not_converged", short))
         symbol = symmetry.symbol if symmetry else None
+        energies = np.array([snapshot[2].energy for snapshot in snapshots])
+        kept = self._settings.steps_kept(energies)
         return Relaxation(
             potential,
             status,
             reason,
-            np.array([snapshot[2].energy for snapshot in snapshots]),
+            energies,
             largest,
-            stack_frames(self._cells[i], snapshots if self._settings.keep_path else snapshots[-1:]),
+            stack_frames(self._cells[i], [snapshots[step] for step in kept]),
+            kept,
             {**self._settings.json, "symmetry": symbol, "optimizer": OPTIMIZER},
             seconds,
         )

@@ -6,6 +6,9 @@ MgO and a rattled Al in MgO it needed 3 to 40 evaluations where FIRE2 needed 6 t
 
 A relaxation ends where no force is above `fmax` and, by the stiffness met on the way (`md.relaxation.remainder`), no
 strain and no energy worth the name is left: the lattice does not depend on the one that it came from.
+
+The cell of a layer with vacuum relaxes in the plane of the layer: nothing holds the vacuum open, so its axis keeps its
+length, and the stress across it is no part of what is left.
 """
 
 from __future__ import annotations
@@ -16,11 +19,12 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from augment.cell import DefectCell, FloatArray
+from augment.cell import DefectCell, FloatArray, IntArray
+from augment.crystal.vacuum import LayerPlane
 from augment.elements import elements_of
 from augment.errors import ConditionError, DataError
 from augment.groups.cell_symmetry import CellSymmetry
@@ -30,9 +34,9 @@ from md.labels.frames import FrameArrays, Frames, Snapshot, frames_from_arrays, 
 from md.labels.record import Record
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
+from md.relaxation.in_plane import Layer, in_plane_filter, plane_to_relax
+from md.relaxation.path import RelaxationPath, RelaxStatus, kept_steps, spread_steps
 from md.relaxation.remainder import Remainder, cell_scale, remainder
-
-RelaxStatus = Literal["converged", "not_converged", "diverged"]
 
 INITIAL_CURVATURE = 30.0
 """eV/Å²; of the first L-BFGS step. ASE's 70 is safe for molecules and needs a third more steps in these solids."""
@@ -60,8 +64,10 @@ class Relaxation:
         reason: why it is not converged; empty if it is.
         energies: (steps + 1,) potential energy at every step, eV.
         forces_max: (steps + 1,) length of the longest force at every step, eV/Å.
-        frames: the path from start to end if it was kept, else the final geometry alone; the last good geometry
-            where it diverged; empty where not even the start passes the guards.
+        frames: the geometries that were kept: the path from start to end, some of it, or the final geometry alone,
+            which is always the last; the last good geometry where it diverged; empty where not even the start passes
+            the guards.
+        frame_steps: (k,) step of each frame.
         settings: the settings, as JSON values.
         seconds: wall time, s (NaN if unknown); not stored with the rest, because it differs from run to run.
     """
@@ -72,6 +78,7 @@ class Relaxation:
     energies: FloatArray
     forces_max: FloatArray
     frames: Frames
+    frame_steps: IntArray
     settings: Mapping[str, Any]
     seconds: float
 
@@ -97,15 +104,24 @@ class Relaxation:
     @property
     def record(self) -> Record | None:
         """The final (last good) geometry with its labels; None where not even the start passes the guards."""
-        if len(self.frames) == 0:
-            return None
-        kind = "relaxed" if self.status == "converged" else "unconverged"
-        return self.frames.record(len(self.frames) - 1, kind, self._info)
+        return self._path.end
 
     @property
     def path(self) -> list[Record]:
         """Every geometry that was kept, in order, as records."""
-        return [self.frames.record(i, "relaxation_path", self._info) for i in range(len(self.frames))]
+        return self._path.every()
+
+    def spread_path(self, count: int) -> list[Record]:
+        """Up to `count` of the geometries that were kept, spread evenly in energy; the start among them, not the end.
+
+        Each says its step. There are none where nothing but the end was kept; see `RelaxSettings.path_frames`.
+        """
+        return self._path.spread(count)
+
+    @property
+    def without_path(self) -> Relaxation:
+        """The same with no geometry but the final one."""
+        return replace(self, frames=self.frames.only(slice(-1, None)), frame_steps=self.frame_steps[-1:])
 
     @property
     def outside(self) -> tuple[str, ...]:
@@ -113,8 +129,9 @@ class Relaxation:
         return self.potential.outside(self.cell)
 
     @property
-    def _info(self) -> dict[str, object]:
-        return {**self.potential.provenance, "relaxation": dict(self.settings), "status": self.status}
+    def _path(self) -> RelaxationPath:
+        provenance = {**self.potential.provenance, "relaxation": dict(self.settings)}
+        return RelaxationPath(self.frames, self.frame_steps, self.status, provenance)
 
     def summary(self) -> dict[str, Any]:
         """One JSON object: what was relaxed, how it ended, energy (eV, by step), fmax (eV/Å), volume (Å³)."""
@@ -137,9 +154,10 @@ class Relaxation:
 
     def to_arrays(self) -> FrameArrays:
         """Columns for an archive, the same bytes for the same relaxation; `seconds` is left out."""
-        outcome = json.dumps([self.status, self.reason, dict(self.settings)], sort_keys=True)
-        columns = {"outcome": np.array(outcome), "step_energies": self.energies, "forces_max": self.forces_max}
-        return {**self.frames.to_arrays(), **columns}
+        values = [self.status, self.reason, dict(self.settings), self.potential.provenance]
+        outcome = np.array(json.dumps(values, sort_keys=True))
+        series = {"step_energies": self.energies, "forces_max": self.forces_max}
+        return {**self.frames.to_arrays(), **series, "outcome": outcome, "frame_steps": self.frame_steps}
 
 
 def relaxation_from_arrays(
@@ -151,12 +169,13 @@ def relaxation_from_arrays(
         DataError: a column is missing or damaged.
     """
     try:
-        status, reason, settings = json.loads(str(arrays["outcome"]))
+        status, reason, settings, *_ = json.loads(str(arrays["outcome"]))
         energies, forces_max = arrays["step_energies"], arrays["forces_max"]
     except (KeyError, ValueError) as error:
         raise DataError(f"{where}: not an archive of a relaxation ({error})") from None
     frames = frames_from_arrays(arrays, where)
-    return Relaxation(potential, status, reason, energies, forces_max, frames, settings, seconds)
+    steps = kept_steps(arrays, len(energies), len(frames))
+    return Relaxation(potential, status, reason, energies, forces_max, frames, steps, settings, seconds)
 
 
 @dataclass(frozen=True)
@@ -168,8 +187,11 @@ class RelaxSettings:
         max_steps: most steps.
         relax_cell: relax the cell too, until no strain is more than 1e-5 from that at the pressure, by the stiffness
             that the relaxation meets.
-        pressure: GPa, positive under compression; only with `relax_cell`.
+        pressure: GPa, positive under compression; only with `relax_cell`, and not of a layer.
+        layer: how a cell with a vacuum is relaxed: `auto`, in the plane of the layer; `bulk`, in all strains, so that
+            the vacuum closes; or three integers, the normal of the plane in the cell.
         keep_path: keep the geometry of every step, not only the last.
+        path_frames: without `keep_path`, keep so many geometries of the path besides the last, spread evenly in energy.
 
     Raises:
         ConditionError: a value is not possible.
@@ -180,12 +202,16 @@ class RelaxSettings:
     relax_cell: bool = False
     pressure: float = 0.0
     keep_path: bool = False
+    path_frames: int = 0
+    layer: Layer = "auto"
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.fmax) and self.fmax > 0):
             raise ConditionError(f"fmax is {self.fmax} eV/Å; it must be above 0 (0.02 is usual)")
         if self.max_steps < 0:
             raise ConditionError(f"max_steps is {self.max_steps}; it cannot be negative")
+        if self.path_frames < 0:
+            raise ConditionError(f"path_frames is {self.path_frames}; it cannot be negative")
         check_pressure(self.pressure)
         if self.pressure and not self.relax_cell:
             raise ConditionError(f"a pressure of {self.pressure} GPa acts on the cell only: set relax_cell too")
@@ -193,12 +219,21 @@ class RelaxSettings:
     @property
     def json(self) -> dict[str, Any]:
         """The settings that decide the result, as JSON values."""
-        return {
+        values: dict[str, Any] = {
             "fmax": float(self.fmax),
             "max_steps": int(self.max_steps),
             "relax_cell": bool(self.relax_cell),
             "pressure": float(self.pressure),
         }
+        if self.relax_cell and self.layer != "auto":
+            values["layer"] = self.layer if isinstance(self.layer, str) else [int(h) for h in self.layer]
+        return values
+
+    def steps_kept(self, energies: FloatArray) -> IntArray:
+        """Steps whose geometries are kept of a path with these energies (s,), eV; the last is among them."""
+        steps = np.arange(len(energies), dtype=np.int64)
+        chosen = steps if self.keep_path else spread_steps(energies, self.path_frames)
+        return np.union1d(chosen, steps[-1:]).astype(np.int64)
 
 
 def relax_structure(
@@ -211,6 +246,7 @@ def relax_structure(
     pressure: float = 0.0,
     symmetry: CellSymmetry | None = None,
     keep_path: bool = False,
+    layer: Layer = "auto",
 ) -> Relaxation:
     """Relax a defect cell; the order of its atoms and sites stays.
 
@@ -219,17 +255,18 @@ def relax_structure(
         potential: what to relax with.
         fmax: largest force left, eV/Å.
         max_steps: most steps.
-        relax_cell: relax the cell too.
+        relax_cell: relax the cell too; that of a layer with vacuum in its plane only.
         pressure: GPa, positive under compression; needs `relax_cell`.
         symmetry: a group H that the relaxation keeps: forces and stress are projected onto their H-invariant
             part, which removes what rounding and a network that is not exactly equivariant would add.
         keep_path: keep the geometry of every step.
+        layer: as in `RelaxSettings`.
 
     Raises:
-        ConditionError: a setting is not possible.
+        ConditionError: a setting is not possible, or not in this cell.
         PotentialError: an element is not covered, or the potential fails.
     """
-    settings = RelaxSettings(fmax, max_steps, relax_cell, pressure, keep_path)
+    settings = RelaxSettings(fmax, max_steps, relax_cell, pressure, keep_path, layer=layer)
     return relax_with(cell, potential, settings, symmetry)
 
 
@@ -238,21 +275,26 @@ def relax_with(
 ) -> Relaxation:
     """As `relax_structure`, with the settings in one value."""
     potential.require(elements_of(cell.numbers))
+    plane = plane_to_relax(cell, settings.layer, settings.pressure) if settings.relax_cell else None
     began = time.perf_counter()
     with one_torch_thread(wanted=potential.uses_torch), warnings.catch_warnings():
         # SciPy remarks on rounding errors of 1e-13 in the logarithm of the deformation gradient.
         warnings.filterwarnings("ignore", message="logm result may be inaccurate", category=RuntimeWarning)
-        descent = _Descent(cell, potential, settings, symmetry)
+        descent = _Descent(cell, potential, settings, symmetry, plane)
         status, reason = descent.run()
-    kept = descent.snapshots if settings.keep_path else descent.snapshots[-1:]
+    energies = np.array([s[2].energy for s in descent.snapshots])
+    kept = settings.steps_kept(energies)
     described = {**settings.json, "symmetry": symmetry.symbol if symmetry else None}
+    if plane is not None:
+        described["in_plane"] = plane.normal.tolist()
     return Relaxation(
         potential,
         status,
         reason,
-        np.array([s[2].energy for s in descent.snapshots]),
+        energies,
         np.array([s[2].largest_force for s in descent.snapshots]),
-        stack_frames(cell, kept),
+        stack_frames(cell, [descent.snapshots[step] for step in kept]),
+        kept,
         described,
         time.perf_counter() - began,
     )
@@ -262,9 +304,14 @@ class _Descent:
     """One relaxation under way: the optimizer, and every geometry that passed the guards."""
 
     def __init__(
-        self, cell: DefectCell, potential: Potential, settings: RelaxSettings, symmetry: CellSymmetry | None
+        self,
+        cell: DefectCell,
+        potential: Potential,
+        settings: RelaxSettings,
+        symmetry: CellSymmetry | None,
+        plane: LayerPlane | None,
     ) -> None:
-        self._settings, self._symmetry = settings, symmetry
+        self._settings, self._symmetry, self._plane = settings, symmetry, plane
         evaluator = Evaluator(cell.numbers, potential.calculator(), cell.volume, largest_force=np.inf)
         self._evaluate = evaluator
         self._course = StepGuard(len(cell))
@@ -296,9 +343,11 @@ class _Descent:
 
         moved: Any = self._atoms
         if self._settings.relax_cell:
-            scale = cell_scale(len(self._atoms))
-            moved = FrechetCellFilter(
-                self._atoms, exp_cell_factor=scale, scalar_pressure=self._settings.pressure * units.GPa
+            made = FrechetCellFilter if self._plane is None else in_plane_filter(self._plane)
+            moved = made(
+                self._atoms,
+                exp_cell_factor=cell_scale(len(self._atoms)),
+                scalar_pressure=self._settings.pressure * units.GPa,
             )
         optimizer = LBFGS(moved, logfile=None, maxstep=MAX_STEP_LENGTH, alpha=INITIAL_CURVATURE)
         # A tolerance of 0: convergence is judged here, on forces and stress in their own units.
@@ -327,7 +376,7 @@ class _Descent:
         from ase import units
 
         pressure = self._settings.pressure * units.GPa
-        return remainder(self.snapshots, pressure=pressure if self._settings.relax_cell else None)
+        return remainder(self.snapshots, pressure=pressure if self._settings.relax_cell else None, plane=self._plane)
 
     def _shortfall(self) -> str:
         largest, left = self.snapshots[-1][2].largest_force, self._remainder()

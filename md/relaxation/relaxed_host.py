@@ -9,12 +9,14 @@ from functools import lru_cache
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
+from augment.crystal.vacuum import has_vacuum
 from augment.defect import Defect
 from augment.errors import ConditionError, DataError
 from augment.groups.distortion import stretch
 from augment.host import Host
 from augment.supercell import Supercell
 from md.potentials import Potential
+from md.relaxation.in_plane import Layer
 from md.relaxation.relax import Relaxation, RelaxSettings, relax_with
 
 RELAXED_HOST_FMAX = 0.001
@@ -58,7 +60,7 @@ class RelaxedHost:
             host: the crystal.
             potential: what it is relaxed under.
             pressure: GPa.
-            relax_cell: relax the lattice as well; that of a layer with vacuum, which would close, stays all the same.
+            relax_cell: relax the lattice as well; that of a layer or slab in its plane only.
             fmax: largest force left on an atom, eV/Å.
 
         Raises:
@@ -70,8 +72,9 @@ class RelaxedHost:
             raise ConditionError(
                 f"{host.formula}: {pressure:g} GPa would close the vacuum of the layer; leave the pressure out"
             )
-        relax_cell = relax_cell and not host.has_vacuum
-        settings = RelaxSettings(fmax=fmax, max_steps=MAX_HOST_STEPS, relax_cell=relax_cell, pressure=pressure)
+        settings = RelaxSettings(
+            fmax=fmax, max_steps=MAX_HOST_STEPS, relax_cell=relax_cell, pressure=pressure, layer=_layer(host)
+        )
         return cls.from_relaxation(host, _relaxation(_Crystal(_content(host), host), potential, settings))
 
     @classmethod
@@ -166,6 +169,13 @@ class RelaxedHost:
 def pristine(supercell: Supercell) -> Defect:
     """The supercell without any edit, as a defect: what the algebra of defects says of the host itself."""
     return Defect(supercell, ())
+
+
+def _layer(host: Host) -> Layer:
+    """How the lattice of a host relaxes; one with vacuum that is no layer was called a bulk crystal by its user."""
+    if host.has_vacuum and host.normal is not None:
+        return host.normal
+    return "bulk" if has_vacuum(host.primitive, host.atoms.points) else "auto"
 
 
 @dataclass(frozen=True)

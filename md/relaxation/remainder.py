@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from augment.cell import FloatArray
+from augment.crystal.vacuum import LayerPlane
 from md.labels.evaluator import volume_of
 from md.labels.frames import Snapshot
 
@@ -27,6 +28,10 @@ hundredth of C11, and every move in between narrows what is unseen."""
 
 SOFT_MODULUS = 1.0
 """GPa; modulus of a crystal of which only one stress is known. Solid neon has 1.1."""
+
+OUTER_SPACE = 3.4
+"""Å; of its own that a layer has beyond its outermost atomic planes, as in a stack: by its thickness and this a stress
+in a cell with vacuum is one of the layer."""
 
 SOFT_SPRING = 1.0
 """eV/Å²; force constant of an atom of which only one force is known. An oxide has 10 to 30, solid argon 1."""
@@ -54,21 +59,23 @@ def cell_scale(atoms: int) -> float:
     return float(np.sqrt(atoms))
 
 
-def remainder(path: Sequence[Snapshot], *, pressure: float | None) -> Remainder:
+def remainder(path: Sequence[Snapshot], *, pressure: float | None, plane: LayerPlane | None = None) -> Remainder:
     """Strain and energy between the end of a path and the minimum that it goes to.
 
     Args:
         path: geometries and labels, in order, at least one; their forces and stresses as projected on a symmetry.
         pressure: eV/Å³, of a relaxation of the cell; None where the cell is fixed.
+        plane: of a layer, whose cell relaxes in its plane only. Strain and energy do not depend on the vacuum: the
+            virial, stress times volume, is that of the layer alone.
     """
     recent = path[-MEMORY - 1 :]
     if len(recent) == 1:
-        return _first(recent[0], pressure)
-    points = [_coordinates(snapshot, recent[-1], pressure) for snapshot in recent]
+        return _first(recent[0], pressure, plane)
+    points = [_coordinates(snapshot, recent[-1], pressure, plane) for snapshot in recent]
     moves = [(b - a, after - before) for (a, before), (b, after) in pairwise(points)]
     moves = [(s, y) for s, y in moves if _dot(s, y) > 0]
     if not moves:
-        return _first(recent[-1], pressure)
+        return _first(recent[-1], pressure, plane)
     gradient = points[-1][1]
     softest = min(_dot(s, y) / _dot(s, s) for s, y in moves)
     s, y = moves[-1]
@@ -80,7 +87,7 @@ def remainder(path: Sequence[Snapshot], *, pressure: float | None) -> Remainder:
     return Remainder(float(np.abs(strain).max()), energy)
 
 
-def _first(snapshot: Snapshot, pressure: float | None) -> Remainder:
+def _first(snapshot: Snapshot, pressure: float | None, plane: LayerPlane | None) -> Remainder:
     """Of a single geometry, whose stiffness nothing tells: that of a soft crystal."""
     from ase import units
 
@@ -88,13 +95,18 @@ def _first(snapshot: Snapshot, pressure: float | None) -> Remainder:
     energy = float((labels.forces**2).sum()) / (2 * SOFT_SPRING)
     if pressure is None:
         return Remainder(0.0, energy)
-    excess = _full(labels.stress) + pressure * np.eye(3)
+    excess, volume = _full(labels.stress) + pressure * np.eye(3), volume_of(cell)
+    if plane is not None:
+        dilution = plane.period / (plane.thickness + OUTER_SPACE)
+        excess, volume = dilution * plane.within(excess), volume / dilution
     modulus = SOFT_MODULUS * units.GPa
-    energy += volume_of(cell) * float((excess**2).sum()) / (2 * modulus)
+    energy += volume * float((excess**2).sum()) / (2 * modulus)
     return Remainder(float(np.abs(excess).max()) / modulus, energy)
 
 
-def _coordinates(snapshot: Snapshot, reference: Snapshot, pressure: float | None) -> tuple[FloatArray, FloatArray]:
+def _coordinates(
+    snapshot: Snapshot, reference: Snapshot, pressure: float | None, plane: LayerPlane | None
+) -> tuple[FloatArray, FloatArray]:
     """Coordinates (3n,) or (3n + 9,) of a geometry in the cell of another, Å, and the gradient in them, eV/Å."""
     positions, cell, labels = snapshot
     if pressure is None:
@@ -104,9 +116,12 @@ def _coordinates(snapshot: Snapshot, reference: Snapshot, pressure: float | None
     scale = cell_scale(len(positions))
     strain = (deformation + deformation.T) / 2 - np.eye(3)
     virial = volume_of(cell) * (_full(labels.stress) + pressure * np.eye(3)) @ np.linalg.inv(deformation).T
+    virial = (virial + virial.T) / 2
+    if plane is not None:
+        strain, virial = plane.within(strain), plane.within(virial)
     return (
         np.concatenate([places.ravel(), scale * strain.ravel()]),
-        np.concatenate([-(labels.forces @ deformation.T).ravel(), (virial + virial.T).ravel() / (2 * scale)]),
+        np.concatenate([-(labels.forces @ deformation.T).ravel(), virial.ravel() / scale]),
     )
 
 

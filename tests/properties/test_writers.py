@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from augment import host_from_structure, read_host
+from augment import host_or_layer, read_host
 from augment.cell import DefectCell
 from augment.crystal.cif import read_structure
-from augment.crystal.standard import standardise
 from augment.errors import CifError
 from augment.exchange import cif_text
 from tests.support.places import SHARED
@@ -43,7 +42,9 @@ def in_random_setting(structure: Structure, rng: np.random.Generator) -> tuple[S
     hall = int(rng.choice(halls))
     data = spglib.get_symmetry_dataset(cell, symprec=0.01, hall_number=hall)
     numbers = [int(z) for z in np.array(structure.atomic_numbers)[_first_of_type(data)][data.std_types - 1]]
-    return Structure(Lattice(data.std_lattice), numbers, data.std_positions), hall
+    # Digits that every writer keeps: a key on a grid can tell cells apart that differ in the ninth.
+    metric = np.round(Lattice(data.std_lattice).parameters, 6)
+    return Structure(Lattice.from_parameters(*metric), numbers, data.std_positions), hall
 
 
 def _first_of_type(data) -> np.ndarray:
@@ -92,7 +93,8 @@ def _same_place(images: np.ndarray, point: np.ndarray, structure: Structure) -> 
 def by_pymatgen(structure: Structure, hall: int) -> str:
     from pymatgen.io.cif import CifWriter
 
-    return str(CifWriter(structure, symprec=0.01 if hall % 2 else None, significant_figures=10))
+    # Tight, for the writer makes exact what it finds: at 0.01 Å, a slightly tetragonal spinel becomes a cubic one.
+    return str(CifWriter(structure, symprec=1e-4 if hall % 2 else None, significant_figures=10))
 
 
 def by_ase(structure: Structure, _: int) -> str:
@@ -121,12 +123,12 @@ def check_writers(tmp_path, seed: int, count: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                given = read_structure(path)
-                standardise(given, "crystal")
+                read_host(path)
             except CifError:
                 continue
-            structure, hall = in_random_setting(given, rng)
-            expected = host_from_structure(structure).hash
+            # Digits that the sample rounds are made exact first: the law is about one crystal, not about two near ones.
+            structure, hall = in_random_setting(read_structure(path), rng)
+            expected = host_or_layer(structure)[0].hash
             writer = WRITERS[compared % len(WRITERS)]
             path.write_text(writer(structure, hall))
         assert read_host(path).hash == expected, (writer.__name__, hall, text.splitlines()[1])

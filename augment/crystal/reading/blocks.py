@@ -13,6 +13,7 @@ import gemmi
 import numpy as np
 
 from augment.errors import CifError
+from augment.storage.missing import no_such_file
 
 MAX_BYTES = 2_000_000
 COORDINATES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
@@ -59,7 +60,7 @@ def read_text(path: Path) -> str:
             raise CifError(f"larger than {MAX_BYTES // 1_000_000} MB; give the CIF of one crystal, without reflections")
         content = path.read_bytes()
     except FileNotFoundError:
-        raise CifError("no such file; check the path") from None
+        raise CifError(no_such_file(path)) from None
     except (OSError, ValueError) as error:
         raise CifError(f"cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if content.startswith(_UTF16):

@@ -21,6 +21,7 @@ from augment import Defect
 from augment.cell import DefectCell, FloatArray, IntArray
 from augment.errors import DataError, DefectgenError
 from augment.groups.distortion import Distortion
+from augment.storage.missing import no_such_file
 from defectgen.benchmark.metrics import geometry
 from defectgen.benchmark.metrics.alignment import Atoms, align, edited_ideal
 from defectgen.benchmark.metrics.placement import place
@@ -49,7 +50,7 @@ def read_dft(path: Path) -> DftSet:
         hosts = {name: _atoms(host) for name, host in data["hosts"].items()}
         entries = list(data["entries"])
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the path") from None
+        raise DataError(f"{path}: {no_such_file(path)}") from None
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise DataError(f"{path}: not a gzipped JSON file of hosts and relaxed defects ({error!r})") from None
     tasks, left_out = [], {}

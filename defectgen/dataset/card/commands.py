@@ -1,41 +1,278 @@
-"""Commands that train on a dataset, for each code that reads it, run in its folder."""
+"""Commands that train on a dataset, for each code that reads it, run in the folder of the dataset.
+
+Every code reads `train.extxyz` and the files beside it with its defaults; what is set here is what it cannot know: the
+files, the elements, and the energies of lone atoms where they are known.
+"""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Callable
 
 from defectgen.dataset.card.manifest import DatasetManifest
 
 INNER_VALID_FRACTION = 0.1
 """Share of train.extxyz that a trainer holds out where the dataset has no valid.extxyz."""
 
+_DEEPMD_STEPS = 100_000
+_NEP_GENERATIONS = 100_000
+
 
 def train_commands(manifest: DatasetManifest) -> dict[str, str]:
-    """Command line of each trainer by its name."""
-    return {"MACE": _mace(manifest)}
+    """Shell commands of each trainer by its name; none where the dataset has no extended XYZ."""
+    if "extxyz" not in manifest.settings["formats"]:
+        return {}
+    makers: dict[str, Callable[[DatasetManifest], str]] = {
+        "MACE": mace,
+        "SevenNet": sevennet,
+        "NequIP": nequip,
+        "fairchem": fairchem,
+        "matgl": matgl,
+        "DeePMD": deepmd,
+        "NEP": nep,
+        "metatrain": metatrain,
+        "GRACE": grace,
+        "Orb": orb,
+    }
+    return {name: make(manifest) for name, make in makers.items()}
 
 
-def _mace(manifest: DatasetManifest) -> str:
-    has_valid = "valid" in manifest.frames
-    held_out = ["--valid_file=valid.extxyz"] if has_valid else [f"--valid_fraction={INNER_VALID_FRACTION}"]
-    if "test" in manifest.frames:
-        held_out.append("--test_file=test.extxyz")
-    return " ".join(
-        [
-            "mace_run_train --name=defects --train_file=train.extxyz",
-            *held_out,
-            f"--E0s={_isolated(manifest)} --model=MACE --num_channels=64 --max_L=1 --r_max=5.0 --compute_stress=True",
-            "--loss=universal --energy_weight=1 --forces_weight=10 --stress_weight=100",
-            "--error_table=PerAtomRMSEstressvirials --batch_size=4 --valid_batch_size=4 --max_num_epochs=100",
-            "--default_dtype=float64 --device=cpu --seed=1",
-        ]
+def elements_of_set(manifest: DatasetManifest) -> list[str]:
+    """Symbols of the elements of a dataset, by atomic number."""
+    return list(manifest.statistics["elements"])
+
+
+def baselines(manifest: DatasetManifest) -> dict[str, float] | None:
+    """Energy of a lone atom of each element, eV, where one potential made all labels and every one is known."""
+    known = list(manifest.atomic_energies.values())
+    if len(known) != 1 or len(manifest.statistics["potentials"]) > 1:
+        return None
+    elements = elements_of_set(manifest)
+    return {e: round(known[0][e], 8) for e in elements} if known[0].keys() >= set(elements) else None
+
+
+def _has(manifest: DatasetManifest, split: str) -> bool:
+    return split in manifest.frames
+
+
+def _written(name: str, text: str) -> str:
+    """A shell command that writes a file."""
+    return f"cat > {name} <<'END'\n{text}END\n"
+
+
+def mace(manifest: DatasetManifest) -> str:
+    """`mace_run_train` of mace-torch; it reads the REF_ keys."""
+    from augment.elements import element_number
+
+    known = baselines(manifest)
+    isolated = "average"
+    if known:
+        by_number = {element_number(symbol): energy for symbol, energy in known.items()}
+        isolated = '"' + str(by_number).replace(" ", "") + '"'
+    options = [
+        "--name=defects --train_file=train.extxyz",
+        "--valid_file=valid.extxyz" if _has(manifest, "valid") else f"--valid_fraction={INNER_VALID_FRACTION}",
+        *(["--test_file=test.extxyz"] if _has(manifest, "test") else []),
+        f"--E0s={isolated} --model=MACE --num_channels=64 --max_L=1 --r_max=5.0 --compute_stress=True",
+        "--loss=universal --energy_weight=1 --forces_weight=10 --stress_weight=100",
+        "--error_table=PerAtomRMSEstressvirials --batch_size=4 --valid_batch_size=4 --max_num_epochs=100",
+        "--default_dtype=float64 --device=cpu --seed=1",
+    ]
+    return "mace_run_train " + " ".join(options)
+
+
+def sevennet(manifest: DatasetManifest) -> str:
+    """`sevenn train` with the preset `base` and the files of this dataset."""
+    files = {"valid": "['./valid.extxyz']", "test": "['./test.extxyz']"}
+    edits = ["-e \"s|load_trainset_path:.*|load_trainset_path: ['./train.extxyz']|\""]
+    for split in ("valid", "test"):
+        key = f"load_{split}set_path"
+        new = f"{key}: {files[split]}" if _has(manifest, split) else ""
+        edits.append(f'-e "s|{key}:.*|{new}|"')
+    edited = " ".join(edits)
+    return f"sevenn preset base | sed {edited} > sevennet.yaml\nsevenn train sevennet.yaml -s"
+
+
+def nequip(manifest: DatasetManifest) -> str:
+    """`nequip-train`; shifts are the energies of lone atoms, else the mean energy per atom."""
+    known = baselines(manifest)
+    shifts = json.dumps(known) if known else "${training_data_stats:per_atom_energy_mean}"
+    if _has(manifest, "valid"):
+        files = "  train_file_path: train.extxyz\n  val_file_path: valid.extxyz\n"
+    else:
+        share = INNER_VALID_FRACTION
+        files = f"  split_dataset: {{file_path: train.extxyz, train: {1 - share}, val: {share}}}\n"
+    if _has(manifest, "test"):
+        files += "  test_file_path: test.extxyz\n"
+    text = _NEQUIP.replace("ELEMENTS", json.dumps(elements_of_set(manifest))).replace("FILES\n", files)
+    text = text.replace("SHIFTS", shifts).replace("RUN", "[train, test]" if _has(manifest, "test") else "[train]")
+    return _written("nequip.yaml", text) + 'nequip-train -cp "$PWD" -cn nequip'
+
+
+_NEQUIP = """\
+run: RUN
+symbols: ELEMENTS
+data:
+  _target_: nequip.data.datamodule.ASEDataModule
+  seed: 1
+FILES
+  transforms:
+    - {_target_: nequip.data.transforms.ChemicalSpeciesToAtomTypeMapper, model_type_names: "${symbols}"}
+    - {_target_: nequip.data.transforms.NeighborListTransform, r_max: 5.0}
+  train_dataloader: {_target_: torch.utils.data.DataLoader, batch_size: 4, shuffle: true}
+  val_dataloader: {_target_: torch.utils.data.DataLoader, batch_size: 4}
+  test_dataloader: "${data.val_dataloader}"
+  stats_manager:
+    _target_: nequip.data.CommonDataStatisticsManager
+    type_names: "${symbols}"
+    dataloader_kwargs: {batch_size: 4}
+trainer:
+  _target_: lightning.Trainer
+  max_epochs: 100
+  callbacks:
+    - _target_: lightning.pytorch.callbacks.ModelCheckpoint
+      monitor: val0_epoch/weighted_sum
+      dirpath: "${hydra:runtime.output_dir}"
+      filename: best
+training_module:
+  _target_: nequip.train.EMALightningModule
+  loss: {_target_: nequip.train.EnergyForceStressLoss, coeffs: {total_energy: 1.0, forces: 1.0, stress: 1.0}}
+  val_metrics:
+    _target_: nequip.train.EnergyForceStressMetrics
+    coeffs: {total_energy_mae: 1.0, forces_mae: 1.0, stress_mae: 1.0}
+  train_metrics: "${training_module.val_metrics}"
+  test_metrics: "${training_module.val_metrics}"
+  optimizer: {_target_: torch.optim.Adam, lr: 0.005}
+  model:
+    _target_: nequip.model.NequIPGNNModel
+    seed: 1
+    model_dtype: float64
+    type_names: "${symbols}"
+    r_max: 5.0
+    num_layers: 3
+    l_max: 1
+    num_features: 32
+    avg_num_neighbors: "${training_data_stats:num_neighbors_mean}"
+    per_type_energy_scales: "${training_data_stats:per_type_forces_rms}"
+    per_type_energy_shifts: SHIFTS
+"""
+
+
+def fairchem(manifest: DatasetManifest) -> str:
+    """The databases and the settings of a UMA fine-tuning; every file of a folder is read, so each split gets its own.
+
+    The script is in the repository of fairchem, not in its wheel; $FAIRCHEM is a checkout. A validation set is needed.
+    """
+    valid = "valid" if _has(manifest, "valid") else "train"
+    return (
+        f"mkdir -p fairchem/train fairchem/val && cp train.extxyz fairchem/train/ && cp {valid}.extxyz fairchem/val/\n"
+        'python "$FAIRCHEM/src/fairchem/core/scripts/create_uma_finetune_dataset.py" --train-dir fairchem/train '
+        "--val-dir fairchem/val --output-dir fairchem/uma --uma-task omat --regression-task efs\n"
+        "fairchem -c fairchem/uma/uma_sm_finetune_template.yaml"
     )
 
 
-def _isolated(manifest: DatasetManifest) -> str:
-    """Energies of isolated atoms where one potential labelled all and knows them; else what MACE fits."""
-    from augment.elements import element_number
+def matgl(manifest: DatasetManifest) -> str:
+    """`mgl train`, which holds out a part of train itself, and `mgl evaluate` on what is held out here."""
+    lines = ["mgl train -i train.extxyz -m M3GNet -o matgl_model --batch-size 4 --epochs 100"]
+    lines += [f"mgl evaluate -i {split}.extxyz -m matgl_model" for split in ("valid", "test") if _has(manifest, split)]
+    return "\n".join(lines)
 
-    known = list(manifest.atomic_energies.values())
-    if len(known) != 1 or len(manifest.statistics["potentials"]) != 1:
-        return "average"
-    energies = {element_number(symbol): round(value, 8) for symbol, value in known[0].items()}
-    return '"' + str(energies).replace(" ", "") + '"'
+
+def deepmd(manifest: DatasetManifest) -> str:
+    """Dpdata turns extended XYZ into systems of one composition each; `dp` trains on them."""
+    splits = [split for split in ("train", "valid") if _has(manifest, split)]
+    convert = (
+        "import dpdata\n"
+        f"for split in {json.dumps(splits)}:\n"
+        '    systems = dpdata.MultiSystems.from_file(f"{split}.extxyz", fmt="extxyz")\n'
+        '    systems.to("deepmd/npy", f"deepmd/{split}")\n'
+    )
+    training = {
+        "training_data": {"systems": "deepmd/train", "batch_size": "auto"},
+        **({"validation_data": {"systems": "deepmd/valid", "batch_size": 1}} if "valid" in splits else {}),
+        "numb_steps": _DEEPMD_STEPS,
+        "seed": 1,
+    }
+    settings = {
+        "model": {
+            "type_map": elements_of_set(manifest),
+            "descriptor": {"type": "se_e2_a", "sel": "auto", "rcut": 6.0, "rcut_smth": 0.5, "seed": 1},
+            "fitting_net": {"neuron": [240, 240, 240], "seed": 1},
+        },
+        "learning_rate": {"type": "exp", "start_lr": 1e-3, "stop_lr": 1e-8, "decay_steps": 5000},
+        "loss": {
+            "type": "ener",
+            "start_pref_e": 0.02,
+            "limit_pref_e": 1,
+            "start_pref_f": 1000,
+            "limit_pref_f": 1,
+            "start_pref_v": 0.02,
+            "limit_pref_v": 1,
+        },
+        "training": training,
+    }
+    text = json.dumps(settings, indent=1) + "\n"
+    return (
+        _written("to_deepmd.py", convert)
+        + _written("deepmd.json", text)
+        + ("python to_deepmd.py\ndp --pt train deepmd.json")
+    )
+
+
+def nep(manifest: DatasetManifest) -> str:
+    """Calorine writes the input of `nep`, the trainer of GPUMD."""
+    elements = elements_of_set(manifest)
+    held_out = "valid" if _has(manifest, "valid") else "test" if _has(manifest, "test") else "train"
+    script = (
+        "from ase.io import read\n"
+        "from calorine.nep import setup_training\n"
+        f'settings = {{"version": 4, "type": [{len(elements)}, *{json.dumps(elements)}], "cutoff": [6, 5], '
+        f'"generation": {_NEP_GENERATIONS}}}\n'
+        f'train, test = (read(f"{{split}}.extxyz", ":") for split in ("train", "{held_out}"))\n'
+        'setup_training(settings, train_structures=train, test_structures=test, rootdir="nep_run", mode="fixed", '
+        "overwrite=True)\n"
+    )
+    return _written("to_nep.py", script) + "python to_nep.py\n(cd nep_run/nepmodel && nep)"
+
+
+def metatrain(manifest: DatasetManifest) -> str:
+    """`mtt train` of PET; forces and stress are found beside the energy."""
+    systems = "{read_from: %s.extxyz, length_unit: angstrom}"
+    target = "{energy: {key: energy, unit: eV}}"
+
+    def data(split: str) -> str:
+        return f"\n  systems: {systems % split}\n  targets: {target}\n"
+
+    valid = data("valid") if _has(manifest, "valid") else f" {INNER_VALID_FRACTION}\n"
+    test = data("test") if _has(manifest, "test") else " 0.0\n"
+    text = (
+        "seed: 1\narchitecture:\n  name: pet\n  training: {num_epochs: 100, batch_size: 4}\n"
+        f"training_set:{data('train')}validation_set:{valid}test_set:{test}"
+    )
+    return _written("metatrain.yaml", text) + "mtt train metatrain.yaml"
+
+
+def grace(manifest: DatasetManifest) -> str:
+    """`gracemaker`; the zero of energy is that of lone atoms, else fitted."""
+    known = baselines(manifest)
+    held_out = "valid" if _has(manifest, "valid") else "test" if _has(manifest, "test") else None
+    test = f"  test_filename: {held_out}.extxyz\n" if held_out else f"  test_size: {INNER_VALID_FRACTION}\n"
+    text = (
+        f"seed: 1\ncutoff: 6\ndata:\n  filename: train.extxyz\n{test}"
+        f"  reference_energy: {json.dumps(known) if known else 'auto'}\n  stress_units: eV/A3\n"
+        "potential: {preset: GRACE_1LAYER_latest}\n"
+        "fit:\n  loss: {energy: {type: huber, weight: 1, delta: 0.1}, forces: {type: huber, weight: 5, delta: 0.1}, "
+        "stress: {type: huber, weight: 0.1, delta: 0.1}}\n"
+        "  maxiter: 150\n  optimizer: Adam\n  opt_params: {learning_rate: 0.01}\n  batch_size: 8\n"
+    )
+    return _written("grace.yaml", text) + "gracemaker grace.yaml"
+
+
+def orb(manifest: DatasetManifest) -> str:
+    """The fine-tuning script of Orb's repository ($ORB is a checkout), which reads one ASE database."""
+    if "ase-db" in manifest.settings["formats"]:
+        made, place = "", "ase-db"
+    else:
+        made, place = "defectgen export train.extxyz --held-out 0 -f ase-db -o orb_data\n", "orb_data/ase-db"
+    return f'{made}python "$ORB/finetune.py" --data_path {place}/train.db --base_model orb_v3_conservative_inf_omat'

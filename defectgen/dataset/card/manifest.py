@@ -21,6 +21,8 @@ class DatasetManifest:
         dropped: frames left out, by reason.
         notes: what was done that the settings do not say.
         atomic_energies: energies of isolated atoms, eV, by potential and element.
+        labellers: what is known of each potential that made labels (`Labeller`).
+        leakage: distances of what is held out to train (`LeakageReport`); null where they were not measured.
         statistics: counts and ranges (`statistics_of`).
         versions: version of each library that shaped the data.
     """
@@ -34,6 +36,8 @@ class DatasetManifest:
     dropped: dict[str, int]
     notes: list[str]
     atomic_energies: dict[str, dict[str, float]]
+    labellers: list[dict[str, Any]]
+    leakage: dict[str, Any] | None
     statistics: dict[str, Any]
     versions: dict[str, str]
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.elements import element_number
+from defectgen.dataset.card.sampling import ends_of, sampling_of
+from defectgen.dataset.fields import FIELD_NAMES
 from defectgen.dataset.splits import Split
 from defectgen.dataset.survey import Survey
 
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
-_RANGES = ("energy_per_atom", "max_force", "mean_stress", "volume_per_atom", "n_atoms", "contact", "correlation_time")
+ADDED = ("head", "config_weight", "split")
+"""Fields that the writer of a dataset adds."""
+
+_RANGES = (
+    "energy_per_atom", "energy_above_pristine", "max_force", "mean_stress", "temperature", "volume_per_atom", "n_atoms",
+    "contact", "correlation_time",
+)  # fmt: skip
 
 
 def statistics_of(survey: Survey, split: Split) -> dict[str, Any]:
@@ -29,6 +37,10 @@ def statistics_of(survey: Survey, split: Split) -> dict[str, Any]:
         "hosts": _hosts(table, labels),
         "prototypes": _counts(table, "prototype"),
         "defects": _counts(table, "name"),
+        "kinds": _kinds(table, labels),
+        "sampling": sampling_of(table),
+        "ends": ends_of(table),
+        "fields": [name for name in FIELD_NAMES if name in ADDED or table[name].notna().any()],
         "defect_types": _counts(table, "defect_type"),
         "elements": _elements(table),
         "potentials": _potentials(table),
@@ -76,6 +88,20 @@ def _hosts(table: pd.DataFrame, labels: np.ndarray[Any, Any]) -> list[dict[str, 
     return list(merged.values())
 
 
+def _kinds(table: pd.DataFrame, labels: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
+    """Each defect of each host, with its sites, symmetry and copies, and its frames in each split."""
+    names = ("formula", "prototype", "name", "defect_type", "wyckoff", "site_symmetry", "stabilizer")
+    columns = [table[name].astype(object).where(table[name].notna(), "").map(str).tolist() for name in names]
+    copies = table["degeneracy"].fillna(0).astype(int).tolist()
+    merged: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row, copy, label in zip(zip(*columns, strict=True), copies, labels.tolist(), strict=True):
+        new: dict[str, Any] = {**dict(zip(names, row, strict=True)), "degeneracy": None, "records": {}}
+        found = merged.setdefault(row, new)
+        found["degeneracy"] = found["degeneracy"] or copy or None
+        found["records"][label] = found["records"].get(label, 0) + 1
+    return [merged[key] for key in sorted(merged)]
+
+
 def _elements(table: pd.DataFrame) -> dict[str, dict[str, int]]:
     """For each element the frames that hold it, and its atoms in them."""
     found: dict[str, dict[str, int]] = {}
@@ -88,9 +114,10 @@ def _elements(table: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def _potentials(table: pd.DataFrame) -> list[dict[str, Any]]:
-    pairs = zip(table["potential"].astype(str), table["potential_sha256"].astype(str), strict=True)
-    rows = Counter(pair for pair in pairs if pair[0] != "nan")
-    return [{"name": n, "sha256": "" if s == "nan" else s, "records": k} for (n, s), k in sorted(rows.items())]
+    named = table[table["potential"].notna()]
+    hashes = named["potential_sha256"].astype(object).where(named["potential_sha256"].notna(), "")
+    rows = Counter(zip(named["potential"].map(str).tolist(), hashes.map(str).tolist(), strict=True))
+    return [{"name": name, "sha256": sha256, "records": count} for (name, sha256), count in sorted(rows.items())]
 
 
 def amounts(composition: str) -> dict[str, int]:

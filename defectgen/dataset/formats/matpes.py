@@ -16,7 +16,7 @@ import orjson
 from augment.elements import element_symbol
 from augment.errors import DataError
 from defectgen.dataset.formats.writer import Contents, SplitWriter, split_writer
-from defectgen.dataset.frame import FULL, Frame
+from defectgen.dataset.frame import NINE_OF_SIX, Frame
 from defectgen.dataset.survey import EV_PER_CUBIC_ANGSTROM_IN_GPA
 
 KBAR = 10 * EV_PER_CUBIC_ANGSTROM_IN_GPA
@@ -87,7 +87,7 @@ def matpes_document(frame: Frame, name: str) -> dict[str, Any]:
         "provenance": dict(frame.facts),
     }
     if frame.stress is not None:
-        document["stress"] = -KBAR * frame.stress[FULL].reshape(3, 3)
+        document["stress"] = -KBAR * frame.stress[NINE_OF_SIX].reshape(3, 3)
     return document
 
 

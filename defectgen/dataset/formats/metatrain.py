@@ -14,7 +14,7 @@ import numpy as np
 
 from augment.errors import DataError
 from defectgen.dataset.formats.writer import Contents, SplitWriter, split_writer
-from defectgen.dataset.frame import FULL, Frame
+from defectgen.dataset.frame import NINE_OF_SIX, Frame
 
 NAMES = ("x", "a", "c", "energy", "forces", "stress", "charge")
 """Positions, Å; atomic numbers; cells, Å, rows of zeros where they do not repeat; labels; total charge, e."""
@@ -41,7 +41,7 @@ class MemmapPart:
         """
         if frame.energy is None or frame.forces is None:
             raise DataError(f"frame {frame.text('name')}: metatrain takes frames with energy and forces")
-        stress = np.full((3, 3), np.nan) if frame.stress is None else frame.stress[FULL].reshape(3, 3)
+        stress = np.full((3, 3), np.nan) if frame.stress is None else frame.stress[NINE_OF_SIX].reshape(3, 3)
         cell = np.where(frame.pbc[:, None], frame.cell, 0.0)
         values = (frame.positions, frame.numbers, cell, frame.energy, frame.forces, stress, frame.charge)
         for name, value in zip(NAMES, values, strict=True):

@@ -14,7 +14,7 @@ from typing import TextIO
 from augment.errors import DataError
 from defectgen.dataset.extxyz import atom_lines, vector_text
 from defectgen.dataset.formats.writer import Contents
-from defectgen.dataset.frame import FULL, Frame
+from defectgen.dataset.frame import NINE_OF_SIX, Frame
 
 MAX_ATOM_ENERGY = 100.0
 """eV an atom; beyond it single precision has too few digits left for differences of energies."""
@@ -68,6 +68,6 @@ def nep_text(frame: Frame) -> str:
         )
     head = f'Lattice={vector_text(frame.cell)} pbc="T T T" energy={frame.energy!r}'
     if frame.stress is not None:
-        head += f" stress={vector_text(frame.stress[FULL])}"
+        head += f" stress={vector_text(frame.stress[NINE_OF_SIX])}"
     head += f" weight={frame.facts.get('config_weight', 1.0)} Properties=species:S:1:pos:R:3:forces:R:3"
     return "\n".join([str(len(frame)), head, *atom_lines(frame.numbers, [frame.positions, frame.forces])]) + "\n"

@@ -17,7 +17,7 @@ from augment.errors import DataError
 from defectgen.dataset.fields import FIELD_NAMES, FIELDS
 from defectgen.dataset.formats.tables.croissant import write_croissant
 from defectgen.dataset.formats.writer import Contents
-from defectgen.dataset.frame import FULL, VOIGT, Fact, Frame
+from defectgen.dataset.frame import NINE_OF_SIX, SIX_OF_NINE, Frame, FrameFact
 from defectgen.dataset.survey import composition
 
 ROWS = 1_000
@@ -100,7 +100,7 @@ def _row(frame: Frame) -> dict[str, Any]:
         "pbc": frame.pbc,
         "energy": frame.energy,
         "forces": frame.forces,
-        "stress": None if frame.stress is None else frame.stress[FULL].reshape(3, 3),
+        "stress": None if frame.stress is None else frame.stress[NINE_OF_SIX].reshape(3, 3),
         "charge": frame.charge,
         "n_atoms": len(frame),
         "composition": composition(frame.numbers),
@@ -182,7 +182,7 @@ def _bounds(array: pa.Array) -> list[int]:
 def _frame(row: dict[str, Any]) -> Frame:
     stress, forces = row.get("stress"), row.get("forces")
     ideal = (row.get("ideal_positions"), row.get("ideal_cell"))
-    facts: dict[str, Fact] = {name: row[name] for name in FIELD_NAMES if row.get(name) is not None}
+    facts: dict[str, FrameFact] = {name: row[name] for name in FIELD_NAMES if row.get(name) is not None}
     return Frame(
         np.asarray(row["numbers"], dtype=np.int64),
         np.asarray(row["positions"], dtype=float),
@@ -190,7 +190,7 @@ def _frame(row: dict[str, Any]) -> Frame:
         np.asarray(row["pbc"], dtype=bool) if row.get("pbc") is not None else np.ones(3, dtype=bool),
         energy=row.get("energy"),
         forces=None if forces is None else np.asarray(forces, dtype=float),
-        stress=None if stress is None else np.asarray(stress, dtype=float).ravel()[VOIGT],
+        stress=None if stress is None else np.asarray(stress, dtype=float).ravel()[SIX_OF_NINE],
         charge=int(row.get("charge") or 0),
         facts=facts,
         ideal=None if any(array is None for array in ideal) else (_floats(ideal[0]), _floats(ideal[1])),

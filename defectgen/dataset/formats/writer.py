@@ -11,7 +11,7 @@ from typing import Protocol
 
 from augment.errors import DataError
 from defectgen.dataset.frame import Frame
-from defectgen.dataset.settings import Format
+from defectgen.dataset.settings import DatasetFormat
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def split_writer(contents: Contents, make: Callable[[str], Part]) -> Iterator[Sp
         yield SplitWriter({split: stack.enter_context(closing(make(split))) for split in contents.frames})
 
 
-OPENERS: Mapping[Format, str] = {
+OPENERS: Mapping[DatasetFormat, str] = {
     "extxyz": "extxyz_files:open_extxyz",
     "mace-hdf5": "mace_hdf5:open_mace_hdf5",
     "aselmdb": "databases.aselmdb:open_aselmdb",
@@ -106,7 +106,7 @@ OPENERS: Mapping[Format, str] = {
 
 
 @contextmanager
-def open_writers(formats: Iterable[Format], folder: Path, contents: Contents) -> Iterator[list[Writer]]:
+def open_writers(formats: Iterable[DatasetFormat], folder: Path, contents: Contents) -> Iterator[list[Writer]]:
     """Writers of some formats into a folder; extended XYZ at its top, each other in a folder of its name.
 
     Raises:
@@ -116,13 +116,13 @@ def open_writers(formats: Iterable[Format], folder: Path, contents: Contents) ->
         yield [stack.enter_context(opener(kind)(_place(folder, kind), contents)) for kind in formats]
 
 
-def _place(folder: Path, kind: Format) -> Path:
+def _place(folder: Path, kind: DatasetFormat) -> Path:
     place = folder if kind == "extxyz" else folder / kind
     place.mkdir(parents=True, exist_ok=True)
     return place
 
 
-def opener(kind: Format) -> Callable[[Path, Contents], AbstractContextManager[Writer]]:
+def opener(kind: DatasetFormat) -> Callable[[Path, Contents], AbstractContextManager[Writer]]:
     """What opens the writer of a format.
 
     Raises:

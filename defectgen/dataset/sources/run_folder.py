@@ -16,7 +16,8 @@ import numpy as np
 from augment.cell import BULK, DefectCell, FloatArray
 from augment.errors import DataError
 from augment.storage.archive import read_arrays, read_cells
-from defectgen.dataset.frame import Fact, Frame, frame_of
+from defectgen.dataset.frame import Frame, FrameFact, frame_of
+from md.campaigns.relaxation_records import RELAXATION_ROWS, relaxation_records
 from md.dynamics import MdPoint
 from md.labels.frames import frames_from_arrays
 from md.labels.record import Record, read_records
@@ -24,6 +25,7 @@ from md.labels.record import Record, read_records
 PRISTINE_RECORDS = Path("generate/bulk.npz")
 RELAXED_RECORDS = Path("relax/records.npz")
 DEFECTS = Path("defects/defects.jsonl")
+LABELLED_PROPOSALS = Path("generate/labelled.npz")
 IDEAL_CELLS = Path("generate/ideal.npz")
 SUMMARY = Path("md/summary.jsonl")
 POINTS_FOLDER = Path("md/points")
@@ -31,7 +33,7 @@ POINTS_FOLDER = Path("md/points")
 DIVERGED = "diverged"
 """Status of a relaxation whose end a potential cannot be trusted on; never exported."""
 
-Facts = dict[str, Fact | None]
+Facts = dict[str, FrameFact | None]
 
 
 def record_facts(record: Record) -> Facts:
@@ -87,9 +89,11 @@ class RunSource:
 
     Attributes:
         path: the folder.
+        path_frames: geometries of the way of each relaxation.
     """
 
     path: Path
+    path_frames: int = 4
 
     def __str__(self) -> str:
         return str(self.path)
@@ -108,16 +112,17 @@ class RunSource:
             )
 
     def frames(self) -> Iterator[Frame]:
-        """Relaxed cells, the pristine one first, then the frames of the points of dynamics.
+        """Ends and some steps of relaxations, the pristine one first; labelled proposals; frames of dynamics.
 
         A relaxation that diverged is left out. Of a point that diverged there are only the frames before; the first
-        frame of a point is the relaxed cell that it starts from and is left out.
+        frame of a point is the relaxed cell that it starts from and is left out. Points that a second engine ran as a
+        check have the role `check`; of a run of an old version these are the points of all engines but the first.
 
         Raises:
             DataError: the folder holds no records, or an archive is damaged.
         """
         self.check()
-        for record, more in chain(self._relaxed(), self._dynamics()):
+        for record, more in chain(self._relaxed(), self._proposed(), self._dynamics()):
             facts = record_facts(record) | more
             yield replace(frame_of(record, self._described(facts, record)), ideal=self._ideal_of(record))
 
@@ -163,6 +168,22 @@ class RunSource:
         return cell.positions, cell.cell
 
     def _relaxed(self) -> Iterator[tuple[Record, Facts]]:
+        if not (self.path / RELAXATION_ROWS).is_file():
+            yield from self._lowest()
+            return
+        for record in relaxation_records(self.path, self.path_frames):
+            info = record.cell.provenance
+            run = f"relaxation-{info['relaxation_id']}" if "relaxation_id" in info else None
+            if record.config_type != DIVERGED and info.get("status") != DIVERGED:
+                yield record, {"lowest": info.get("lowest"), "trajectory": run}
+
+    def _proposed(self) -> Iterator[tuple[Record, Facts]]:
+        path = self.path / LABELLED_PROPOSALS
+        for record in read_records(path) if path.is_file() else ():
+            yield record, {}
+
+    def _lowest(self) -> Iterator[tuple[Record, Facts]]:
+        """The lowest ends alone, of a folder that says nothing of the others."""
         archives = [self.path / name for name in (PRISTINE_RECORDS, RELAXED_RECORDS)]
         seen: set[tuple[str, float, bytes]] = set()
         for record in (r for path in archives if path.is_file() for r in read_records(path)):
@@ -172,8 +193,11 @@ class RunSource:
                 yield record, {"lowest": True}
 
     def _dynamics(self) -> Iterator[tuple[Record, Facts]]:
-        for row, archive in md_archives(self.path):
-            more: Facts = {"trajectory": f"md-{row['id']}", "correlation_time": row.get("correlation_time")}
+        points = md_archives(self.path)
+        for row, archive in points:
+            role = row.get("role") or ("data" if row["engine"] == points[0][0]["engine"] else "check")
+            memory = row.get("correlation_time")
+            more: Facts = {"trajectory": f"md-{row['id']}", "correlation_time": memory, "role": role}
             for record in _records_of_point(row, archive):
                 yield record, more
 

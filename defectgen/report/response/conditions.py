@@ -35,9 +35,14 @@ def unsettled(points: Sequence[JsonRow]) -> list[JsonRow]:
     return [p for p in held if abs(p["temperature_mean"] / p["temperature"] - 1) > TEMPERATURE_TOLERANCE]
 
 
+def holds_pressure(row: JsonRow) -> bool:
+    """Whether a barostat holds a pressure, and not a tension."""
+    return str(row.get("ensemble")).startswith("npt") and "tension" not in row
+
+
 def unbalanced(points: Sequence[JsonRow]) -> list[JsonRow]:
     """Points held at one pressure whose mean pressure is far from it: their volumes are not those of that pressure."""
-    held = [p for p in points if str(p.get("ensemble")).startswith("npt") and is_steady(p)]
+    held = [p for p in points if holds_pressure(p) and is_steady(p)]
     known = [p for p in held if p.get("pressure_mean") is not None]
     return [p for p in known if abs(p["pressure_mean"] - p["pressure"]) > MAX_PRESSURE_MISS]
 
@@ -48,13 +53,27 @@ def _holds_temperature(row: JsonRow) -> bool:
     return is_steady(row) or len(_passed(row["schedule"][0])) == 1
 
 
+def load(row: JsonRow) -> float:
+    """What a barostat is to hold: a pressure in GPa or, of a layer in `npt-plane`, a tension in N/m."""
+    return float(row["tension"] if "tension" in row else row["pressure"])
+
+
+def load_unit(row: JsonRow) -> str:
+    """Unit of `load`."""
+    return "N/m" if "tension" in row else "GPa"
+
+
 def condition(row: JsonRow) -> ConditionTexts:
-    """Temperature (K) and pressure (GPa) of a point: `300`, or what its schedule passes, `300→900→300`."""
+    """Temperature (K) and pressure (GPa) of a point: `300`, or what its schedule passes, `300→900→300`.
+
+    A layer in `npt-plane` has a tension in the place of the pressure, with its unit: `2 N/m`.
+    """
+    tension = "tension" in row
     if is_steady(row):
-        return f"{row['temperature']:g}", f"{row['pressure']:g}"
-    temperature, pressure, strain = row["schedule"]
+        return f"{row['temperature']:g}", f"{load(row):g}{' N/m' * tension}"
+    temperature, held, strain = row["schedule"]
     strained = "" if strain is None else f", {strain[0]} strained by {strain[1]:g}/ps".replace("-", "−")
-    return _course(_passed(temperature)), _course(_passed(pressure)) + strained
+    return _course(_passed(temperature)), _course(_passed(held)) + (" N/m" if tension else strained)
 
 
 def _passed(profile: Mapping[str, Any]) -> list[str]:
@@ -85,7 +104,7 @@ class Legend:
     @classmethod
     def of(cls, rows: Sequence[JsonRow]) -> Legend:
         """The legend of some points."""
-        ordered = sorted(rows, key=lambda r: (float(r["temperature"]), float(r["pressure"])))
+        ordered = sorted(rows, key=lambda r: (float(r["temperature"]), load_unit(r), load(r)))
         conditions = list(dict.fromkeys(condition(r) for r in ordered))
         shades = {each: PALETTE[k % len(PALETTE)] for k, each in enumerate(conditions)}
         return cls(shades, tuple(sorted({str(r["engine"]) for r in rows})))
@@ -106,7 +125,7 @@ class Legend:
         """Entry of a point: `300 K, 0 GPa, ase`."""
         temperature, pressure = condition(row)
         held, comma, strain = pressure.partition(",")
-        return self.named(f"{temperature} K, {held} GPa{comma}{strain}", row)
+        return self.named(f"{temperature} K, {held.removesuffix(' N/m')} {load_unit(row)}{comma}{strain}", row)
 
 
 def cells(rows: Sequence[JsonRow]) -> list[str]:

@@ -18,6 +18,7 @@ from defectgen.report.response.conditions import (
     unbalanced,
     unsettled,
 )
+from defectgen.report.response.engine_checks import engine_check_section
 from defectgen.report.response.motion import motion_section
 from defectgen.report.response.volumes import Constant, bulk_moduli, thermal_expansions
 from defectgen.report.surroundings import fate_section, surroundings_section
@@ -40,6 +41,7 @@ def dynamics_sections(data: RunData) -> list[Section]:
         surroundings_section(data),
         motion_section(data),
         fate_section(data),
+        engine_check_section(data.checks, data.points),
         trust_section(data),
     ]
 
@@ -60,8 +62,8 @@ def response_section(data: RunData) -> Section:
     """Volume, lattice, strain, compressibility and heat capacity of every point, with error bars."""
     rows = data.points
     intro = (
-        f"{len(rows)} points of molecular dynamics; every cell is run under each condition by each engine, with the "
-        "same potential. Averages leave out the first third of a run. Bars are standard errors of the mean from block "
+        f"{len(rows)} points of molecular dynamics; every cell is run under each condition, with the same potential. "
+        "Averages leave out the first third of a run. Bars are standard errors of the mean from block "
         "averaging (Flyvbjerg and Petersen 1989), which are too small where a run is short."
     )
     volume = {"": value_of("volume", "volume_error")}
@@ -158,6 +160,8 @@ def _volume_table(rows: Sequence[JsonRow]) -> Table:
         Column("status", levels=STATUS_LEVELS),
         Column("steps", numeric=True),
         Column("settled", "ps", numeric=True),
+        Column("τ", "fs", numeric=True),
+        Column("frame every", "fs", numeric=True),
         Column("mean T", "K", numeric=True),
         Column("mean P", "GPa", numeric=True),
         Column("volume", "Å³/atom", numeric=True),
@@ -169,13 +173,20 @@ def _volume_table(rows: Sequence[JsonRow]) -> Table:
             status_of(r),
             str(r.get("completed_steps", "–")),
             "–" if r.get("settled") is None else number(r["settled"] * r["timestep"] / FS_PER_PS, 1),
+            number(r.get("correlation_time"), 0),
+            number(r.get("frame_interval"), 0),
             number(r.get("temperature_mean"), 0),
             number(r.get("pressure_mean"), 2),
             with_error(r.get("volume"), r.get("volume_error")),
         )
         for r in rows
     ]
-    return Table("Means of every point, and when it had settled by Chodera's criterion.", columns, body)
+    caption = (
+        "Means of every point, when it had settled by Chodera's criterion, the correlation time τ of its potential "
+        "energy, and how far apart its frames are; frames closer than 2 τ repeat one another, and a dash means that "
+        "the run is too short to tell."
+    )
+    return Table(caption, columns, body)
 
 
 def _response_table(rows: Sequence[JsonRow]) -> Table:
@@ -255,7 +266,7 @@ def _course(row: JsonRow, course: JsonRow, values: Sequence[float], legend: Lege
 
 def trust_section(data: RunData) -> Section:
     """Points that a guard stopped, frames outside of what the potential learnt, and what no run could tell."""
-    stopped = [r for r in data.points if r["status"] == "diverged"]
+    stopped = [r for r in (*data.points, *data.checks) if r["status"] == "diverged"]
     blocks: list[Block] = []
     if stopped:
         columns = (*condition_columns(), Column("why it was stopped"))
@@ -263,7 +274,7 @@ def trust_section(data: RunData) -> Section:
         note = "Frames from the divergence on are neither in the averages nor in the exported dataset."
         blocks.append(Table("Points stopped by a guard.", columns, body, note))
     else:
-        blocks.append(Text(f"All {len(data.points)} points ran to their end; no guard stopped one."))
+        blocks.append(Text(f"All {len(data.points) + len(data.checks)} points ran to their end; no guard stopped one."))
     outside = [r for r in data.points if r.get("frames_outside_domain")]
     if outside:
         columns = (

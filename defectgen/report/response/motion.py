@@ -10,7 +10,7 @@ from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text,
 from defectgen.report.gather import JsonRow, RunData
 from defectgen.report.panels import MAX_CURVE_PANELS, curve_figure
 from defectgen.report.plots import MARKERS, PALETTE, Trace, once, panel_grid, short
-from defectgen.report.response.conditions import Legend, condition_columns, condition_texts, is_steady
+from defectgen.report.response.conditions import Legend, condition_columns, condition_texts, is_steady, load, load_unit
 from md.observables.estimators.statistics import Mean
 from md.observables.transport import DETECTED, Arrhenius, arrhenius
 
@@ -125,7 +125,7 @@ def _arrhenius_figure(rates: Sequence[Rate]) -> list[Figure]:
     for title in titles[:MAX_CURVE_PANELS]:
         groups: dict[tuple[str, float], list[Rate]] = {}
         for rate in (r for r in rates if r.title == title):
-            groups.setdefault((str(rate.row["engine"]), float(rate.row["pressure"])), []).append(rate)
+            groups.setdefault((str(rate.row["engine"]), load(rate.row)), []).append(rate)
         panels.append((title, [_rate_trace(groups[key], legend, _shades(rates)) for key in sorted(groups)]))
     hops = titles[0].endswith("hops")
     traces, shape, height = panel_grid(panels, min(3, len(panels)), "1000 K / T", "1/ps" if hops else "D (Å²/ps)", 250)
@@ -137,14 +137,14 @@ def _arrhenius_figure(rates: Sequence[Rate]) -> list[Figure]:
 
 
 def _shades(rates: Sequence[Rate]) -> dict[float, str]:
-    """A colour for each pressure."""
-    return {p: PALETTE[k % len(PALETTE)] for k, p in enumerate(sorted({float(r.row["pressure"]) for r in rates}))}
+    """A colour for each pressure or tension."""
+    return {p: PALETTE[k % len(PALETTE)] for k, p in enumerate(sorted({load(r.row) for r in rates}))}
 
 
 def _rate_trace(rates: Sequence[Rate], legend: Legend, shades: Mapping[float, str]) -> Trace:
     ordered = sorted(rates, key=lambda r: float(r.row["temperature"]))
     first = ordered[0].row
-    colour = shades[float(first["pressure"])]
+    colour = shades[load(first)]
     symbols = [MARKERS[legend.number(first)] if r.seen else "triangle-down-open" for r in ordered]
     return {
         "type": "scatter",
@@ -152,7 +152,7 @@ def _rate_trace(rates: Sequence[Rate], legend: Legend, shades: Mapping[float, st
         "x": [short(PER_THOUSAND / float(r.row["temperature"])) for r in ordered],
         "y": [short(r.mean.value) for r in ordered],
         "error_y": {"type": "data", "array": [short(r.mean.error) for r in ordered], "thickness": 1.3, "width": 4},
-        "name": legend.named(f"{first['pressure']:g} GPa", first),
+        "name": legend.named(f"{load(first):g} {load_unit(first)}", first),
         "marker": {"size": 9, "color": colour, "symbol": symbols, "line": {"width": 1.6, "color": colour}},
     }
 
@@ -162,7 +162,7 @@ def _arrhenius_table(rates: Sequence[Rate]) -> list[Table]:
     groups: dict[tuple[str, str, float], list[Rate]] = {}
     for rate in rates:
         if rate.seen:
-            key = (rate.title, str(rate.row["engine"]), float(rate.row["pressure"]))
+            key = (rate.title, str(rate.row["engine"]), load(rate.row))
             groups.setdefault(key, []).append(rate)
     body = []
     for (title, engine, pressure), members in groups.items():
@@ -171,7 +171,8 @@ def _arrhenius_table(rates: Sequence[Rate]) -> list[Table]:
             kelvin = [float(r.row["temperature"]) for r in members]
             spread = f"{min(kelvin):g}, {max(kelvin):g}"
             energy, factor = with_error(*law.energy, 2), with_error(*law.prefactor, 2)
-            body.append((title, engine, f"{pressure:g}", spread, energy, factor))
+            held = f"{pressure:g}{' N/m' * ('tension' in members[0].row)}"
+            body.append((title, engine, held, spread, energy, factor))
     if not body:
         return []
     columns = (

@@ -72,5 +72,6 @@ def _reached(point: Point, varied: str) -> float:
 
 def _is_usable(point: Point) -> bool:
     """Whether a point holds a mean volume, with an error, at a fixed temperature and pressure."""
-    steady = point["status"] == "finished" and "schedule" not in point and str(point.get("ensemble")).startswith("npt")
+    held = str(point.get("ensemble")).startswith("npt") and "tension" not in point  # a layer has no volume
+    steady = point["status"] == "finished" and "schedule" not in point and held
     return steady and bool(point.get("volume")) and bool(point.get("volume_error"))

@@ -36,12 +36,12 @@ class AseIntegrator:
     """Integrates one point with ASE; each leg builds its integrator from the state.
 
     Velocity Verlet in `nve`, Langevin dynamics in `nvt`, and Martyna-Tobias-Klein barostats in `npt` (isotropic),
-    `npt-aniso` (the three axes) and `npt-full` (all strains).
+    `npt-aniso` (the three axes), `npt-full` (all strains) and `npt-plane` (the three in the plane of a layer).
     """
 
     def __init__(self, point: MdPoint, cell: DefectCell, potential: Potential) -> None:
         self._point, self._cell = point, cell
-        self._targets = Targets(point)
+        self._targets = Targets(point, cell)
         self._evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume)
 
     def start(self, velocities: FloatArray, rng: np.random.Generator) -> RunState:
@@ -99,7 +99,7 @@ class AseIntegrator:
         from md.dynamics.engines.mtk import MtkDynamics
 
         variables = {k.removeprefix(_VARIABLE): v for k, v in state.arrays.items() if k.startswith(_VARIABLE)}
-        return MtkDynamics(atoms, self._point, kelvin, pressure, variables)
+        return MtkDynamics(atoms, self._point, self._cell, kelvin, pressure, variables)
 
 
 class FixedCell:

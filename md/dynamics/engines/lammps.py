@@ -23,7 +23,7 @@ class LammpsIntegrator:
 
     def __init__(self, point: MdPoint, cell: DefectCell, potential: Potential) -> None:
         self._point, self._cell = point, cell
-        self._targets, self._masses = Targets(point), point.atoms.masses_of(cell.numbers)
+        self._targets, self._masses = Targets(point, cell), point.atoms.masses_of(cell.numbers)
         self._forces = _forces(cell, potential)
         self._velocities = np.zeros((len(cell), 3))
         self._clearance = Clearance()

@@ -56,12 +56,12 @@ def _input(point: MdPoint, cell: DefectCell, potential: Potential) -> Iterator[s
     pair, how = _pair(potential, cell)
     yield f"# {point.label}, seed {point.seed}, {potential.name} (sha256 {potential.sha256})"
     yield f"# {how} -in {INPUT}"
-    targets, first = Targets(point), 0
+    targets, first = Targets(point, cell), 0
     for last in replace(point, checkpoint=point.steps).legs(0):
         yield ""
         yield from (*PRELUDE, f"read_data {DATA}") if first == 0 else ("clear", f"read_restart {_RESTART}")
         yield from (*pair, *mass_commands(cell.numbers), *NEIGHBOUR_COMMANDS)
-        yield from leg_commands(point, cell.cell, first, last)
+        yield from leg_commands(point, cell, first, last)
         if targets.quenches(first):
             yield f"velocity all scale {targets.temperature_after(first)!r}"
         yield f"thermo {point.interval}"

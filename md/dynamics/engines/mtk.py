@@ -12,12 +12,12 @@ import numpy as np
 from ase import units
 from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, MaskedMTKNPT
 
-from augment.cell import FloatArray
+from augment.cell import DefectCell, FloatArray
+from augment.crystal.vacuum import LayerPlane
+from md.conditions.environment import IN_PLANE
+from md.conditions.in_plane_load import plane_of
 from md.conditions.point import MdPoint
 from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
-
-_STRAINS = 6
-"""Independent components of a strain."""
 
 _CHAINS = ("_thermostat._eta", "_thermostat._p_eta", "_barostat._xi", "_barostat._p_xi")
 
@@ -39,9 +39,11 @@ class _FullCell(MTKNPT):  # type: ignore[misc]  # ase is untyped here
     state_names = ("_p_g", *_CHAINS)
     cell_momentum = "_p_g"
     stretch = 1.0
+    strains = 6
+    """Independent components of the strain."""
 
     def _init_cell_momenta(self) -> None:
-        """Cell momenta at rest, and six of them to be thermostatted.
+        """Cell momenta at rest, and six of them (three in a plane) to be thermostatted.
 
         A symmetric stress keeps the matrix of momenta symmetric, so that its kinetic energy has six terms of kT / 2;
         ASE's chain would heat them to the energy of nine: heat flows through the cell into the atoms' thermostat for as
@@ -49,8 +51,8 @@ class _FullCell(MTKNPT):  # type: ignore[misc]  # ase is untyped here
         """
         super()._init_cell_momenta()
         barostat = self._barostat
-        barostat._R[0] *= _STRAINS / barostat._cell_dof  # noqa: SLF001
-        barostat._cell_dof = _STRAINS  # noqa: SLF001
+        barostat._R[0] *= self.strains / barostat._cell_dof  # noqa: SLF001
+        barostat._cell_dof = self.strains  # noqa: SLF001
 
     def set_pressure(self, pressure: FloatArray) -> None:
         self._tensor = pressure
@@ -88,6 +90,21 @@ class _Axes(MaskedMTKNPT):  # type: ignore[misc]  # ase is untyped here
             self._h, self._q = self._h @ gradient, self._q @ gradient
 
 
+class _InPlane(_FullCell):
+    """The three strains in the plane of a layer follow a stress tensor; the axis across it stays."""
+
+    strains = 3
+    _p_g: FloatArray
+
+    def __init__(self, *arguments: Any, plane: LayerPlane, **keywords: Any) -> None:
+        self._plane = plane
+        super().__init__(*arguments, **keywords)
+
+    def _integrate_p_cell(self, delta: float) -> None:
+        super()._integrate_p_cell(delta)
+        self._p_g = self._plane.within(self._p_g)
+
+
 def stretching(cell: FloatArray, axis: int, stretch: float) -> FloatArray:
     """(3, 3) matrix that positions and cell rows are multiplied with to stretch one of three orthogonal axes."""
     along = cell[axis] / np.linalg.norm(cell[axis])
@@ -101,26 +118,42 @@ def _leave_out_the_centre_of_mass(chain: Any) -> None:
     chain._num_atoms_global = moving  # noqa: SLF001
 
 
+def _what_moves(point: MdPoint, cell: DefectCell) -> dict[str, Any]:
+    """What an integrator is told of the axes, or of the plane, that its barostat moves."""
+    environment = point.environment
+    if environment.ensemble == IN_PLANE:
+        return {"plane": plane_of(cell)}
+    if environment.ensemble != "npt-aniso":
+        return {}
+    free = np.ones(3, dtype=bool)
+    if environment.strain is not None:
+        free[environment.strain.index] = False
+    return {"mask": free}
+
+
 class MtkDynamics:
     """One leg of constant-pressure dynamics.
 
     Args:
         atoms: ASE Atoms with momenta and a calculator.
         point: what is run.
+        cell: that the run starts from.
         kelvin: temperature that the state belongs to, K.
         pressure: (3, 3) pressure, GPa.
         variables: thermostat and barostat variables of the state; none at the start.
     """
 
     def __init__(
-        self, atoms: Any, point: MdPoint, kelvin: float, pressure: FloatArray, variables: Mapping[str, FloatArray]
+        self,
+        atoms: Any,
+        point: MdPoint,
+        cell: DefectCell,
+        kelvin: float,
+        pressure: FloatArray,
+        variables: Mapping[str, FloatArray],
     ) -> None:
-        kinds: dict[str, Any] = {"npt": _Isotropic, "npt-full": _FullCell, "npt-aniso": _Axes}
-        environment = point.environment
-        kind = kinds[environment.ensemble]
-        free = np.ones(3, dtype=bool)
-        if environment.strain is not None:
-            free[environment.strain.index] = False
+        kinds: dict[str, Any] = {"npt": _Isotropic, "npt-full": _FullCell, "npt-aniso": _Axes, IN_PLANE: _InPlane}
+        kind = kinds[point.environment.ensemble]
         self._dynamics = kind(
             atoms,
             point.timestep * units.fs,
@@ -128,7 +161,7 @@ class MtkDynamics:
             pressure_au=0.0,
             tdamp=THERMOSTAT_TIME * units.fs,
             pdamp=BAROSTAT_TIME * units.fs,
-            **({"mask": free} if kind is _Axes else {}),
+            **_what_moves(point, cell),
         )
         _leave_out_the_centre_of_mass(self._dynamics._thermostat)  # noqa: SLF001
         self._dynamics.set_pressure(pressure * units.GPa)

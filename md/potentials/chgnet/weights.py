@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -92,6 +93,11 @@ def describe_chgnet(name: str = DEFAULT) -> Potential:
 @dataclass(frozen=True)
 class ChgnetPotential(Potential):
     """One of CHGNet's sets of weights."""
+
+    def atomic_energies(self, symbols: Iterable[str]) -> dict[str, float] | None:
+        """None: its reference energies (`AtomRef`) are a linear fit to compounds, and no energies of lone atoms."""
+        self.require(symbols)
+        return None
 
     def load(self) -> Any:
         """The calculator on the CPU, self-tested on three cells.

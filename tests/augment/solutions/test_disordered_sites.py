@@ -60,21 +60,23 @@ def test_a_separation_that_is_given_is_the_one_taken(written) -> None:
     assert shortest(read_disordered(path, min_separation=2.5), "F") >= 2.5
 
 
-def test_alternatives_of_an_assembly_exclude_each_other(written, monkeypatch) -> None:
+def test_alternatives_of_a_negative_group_exclude_each_other_by_distance(written, monkeypatch) -> None:
     path = written(PAIRS)
     read = partial_occupancy.read_atoms
 
     def grouped(where, _block):
         atoms = read(where)
         assemblies = tuple("A" if z == 9 else "" for z in atoms.numbers)
-        groups = tuple("" if z != 9 else "1" if p[0] else "2" for z, p in zip(atoms.numbers, atoms.points, strict=True))
-        return replace(atoms, assemblies=assemblies, groups=groups)
+        negative = tuple(
+            "" if z != 9 else "1" if p[0] else "-2" for z, p in zip(atoms.numbers, atoms.points, strict=True)
+        )
+        return replace(atoms, assemblies=assemblies, groups=negative)
 
     monkeypatch.setattr(partial_occupancy, "read_atoms", grouped)
     # Atoms of one group are 2.4 Å apart across the cell, nearer than the alternatives: no distance tells them.
     far = read_disordered(path)
     assert far.min_separation == 0
-    assert "4 atoms of disorder groups" in far.host.notes[0]
+    assert "2 atoms of disorder groups" in far.host.notes[0]
     near = written(PAIRS.replace("0.3 ", "0.2 ").replace("0.7 ", "0.8 "))
     assert read_disordered(near).min_separation == pytest.approx(6 * 0.2 * np.sqrt(2), abs=0.02)
 

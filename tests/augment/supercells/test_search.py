@@ -11,6 +11,7 @@ import pytest
 from augment import find_supercell, host_from_structure, supercell_table, widest_supercell
 from augment.crystal.lattice import invariant_forms, shortest_vectors, successive_minima
 from augment.errors import SupercellError
+from augment.supercells.search import refuse_large
 from augment.supercells.sublattices import CompactLattices, InvariantForms, longest_possible
 from tests.support.brute_lattice import hermite_normal_forms
 from tests.support.crystals import host, random_crystal
@@ -151,6 +152,22 @@ def test_the_search_is_quick() -> None:
     crystal, start = host("Fe"), time.process_time()
     assert find_supercell(crystal, min_image_distance=10.0, min_atoms=50).n_atoms == 108
     assert time.process_time() - start < 0.5, "all forms of each index take seconds"
+
+
+@pytest.mark.parametrize("max_atoms", [1, 5, 6, 27, 28, 40])
+@pytest.mark.parametrize("name", ["MgO", "TiO2_rutile", "LiFePO4", "Fe"])
+def test_what_is_refused_early_is_what_has_no_supercell(name, max_atoms) -> None:
+    crystal = host(name)
+    structure = crystal.to_pymatgen()
+    if crystal.n_lattice <= max_atoms:
+        refuse_large(structure, max_atoms)
+        return
+    with pytest.raises(SupercellError) as late:
+        find_supercell(crystal, max_atoms=max_atoms)
+    if len(structure) > max_atoms:
+        with pytest.raises(SupercellError) as early:
+            refuse_large(structure, max_atoms)
+        assert str(early.value) == str(late.value)
 
 
 @pytest.mark.parametrize(

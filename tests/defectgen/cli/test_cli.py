@@ -159,7 +159,7 @@ def test_an_interrupt_is_one_line_that_says_how_to_go_on(call, monkeypatch):
         raise KeyboardInterrupt
 
     # By its name in a string the command `doctor` would be found, or the module, whichever was imported last.
-    monkeypatch.setattr(importlib.import_module("defectgen.cli.doctor"), "diagnose", interrupted)
+    monkeypatch.setattr(importlib.import_module("defectgen.cli.commands.doctor"), "diagnose", interrupted)
     code, out, err = call("doctor")
     assert (code, out) == (130, "")
     assert err == "defectgen: stopped; the same command goes on from here\n"

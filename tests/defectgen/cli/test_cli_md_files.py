@@ -127,3 +127,60 @@ def test_the_table_shows_the_temperature_that_nve_came_to() -> None:
     assert list(temperatures.cells) == ["600 (mean 304)"]
     [held] = [c for c in md_table([row | numbers | {"ensemble": "nvt"}]).columns if "(K)" in str(c.header)]
     assert list(held.cells) == ["600"]
+
+
+def test_a_second_engine_is_asked_for_and_compared(call: Call, md: Any, tmp_path: Path) -> None:
+    code, rows, err = md(copper(), "--ensemble", "nvt", "--check", "ase")
+    assert code == 0, err
+    assert [(row["engine"], row["role"]) for row in rows] == [("lammps", "data"), ("ase", "check")]
+    assert rows[0]["seed"] != rows[1]["seed"]
+    _, rows, _ = md(copper(), "--ensemble", "nvt", "--engine", "ase", "--check", "ase")
+    assert [(row["engine"], row["role"]) for row in rows] == [("ase", "data")]
+    _, [row], _ = md(copper(), "--ensemble", "nvt")
+    assert row["role"] == "data"
+    code, rows, err = md(copper(), "--ensemble", "npt-full", "--pressure", "0", "--check", "batched")
+    assert (code, rows) == (2, [])
+    assert "does not do the ensemble npt-full" in err
+    how = ("--potential", "emt", "--steps", "10", "--sample", "5", "--workers", "1", "--temperature", "300")
+    code, out, _ = call("md", tmp_path / "it.xyz", *how, "--ensemble", "nvt", "--check", "ase", "-o", tmp_path / "out")
+    assert code == 0
+    assert "check by ase of it" in out
+    assert " less lammps: energy " in " ".join(out.split())
+    assert "volume" not in out, "nvt holds it"
+
+
+CRYSTALS = "".join(
+    f"data_{name}\n_cell_length_a {a}\n_cell_length_b {a}\n_cell_length_c {a}\n_cell_angle_alpha 90\n"
+    "_cell_angle_beta 90\n_cell_angle_gamma 90\n_space_group_name_H-M_alt 'F m -3 m'\nloop_\n_atom_site_label\n"
+    "_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nCu1 0 0 0\n"
+    for name, a in (("cold", 3.6), ("hot", 3.7))
+)
+
+
+def test_a_block_of_a_cif_is_chosen_by_name(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "two.cif"
+    path.write_text(CRYSTALS)
+    options = ("--potential", "emt", "--steps", "4", "--sample", "2", "--workers", "1", "--ensemble", "nvt", "--json")
+
+    def run(*more: object) -> tuple[int, str, str]:
+        return call("md", path, *options, "--temperature", "300", "--engine", "ase", "-o", tmp_path / "out", *more)
+
+    code, out, err = run("--block", "hot")
+    assert code == 0, err
+    assert json.loads(out)["volume"] == pytest.approx(3.7**3 / 4, rel=1e-6)
+    code, _, err = run("--block", "warm")
+    assert code == 2
+    assert "two.cif: has no block 'warm' with atoms; give one of cold, hot" in err
+    code, _, err = run()
+    assert code == 2
+    assert "holds 2 structures" in err
+    assert "--block cold" in err
+
+
+def test_a_block_of_what_is_no_cif_is_refused(md: Any, call: Call, tmp_path: Path) -> None:
+    code, rows, err = md(copper(), "--ensemble", "nvt", "--block", "hot")
+    assert (code, rows) == (2, [])
+    assert "it.xyz: data blocks are of CIFs" in err
+    code, _, err = call("md", tmp_path, "--block", "hot")
+    assert code == 2
+    assert "--block is for structure files" in err

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from augment.errors import DataError
-from defectgen.cli.doctor import Check, diagnose, doctor_table
+from defectgen.cli.commands.doctor import Check, diagnose, doctor_table
 
-doctor = importlib.import_module("defectgen.cli.doctor")  # the package has a command of this name
+doctor = importlib.import_module("defectgen.cli.commands.doctor")  # the package has a command of this name
 
 
 @pytest.fixture

@@ -68,6 +68,14 @@ def test_twins_go_and_others_stay() -> None:
     assert selection.dropped == {"near-duplicates (within 0.1 Å)": 40}
 
 
+def test_twins_go_whatever_periodic_images_their_atoms_are_in() -> None:
+    frames = [crystal(54, k) for k in range(20)]
+    rng = np.random.default_rng(3)
+    twins = [shifted(frame, 0.003, k) for k, frame in enumerate(frames)]
+    moved = [replace(t, positions=t.positions + rng.integers(-1, 2, size=t.positions.shape) @ t.cell) for t in twins]
+    assert select(survey_frames([*frames, *moved]), DatasetSettings()).kept.tolist() == [True] * 20 + [False] * 20
+
+
 def test_frames_of_other_parents_and_charges_are_no_duplicates() -> None:
     frame = crystal(54, 0)
     near = shifted(frame, 0.003, 1)

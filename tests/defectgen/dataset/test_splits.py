@@ -15,7 +15,7 @@ from augment.supercells.search import find_supercell
 from defectgen.dataset import DatasetSettings, check_split, export_records
 from defectgen.dataset.extxyz import read_frames
 from defectgen.dataset.frame import Frame
-from defectgen.dataset.splits import MAX_SHARE, assign, group_names, split_frames
+from defectgen.dataset.splits import MAX_HELD_OUT_SHARE, assign, group_names, split_frames
 from defectgen.dataset.survey import survey_frames
 from md.labels.record import Record, write_records
 from tests.support.export_runs import WEIGHTS, make_record
@@ -38,7 +38,7 @@ def frame(formula: str, symbols: str, seed: int = 0, **facts: str) -> Frame:
 
 @given(NAMES, NAMES, st.integers(0, 9))
 def test_no_group_moves_when_the_set_grows(some: set[str], more: set[str], seed: int) -> None:
-    share = MAX_SHARE / 100
+    share = MAX_HELD_OUT_SHARE / 100
     before = assign(dict.fromkeys(sorted(some), share), seed, 0.1, {})
     after = assign(dict.fromkeys(sorted(some | more, reverse=True), share), seed, 0.1, {})
     if "train" in {after[g] for g in some} and list(before.values()).count("train") > 1:

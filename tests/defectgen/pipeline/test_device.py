@@ -14,7 +14,7 @@ from ase.io import write
 from augment.errors import ConditionError, PotentialError
 from defectgen.pipeline.md_grid import run_points
 from defectgen.run.structure_files import read_cells_of_files
-from md.campaigns.relax_and_md import md_all, on_cuda
+from md.campaigns.relax_and_md import checked_by, md_all, on_cuda
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint
 from md.potentials import Potential, resolve_potential
@@ -104,6 +104,10 @@ def test_on_cuda_both_engines_become_one_and_others_stay(sulfide: Path, tmp_path
     assert [response.point.engine for response in by_name] == ["batched", "batched"]
     with pytest.raises(ConditionError, match="does not do the ensemble npt-full"):
         md_all(points, student, tmp_path / "all", workers=1, device="cuda")
+    checked = checked_by(points[:1], "lammps", 0)
+    for device in ("auto", "cuda"):
+        roles = [(r.point.engine, r.point.role) for r in md_all(checked, student, tmp_path / "checked", device=device)]
+        assert roles == [("batched", "data"), ("lammps", "check")], "a check is of another engine"
     here = md_all(points[:2], student, tmp_path / "here", workers=1, device="cpu")
     assert [response.point.engine for response in here] == ["ase", "lammps"]
 

@@ -24,6 +24,8 @@ from defectgen.pipeline.stages import generate_stage, start_folder
 from defectgen.run import defects
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.settings import read_settings
+from md.campaigns.relaxation_records import relaxation_records
+from md.labels.record import read_records
 from md.relaxation import relaxed_host
 from tests.support.places import HOSTS
 
@@ -66,9 +68,13 @@ def test_every_stage_leaves_its_files(finished):
     starts = {(row["name"], row["start"]) for row in folder.read_lines("relax/summary.jsonl")}
     assert {("v_Cu", "ideal"), ("v_Cu", "generated m-3m #0"), ("v_Cu", "generated 1 #0")} <= starts
     points = folder.read_lines("md/summary.jsonl")
-    assert {(p["cell"], p["engine"], p["pressure"]) for p in points} == {
-        (cell, engine, pressure) for cell in ("bulk", "v_Cu") for engine in ("ase", "lammps") for pressure in (0.0, 5.0)
-    }
+    assert [(p["cell"], p["engine"], p["pressure"], p["role"]) for p in points] == [
+        *((cell, "lammps", pressure, "data") for cell in ("bulk", "v_Cu") for pressure in (0.0, 5.0)),
+        ("bulk", "ase", 0.0, "check"),
+    ]
+    assert len({p["seed"] for p in points}) == len(points)
+    assert {p["frame_interval"] for p in points} == {20.0}
+    assert all((p["correlation_time"] is None) == ("correlation_time" in p["not_measurable"]) for p in points)
     assert (finished / "report.html").stat().st_size > 100_000
 
 
@@ -146,11 +152,9 @@ def test_physics_makes_sense(finished):
     n = json.loads((finished / "defects" / "defects.jsonl").read_text().splitlines()[0])["supercell"]["atoms"]
     vacancy = rows["v_Cu"]["energies"][-1] - bulk * (n - 1) / n
     assert 0.9 < vacancy < 1.4  # eV; EMT gives about 1.0 to 1.2, experiment 1.28 (Ehrhart 1991)
-    volumes = {
-        (p["engine"], p["pressure"]): p["volume"] for p in folder.read_lines("md/summary.jsonl") if p["cell"] == "bulk"
-    }
-    for engine in ("ase", "lammps"):
-        assert volumes[engine, 5.0] < volumes[engine, 0.0]
+    points = [p for p in folder.read_lines("md/summary.jsonl") if (p["cell"], p["role"]) == ("bulk", "data")]
+    volumes = {p["pressure"]: p["volume"] for p in points}
+    assert volumes[5.0] < volumes[0.0]
 
 
 def test_the_dataset_holds_every_relaxed_cell_and_frame(finished):
@@ -159,11 +163,21 @@ def test_the_dataset_holds_every_relaxed_cell_and_frame(finished):
     frames = read(finished / "export" / "train.extxyz", index=":")
     kinds = [f.info["config_type"] for f in frames]
     assert kinds.count("relaxed") == 3
-    assert (
-        sum(k.startswith("md_") for k in kinds) == 2 * 2 * 2 * 4
-    )  # the start of a trajectory is the relaxed cell again
+    data = [f for f in frames if f.info.get("engine") == "lammps"]
+    assert len(data) == 2 * 2 * 4  # the start of a trajectory is the relaxed cell again
     assert all({"REF_energy", "REF_stress", "total_charge"} <= set(f.info) for f in frames)
     assert all("REF_forces" in f.arrays for f in frames)
+
+
+def test_every_relaxed_end_and_some_of_each_path_can_be_read(finished):
+    rows = RunFolder.open(finished).read_lines("relax/summary.jsonl")
+    records = list(relaxation_records(finished, 2))
+    ends = [r for r in records if r.config_type != "relaxation_path"]
+    assert [(r.cell.name, r.energy) for r in ends] == [(row["name"], row["energies"][-1]) for row in rows]
+    lowest = {r.cell.key: r.energy for r in ends if r.cell.provenance["lowest"]}
+    assert lowest == {r.cell.key: r.energy for r in read_records(finished / "relax" / "records.npz")}
+    starts = [r.energy for r in records if (r.config_type, r.cell.provenance["step"]) == ("relaxation_path", 0)]
+    assert starts == [row["energies"][0] for row in rows[1:] if row["steps"]]
 
 
 def test_a_finished_run_is_not_repeated(finished):

@@ -13,8 +13,8 @@ import pytest
 
 from augment.cell import DefectCell
 from augment.distort import rattle
-from augment.errors import PotentialError
-from md.campaigns.labelling import LABEL_BATCH_ATOMS, cell_hash, label
+from augment.errors import DataError, PotentialError
+from md.campaigns.labelling import LABEL_BATCH_ATOMS, cell_hash, label, label_each
 from md.labels.record import Record, write_records
 from md.potentials import Potential
 from tests.support.places import ROOT
@@ -94,6 +94,25 @@ def test_an_element_that_the_potential_lacks_is_refused_before_anything_is_writt
     with pytest.raises(PotentialError, match="does not cover Fe"):
         label([copper, iron], emt, tmp_path / "new", workers=1)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_cell_that_is_no_matter_has_a_reason_and_the_others_their_labels(
+    emt: Potential, copper: DefectCell, tmp_path: Path
+) -> None:
+    good, other = rattled(copper, 2)
+    overlapping = good.positions.copy()
+    overlapping[1] = overlapping[0] + [0.2, 0, 0]
+    cells = [good, good.with_geometry(overlapping), good.with_geometry(good.positions / 9, good.cell / 9), other]
+    for _ in range(2):  # the second time from the files
+        first, second, third, last = label_each(cells, emt, tmp_path / "some", workers=1)
+        assert isinstance(first, Record)
+        assert isinstance(last, Record)
+        assert second == "two atoms are 0.20 Å apart"
+        assert str(third).startswith("the cell collapsed")
+    alone = label([good, other], emt, tmp_path / "alone", workers=1)
+    assert as_bytes([first, last], tmp_path / "a.npz") == as_bytes(alone, tmp_path / "b.npz")
+    with pytest.raises(DataError, match=r"bulk: has no label, two atoms are 0\.20 Å apart"):
+        label(cells, emt, tmp_path / "some", workers=1)
 
 
 SCRIPT = """

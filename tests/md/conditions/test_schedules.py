@@ -210,7 +210,7 @@ def test_a_quench_sets_the_temperature_at_once_and_a_step_does_not(
 
 def test_targets_are_the_profile_at_whole_steps(copper: DefectCell) -> None:
     environment = Environment(ramp(300, 600, 60.0).then(quench(100)), ramp(0, 5, 100.0))
-    targets = Targets(MdPoint.of(copper, environment, timestep=2.0))
+    targets = Targets(MdPoint.of(copper, environment, timestep=2.0), copper)
     assert [targets.temperature(s) for s in (0, 15, 30, 31)] == [300, 450, 600, 100]
     assert targets.temperature_after(30) == 100
     assert targets.pressure(25) == pytest.approx(2.5 * np.eye(3))

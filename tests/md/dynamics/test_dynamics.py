@@ -174,7 +174,8 @@ def test_a_potential_that_explodes_ends_the_run_and_leaves_only_good_frames(
     assert reason in result.reason
     assert "of 50" in result.reason
     assert failing.calls == 9  # stopped at once
-    assert len(result.frames) == len(result.series) == 8
+    asked_before = ensemble == "npt"  # what pressure the start is under
+    assert len(result.frames) == len(result.series) == 8 - asked_before
     assert all(np.isfinite(record.forces).all() for record in result.records())
     assert json.loads(json.dumps(summary(result), allow_nan=False))["status"] == "diverged"
 

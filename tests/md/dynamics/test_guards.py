@@ -5,12 +5,12 @@ import pytest
 from ase.build import bulk
 
 from augment.cell import DefectCell
-from md.conditions.environment import Environment
+from md.conditions.environment import Ensemble, Environment
 from md.conditions.point import MdPoint
-from md.conditions.pressure_ramp import Stiffness, ramped
+from md.conditions.pressure_ramp import Stiffness, may_jump, ramped
 from md.conditions.schedule import ramp, step
 from md.conditions.timestep import default_timestep, shorter
-from md.dynamics import Engine, run_point
+from md.dynamics import Engine, Response, run_point
 from md.labels.evaluator import Divergence, StepGuard, check_geometry
 from md.potentials import Potential, resolve_potential
 from tests.support.cells import cell_of
@@ -60,6 +60,61 @@ def test_a_small_jump_and_a_cell_that_is_there_already_are_left_alone() -> None:
         point = point_at(pressure)
         assert ramped(point, start) == (point, "")
     assert ramped(point_at(100.0), Stiffness(0.0, 400.0))[1]
+
+
+def test_a_start_under_pressure_is_let_go_slowly() -> None:
+    followed, note = ramped(point_at(0.0), Stiffness(20.0, 100.0))
+    pressures = followed.environment.pressures
+    assert (pressures.times, pressures.values) == ((0.0, 200.0), (20.0, 0.0))
+    assert "the start is under 20 GPa: the pressure changes by 20 GPa at 0 ps, 0.2 of the bulk modulus" in note
+    assert ramped(point_at(0.0), Stiffness(9.0, 100.0))[1] == ""
+
+
+def test_a_start_under_tension_is_held_in_half_of_it() -> None:
+    followed, note = ramped(point_at(0.0), Stiffness(-8.0, 40.0))
+    assert followed.environment.pressures.values == (-4.0, 0.0)
+    assert note.endswith("from half of the tension")
+    followed, _ = ramped(point_at(-20.0), Stiffness(-8.0, 40.0))
+    assert followed.environment.pressures.values == (-8.0, -20.0), "asked for more of it"
+    assert ramped(point_at(-7.0), Stiffness(-8.0, 5.0))[1] == ""
+
+
+@pytest.mark.parametrize("pressure", [-1e4, 1e4])
+def test_a_start_under_an_absurd_pressure_begins_within_bounds(pressure: float) -> None:
+    followed, _ = ramped(point_at(0.0), Stiffness(pressure, 100.0))
+    assert -100 <= float(followed.environment.pressures.after(0)[0]) <= 1000
+
+
+@pytest.mark.parametrize("engine", ["ase", "lammps"])
+@pytest.mark.parametrize("scale", [0.95, 1.05])
+def test_a_lattice_that_is_off_overshoots_less(
+    aluminium: Potential, engine: Engine, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = cell_of(bulk("Al", "fcc", scale * 4.05, cubic=True) * (2, 2, 2))
+    point = MdPoint.of(cell, Environment(300.0, 0.0), engine=engine, steps=600, timestep=2.0, interval=100)
+
+    def overshoot(response: Response) -> float:
+        assert response.status == "finished"
+        passed = np.sign(1 - scale) * (response.series.volumes / 32 - 17.4)
+        return float(passed.max())
+
+    followed = run_point(point, cell, aluminium)
+    assert "the start is under" in followed.notes[0]
+    assert followed.point == point
+    monkeypatch.setattr("md.dynamics.run.followed_point", lambda point, _cell, _potential: (point, ""))
+    at_once = run_point(point, cell, aluminium)
+    assert at_once.notes == ()
+    assert overshoot(followed) < 0.6 * overshoot(at_once)
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt"])
+def test_a_start_at_rest_and_one_without_a_barostat_are_left_alone(aluminium: Potential, ensemble: Ensemble) -> None:
+    scale = 1.0 if ensemble == "npt" else 0.95
+    cell = cell_of(bulk("Al", "fcc", scale * 4.05, cubic=True))
+    point = MdPoint.of(cell, Environment(300.0, 0.0, ensemble), engine="lammps", steps=4, timestep=2.0, interval=2)
+    assert run_point(point, cell, aluminium).notes == ()
+    assert not may_jump(point, 0.09)
+    assert may_jump(point, 5.0) == (ensemble == "npt")
 
 
 def test_states_below_half_of_the_start_pass_and_points_and_gases_do_not(copper: DefectCell) -> None:

@@ -21,6 +21,7 @@ from augment.cell import DefectCell
 from augment.errors import ConditionError, DataError, DefectgenError, PotentialError, ResumeError, SettingsError
 from md.campaigns.relax_and_md import grid, md_all, relax_all
 from md.conditions.environment import Environment
+from md.conditions.point import Engine
 from md.jobs.sweep import Job, Shard, sweep
 from md.observables import summary
 from md.potentials import Potential, resolve_potential
@@ -264,7 +265,8 @@ def test_a_sweep_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path: Path) 
 def test_relaxations_and_dynamics_are_the_same_with_one_and_two_workers(
     emt: Potential, copper: DefectCell, alloy: DefectCell, tmp_path: Path
 ) -> None:
-    points = grid([copper, alloy], [Environment(300.0), Environment(600.0, 2.0)], steps=10, interval=5)
+    engines: list[Engine] = ["ase", "lammps"]
+    points = grid([copper, alloy], [Environment(300.0), Environment(600.0, 2.0)], engines, steps=10, interval=5)
     responses: list[list[dict[str, Any]]] = []
     for workers in (1, 2):
         folder = tmp_path / str(workers)
@@ -296,7 +298,7 @@ def test_torch_potentials_give_the_same_bytes_with_one_and_two_workers(name: str
     cells = [cell_of(atoms), cell_of(atoms)]
     cells[1].positions[0, 0] += 0.1
     potential = resolve_potential(name)
-    points = grid(cells, [Environment(300.0)], steps=5, interval=1)
+    points = grid(cells, [Environment(300.0)], ["ase", "lammps"], steps=5, interval=1)
     for workers in (1, 2):
         relax_all(cells, potential, tmp_path / f"relax{workers}", workers=workers)
         md_all(points, potential, tmp_path / f"md{workers}", workers=workers)

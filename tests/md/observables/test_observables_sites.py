@@ -218,7 +218,7 @@ def test_measures_of_a_run_are_json_and_say_what_is_missing(emt: Potential) -> N
     point = MdPoint.of(defect.cell(), Environment(600, ensemble="npt"), steps=120, timestep=4.0, interval=4)
     response = run_point(point, defect.cell(), emt)
     told = json.loads(json.dumps(summary(response), allow_nan=False))
-    measured = ("bulk_modulus", "heat_capacity", "diffusion", "diffusion_of", "coordination")
+    measured = ("bulk_modulus", "heat_capacity", "correlation_time", "diffusion", "diffusion_of", "coordination")
     missing = {name for name in measured if told[name] is None}
     assert missing == set(told["not_measurable"])
     assert "diffusion" in missing

@@ -18,7 +18,7 @@ from md.labels.evaluator import Divergence
 from md.lammps.calculator import LammpsCalculator
 from md.lammps.library import open_lammps
 from md.potentials import Potential, resolve_potential
-from md.potentials.lammps_style import shipped_potentials, style_commands
+from md.potentials.lammps_style import STYLES, shipped_potentials, style_commands
 from md.relaxation.relax import relax_structure
 from tests.support.cells import cell_of
 
@@ -37,48 +37,63 @@ def crystal() -> DefectCell:
     return cell_of(atoms)
 
 
-@pytest.mark.parametrize(
-    ("spec", "elements"),
-    [
-        (EAM, {"Cu"}),
-        ("lammps:eam/alloy CuNi.eam.alloy", {"Cu", "Ni"}),
-        ("lammps:eam/fs Fe_mm.eam.fs", {"Fe"}),
-        ("lammps:adp AlCu.adp", {"Al", "Cu"}),
-        ("lammps:eam Cu_u3.eam", {"Cu"}),
-        ("lammps:eam Ag_u3.eam Au_u3.eam Pd_u3.eam", {"Ag", "Au", "Pd"}),
-        ("lammps:eam/cd FeCr.cdeam", {"Fe", "Cr"}),
-        ("lammps:bop CdTe.bop.table", {"Cd", "Te"}),
-        ("lammps:bop AlCu.bop.table", {"Al", "Cu"}),
-        ("lammps:meam/spline Ti.meam.spline Ti", {"Ti"}),
-        ("lammps:meam/spline TiO.meam.spline", {"Ti", "O"}),
-        ("lammps:meam/sw/spline Ti.meam.sw.spline Ti", {"Ti"}),
-        ("lammps:edip/multi SiC.edip", {"Si", "C"}),
-        ("lammps:gw SiC.gw", {"Si", "C"}),
-        ("lammps:tersoff/mod/c Si.tersoff.modc", {"Si"}),
-        ("lammps:sw Si.sw", {"Si"}),
-        ("lammps:sw GaN.sw", {"Ga", "N"}),
-        ("lammps:tersoff SiC.tersoff", {"Si", "C"}),
-        ("lammps:vashishta SiC.vashishta", {"Si", "C"}),
-        ("lammps:meam library.meam Cu Cu.meam", {"Cu"}),
-        ("lammps:meam library.meam AlS SiS MgS CuS FeS AlSiMgCuFe.meam", {"Al", "Si", "Mg", "Cu", "Fe"}),
-        (
-            "lammps:meam library_2nn.meam Mo Co Ni V Fe Al Cr MoCoNiVFeAlCr_2nn.meam",
-            {"Mo", "Co", "Ni", "V", "Fe", "Al", "Cr"},
-        ),
-        ("lammps:snap Cu_Zuo_JPCA2020.snapcoeff Cu_Zuo_JPCA2020.snapparam", {"Cu"}),
-        ("lammps:snap WBe_Wood_PRB2019.snapcoeff WBe_Wood_PRB2019.snapparam zbl 4.0 4.8", {"W", "Be"}),
-    ],
-)
+LOADED = [
+    (EAM, {"Cu"}),
+    ("lammps:eam/alloy CuNi.eam.alloy", {"Cu", "Ni"}),
+    ("lammps:eam/fs Fe_mm.eam.fs", {"Fe"}),
+    ("lammps:adp AlCu.adp", {"Al", "Cu"}),
+    ("lammps:eam Cu_u3.eam", {"Cu"}),
+    ("lammps:eam Ag_u3.eam Au_u3.eam Pd_u3.eam", {"Ag", "Au", "Pd"}),
+    ("lammps:eam/cd FeCr.cdeam", {"Fe", "Cr"}),
+    ("lammps:bop CdTe.bop.table", {"Cd", "Te"}),
+    ("lammps:bop AlCu.bop.table", {"Al", "Cu"}),
+    ("lammps:meam/spline Ti.meam.spline Ti", {"Ti"}),
+    ("lammps:meam/spline TiO.meam.spline", {"Ti", "O"}),
+    ("lammps:meam/sw/spline Ti.meam.sw.spline Ti", {"Ti"}),
+    ("lammps:eam/he PdHHe.eam.he", {"Pd", "H", "He"}),
+    ("lammps:edip Si.edip", {"Si"}),
+    ("lammps:edip/multi SiC.edip", {"Si", "C"}),
+    ("lammps:gw SiC.gw", {"Si", "C"}),
+    ("lammps:gw/zbl SiC.gw.zbl", {"Si", "C"}),
+    ("lammps:tersoff/mod Si.tersoff.mod", {"Si"}),
+    ("lammps:tersoff/zbl SiC.tersoff.zbl", {"Si", "C"}),
+    ("lammps:tersoff/mod/c Si.tersoff.modc", {"Si"}),
+    ("lammps:sw Si.sw", {"Si"}),
+    ("lammps:sw GaN.sw", {"Ga", "N"}),
+    ("lammps:tersoff SiC.tersoff", {"Si", "C"}),
+    ("lammps:vashishta SiC.vashishta", {"Si", "C"}),
+    ("lammps:meam library.meam Cu Cu.meam", {"Cu"}),
+    ("lammps:meam library.meam AlS SiS MgS CuS FeS AlSiMgCuFe.meam", {"Al", "Si", "Mg", "Cu", "Fe"}),
+    (
+        "lammps:meam library_2nn.meam Mo Co Ni V Fe Al Cr MoCoNiVFeAlCr_2nn.meam",
+        {"Mo", "Co", "Ni", "V", "Fe", "Al", "Cr"},
+    ),
+    ("lammps:snap Cu_Zuo_JPCA2020.snapcoeff Cu_Zuo_JPCA2020.snapparam", {"Cu"}),
+    ("lammps:snap WBe_Wood_PRB2019.snapcoeff WBe_Wood_PRB2019.snapparam zbl 4.0 4.8", {"W", "Be"}),
+]
+
+
+def dense(spec: str) -> float:
+    """Å; a lattice constant at which neighbours are within reach of the style."""
+    return 3.2 if "SiC" in spec else 4.2
+
+
+def test_every_style_is_loaded_here() -> None:
+    assert {spec.removeprefix("lammps:").split()[0] for spec, _ in LOADED} == set(STYLES)
+
+
+@pytest.mark.parametrize(("spec", "elements"), LOADED)
 def test_the_elements_are_those_of_the_file_and_lammps_takes_them(spec: str, elements: set[str]) -> None:
     potential = resolve_potential(spec)
     assert potential.elements == elements
-    atoms = bulk(min(elements), "fcc", 4.2, cubic=True)
+    atoms = bulk(min(elements), "fcc", dense(spec), cubic=True)
     atoms.symbols[1::2] = max(elements)
     atoms.rattle(0.05, seed=3)
     atoms.calc = potential.calculator()
     assert np.isfinite(atoms.get_potential_energy())
     step, axis = 1e-4, 1
     force, energies = atoms.get_forces()[2, axis], []
+    assert abs(force) > 1e-4, "a force to compare"
     for sign in (1, -1):
         moved = atoms.copy()
         moved.calc = atoms.calc
@@ -275,7 +290,35 @@ def test_a_changed_file_is_refused(tmp_path: Path, mishin: Potential, crystal: D
         run_point(MdPoint.of(crystal, Environment(300.0), engine="lammps"), crystal, potential)
 
 
+def one_file(style: str, name: str, *symbols: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return symbols, (f"pair_style {style}", f"pair_coeff * * {{}}/{name} {' '.join(symbols)}")
+
+
 PLAIN = {
+    "lammps:adp AlCu.adp": one_file("adp", "AlCu.adp", "Al", "Cu"),
+    "lammps:eam/alloy CuNi.eam.alloy": one_file("eam/alloy", "CuNi.eam.alloy", "Cu", "Ni"),
+    "lammps:eam/cd FeCr.cdeam": one_file("eam/cd", "FeCr.cdeam", "Fe", "Cr"),
+    "lammps:eam/fs VFe_mm.eam.fs": one_file("eam/fs", "VFe_mm.eam.fs", "V", "Fe"),
+    "lammps:eam/he PdHHe.eam.he": one_file("eam/he", "PdHHe.eam.he", "He", "Pd"),
+    "lammps:edip Si.edip": one_file("edip", "Si.edip", "Si"),
+    "lammps:edip/multi SiC.edip": one_file("edip/multi", "SiC.edip", "C", "Si"),
+    "lammps:gw SiC.gw": one_file("gw", "SiC.gw", "C", "Si"),
+    "lammps:gw/zbl SiC.gw.zbl": one_file("gw/zbl", "SiC.gw.zbl", "C", "Si"),
+    "lammps:sw GaN.sw": one_file("sw", "GaN.sw", "N", "Ga"),
+    "lammps:tersoff SiC.tersoff": one_file("tersoff", "SiC.tersoff", "C", "Si"),
+    "lammps:tersoff/mod Si.tersoff.mod": one_file("tersoff/mod", "Si.tersoff.mod", "Si"),
+    "lammps:tersoff/mod/c Si.tersoff.modc": one_file("tersoff/mod/c", "Si.tersoff.modc", "Si"),
+    "lammps:tersoff/zbl SiC.tersoff.zbl": one_file("tersoff/zbl", "SiC.tersoff.zbl", "C", "Si"),
+    "lammps:vashishta SiC.vashishta": one_file("vashishta", "SiC.vashishta", "C", "Si"),
+    "lammps:meam/sw/spline Ti.meam.sw.spline Ti": one_file("meam/sw/spline", "Ti.meam.sw.spline", "Ti"),
+    "lammps:meam library.meam Cu Cu.meam": (
+        ("Cu",),
+        ("pair_style meam", "pair_coeff * * {0}/library.meam Cu {0}/Cu.meam Cu"),
+    ),
+    "lammps:snap Cu_Zuo_JPCA2020.snapcoeff Cu_Zuo_JPCA2020.snapparam": (
+        ("Cu",),
+        ("pair_style snap", "pair_coeff * * {0}/Cu_Zuo_JPCA2020.snapcoeff {0}/Cu_Zuo_JPCA2020.snapparam Cu"),
+    ),
     "lammps:eam Ag_u3.eam Au_u3.eam": (
         ("Ag", "Au"),
         ("pair_style eam", "pair_coeff 1 1 {}/Ag_u3.eam", "pair_coeff 2 2 {}/Au_u3.eam"),
@@ -291,10 +334,14 @@ PLAIN = {
 }
 
 
+def test_every_style_is_compared() -> None:
+    assert {spec.removeprefix("lammps:").split()[0] for spec in PLAIN} == set(STYLES)
+
+
 @pytest.mark.parametrize("spec", PLAIN)
-def test_the_energy_is_that_of_a_plain_lammps(spec: str) -> None:
+def test_energy_and_forces_are_those_of_a_plain_lammps(spec: str) -> None:
     symbols, commands = PLAIN[spec]
-    atoms = bulk(symbols[0], "fcc", 4.4, cubic=True) * (2, 2, 2)
+    atoms = bulk(symbols[0], "fcc", dense(spec), cubic=True) * (2, 2, 2)
     atoms.symbols[1::2] = symbols[-1]
     atoms.rattle(0.1, seed=2)
     plain = open_lammps()
@@ -308,10 +355,13 @@ def test_the_energy_is_that_of_a_plain_lammps(spec: str) -> None:
         for command in (*(c.format(shipped_potentials()) for c in commands), "mass * 50", "run 0"):
             plain.command(command)
         expected = plain.get_thermo("pe")
+        forces = np.array(plain.gather_atoms("f", 1, 3)).reshape(-1, 3)
     finally:
         plain.close()
     atoms.calc = resolve_potential(spec).calculator()
     assert atoms.get_potential_energy() == pytest.approx(expected, abs=1e-6)
+    assert np.abs(forces).max() > 0.01
+    assert atoms.get_forces() == pytest.approx(forces, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import yaml
 from augment.elements import element_symbol, full_formula
 from defectgen.dataset.fields import FIELDS, Field
 from defectgen.dataset.formats.writer import Contents
-from defectgen.dataset.frame import FULL, Frame
+from defectgen.dataset.frame import NINE_OF_SIX, Frame
 
 API_VERSION = "1.1.0"
 """Of OPTIMADE, as optimade-maker writes it."""
@@ -97,7 +97,7 @@ def _description() -> dict[str, Any]:
 def optimade_entry(frame: Frame, name: str) -> dict[str, Any]:
     """A frame as an entry of the type `structures` with an id of its own."""
     own = {"energy": frame.energy, "charge": frame.charge, "forces": frame.forces, **frame.facts}
-    own["stress"] = None if frame.stress is None else frame.stress[FULL].reshape(3, 3)
+    own["stress"] = None if frame.stress is None else frame.stress[NINE_OF_SIX].reshape(3, 3)
     symbols = [element_symbol(int(z)) for z in frame.numbers]
     attributes = {
         "immutable_id": name,

@@ -22,7 +22,7 @@ from augment.cell import DefectCell, IntArray
 from augment.elements import elements_of
 from augment.errors import ConditionError
 from md.conditions.point import MdPoint
-from md.conditions.pressure_ramp import Stiffness, ramped
+from md.conditions.pressure_ramp import Stiffness, may_jump, ramped
 from md.conditions.targets import Targets
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.guards import (
@@ -84,20 +84,28 @@ def run_batch(
 
 def _followed(points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces) -> list[tuple[MdPoint, str]]:
     """The points with those jumps of pressure ramped that their cells could not follow, and what was changed."""
-    if not any(point.environment.pressures.array.any() for point, _ in points):
+    if not any(point.environment.has_barostat for point, _ in points):
         return [(point, "") for point, _ in points]
-    whole, pressures = Flat.of([cell for _, cell in points], forces.device), []
-    for factor in (1.0, (1 - COMPRESSION) ** (1 / 3)):
-        forces.forget()
-        labels = forces(replace(whole, positions=factor * whole.positions, cells=factor * whole.cells))
-        stresses = torch.diagonal(labels.stresses, dim1=1, dim2=2).mean(dim=1)
-        pressures.append((-stresses / units.GPa).cpu().numpy())
-    forces.forget()
-    starts = [Stiffness.of((float(a), float(b)), COMPRESSION) for a, b in zip(*pressures, strict=True)]
+    whole = Flat.of([cell for _, cell in points], forces.device)
+    pressures = _pressures(whole, forces)
+    jump = [may_jump(point, pressure) for (point, _), pressure in zip(points, pressures, strict=True)]
+    if not any(jump):
+        return [(point, "") for point, _ in points]
+    scale = (1 - COMPRESSION) ** (1 / 3)
+    compressed = _pressures(replace(whole, positions=scale * whole.positions, cells=scale * whole.cells), forces)
+    starts = [Stiffness.of(pair, COMPRESSION) for pair in zip(pressures, compressed, strict=True)]
     return [
-        ramped(point, start) if point.environment.pressures.array.any() else (point, "")
-        for (point, _), start in zip(points, starts, strict=True)
+        ramped(point, start) if jumps else (point, "")
+        for (point, _), start, jumps in zip(points, starts, jump, strict=True)
     ]
+
+
+def _pressures(cells: Flat, forces: BatchForces) -> list[float]:
+    """Pressure of each cell, GPa."""
+    forces.forget()
+    stresses = torch.diagonal(forces(cells).stresses, dim1=1, dim2=2).mean(dim=1)
+    forces.forget()
+    return [float(pressure) for pressure in (-stresses / units.GPa).cpu().numpy()]
 
 
 def _check(points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential) -> None:
@@ -133,7 +141,7 @@ class _Run:
     def __init__(self, points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces) -> None:
         self._points, self._cells = [p for p, _ in points], [cell for _, cell in points]
         self._forces, self._device = forces, forces.device
-        self._targets = [Targets(point) for point in self._points]
+        self._targets = [Targets(point, cell) for point, cell in points]
         self._hottest = np.array([float(p.environment.temperatures.array.max()) for p in self._points])
         self._recorder = BatchRecorder(self._cells, self._points[0].interval)
         self._whole = Flat.of(self._cells, self._device)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from augment.errors import DataError
@@ -17,8 +16,7 @@ from defectgen.cli import app
 from defectgen.dataset import export_dataset
 from defectgen.dataset.extxyz import read_frames
 from defectgen.dataset.formats import Contents, open_writers, opener
-from defectgen.dataset.formats.tables.hugging_face import front_matter, size_category
-from defectgen.dataset.settings import FORMATS, DatasetSettings
+from defectgen.dataset.settings import FORMAT_NAMES, DatasetSettings
 from defectgen.dataset.sources import open_sources
 from tests.support.export_runs import make_run
 from tests.support.frames import make_frame
@@ -50,7 +48,7 @@ def test_an_unknown_format_ends_with_two(run, tmp_path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", FORMAT_NAMES)
 def test_every_format_has_what_opens_it(kind) -> None:
     if kind in PACKAGES:
         optional(PACKAGES[kind])
@@ -100,33 +98,13 @@ def test_every_frame_of_a_file_has_the_same_keys(run, tmp_path) -> None:
 def test_a_dataset_in_many_formats_is_read_once(run, tmp_path) -> None:
     optional("pyarrow")
     optional("lmdb")
-    settings = DatasetSettings(formats=FORMATS, near=0)
+    settings = DatasetSettings(formats=FORMAT_NAMES, near=0)
     manifest = export_dataset([run], tmp_path / "all", settings)
     [source] = open_sources([tmp_path / "all"])
     assert len(list(source.frames())) == manifest.n_records
     plain = export_dataset([run], tmp_path / "plain", DatasetSettings(formats=("extxyz", "nep"), near=0))
     [source] = open_sources([tmp_path / "plain"])
     assert len(list(source.frames())) == plain.n_records
-
-
-def test_the_header_of_hugging_face_names_the_files_of_each_split() -> None:
-    text = front_matter({"train": 900, "valid": 200}, FORMATS, title="Defects", license_name="CC-BY-4.0")
-    assert text.startswith("---\n")
-    assert text.endswith("---\n")
-    header = yaml.safe_load(text.strip("-\n"))
-    assert header["license"] == "cc-by-4.0"
-    assert header["size_categories"] == ["1K<n<10K"]
-    frames = header["configs"][0]
-    assert frames["default"]
-    assert {row["split"]: row["path"] for row in frames["data_files"]} == {
-        "train": "parquet/data/train.parquet",
-        "validation": "parquet/data/valid.parquet",
-    }
-    assert "configs" not in yaml.safe_load(front_matter({"train": 1}, ["extxyz"], title="x").strip("-\n"))
-
-
-def test_sizes_are_those_of_hugging_face() -> None:
-    assert [size_category(n) for n in (1, 1_000, 99_999, 10**6)] == ["n<1K", "1K<n<10K", "10K<n<100K", "1M<n<10M"]
 
 
 def test_croissant_names_every_file_and_column(run, tmp_path) -> None:

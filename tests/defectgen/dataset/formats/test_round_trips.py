@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from defectgen.dataset.formats import Contents, open_writers
-from defectgen.dataset.frame import FULL, Frame
-from defectgen.dataset.settings import FORMATS
+from defectgen.dataset.frame import NINE_OF_SIX, Frame
+from defectgen.dataset.settings import FORMAT_NAMES
 from tests.support.frames import make_frames
 from tests.support.optional import optional
 
@@ -31,7 +31,7 @@ def frames() -> dict[str, list[Frame]]:
 
 @pytest.fixture(scope="module")
 def folder(frames, tmp_path_factory) -> Path:
-    return write(tmp_path_factory.mktemp("set"), frames, FORMATS)
+    return write(tmp_path_factory.mktemp("set"), frames, FORMAT_NAMES)
 
 
 def write(folder: Path, frames: dict[str, list[Frame]], formats: Any) -> Path:
@@ -194,7 +194,7 @@ def test_systems_of_deepmd_hold_every_frame_with_its_virial(kind, split, folder,
         np.testing.assert_array_equal(row["force"].reshape(-1, 3), frame.forces[order])
         np.testing.assert_array_equal(row["box"].reshape(3, 3), frame.cell)
         tension = -row["virial"].reshape(3, 3) / frame.volume
-        np.testing.assert_allclose(tension, frame.stress[FULL].reshape(3, 3), rtol=1e-12)
+        np.testing.assert_allclose(tension, frame.stress[NINE_OF_SIX].reshape(3, 3), rtol=1e-12)
 
 
 def test_the_virial_of_deepmd_is_what_a_strain_costs(frames) -> None:
@@ -208,7 +208,7 @@ def test_the_virial_of_deepmd_is_what_a_strain_costs(frames) -> None:
     assert frame.virial[0, 0] == pytest.approx(-(energies[1] - energies[0]) / (2 * step), rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", FORMAT_NAMES)
 def test_the_same_frames_give_the_same_bytes(kind, frames, tmp_path) -> None:
     first, second = (write(tmp_path / name, frames, [kind]) for name in "ab")
     contents = [{p.relative_to(d): p.read_bytes() for p in d.rglob("*") if p.is_file()} for d in (first, second)]

@@ -12,6 +12,7 @@ import typer
 from augment.elements import elements_of
 from augment.errors import ConditionError
 from defectgen.cli.options import (
+    BlockOption,
     BulkOption,
     DeviceOption,
     JsonOption,
@@ -37,10 +38,26 @@ PressuresOption = Annotated[
     str | None, typer.Option("--pressure", help="GPa, by commas: 0,10; schedules, or six components xx/yy/zz/yz/xz/xy")
 ]
 EnsembleOption = Annotated[
-    str | None, typer.Option("--ensemble", help="nve, nvt, npt, npt-aniso (axes) or npt-full (all strains)")
+    str | None,
+    typer.Option("--ensemble", help="nve, nvt, npt, npt-aniso (axes), npt-full (all strains), npt-plane (layers)"),
+]
+TensionsOption = Annotated[
+    str | None,
+    typer.Option("--tension", help="N/m, of a layer in npt-plane, positive where it is pulled: 0,5; or schedules"),
 ]
 StrainOption = Annotated[
     str | None, typer.Option("--strain-rate", help="AXIS:RATE, 1/ps: a:0.001; with npt-aniso, nvt or nve")
+]
+
+EnginesOption = Annotated[
+    str | None, typer.Option("--engine", help="lammps, ase or batched; of several, by commas, the others check")
+]
+CheckOption = Annotated[
+    str | None,
+    typer.Option("--check", help="engine that repeats the first point with another seed, or none (files: none)"),
+]
+TrajectoryOption = Annotated[
+    str | None, typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)")
 ]
 
 
@@ -49,8 +66,10 @@ def md_command(
     temperature: TemperaturesOption = None,
     pressure: PressuresOption = None,
     ensemble: EnsembleOption = None,
+    tension: TensionsOption = None,
     strain: StrainOption = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="ase, lammps, or both by a comma; batched")] = None,
+    engine: EnginesOption = None,
+    check: CheckOption = None,
     steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
     timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,
     sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
@@ -64,11 +83,9 @@ def md_command(
     output: OutputOption = None,
     shard: Annotated[str | None, typer.Option("--shard", help="do share I/N of the points, 0/N to (N-1)/N")] = None,
     deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS instead of running")] = False,
-    trajectory: Annotated[
-        str | None,
-        typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)"),
-    ] = None,
+    trajectory: TrajectoryOption = None,
     bulk: BulkOption = False,
+    block: BlockOption = None,
     as_json: JsonOption = False,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
@@ -84,8 +101,10 @@ def md_command(
         "md.temperatures": None if temperature is None else split_list(temperature),
         "md.pressures": _pressures(pressure, ensemble),
         "md.ensemble": ensemble,
+        "md.tensions": None if tension is None else split_list(tension),
         "md.strain": strain,
         "md.engines": None if engine is None else [name.strip() for name in engine.split(",")],
+        "md.check": check,
         "md.steps": steps,
         "md.timestep": timestep,
         "md.sample": sample,
@@ -94,13 +113,14 @@ def md_command(
         "workers": workers,
     }
     if len(sources) == 1 and sources[0].is_dir():
-        given = {"seed": seed, "potential": potential, "output": output, "shard": shard, "bulk": bulk or None}
-        _refuse_options_of_files(sources[0], **given)
+        given = {"seed": seed, "potential": potential, "output": output, "shard": shard}
+        _refuse_options_of_files(sources[0], **given, bulk=bulk or None, block=block)
         rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
         written(sources[0] / "md")
     else:
         names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
-        rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, output, shard, deck=deck)
+        changes["md.check"] = check or "none"
+        rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, block, output, shard, deck=deck)
         written(None if deck else output)
     _tell(rows, as_json=as_json)
     if rows and all(row["status"] == "diverged" for row in rows):
@@ -113,7 +133,7 @@ def _pressures(given: str | None, ensemble: str | None) -> list[str] | None:
 
     if given is not None:
         return split_list(given)
-    return ["0"] if ensemble in {"nve", "nvt"} else None
+    return ["0"] if ensemble in {"nve", "nvt", "npt-plane"} else None
 
 
 def _trajectory_writer(kind: str | None) -> Callable[[Path | None], object]:
@@ -148,10 +168,16 @@ def _run_folder(folder: Path, changes: dict[str, Any], overwrite: bool, *, quiet
 
 
 def _files(
-    paths: list[Path], changes: dict[str, Any], output: Path | None, shard: str | None, *, deck: bool
+    paths: list[Path],
+    changes: dict[str, Any],
+    block: str | None,
+    output: Path | None,
+    shard: str | None,
+    *,
+    deck: bool,
 ) -> list[dict[str, Any]]:
     """Run the structures of files in a folder: a file a point, and the rows in summary.jsonl where all are done."""
-    from defectgen.pipeline.md_grid import empty_cells, md_points, run_points, timestep_lines, vacuum_note
+    from defectgen.pipeline.md_grid import empty_cells, md_points, run_points, timestep_lines, vacuum_note, with_check
     from defectgen.run.folder import IDENTITY
     from defectgen.run.progress import report_notes
     from defectgen.run.settings import Settings
@@ -166,13 +192,14 @@ def _files(
         raise ConditionError(f"{output}: belongs to a run of `defectgen run`; give another folder with -o")
     settings = Settings(host=paths[0], output=output).replaced(changes)
     part = None if shard is None else Shard.parse(shard)
-    structures = read_structure_files(paths)
+    structures = read_structure_files(paths, block)
     cells = [structure.cell for structure in structures]
     symbols = elements_of(z for cell in cells for z in cell.numbers)
     empty = empty_cells(settings, cells)
     points = []
     for structure, vacuum in zip(structures, empty, strict=True):
         points += md_points(settings, [structure.cell], {structure.cell.name: structure.atoms}, vacuum=vacuum)
+    points = with_check(settings, points)
     potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
     report_notes(line for structure in structures for line in structure.lines)
     report_notes(vacuum_note(cell.name, settings) for cell, vacuum in zip(cells, empty, strict=True) if vacuum)
@@ -202,5 +229,6 @@ def _tell(rows: list[dict[str, Any]], *, as_json: bool) -> None:
             say(json.dumps(row))
     elif rows:
         from defectgen.cli.tables import md_table
+        from defectgen.report.response.engine_checks import check_lines
 
-        show(md_table(rows))
+        show(md_table(rows), *check_lines(rows))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from augment.errors import ConditionError
-from defectgen.cli.defects import AnySupercellOption
+from defectgen.cli.commands.defects import AnySupercellOption
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
 from defectgen.cli.options import (
     BlockOption,
@@ -30,6 +30,7 @@ from defectgen.cli.options import (
 if TYPE_CHECKING:
     from augment import Host
     from augment.solutions.configurations import ConfigurationEnsemble
+    from augment.solutions.partial_occupancy import Disordered
     from augment.solutions.solution import SolidSolution
 
 MAX_SEPARATION = 5.0
@@ -95,7 +96,6 @@ def impurities_command(
     from augment.charges import host_imbalance
     from augment.defects.sampling import SamplingWeight
     from augment.solutions.configurations import ensemble
-    from augment.solutions.partial_occupancy import read_disordered
     from defectgen.run.progress import report_notes
 
     size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
@@ -114,7 +114,7 @@ def impurities_command(
         options["min_separation"] = min_separation or 0.0
         solution = _doped(_host(source, bulk, slab, block), asked, tolerance, integers(supercell), options)
     else:
-        crystal = read_disordered(source, min_separation=min_separation, block=block)
+        crystal = _disordered(source, bulk, slab, block, min_separation)
         chosen = _supercell(crystal.host, integers(supercell))
         solution = crystal.solution(
             supercell=chosen, tolerance=tolerance, neutral=neutral, states=states or None, **options
@@ -139,6 +139,21 @@ def _host(source: Path, bulk: bool, slab: str | None, block: str | None) -> Host
     return host
 
 
+def _disordered(
+    source: Path, bulk: bool, slab: str | None, block: str | None, min_separation: float | None
+) -> Disordered:
+    """The disordered crystal of a CIF; what is taken for a layer is said."""
+    from augment.solutions.partial_occupancy import read_disordered
+    from defectgen.run.host import layer_note
+    from defectgen.run.progress import report_notes
+
+    planar = settings_of(source, layer_changes(bulk, slab)).planar
+    crystal = read_disordered(source, min_separation=min_separation, block=block, layer=planar.slab or planar.layer)
+    if crystal.vacuum is not None:
+        report_notes([layer_note(crystal.formula, crystal.vacuum.width, crystal.vacuum.direction)])
+    return crystal
+
+
 def _doped(
     host: Host, asked: dict[str, Any], tolerance: float | None, matrix: list[int] | None, options: dict[str, Any]
 ) -> SolidSolution:
@@ -153,9 +168,9 @@ def _doped(
 def _supercell(host: Any, matrix: list[int] | None) -> Any:
     import numpy as np
 
-    from augment import conventional_supercell
+    from defectgen.run.defects import given_supercell
 
-    return None if matrix is None else conventional_supercell(host, np.array(matrix).reshape(3, 3))
+    return None if matrix is None else given_supercell(host, np.array(matrix).reshape(3, 3))
 
 
 def _pairs(texts: list[str] | None, option: str, number: Callable[[str], Number]) -> dict[str, Number]:

@@ -24,6 +24,7 @@ from defectgen.cli.options import (
     SizeOption,
     SlabOption,
     TrustOption,
+    WorkersOption,
     defect_changes,
     layer_changes,
     say,
@@ -33,6 +34,16 @@ from defectgen.cli.stage import run_stage
 
 DEFAULT_SIZE = 2
 """Edits in a complex, as in the settings."""
+
+ProposeOption = Annotated[
+    int | None, typer.Option("--propose", help="let the model draw so many complexes of low energy")
+]
+DrawOption = Annotated[
+    str | None, typer.Option("--weight", help="how --propose draws: by the model, or by the energies of all pairs")
+]
+LabelOption = Annotated[
+    bool, typer.Option("--label", help="evaluate every proposal once with the potential, also those made before")
+]
 
 
 def generate_command(
@@ -50,12 +61,8 @@ def generate_command(
     complexes: ComplexOption = None,
     size: SizeOption = None,
     cutoff: CutoffOption = None,
-    propose: Annotated[
-        int | None, typer.Option("--propose", help="let the model draw so many complexes of low energy")
-    ] = None,
-    weight: Annotated[
-        str | None, typer.Option("--weight", help="how --propose draws: by the model, or by the energies of all pairs")
-    ] = None,
+    propose: ProposeOption = None,
+    weight: DrawOption = None,
     dopant: DopantsOption = None,
     min_image_distance: DistanceOption = None,
     max_atoms: MaxAtomsOption = None,
@@ -70,6 +77,8 @@ def generate_command(
     ] = None,
     potential: PotentialOption = None,
     trust_model: TrustOption = False,
+    label: LabelOption = False,
+    workers: WorkersOption = None,
     seed: SeedOption = None,
     output: OutputOption = None,
     overwrite: OverwriteOption = False,
@@ -85,6 +94,8 @@ def generate_command(
         "generate.samples": samples,
         "generate.model": model,
         "generate.forces": forces,
+        "generate.label": label or None,
+        "workers": workers,
         "potential.name": potential,
         "potential.trust": trust_model or None,
     }
@@ -120,17 +131,22 @@ def _complex_changes(
 
 def _in_run(source: Path, asked: dict[str, Any], which: dict[str, Any], *, overwrite: bool) -> None:
     """Propose for the defects of a run."""
+    from defectgen.pipeline.prepared import PreparedRun
+    from defectgen.pipeline.proposal_labels import label_proposals
     from defectgen.pipeline.stages import generate_stage
 
     given = [name for name, value in which.items() if value is not None]
     if given:
         raise ConditionError(f"{source}: its defects are there; {given[0]} can be given with a host only")
-    run_stage(source, "generate", generate_stage, asked, overwrite)
+    folder = run_stage(source, "generate", generate_stage, asked, overwrite)
+    with folder.locked():
+        label_proposals(PreparedRun.of_folder(folder), folder)
 
 
 def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     """Start a run and propose for its defects, or go on with it."""
     from defectgen.pipeline.checks import check_run
+    from defectgen.pipeline.proposal_labels import label_proposals
     from defectgen.pipeline.run import prepare
     from defectgen.pipeline.stages import generate_stage, start_folder
     from defectgen.run.progress import report_notes, report_stage_end
@@ -143,5 +159,6 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     with folder.locked():
         if not folder.finished("generate"):
             generate_stage(prepared, folder)
+        label_proposals(prepared, folder)
         report_stage_end("generate", folder.times["generate"])
     say(f"{output / 'generate'}")

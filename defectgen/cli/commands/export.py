@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from augment.errors import ConditionError, StoppedError
-from defectgen.cli.options import say, show
+from defectgen.cli.options import JsonOption, say, show
+
+if TYPE_CHECKING:
+    from defectgen.dataset import DatasetSettings
 
 SourcesArgument = Annotated[
     list[Path], typer.Argument(metavar="RUN|DATASET...", help="run folders, and datasets: extended XYZ, Parquet, ASE")
@@ -20,7 +23,7 @@ WhereOption = Annotated[
     str | None, typer.Option("--where", help='only frames for which this holds: "pressure > 5 and charge == 0"')
 ]
 SplitOption = Annotated[
-    str | None, typer.Option("--split", help="auto, host, prototype, elements, defect or trajectory")
+    str | None, typer.Option("--split", help="auto, host, prototype, elements, defect, trajectory or given")
 ]
 UncoveredOption = Annotated[
     str | None,
@@ -47,13 +50,14 @@ def export_command(
     converged: Annotated[bool, typer.Option("--converged", help="no relaxations that did not converge")] = False,
     path_frames: Annotated[int | None, typer.Option("--path-frames", help="from the way of each relaxation")] = None,
     license_: Annotated[str | None, typer.Option("--license", help="of the dataset: CC-BY-4.0")] = None,
+    leakage: Annotated[
+        bool | None, typer.Option("--leakage/--no-leakage", help="look for copies of train frames in what is held out")
+    ] = None,
     append: Annotated[bool, typer.Option("--append", help="keep what the dataset holds, and its split")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a dataset that trainers read with their defaults: chosen, split without leaks, with a card."""
-    from defectgen.dataset import export_dataset
     from defectgen.dataset.settings import dataset_settings
-    from defectgen.run.folder import RunFolder
-    from defectgen.run.progress import progress, report_notes
 
     settings = dataset_settings(
         {
@@ -70,9 +74,22 @@ def export_command(
             "min_contact": min_contact,
             "converged": converged or None,
             "path_frames": path_frames,
+            "leakage": leakage,
             "license": license_,
         }
     )
+    _export(sources, output, settings, append=append, as_json=as_json)
+
+
+def _export(
+    sources: list[Path], output: Path | None, settings: DatasetSettings, *, append: bool, as_json: bool
+) -> None:
+    """Make the dataset, and say what it holds."""
+    from defectgen.cli.tables import dataset_table
+    from defectgen.dataset import export_dataset
+    from defectgen.run.folder import RunFolder
+    from defectgen.run.progress import progress, report_notes
+
     runs = [source for source in sources if (source / "run.json").is_file()]
     for folder in runs:
         RunFolder.open(folder).require("relax")
@@ -85,8 +102,9 @@ def export_command(
     except KeyboardInterrupt:
         before = "the dataset that was there is as it was" if target.exists() else "nothing is left of it"
         raise StoppedError(f"stopped; {before}; run the command again for all of it") from None
-    from defectgen.cli.tables import dataset_table
-
     report_notes(manifest.notes)
-    show(*dataset_table(manifest))
-    say(f"{target}")
+    if as_json:
+        say(manifest.to_json().strip())
+    else:
+        show(*dataset_table(manifest))
+        say(f"{target}")
