@@ -52,10 +52,11 @@ def near_copies(survey: Survey, among: Mask, threshold: float = NEAR) -> Mask:
 def _parents(survey: Survey) -> NDArray[np.int64]:
     """(n,) number of the parent of each frame; of frames that name none, number of their composition."""
     table = survey.table
-    parent = table["parent"].astype(object).where(table["parent"].notna(), table["composition"].astype(object))
-    charge = table["charge"].astype(str)
-    _, codes = np.unique((parent.astype(str) + "|" + charge).to_numpy(dtype=str), return_inverse=True)
-    return codes.astype(np.int64)
+    names: dict[tuple[object, object], int] = {}
+    parent, composed, charge = (table[name].tolist() for name in ("parent", "composition", "charge"))
+    rows = zip(parent, composed, charge, strict=True)
+    codes = [names.setdefault((p if isinstance(p, str) else c, q), len(names)) for p, c, q in rows]
+    return np.array(codes, dtype=np.int64)
 
 
 def _within(points: NDArray[np.float32], threshold: float) -> Mask:

@@ -29,7 +29,7 @@ CLOSE = 1.6
 SKETCH = 32
 """Numbers that stand for a geometry: distances of two are off by an eighth (one sigma)."""
 
-_CHUNK = 20_000
+_CHUNK = 50_000
 
 Sketch = NDArray[np.float32]
 
@@ -200,7 +200,7 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
 
     columns: dict[str, Any] = {}
     for field in (*FIELDS, *MEASURES):
-        parts = [table[field.name] for table in tables]
+        parts = [table.pop(field.name) for table in tables]  # each is given back when it is joined
         joined = union_categoricals(parts) if field.kind == "text" else pd.concat(parts, ignore_index=True)
         columns[field.name] = joined
     return pd.DataFrame(columns, copy=False)
