@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -32,13 +32,11 @@ from defectgen.dataset.sources import (
 )
 from defectgen.dataset.splits import Split, split_frames
 from defectgen.dataset.survey import Survey, survey_frames
+from md.jobs.sweep import Progress
 from md.labels.record import Record
 
 DATASET_FORMAT = 2
 MANIFEST = "manifest.json"
-
-Seen = Callable[[float, int, str], None]
-"""Is told of progress: frames done, frames in all (0 while that is not known), and what is going on."""
 
 
 def export_dataset(
@@ -47,7 +45,7 @@ def export_dataset(
     settings: DatasetSettings | None = None,
     *,
     append: bool = False,
-    seen: Seen | None = None,
+    progress: Progress | None = None,
 ) -> DatasetManifest:
     """Make a dataset of run folders and other datasets: files of each split, README.md and manifest.json.
 
@@ -59,7 +57,7 @@ def export_dataset(
         out: folder of the dataset.
         settings: what goes in, how it is split, and as what it is written.
         append: keep what is in `out`, and the split of its groups.
-        seen: is told of progress.
+        progress: called with frames done, frames in all (0 while unknown), and what is going on.
 
     Raises:
         DataError: no frame is left, a file is damaged, a frame does not say its host or potential, train lacks an
@@ -71,7 +69,7 @@ def export_dataset(
     if append and (out / MANIFEST).is_file():
         chosen.insert(0, out)
     wanted = settings or DatasetSettings()
-    return export_sources(open_sources(chosen, wanted.path_frames), out, wanted, seen)
+    return export_sources(open_sources(chosen, wanted.path_frames), out, wanted, progress)
 
 
 def export_records(records: Sequence[Record], out: Path, settings: DatasetSettings | None = None) -> DatasetManifest:
@@ -88,7 +86,7 @@ def export_sources(
     sources: Sequence[Source],
     out: Path,
     settings: DatasetSettings,
-    seen: Seen | None = None,
+    progress: Progress | None = None,
     left_out: Mapping[str, int] | None = None,
 ) -> DatasetManifest:
     """Make a dataset of sources of frames; see `export_dataset`.
@@ -97,7 +95,7 @@ def export_sources(
         sources: of the frames.
         out: folder of the dataset.
         settings: what goes in, how it is split, and as what it is written.
-        seen: is told of progress.
+        progress: called with frames done, frames in all (0 while unknown), and what is going on.
         left_out: frames that the sources do not give any more, by reason; for the card.
 
     Raises:
@@ -108,8 +106,8 @@ def export_sources(
         opener(kind)  # a missing package is said before the frames are read
     for source in sources:
         source.check()
-    told = seen or (lambda _done, _total, _what: None)
-    survey = survey_frames(_frames(sources), lambda done: told(done, 0, "reading"))
+    report = progress or (lambda _done, _total, _what: None)
+    survey = survey_frames(_frames(sources), lambda done: report(done, 0, "reading"))
     selection = select(survey, settings)
     selection = Selection(selection.kept, {**(left_out or {}), **selection.dropped})
     split = split_frames(survey, selection.kept, settings, known_split(out))
@@ -117,7 +115,7 @@ def export_sources(
     contents = dataset_contents(survey, split, settings, known)
     plan = _Plan(survey, selection, split, settings, contents, notes)
     with replaced_folder(out) as draft:
-        leakage = _write_frames(sources, draft, plan, told)
+        leakage = _write_frames(sources, draft, plan, report)
         write_pictures(draft, survey, split)
         manifest = _manifest(draft, plan, leakage)
         write_card(draft, manifest)
@@ -174,7 +172,7 @@ def dataset_contents(
     )
 
 
-def _write_frames(sources: Sequence[Source], draft: Path, plan: _Plan, told: Seen) -> LeakageReport | None:
+def _write_frames(sources: Sequence[Source], draft: Path, plan: _Plan, report: Progress) -> LeakageReport | None:
     """Write every frame that stays; returns how far those held out are from train, where that is asked for."""
     probes = choose_probes(plan.survey, plan.split) if plan.settings.leakage else []
     wanted, probed = probed_indices(probes), {}
@@ -192,10 +190,10 @@ def _write_frames(sources: Sequence[Source], draft: Path, plan: _Plan, told: See
                 writer.write(label, marked)
             done += 1
             if done % 100 == 0:
-                told(done, total, "writing")
+                report(done, total, "writing")
         for writer in writers:
             writer.finish()
-        told(total, total, "done")
+        report(total, total, "done")
     _write_lone_atoms(draft, plan.contents, heads=heads)
     return leakage_report(probes, probed)
 

@@ -52,12 +52,12 @@ class Survey:
         return len(self.table)
 
 
-def survey_frames(frames: Iterable[Frame], seen: Callable[[int], None] | None = None) -> Survey:
+def survey_frames(frames: Iterable[Frame], progress: Callable[[int], None] | None = None) -> Survey:
     """Look at every frame once.
 
     Args:
         frames: in their order; none is kept.
-        seen: is told how many there were, now and then.
+        progress: called with the number of frames so far.
     """
     import pandas as pd
 
@@ -69,8 +69,8 @@ def survey_frames(frames: Iterable[Frame], seen: Callable[[int], None] | None = 
         tables.append(_table([_row(frame) for frame in chunk]))
         digests += [_digest(frame) for frame in chunk]
         sketches.append(np.array([sketch(frame, images.positions(frame)) for frame in chunk], dtype=np.float32))
-        if seen is not None:
-            seen(len(digests))
+        if progress is not None:
+            progress(len(digests))
     empty = np.zeros((0, SKETCH), dtype=np.float32)
     return Survey(
         _joined(tables) if tables else pd.DataFrame(columns=[f.name for f in (*FIELDS, *MEASURES)]),

@@ -274,7 +274,7 @@ def export_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
 
     folder.require("relax")
     with progress("export", "frames") as report:
-        manifest = export_dataset([folder.path], folder.file("export"), prepared.settings.export, seen=report)
+        manifest = export_dataset([folder.path], folder.file("export"), prepared.settings.export, progress=report)
     report_notes(manifest.notes)
     return {"records": manifest.n_records, "left_out": sum(manifest.dropped.values())}
 

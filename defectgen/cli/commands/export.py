@@ -98,7 +98,7 @@ def _export(
     target = output or sources[0] / "export"
     try:
         with progress("export", "frames") as report:
-            manifest = export_dataset(sources, target, settings, append=append, seen=report)
+            manifest = export_dataset(sources, target, settings, append=append, progress=report)
     except KeyboardInterrupt:
         before = "the dataset that was there is as it was" if target.exists() else "nothing is left of it"
         raise StoppedError(f"stopped; {before}; run the command again for all of it") from None

@@ -42,7 +42,7 @@ def validate_command(
     chosen = _potential(potential, trust=trust_model)
     try:
         with progress("validate", "frames") as report:
-            found = validate_dataset(paths, chosen, seen=report)
+            found = validate_dataset(paths, chosen, progress=report)
     except KeyboardInterrupt:
         raise StoppedError("stopped; nothing was written") from None
     if page is not None:
@@ -73,7 +73,7 @@ def clean_command(
     changes = {"formats": formats, "split": split, "near": near, "max_force": max_force}
     try:
         with progress("clean", "frames") as report:
-            done = clean_dataset(paths, output, changes, seen=report)
+            done = clean_dataset(paths, output, changes, progress=report)
     except KeyboardInterrupt:
         before = "the dataset that was there is as it was" if output.exists() else "nothing is left of it"
         raise StoppedError(f"stopped; {before}; run the command again for all of it") from None

@@ -66,7 +66,7 @@ def clean_dataset(
     paths: Sequence[Path],
     out: Path,
     changes: Mapping[str, Any] | None = None,
-    seen: Callable[[float, int, str], None] | None = None,
+    progress: Callable[[float, int, str], None] | None = None,
 ) -> Cleaned:
     """Write what is left of a dataset after frames that are unusable, contradict themselves or stand apart are gone.
 
@@ -77,22 +77,22 @@ def clean_dataset(
         paths: files and folders of one dataset.
         out: folder to write.
         changes: settings of the dataset (`DatasetSettings`) that are not the defaults.
-        seen: is told of progress.
+        progress: called with frames done, frames in all (0 while unknown), and what is going on.
 
     Raises:
         DataError: a path is missing, nothing is left, or the folder holds something else.
         SettingsError: a setting does not fit.
     """
-    told = seen or (lambda _done, _total, _what: None)
+    report = progress or (lambda _done, _total, _what: None)
     inside = [] if out in paths else [out.resolve()]
     files = [file for file in files_of(paths) if not set(inside) & set(file.resolve().parents)]
-    observed = observe(files, lambda done: told(done, 0, "checking"))
+    observed = observe(files, lambda done: report(done, 0, "checking"))
     splits = {"split": "given", "uncovered": "train"} if "train" in observed.splits else {}
     chosen = {name: value for name, value in (changes or {}).items() if value is not None}
     settings = dataset_settings(chosen if "split" in chosen else {**splits, **chosen})
     kept, left_out = _left_out(observed, findings_of(observed))
-    manifest = export_sources([ChosenSource(files, kept)], out, settings, told, left_out)
-    after = observe(files_of([out]), lambda done: told(done, 0, "checking again"))
+    manifest = export_sources([ChosenSource(files, kept)], out, settings, report, left_out)
+    after = observe(files_of([out]), lambda done: report(done, 0, "checking again"))
     return Cleaned(manifest, findings_of(after), observed.isolated)
 
 

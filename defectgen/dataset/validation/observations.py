@@ -116,18 +116,18 @@ class Observations:
         return np.asarray(self.survey.table["composition"].cat.codes.to_numpy(), dtype=np.int64)
 
 
-def observe(files: Sequence[Path], seen: Callable[[int], None] | None = None) -> Observations:
+def observe(files: Sequence[Path], progress: Callable[[int], None] | None = None) -> Observations:
     """Read a dataset once.
 
     Args:
         files: to read.
-        seen: is told how many frames there were, now and then.
+        progress: called with the number of frames so far.
 
     Raises:
         DataError: no frame of it can be used.
     """
     reader = _Reader(files)
-    survey = survey_frames(reader.frames(), seen)
+    survey = survey_frames(reader.frames(), progress)
     if len(survey) == 0:
         where = "; ".join(f"{place}: {problem}" for place, problem in reader.unusable[:3]) or "there are none"
         raise DataError(f"{', '.join(map(str, files[:3]))}: no frame can be used ({where})")

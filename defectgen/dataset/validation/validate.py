@@ -18,7 +18,7 @@ from defectgen.dataset.validation.report import ValidationReport
 
 
 def validate_dataset(
-    paths: Sequence[Path], potential: Any | None = None, seen: Callable[[float, int, str], None] | None = None
+    paths: Sequence[Path], potential: Any | None = None, progress: Callable[[float, int, str], None] | None = None
 ) -> ValidationReport:
     """Check a dataset: extended XYZ, ASE databases (SQLite, LMDB) or Parquet, files or folders of them.
 
@@ -28,16 +28,16 @@ def validate_dataset(
         paths: files and folders of one dataset.
         potential: to evaluate a few frames with; without one units and signs are judged by finite differences between
             frames that are close to one another.
-        seen: is told of progress.
+        progress: called with frames done, frames in all (0 while unknown), and what is going on.
 
     Raises:
         DataError: a path is missing, or no frame can be used.
         PotentialError: the potential covers none of the frames.
     """
-    told = seen or (lambda _done, _total, _what: None)
+    report = progress or (lambda _done, _total, _what: None)
     files = files_of(paths)
-    observed = observe(files, lambda done: told(done, 0, "reading"))
-    told(len(observed), len(observed), "checking")
+    observed = observe(files, lambda done: report(done, 0, "reading"))
+    report(len(observed), len(observed), "checking")
     return report_of(observed, findings_of(observed, potential), potential)
 
 
