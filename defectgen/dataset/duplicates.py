@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from defectgen.dataset.settings import NEAR
 from defectgen.dataset.survey import Survey
-
-NEAR = 0.1
-"""Å; frames of one parent are near-duplicates where all their atoms together have moved less than this."""
 
 _MAX_PAIRS = 2_500_000
 """Distances that are looked at together: 10 MB."""

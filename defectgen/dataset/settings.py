@@ -8,7 +8,6 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
-from defectgen.dataset.duplicates import NEAR
 
 SplitBy = Literal["auto", "host", "prototype", "elements", "defect", "trajectory", "given"]
 Uncovered = Literal["refuse", "train", "drop"]
@@ -28,6 +27,9 @@ DatasetFormat = Literal[
     "optimade",
 ]
 FORMAT_NAMES = get_args(DatasetFormat)
+
+NEAR = 0.1
+"""Å; frames of one parent are near-duplicates where all their atoms together have moved less than this."""
 
 UNLICENSED = "not chosen yet: set one before you share the dataset"
 

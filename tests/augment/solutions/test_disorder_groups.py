@@ -61,7 +61,7 @@ def crystal(path, group: str, listed: list[str]) -> Disordered:
     cell += "".join(f"_cell_angle_{a} 90\n" for a in ("alpha", "beta", "gamma"))
     header = "loop_\n" + "".join(f"_atom_site_{column}\n" for column in COLUMNS)
     path.write_text(f"data_x\n{cell}_space_group_name_H-M_alt '{group}'\n{header}" + "\n".join(listed) + "\n")
-    return read_disordered(path)
+    return read_disordered(path, layer="bulk")  # the molecules stand far apart
 
 
 def fingerprint(points: np.ndarray) -> tuple[float, ...]:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augment.cell import IntArray
-from defectgen.dataset.duplicates import NEAR, Mask, exact_copies, near_copies
+from defectgen.dataset.duplicates import Mask, exact_copies, near_copies
+from defectgen.dataset.settings import NEAR
 from defectgen.dataset.validation.finding import Finding
 from defectgen.dataset.validation.observations import Observations
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augment.elements import elements_in
-from defectgen.dataset.duplicates import NEAR, Mask
+from defectgen.dataset.duplicates import Mask
+from defectgen.dataset.settings import NEAR
 from defectgen.dataset.validation.checks.copies import equivalent_groups
 from defectgen.dataset.validation.finding import Finding
 from defectgen.dataset.validation.observations import Observations
