@@ -9,6 +9,7 @@ crystal leave them as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import factorial
 
 import numpy as np
@@ -85,6 +86,13 @@ def _monomials(units: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
     return columns, np.array([sum(power) for power in powers]), np.array(factors)
 
 
+@cache
+def _legendre_coefficients() -> FloatArray:
+    """(orders, powers) coefficients of the Legendre polynomials."""
+    rows = [legendre.leg2poly([0] * order + [1]) for order in range(_MAX_ORDER + 1)]
+    return np.array([np.pad(row, (0, _MAX_ORDER + 1 - len(row))) for row in rows])
+
+
 def _legendre_sums(moments: FloatArray, orders: IntArray, factors: FloatArray) -> FloatArray:
     """(n, `PER_ELEMENT`) sums over pairs of neighbours of P_l of the angle between them, from moments of their units.
 
@@ -95,9 +103,6 @@ def _legendre_sums(moments: FloatArray, orders: IntArray, factors: FloatArray) -
         chosen = moments[:, :, orders == k]
         products = (chosen * factors[orders == k]) @ chosen.transpose(0, 2, 1)
         sums.append(products[:, _UPPER[0], _UPPER[1]])
-    powers = np.stack(sums)
-    rows = [legendre.leg2poly([0] * order + [1]) for order in range(_MAX_ORDER + 1)]
-    coefficients = np.array([np.pad(row, (0, _MAX_ORDER + 1 - len(row))) for row in rows])
-    mixed = np.einsum("lk,kap->alp", coefficients, powers)
+    mixed = np.einsum("lk,kap->alp", _legendre_coefficients(), np.stack(sums))
     flat: FloatArray = mixed.reshape(len(mixed), -1)
     return flat
