@@ -11,7 +11,7 @@ OLDEST_VERSION := $(firstword $(VERSIONS))
 # One thread a process: the suites and the sweeps use processes, and results do not depend on their number.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-all test-alone test-oldest pin-oldest test-versions test-consumers smoke check docs clean
+.PHONY: demo test test-all test-alone test-oldest pin-oldest test-versions test-consumers smoke bench check docs clean
 
 demo: $(VENV)/.run
 	$(BIN)/defectgen run examples/hosts/MgO.cif -o out/MgO --workers $(WORKERS)
@@ -71,6 +71,12 @@ check: $(VENV)/.check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) docs
+
+# The measured figures again: NAME=readers for one script of benchmarks/, all of them without it (hours; some need peers).
+bench: $(VENV)/.oracles
+	@failed=; for script in $(if $(NAME),benchmarks/$(NAME).py,$(sort $(wildcard benchmarks/*.py))); do \
+	  echo "== $$script"; $(BIN)/python $$script || failed="$$failed $$script"; \
+	done; echo "failed:$${failed:- none}"; test -z "$$failed"
 
 # The site, built strictly: a warning fails. Open docs/_build/html/index.html.
 docs: $(VENV)/.check
