@@ -21,7 +21,10 @@ class Stop(BaseException):
 
 
 def progress_of(folder: Path) -> int:
-    return len(list(folder.glob("*.npz"))) + len(list(folder.glob("*.parts/*.npz")))
+    try:
+        return len(list(folder.glob("*.npz"))) + len(list(folder.glob("*.parts/*.npz")))
+    except FileNotFoundError:  # a point that ended took its parts away meanwhile
+        return progress_of(folder)
 
 
 def kill_at_random(folder: Path, rng: random.Random, longest: float) -> bool:
