@@ -49,7 +49,7 @@ class DatasetSettings(BaseModel):
     split: SplitBy = Field(
         "auto",
         description="what is in one file only: host (composition and prototype), prototype, elements, defect, "
-        "trajectory; auto: the first of host, defect, trajectory that holds enough out; given: frames stay in the "
+        "trajectory; auto: host, or defect where hosts hold too little out; given: frames stay in the "
         "split that they name or that their file is called",
     )
     seed: int = Field(0, ge=0, description="of the split")

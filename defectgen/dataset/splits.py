@@ -23,8 +23,8 @@ MAX_HELD_OUT_SHARE = 0.25
 WORTH_HOLDING = 0.2
 """Of the share that is to be held out: with less `auto` tries smaller groups."""
 
-AUTOMATIC: tuple[SplitBy, ...] = ("host", "defect", "trajectory")
-"""What `auto` tries, the strictest first."""
+AUTOMATIC: tuple[SplitBy, ...] = ("host", "defect")
+"""What `auto` tries, the strictest first; runs of one defect are too much alike to be apart without being asked for."""
 
 _DROPPED = ""
 

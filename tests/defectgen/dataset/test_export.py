@@ -83,7 +83,7 @@ def test_one_host_is_split_by_defect_and_the_card_says_so(runs: list[Path], tmp_
     manifest = export_dataset(runs[:1], tmp_path)
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     by = manifest.split["by"]
-    assert by in ("defect", "trajectory") or manifest.frames.keys() == {"train"}
+    assert by == "defect"
     assert f"Split by {by}" in card or "Nothing is held out" in card
 
 

@@ -110,6 +110,13 @@ def test_an_element_that_train_lacks_is_refused_and_the_way_out_is_said() -> Non
     assert split_of(frames, **{**asked, "seed": inside})[1][-1] == "train"
 
 
+def test_auto_never_puts_runs_of_one_defect_apart() -> None:
+    frames = [frame("MgO", "Mg2O2", k, name=f"v_{k % 3}", trajectory=f"md-{k}") for k in range(60)]
+    by, labels = split_of(frames)
+    assert by == "defect"
+    assert len({(f.facts["name"], label) for f, label in zip(frames, labels, strict=True)}) == 3
+
+
 def test_auto_takes_the_strictest_that_holds_something_out() -> None:
     one = [frame("MgO", "Mg2O2", k, name=f"v_{k % 40}") for k in range(200)]
     assert split_of(one)[0] == "defect"
