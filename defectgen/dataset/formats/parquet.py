@@ -57,32 +57,22 @@ class ParquetWriter:
         self._folder, self._contents = folder, contents
         (folder / "data").mkdir(exist_ok=True)
         self._paths = {split: folder / "data" / f"{split}.parquet" for split in contents.frames}
-        self._files = {split: parquet_file(path, FRAME_SCHEMA) for split, path in self._paths.items()}
-        self._waiting: dict[str, list[dict[str, Any]]] = {split: [] for split in self._paths}
+        self._tables = {split: TableFile(path, FRAME_SCHEMA, ROWS) for split, path in self._paths.items()}
 
     def write(self, split: str, frame: Frame) -> None:
         """Append a frame to the file of its split."""
-        waiting = self._waiting[split]
-        waiting.append(_row(frame))
-        if len(waiting) >= ROWS:
-            self._flush(split)
+        self._tables[split].write(_row(frame))
 
     def finish(self) -> None:
         """Write what waits, and the ends of the files."""
-        for split, file in self._files.items():
-            self._flush(split)
-            file.close()
+        for table in self._tables.values():
+            table.finish()
         write_croissant(self._folder / "croissant.json", self._paths, FRAME_SCHEMA, self._contents)
 
     def close(self) -> None:
         """Close the files, whatever has happened."""
-        for file in self._files.values():
-            file.close()
-
-    def _flush(self, split: str) -> None:
-        rows, self._waiting[split] = self._waiting[split], []
-        if rows:
-            self._files[split].write_table(arrow_table(rows, FRAME_SCHEMA))
+        for table in self._tables.values():
+            table.close()
 
 
 @contextmanager
@@ -110,13 +100,45 @@ def _row(frame: Frame) -> dict[str, Any]:
     }
 
 
-def parquet_file(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """A compressed file; text is numbered, which is tried in vain, and slowly, for the digits of coordinates."""
-    text = [field.name for field in schema if pa.types.is_string(field.type)]
-    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=text)
+class TableFile:
+    """A compressed file of rows, written a group at a time.
+
+    Text is numbered, which is tried in vain, and slowly, for the digits of coordinates.
+
+    Args:
+        path: of the file.
+        schema: of its columns.
+        group: rows that are held in memory at once.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, group: int) -> None:
+        text = [field.name for field in schema if pa.types.is_string(field.type)]
+        self._file = pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=text)
+        self._schema, self._group = schema, group
+        self._waiting: list[dict[str, Any]] = []
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Append a row."""
+        self._waiting.append(row)
+        if len(self._waiting) >= self._group:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write what waits, and the end of the file."""
+        self._flush()
+        self._file.close()
+
+    def close(self) -> None:
+        """Close the file, whatever has happened."""
+        self._file.close()
+
+    def _flush(self) -> None:
+        rows, self._waiting = self._waiting, []
+        if rows:
+            self._file.write_table(_arrow_table(rows, self._schema))
 
 
-def arrow_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+def _arrow_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     """A table of rows that have a value, or None, for each column."""
     return pa.table({field.name: _column(field, [row[field.name] for row in rows]) for field in schema}, schema=schema)
 

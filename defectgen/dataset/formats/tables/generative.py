@@ -20,7 +20,7 @@ from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError
 from augment.exchange import cif_text
 from defectgen.dataset.fields import FIELDS
-from defectgen.dataset.formats.parquet import arrow_table, parquet_file
+from defectgen.dataset.formats.parquet import TableFile
 from defectgen.dataset.formats.writer import Contents
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.survey import composition
@@ -72,31 +72,23 @@ class StructurePart:
         self._text = (folder / f"{stem}.csv").open("w", encoding="utf-8", newline="")
         self._rows = csv.DictWriter(self._text, TEXTS, extrasaction="ignore", lineterminator="\n")
         self._rows.writeheader()
-        self._table = parquet_file(folder / f"{stem}.parquet", STRUCTURE_SCHEMA)
-        self._waiting: list[dict[str, Any]] = []
+        self._table = TableFile(folder / f"{stem}.parquet", STRUCTURE_SCHEMA, _ROWS)
 
     def write(self, frame: Frame) -> None:
         """Append a structure to all files."""
         row = structure_row(frame)
         (self._cifs / f"{row['material_id']}.cif").write_text(row["cif"], encoding="utf-8")
         self._rows.writerow(row)
-        self._waiting.append(row)
-        if len(self._waiting) >= _ROWS:
-            self._flush()
+        self._table.write(row)
 
     def finish(self) -> None:
         """Write what waits."""
-        self._flush()
+        self._table.finish()
 
     def close(self) -> None:
         """Close the files."""
         self._text.close()
         self._table.close()
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self._table.write_table(arrow_table(self._waiting, STRUCTURE_SCHEMA))
-            self._waiting.clear()
 
 
 class GenerativeWriter:
