@@ -176,3 +176,16 @@ def test_a_folder_of_other_files_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no dataset"):
         export_dataset([run], tmp_path / "mine")
     assert (tmp_path / "mine/thesis.tex").read_text() == "all of it"
+
+
+def test_points_of_another_engine_are_checks_in_runs_that_do_not_say_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", *MGO)
+    path = run / "md/summary.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    first, second = ({key: value for key, value in row.items() if key != "role"} for row in rows)
+    for engine, expected in ((first["engine"], 10), ("another", 5)):
+        path.write_text("\n".join(json.dumps(row) for row in (first, {**second, "engine": engine})) + "\n")
+        manifest = export_dataset([run], tmp_path / engine, DatasetSettings(near=0))
+        kinds = [kind for counts in manifest.statistics["records"].values() for kind in counts.items()]
+        assert sum(count for kind, count in kinds if kind.startswith("md_")) == expected
+        assert manifest.dropped.get("of a second engine, a check and not data", 0) == 10 - expected
