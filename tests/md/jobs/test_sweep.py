@@ -1,5 +1,6 @@
 """Sweeps: the same bytes however they are run, killed or shared; errors that name the item and keep the rest."""
 
+import gc
 import importlib.util
 import multiprocessing
 import os
@@ -134,7 +135,10 @@ def parsl_pool() -> Executor:
     from parsl.concurrent import ParslPoolExecutor
 
     folder = tempfile.mkdtemp()
-    return ParslPoolExecutor(parsl.Config(executors=[parsl.ThreadPoolExecutor()], run_dir=folder))
+    # Its log file is never closed, and would be found open when some later test collects garbage.
+    return ParslPoolExecutor(
+        parsl.Config(executors=[parsl.ThreadPoolExecutor()], run_dir=folder, initialize_logging=False)
+    )
 
 
 def dask_pool() -> Executor:
@@ -164,6 +168,8 @@ def test_any_executor_gives_the_same_bytes_and_names_what_fails(
     assert len(contents(tmp_path / "fragile")) == 5
     sweep(tasks(4), square, tmp_path / "again", workers=1)
     assert contents(tmp_path / "squares") == contents(tmp_path / "again")
+    del executor
+    gc.collect()  # here, where what the pools left open is only shown, and not in whatever test comes next
 
 
 @pytest.mark.filterwarnings("default")
@@ -176,6 +182,8 @@ def test_the_example_of_a_slurm_cluster_is_one_that_parsl_takes() -> None:
     spec.loader.exec_module(module)
     assert type(module.config.executors[0].provider).__name__ == "SlurmProvider"
     assert "OMP_NUM_THREADS=1" in module.config.executors[0].provider.worker_init
+    del module
+    gc.collect()  # here, as above
 
 
 def test_shards_share_a_folder_and_together_do_everything_once(tmp_path: Path) -> None:
