@@ -33,12 +33,12 @@ FRAME_SCHEMA = pa.schema(
         pa.field("pbc", pa.list_(pa.bool_(), 3)),
         pa.field("energy", pa.float64()),
         pa.field("forces", pa.list_(pa.list_(pa.float64(), 3))),
-        pa.field("stress", pa.list_(pa.list_(pa.float64(), 3), 3)),
+        pa.field("stress", pa.list_(pa.list_(pa.float64(), 3))),
         pa.field("charge", pa.int32()),
         pa.field("n_atoms", pa.int32()),
         pa.field("composition", pa.string()),
         pa.field("ideal_positions", pa.list_(pa.list_(pa.float64(), 3))),
-        pa.field("ideal_cell", pa.list_(pa.list_(pa.float64(), 3), 3)),
+        pa.field("ideal_cell", pa.list_(pa.list_(pa.float64(), 3))),
         *(pa.field(field.name, _TYPES[field.kind]) for field in FIELDS),
     ]
 )

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from pymatgen.analysis.adsorption import AdsorbateSiteFinder
+from pymatgen.core.adsorption import AdsorbateSiteFinder
 from pymatgen.core import Lattice, Structure
 from pymatgen.core.surface import Slab
 
