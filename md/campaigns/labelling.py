@@ -42,6 +42,7 @@ def label(
     folder: Path,
     *,
     workers: int = 2,
+    batch_atoms: int = LABEL_BATCH_ATOMS,
     progress: Progress | None = None,
 ) -> list[Record]:
     """Energy (eV), forces (eV/Å) and stress (eV/Å³) of every cell, in the order of the cells.
@@ -51,6 +52,7 @@ def label(
         potential: who labels.
         folder: where the batches go, one file each; what is there already is not done again.
         workers: number of single-thread processes; 1 works in this process. The records do not depend on it.
+        batch_atoms: most atoms of the cells of a file, which a kill can cost: fewer for a potential that takes minutes.
         progress: called after every batch with (done, total, label).
 
     Raises:
@@ -59,9 +61,8 @@ def label(
         DataError: a cell cannot be labelled, or a label is not finite.
     """
     records = []
-    for cell, found in zip(
-        cells, label_each(cells, potential, folder, workers=workers, progress=progress), strict=True
-    ):
+    how: dict[str, Any] = {"workers": workers, "batch_atoms": batch_atoms, "progress": progress}
+    for cell, found in zip(cells, label_each(cells, potential, folder, **how), strict=True):
         if isinstance(found, str):
             raise DataError(f"{cell.name}: has no label, {found}; leave it out")
         records.append(found)
@@ -74,6 +75,7 @@ def label_each(
     folder: Path,
     *,
     workers: int = 2,
+    batch_atoms: int = LABEL_BATCH_ATOMS,
     progress: Progress | None = None,
 ) -> list[Record | str]:
     """As `label`, with the reason in the place of a record that cannot be had: atoms overlap, or labels are no numbers.
@@ -85,7 +87,7 @@ def label_each(
     potential.require(elements_of(z for cell in cells for z in cell.numbers))
     identities = [cell_hash(cell) for cell in cells]
     unique = dict(zip(identities, cells, strict=True))
-    batches = list(_batches(unique))
+    batches = list(_batches(unique, batch_atoms))
     tasks = [_task(batch, unique, potential) for batch in batches]
     items = sweep(tasks, _label_batch, folder, workers=workers, progress=progress)
     found: dict[str, Evaluation | str] = {}
@@ -112,12 +114,12 @@ class _Batch:
     potential: Potential
 
 
-def _batches(unique: Mapping[str, DefectCell]) -> Iterator[list[str]]:
-    """Identities of cells of one size, up to `LABEL_BATCH_ATOMS` atoms; the largest cells first, which end last."""
+def _batches(unique: Mapping[str, DefectCell], batch_atoms: int) -> Iterator[list[str]]:
+    """Identities of cells of one size, up to so many atoms; the largest cells first, which end last."""
     batch: list[str] = []
     for identity in sorted(unique, key=lambda name: (-len(unique[name]), name)):
         atoms = len(unique[identity])
-        if batch and (atoms != len(unique[batch[0]]) or (len(batch) + 1) * atoms > LABEL_BATCH_ATOMS):
+        if batch and (atoms != len(unique[batch[0]]) or (len(batch) + 1) * atoms > batch_atoms):
             yield batch
             batch = []
         batch.append(identity)
