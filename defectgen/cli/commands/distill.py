@@ -28,7 +28,7 @@ TeacherOption = Annotated[
 TeacherPythonOption = Annotated[
     Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
 ]
-MaxAtomsOption = Annotated[
+LabelAtomsOption = Annotated[
     int | None, typer.Option("--max-atoms", help="atoms of the largest labelled cell; 72, and 16 with --refine")
 ]
 RefineOption = Annotated[
@@ -51,7 +51,7 @@ def distill_command(
         float, typer.Option("--cutoff", help="of a layer, Å; 6 for ionic crystals, at half the speed")
     ] = 4.5,
     minutes: Annotated[float, typer.Option("--minutes", help="wall time to aim at on two cores")] = 20.0,
-    max_atoms: MaxAtomsOption = None,
+    max_atoms: LabelAtomsOption = None,
     effort: Annotated[float | None, typer.Option("--effort", help="share of the full set of cells, 1 for all")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="steps of training, whatever time they take")] = None,
     seed: Annotated[int, typer.Option("--seed", help="of everything random")] = 0,
@@ -88,12 +88,9 @@ def distill_command(
     else:
         wanted = RefineSettings(
             labels=labels,
-            max_atoms=max_atoms or REFINE_ATOMS,
-            max_temperature=max_temperature,
-            max_pressure=max_pressure,
-            steps=steps or REFINE_STEPS,
-            seed=seed,
-        )
+            max_atoms=max_atoms or REFINE_ATOMS, steps=steps or REFINE_STEPS, seed=seed,
+            max_temperature=max_temperature, max_pressure=max_pressure,
+        )  # fmt: skip
         student, called = _refined(crystals, refine, who, folder, wanted, name, count)
     say(f"student: {student}")
     if register:
