@@ -1,4 +1,4 @@
-"""Pages that are readable without a network: equations as MathML, and a build that fails where a page loads anything."""
+"""Pages that need no network: equations as MathML, and a build that fails where a page would load anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.errors import SphinxError
 
-LOADED = re.compile(r"""<(?:script|link|img|iframe|source|video)\b[^>]*?\b(?:src|href)=["'](?:https?:)?//[^"']+["'][^>]*>""")
+LOADED = re.compile(
+    r"""<(?:script|link|img|iframe|source|video)\b[^>]*?\b(?:src|href)=["'](?:https?:)?//[^"']+["'][^>]*>"""
+)
 """A tag by which a page would load something from elsewhere; a canonical address is a link that loads nothing."""
 
 

@@ -18,6 +18,7 @@ from augment import CellSymmetry, DefectCell
 from augment.distort import bond_distorted, rattle
 from augment.errors import ConditionError
 from augment.storage.archive import file_hash
+from augment.storage.missing import did_you_mean
 from defectgen.benchmark.folder import read_structures
 from defectgen.benchmark.protocol import NONE, BenchmarkRequest, Generator
 
@@ -164,8 +165,11 @@ def load_generator(spec: str) -> NamedGenerator:
     if ":" in spec:
         call, digest = import_function(spec)
         return NamedGenerator(spec.replace(":", "."), call, digest, {"module_sha256": digest})
-    known = ", ".join([*BASELINES, ONE_SHOT, *VARIANTS, *_models()])
-    raise ConditionError(f"no generator {spec!r}: give one of {known}, a folder of structures, or module:function")
+    known = [*BASELINES, ONE_SHOT, *VARIANTS, *_models()]
+    raise ConditionError(
+        f"no generator {spec!r}; {did_you_mean(spec, known)}give one of {', '.join(known)}, a folder of structures, or "
+        "module:function"
+    )
 
 
 def _rattled(request: BenchmarkRequest, name: str, index: int, group: CellSymmetry) -> DefectCell:

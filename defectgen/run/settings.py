@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -10,9 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from augment.errors import SettingsError
-from augment.storage.missing import no_such_file
+from augment.storage.missing import nearest_name, no_such_file
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
-from defectgen.dataset.settings import DatasetSettings
+from defectgen.dataset.settings import DatasetSettings, misfit
 from md.conditions.environment import IN_PLANE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
 from md.conditions.point import Engine
 from md.potentials.device import Device
@@ -342,12 +341,12 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
     if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(name, _flat_names(), n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]}?" if close else "; `defectgen init` lists every key"
+        close = nearest_name(name, _flat_names())
+        hint = f"; did you mean {close}?" if close else "; `defectgen init` lists every key"
         return f"unknown key {name}{hint}"
     if first["type"] == "missing":
         return f"{name} is missing; give it"
-    return f"{name} = {first['input']!r} does not fit: {first['msg'].lower()}"
+    return f"{name} = {misfit(first)}"
 
 
 def _flat_names() -> list[str]:

@@ -31,13 +31,29 @@ def draw() -> Figure:
     for row, (words, kind) in enumerate(STEPS):
         top = -row
         axes.add_patch(
-            FancyBboxPatch((0, top - 0.34), 5.0, 0.68, boxstyle="round,pad=0,rounding_size=0.12", facecolor=KINDS[kind], edgecolor=INK)
+            FancyBboxPatch(
+                (0, top - 0.34),
+                5.0,
+                0.68,
+                boxstyle="round,pad=0,rounding_size=0.12",
+                facecolor=KINDS[kind],
+                edgecolor=INK,
+            )
         )
         axes.text(0.18, top, words, va="center", fontsize=10)
         if row:
             arrow(axes, (2.5, top + 0.66), (2.5, top + 0.34))
     for place, (kind, colour) in enumerate(KINDS.items()):
-        axes.add_patch(FancyBboxPatch((1.75 * place, 0.75), 0.3, 0.3, boxstyle="round,pad=0,rounding_size=0.06", facecolor=colour, edgecolor=INK))
+        axes.add_patch(
+            FancyBboxPatch(
+                (1.75 * place, 0.75),
+                0.3,
+                0.3,
+                boxstyle="round,pad=0,rounding_size=0.06",
+                facecolor=colour,
+                edgecolor=INK,
+            )
+        )
         axes.text(1.75 * place + 0.42, 0.9, kind, va="center", fontsize=10)
     axes.set(xlim=(-0.05, 5.05), ylim=(-len(STEPS) + 0.6, 1.15), facecolor=PAPER)
     return drawn

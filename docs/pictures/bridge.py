@@ -52,7 +52,9 @@ def draw() -> Figure:
     drawn = figure(10.2)
     panels = drawn.subplots(len(TIMES), 2)
     full = defect.symmetry()
-    for column, (symmetry, name) in enumerate(((full, f"$H$ = {full.symbol}"), (CellSymmetry.trivial(len(defect.cell().numbers)), "$H$ = 1"))):
+    for column, (symmetry, name) in enumerate(
+        ((full, f"$H$ = {full.symbol}"), (CellSymmetry.trivial(len(defect.cell().numbers)), "$H$ = 1"))
+    ):
         states = way(defect, symmetry)
         for axes, time in zip(panels[:, column], TIMES, strict=True):
             now, state = min(states, key=lambda pair: abs(pair[0] - time))
@@ -80,7 +82,9 @@ def _plane(axes: Axes, defect: Defect, moved: np.ndarray) -> None:
     across = [k for k in range(3) if k != normal]
     inside = (np.abs(away[:, normal]) < 0.1) & (np.abs(away[:, across]).max(axis=1) < REACH)  # noqa: PLR2004  Å
     hole(axes, (0, 0), 0.45)
-    for place, number, step in zip(away[inside][:, across], cell.numbers[inside], moved[inside][:, across], strict=True):
+    for place, number, step in zip(
+        away[inside][:, across], cell.numbers[inside], moved[inside][:, across], strict=True
+    ):
         disc(axes, place, 0.55 if number != 8 else 0.45, METAL if number == 22 else FAINT if number == 38 else ANION)  # noqa: PLR2004
         if np.linalg.norm(step) * ENLARGED > 0.08:  # noqa: PLR2004  Å
             arrow(axes, place, place + ENLARGED * step, ACCENTS[0], width=1.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from matplotlib.figure import Figure
 
 import defectgen as dg
@@ -27,13 +26,22 @@ def draw() -> Figure:
     panels = drawn.subplots(3, 1, sharex=True)
     for ensemble, colour in zip(ENSEMBLES, ACCENTS, strict=False):
         (made,) = dg.run_md(
-            [cell], potential, temperature=TEMPERATURE, ensemble=ensemble, steps=STEPS, timestep=2.0, interval=STEPS, seed=1
+            [cell],
+            potential,
+            temperature=TEMPERATURE,
+            ensemble=ensemble,
+            steps=STEPS,
+            timestep=2.0,
+            interval=STEPS,
+            seed=1,
         )
         atoms, time = len(cell.numbers), made.times / 1000.0
         columns = (made.series.totals / atoms, made.series.temperatures, made.series.volumes / atoms)
         for axes, values in zip(panels, columns, strict=True):
             axes.plot(time[::EVERY], values[::EVERY], color=colour, linewidth=1.1, label=ensemble)
-    for axes, label in zip(panels, ("total energy\n(eV an atom)", "temperature\n(K)", "volume\n(Å³ an atom)"), strict=True):
+    for axes, label in zip(
+        panels, ("total energy\n(eV an atom)", "temperature\n(K)", "volume\n(Å³ an atom)"), strict=True
+    ):
         axes.set_ylabel(label)
     panels[-1].set_xlabel("time (ps)")
     drawn.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)

@@ -37,7 +37,7 @@ def draw() -> Figure:
 def quarter_turn(layer: Layer) -> np.ndarray:
     """The images of all sites under a fourfold rotation about a site inside the layer, a quarter turn to the left."""
     group = layer.supercell.operations(np.arange(layer.supercell.group_order), lattice_only=True)
-    inner = {s for s, p in zip(layer.sites.tolist(), layer.places, strict=True) if 2 < min(p) and max(p) < 5}  # noqa: PLR2004
+    inner = {s for s, p in zip(layer.sites.tolist(), layer.places, strict=True) if min(p) > 2 and max(p) < 5}  # noqa: PLR2004
     for rotation, image in zip(group.rotations, group.permutations, strict=True):
         keeps = set(image[layer.sites].tolist()) == set(layer.sites.tolist())
         fixed = inner & {s for s in layer.sites.tolist() if image[s] == s}

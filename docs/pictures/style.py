@@ -63,7 +63,7 @@ def arrow(axes: Axes, start: Any, end: Any, colour: str = INK, bend: float = 0.0
 
 
 def save(drawn: Figure, path: Path) -> None:
-    """Write a figure; the same picture gives the same bytes. Hundredths of a point, and four digits of a scale, are enough."""
+    """Write a figure with as few digits as can be seen; the same picture gives the same bytes."""
     made = StringIO()
     drawn.savefig(made, format="svg", metadata={"Date": None, "Creator": "defectgen"})
     lines = re.sub(r"\d+\.\d{3,}", _shorter, made.getvalue()).splitlines()

@@ -24,7 +24,9 @@ NEIGHBOURS = 4
 def draw() -> Figure:
     """The nitrogen vacancy of GaN seen along c: the classes of subgroups of its stabilizer and how they are nested."""
     host = read_host(HOSTS / "GaN.cif")
-    defect = next(d for d in point_defects(find_supercell(host, min_image_distance=9), kinds=["vacancy"]) if "N" in d.name)
+    defect = next(
+        d for d in point_defects(find_supercell(host, min_image_distance=9), kinds=["vacancy"]) if "N" in d.name
+    )
     classes = SubgroupClasses(defect.symmetry())
     drawn = figure(8.0)
     drawn.set_layout_engine("none")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from augment.errors import ConditionError
+from augment.storage.missing import did_you_mean
 from defectgen.cli.commands.defects import AnySupercellOption
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
 from defectgen.cli.options import (
@@ -120,7 +121,8 @@ def impurities_command(
             supercell=chosen, tolerance=tolerance, neutral=neutral, states=states or None, **options
         )
     if weight not in get_args(SamplingWeight):
-        raise ConditionError(f"--weight {weight!r}; give one of {', '.join(get_args(SamplingWeight))}")
+        ways = get_args(SamplingWeight)
+        raise ConditionError(f"--weight {weight!r}; {did_you_mean(weight, ways)}give one of {', '.join(ways)}")
     made = ensemble(solution, mode=mode, count=count, seed=seed, weight=weight)  # type: ignore[arg-type]
     Exports(poscar, cif, extxyz).write(solution.supercell, lambda: (member.defect for member in made.members))
     unbalanced = host_imbalance(solution.supercell.host) if concentration or number else None
