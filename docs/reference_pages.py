@@ -83,9 +83,15 @@ def commands_page() -> str:
         lines += [f"## {name}", "", f"`{usage}`", "", inspect.cleandoc(command.help or ""), ""]
         if options:
             lines += ["| option | meaning |", "|---|---|"]
-            lines += [f"| `{', '.join(p.opts)}` | {_cell(p.help or '')} |" for p in options]
+            lines += [f"| `{_named(p)}` | {_cell(p.help or '')} |" for p in options]
         lines.append("")
     return "\n".join(lines)
+
+
+def _named(option: Any) -> str:
+    """An option with the unit or kind of its value."""
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    return f"{names} {option.metavar}" if option.metavar else names
 
 
 def errors_page() -> str:

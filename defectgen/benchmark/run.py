@@ -156,7 +156,7 @@ def complex_part(
 ) -> OptionalPart:
     """Samplers of complexes on the hosts that the potential covers."""
     if not samplers or potential is None:
-        return OptionalPart("complexes", skipped="name a sampler with --complexes and a potential with --relax")
+        return OptionalPart("complexes", skipped="name a sampler with --sampler and a potential with --relax")
     hosts = {task.formula: task.defect.host for task in tasks.tasks}
     found: dict[str, dict[str, dict[str, float]]] = {name: {} for name, _ in samplers}
     missing = []

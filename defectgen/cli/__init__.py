@@ -62,7 +62,9 @@ app = typer.Typer(
 
 
 def run_command(
-    what: Annotated[Path, typer.Argument(metavar="HOST.cif|SETTINGS.yaml", help="host crystal, or settings")],
+    what: Annotated[
+        Path, typer.Argument(metavar="HOST.cif|SETTINGS.yaml", help="CIF of the host crystal, or settings")
+    ],
     output: OutputOption = None,
     dopant: DopantsOption = None,
     min_image_distance: DistanceOption = None,
@@ -94,8 +96,10 @@ def run_command(
 
 
 def init_command(
-    path: Annotated[Path, typer.Argument(metavar="SETTINGS.yaml")] = Path("settings.yaml"),
-    host: Annotated[Path, typer.Option("--host", help="CIF to write into it")] = Path("host.cif"),
+    path: Annotated[Path, typer.Argument(metavar="SETTINGS.yaml", help="file to write")] = Path("settings.yaml"),
+    host: Annotated[Path, typer.Option("--host", metavar="HOST.cif", help="CIF of the host crystal")] = Path(
+        "host.cif"
+    ),
 ) -> None:
     """Write a commented YAML with every setting of `run`."""
     from defectgen.run.settings import Settings, to_yaml
@@ -110,9 +114,9 @@ def init_command(
 
 def relax_command(
     folder: FolderArgument,
-    fmax: Annotated[float | None, typer.Option("--fmax", help="force at convergence, eV/Å")] = None,
+    fmax: Annotated[float | None, typer.Option("--fmax", metavar="eV/Å", help="force at convergence")] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation")] = None,
-    max_defects: Annotated[int | None, typer.Option("--max-defects", help="relax the first so many defects")] = None,
+    max_defects: Annotated[int | None, typer.Option("--max-defects", help="only the first so many defects")] = None,
     device: DeviceOption = None,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,

@@ -117,7 +117,8 @@ def _resolve_model(spec: str, *, trust: bool) -> Potential:
         names = [AUTO, *_names()]
         raise PotentialError(
             f"no potential named {spec!r} and no such file; {did_you_mean(spec, names)}use one of {', '.join(names)}, "
-            f"a MACE model (a file, or a name such as {MACE_EXAMPLES}), lammps:STYLE FILE, or module:Class of an ASE calculator"
+            f"a MACE model (a file, or a name such as {MACE_EXAMPLES}), lammps:STYLE FILE, or module:Class of an ASE "
+            "calculator"
         )
     if not trust:
         raise PotentialError(

@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from defectgen.cli.options import BulkOption, OutputOption, TrustOption, WorkersOption, say
+from defectgen.cli.options import (
+    BulkOption,
+    DopantsOption,
+    OutputOption,
+    TrustOption,
+    WorkersOption,
+    say,
+    several,
+)
 
 if TYPE_CHECKING:
     from augment import Host
 
 
 def distill_command(
-    hosts: Annotated[list[Path], typer.Argument(help="CIF of a host; several make one student for all", exists=True)],
+    hosts: Annotated[
+        list[Path],
+        typer.Argument(metavar="HOST.cif...", help="CIF of the host crystal; several make one student for all"),
+    ],
     output: OutputOption = None,
-    dopant: Annotated[
-        list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
-    ] = None,
-    elements: Annotated[str | None, typer.Option("--elements", help="the same, by commas: Al,Ni")] = None,
+    dopant: DopantsOption = None,
     teacher: Annotated[
         str | None, typer.Option("--teacher", help="potential that labels; the r2SCAN weights of CHGNet by default")
     ] = None,
@@ -28,20 +36,31 @@ def distill_command(
         Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
     ] = None,
     trust_model: TrustOption = False,
-    max_temperature: Annotated[float, typer.Option("--max-temperature", help="K")] = 1500.0,
-    max_pressure: Annotated[float, typer.Option("--max-pressure", help="GPa")] = 20.0,
+    max_temperature: Annotated[
+        float, typer.Option("--max-temperature", metavar="K", help="of the dynamics that is learnt")
+    ] = 1500.0,
+    max_pressure: Annotated[
+        float, typer.Option("--max-pressure", metavar="GPa", help="of the dynamics that is learnt")
+    ] = 20.0,
     channels: Annotated[int, typer.Option("--channels", help="features of an atom in the student")] = 16,
-    cutoff: Annotated[
-        float, typer.Option("--cutoff", help="of a layer, Å; 6 for ionic crystals, at half the speed")
+    layer_cutoff: Annotated[
+        float,
+        typer.Option("--layer-cutoff", metavar="Å", help="reach of a layer; 6 for ionic crystals, at half the speed"),
     ] = 4.5,
-    minutes: Annotated[float, typer.Option("--minutes", help="wall time to aim at on two cores")] = 20.0,
-    max_atoms: Annotated[int, typer.Option("--max-atoms", help="atoms of the largest labelled cell")] = 72,
-    effort: Annotated[float | None, typer.Option("--effort", help="share of the full set of cells, 1 for all")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="steps of training, whatever time they take")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="of everything random")] = 0,
-    name: Annotated[str | None, typer.Option("--name", help="of the student; mace-mgo for MgO by default")] = None,
+    minutes: Annotated[
+        float, typer.Option("--minutes", metavar="MINUTES", help="wall time to aim at on two cores")
+    ] = 20.0,
+    max_atoms: Annotated[int, typer.Option("--max-atoms", help="most atoms in the supercell; of labelled cells")] = 72,
+    effort: Annotated[
+        float | None, typer.Option("--effort", metavar="FRACTION", help="share of the full set of cells")
+    ] = None,
+    training_steps: Annotated[
+        int | None, typer.Option("--training-steps", help="steps of training, whatever time they take")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
+    name: Annotated[str | None, typer.Option("--name", help="name of the student; mace-mgo for MgO by default")] = None,
     register: Annotated[
-        bool, typer.Option("--register/--no-register", help="add it to your students, which `auto` prefers")
+        bool, typer.Option("--register/--no-register", help="whether it joins your students, which `auto` prefers")
     ] = True,
     bulk: BulkOption = False,
     workers: WorkersOption = None,
@@ -59,10 +78,10 @@ def distill_command(
     for path, crystal in zip(hosts, crystals, strict=True):
         report_notes(f"{path.name}: {note}" for note in crystal.notes)
     own = {element for crystal in crystals for element in crystal.elements}
-    asked = [e.strip() for e in [*(dopant or []), *((elements or "").split(",") if elements else [])]]
+    foreign = several(dopant) or []
     settings = DistilSettings(
-        tuple(dict.fromkeys(e for e in asked if e not in own)), max_temperature, max_pressure,
-        channels, minutes, seed, effort, steps, max_atoms, cutoff,
+        tuple(dict.fromkeys(e for e in foreign if e not in own)), max_temperature, max_pressure,
+        channels, minutes, seed, effort, training_steps, max_atoms, layer_cutoff,
     )  # fmt: skip
     who = resolve_teacher(teacher or TEACHER, {*own, *settings.dopants}, python=teacher_python, trust=trust_model)
     folder, count = output or Path("out") / f"distill_{hosts[0].stem}", workers or 2

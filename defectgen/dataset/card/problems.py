@@ -30,7 +30,7 @@ def _labels(manifest: DatasetManifest) -> Iterator[str]:
     if len(potentials) > 1:
         yield (
             "More than one potential labelled these frames: their energies have different zeros and their forces "
-            "differ. Train each as a head of its own (`head`), or choose one with `--potential`."
+            "differ. Train each as a head of its own (`head`), or choose one with `--labelled-by`."
         )
     labelled = sum(row["records"] for row in potentials)
     if labelled < manifest.n_records:
