@@ -19,7 +19,7 @@ from docs.pictures.style import ACCENTS, ANION, FAINT, METAL, arrow, bare, disc,
 
 TIMES = (0.0, 0.3, 0.6, 1.0)
 STEPS = 10
-ENLARGED = 8.0
+ENLARGED = 12.0
 """Factor of the arrows."""
 
 REACH = 4.1

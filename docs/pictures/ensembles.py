@@ -13,6 +13,9 @@ TEMPERATURE = 600.0
 """K."""
 
 ENSEMBLES = ("nve", "nvt", "npt")
+FIRST = 100
+"""Step from which values are drawn: before it kinetic becomes potential energy."""
+
 EVERY = 10
 """Steps between drawn values."""
 
@@ -38,7 +41,7 @@ def draw() -> Figure:
         atoms, time = len(cell.numbers), made.times / 1000.0
         columns = (made.series.totals / atoms, made.series.temperatures, made.series.volumes / atoms)
         for axes, values in zip(panels, columns, strict=True):
-            axes.plot(time[::EVERY], values[::EVERY], color=colour, linewidth=1.1, label=ensemble)
+            axes.plot(time[FIRST::EVERY], values[FIRST::EVERY], color=colour, linewidth=1.1, label=ensemble)
     for axes, label in zip(
         panels, ("total energy\n(eV an atom)", "temperature\n(K)", "volume\n(Å³ an atom)"), strict=True
     ):
