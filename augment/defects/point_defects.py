@@ -56,7 +56,7 @@ def _foreign(supercell: Supercell, symbol: str) -> int:
     number = dopant_number(symbol)
     if symbol in supercell.host.elements:
         raise DefectError(
-            f"dopant {symbol} is an element of the host {supercell.host.formula}; its antisites are made anyway"
+            f"dopant {symbol} is an element of the host {supercell.host.formula}; its antisites are made without it"
         )
     return number
 

@@ -28,7 +28,7 @@ NEAR_DISTANCE = 5.0
 """Å; errors are averaged over atoms within this distance of the defect, where something happens."""
 
 Method = Callable[[Case, Label], Distortion]
-"""A way to propose the geometry of a label, told only its conditions and subgroup."""
+"""A way to propose the geometry of a label, given only its conditions and subgroup."""
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,13 @@ def unrelaxed_guess(_case: Case, label: Label) -> Distortion:
 
 
 def secant_descent(case: Case, label: Label) -> Distortion:
-    """The steps down that the forces suggest, which the model is told; nothing moves where there are none."""
+    """The steps down that the forces suggest, which are input features; nothing moves where there are none."""
     points = _descent(case, label)
     return unrelaxed_guess(case, label) if points is None else Distortion(secant_step(points), np.zeros((3, 3)))
 
 
 def _descent(case: Case, label: Label) -> FloatArray | None:
-    """Points that are told of a label; towards a lower symmetry in a direction in which it lies."""
+    """Input points of a label; towards a lower symmetry in a direction in which it lies."""
     rng = np.random.default_rng(sample_seed(0, case.template.key, "direction", 0))
     return descent_for(case, label, label_symmetry(case, label), rng)
 
@@ -179,12 +179,12 @@ def mean_scores(pairs: Sequence[tuple[Case, Label]], method: Method) -> Mapping[
 
 
 def subgroup_scores(network: SubgroupNetwork, cases: Sequence[Case], split: str) -> Mapping[str, float]:
-    """How well surviving subgroups are told on a split; means over the lowest labels of defects with a symmetry.
+    """How well surviving subgroups are predicted on a split; means over the lowest labels of defects with a symmetry.
 
     Returns:
         `entropy` and `uniform` (nats, of the network and of a guess among all classes), `right` (share whose most
         probable class is the true one), `full` (share that keeps the whole stabilizer), `recall` (share of the broken
-        ones that are told to break), `labels`.
+        ones that are predicted to break), `labels`.
     """
     rows = []
     for case in cases:
@@ -226,10 +226,10 @@ def occupation_scores(network: OccupationNetwork, items: Sequence[Arrangements],
         if item.split != split or len(item.energies) < 3:  # noqa: PLR2004  two can be ordered by luck
             continue
         edges = item.template.edges(network.config.cutoff)
-        told = Conditions(hidden=frozenset(CONDITIONS))
+        unconditional = Conditions(hidden=frozenset(CONDITIONS))
         none = np.zeros(0, dtype=np.int64)
         seen = [
-            Occupied(item.template, edges, item.node[m], item.number[m], item.charge[m], none, told)
+            Occupied(item.template, edges, item.node[m], item.number[m], item.charge[m], none, unconditional)
             for m in item.members
         ]
         charged = torch.tensor([coulomb_of(x) for x in seen], dtype=torch.float32)

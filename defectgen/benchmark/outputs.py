@@ -38,7 +38,7 @@ class Outcome:
         cells: as returned, at most `n`; the atoms in the generator's order, `sites` without meaning.
         error: why there are none; empty where the generator did not fail.
         cpu: CPU seconds, this process and its children.
-        peak: memory at its highest above that before the call, MB; NaN where the system does not tell.
+        peak: memory at its highest above that before the call, MB; NaN where the system does not report it.
     """
 
     cells: Sequence[DefectCell]

@@ -1,4 +1,4 @@
-"""Arrangements of edits in one supercell with their energies, from which the generator learns who sits where."""
+"""Arrangements of edits in one supercell with their energies, from which the generator learns site occupation."""
 
 from __future__ import annotations
 

@@ -206,8 +206,8 @@ def _columns(case: Case) -> dict[str, NDArray[Any]]:
 def template_from_columns(key: str, columns: Mapping[str, NDArray[Any]]) -> Template:
     """The template whose columns were stored under their names."""
     ints = {column: columns[column].astype(np.int64) for column in TEMPLATE_INTS}
-    told = columns.get("descent", ())  # columns of arrangements have none
-    descent = _float64(columns["descent"]) if len(told) else None
+    stored = columns.get("descent", ())  # columns of arrangements have none
+    descent = _float64(columns["descent"]) if len(stored) else None
     return Template(key=key, cell=columns["cell"], positions=columns["positions"], **ints, descent=descent)
 
 

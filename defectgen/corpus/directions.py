@@ -1,4 +1,4 @@
-"""Points off the symmetric geometry of a defect, towards its labels: what a generator is told of a lower symmetry.
+"""Points off the symmetric geometry of a defect, towards its labels: input features for a lower symmetry.
 
 Whoever generates a geometry draws its direction (see `EnergySurface.direction`) before the geometry is known. Which of
 the equivalent geometries of a label a direction leads to is a matter of the normaliser of H, whose operations keep H; a

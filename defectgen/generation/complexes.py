@@ -191,11 +191,11 @@ class NetworkScorer:
                 parts.append(self._network.energy(occupied_batch(seen), charged).double().numpy())
         return np.concatenate(parts)
 
-    def _seen(self, members: IntArray, unknown: IntArray, told: Conditions) -> Occupied:
+    def _seen(self, members: IntArray, unknown: IntArray, condition: Conditions) -> Occupied:
         from defectgen.model.occupied import Occupied
 
         known = (self._node[members], self._space.number[members], self._charge[members])
-        return Occupied(self._template, self._edges, *known, unknown, told)
+        return Occupied(self._template, self._edges, *known, unknown, condition)
 
     def _told(self, size: int) -> Conditions:
         asked = self._asked
@@ -219,10 +219,10 @@ class NetworkScorer:
         from md.labels.third_party import one_torch_thread
 
         seen = []
-        for arranging, told in zip(arranged, conditions, strict=True):
+        for arranging, condition in zip(arranged, conditions, strict=True):
             known = arranging.members
             unknown = np.setdiff1d(self._node, self._node[known])
-            seen.append(self._seen(known, unknown, told))
+            seen.append(self._seen(known, unknown, condition))
         nodes = len(self._template.numbers)
         node = torch.as_tensor((self._node[None] + nodes * np.arange(len(seen))[:, None]).ravel())
         number = torch.as_tensor(np.tile(self._space.number, len(seen)))

@@ -63,7 +63,7 @@ class Model:
 
     @property
     def occupation(self) -> OccupationNetwork:
-        """The network of who sits where in a complex.
+        """The network of site occupation in a complex.
 
         Raises:
             DataError: the model has none, or its file is damaged.

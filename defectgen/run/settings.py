@@ -53,7 +53,7 @@ class PlanarSettings(_Section):
         None,
         min_length=3,
         max_length=3,
-        description="the CIF is a layer or slab: the normal of its plane in its cell, [0, 0, 1]; null: layer tells",
+        description="the CIF is a layer or slab: the normal of its plane in its cell, [0, 0, 1]; null: `layer` decides",
     )
     surface: tuple[int, ...] | None = Field(
         None, min_length=3, max_length=4, description="Miller indices of a free surface, [1, 1, 0]"

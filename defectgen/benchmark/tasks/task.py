@@ -31,7 +31,7 @@ TASK_KINDS: Mapping[TaskKind, str] = {
     "mean": "mean of a thermal ensemble",
     "snapshot": "frames of a thermal ensemble",
 }
-"""What each kind of task asks for."""
+"""What each kind of task is about."""
 
 ENSEMBLE = 16
 """Frames that are asked for at least of a thermal ensemble; fewer say little about a spread."""

@@ -207,7 +207,7 @@ def choose_subgroup(case: Case, label: Label, probability: float, rng: np.random
 
 
 def descent_for(case: Case, label: Label, symmetry: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
-    """Points (n, k, 2, 3) that a generator would be told of the geometry with H, one of those towards it drawn."""
+    """Points (n, k, 2, 3) that a generator would have of the geometry with H, one of those towards it drawn."""
     descent = case.template.descent
     if descent is None:
         return None

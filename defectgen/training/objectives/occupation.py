@@ -1,4 +1,4 @@
-"""Learning who sits where: which edits come next to those that are known, and which arrangement is lower."""
+"""Learning site occupation: which edits come next to those that are known, and which arrangement is lower."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class OccupationSample:
 class OccupationObjective:
     """Arrangements with energies; only those of the split `train` are learnt from.
 
-    Half of the pairs are told an arrangement's energy above the lowest; the others a temperature, at which the
+    Half of the pairs have as condition an arrangement's energy above the lowest; the others a temperature, at which the
     arrangement is drawn with its Boltzmann weight among those of its composition.
 
     Attributes:
@@ -133,8 +133,8 @@ class OccupationObjective:
         node = np.concatenate([d.node + s for d, s in zip(draws, starts, strict=True)])
         number = np.concatenate([d.number for d in draws])
         field = np.concatenate([field_of(d.seen, d.node, d.charge) for d in draws])
-        told = (torch.as_tensor(x, device=device) for x in (node, number, field.astype(np.float32)))
-        logits = network(batch, *told)
+        tensors = (torch.as_tensor(x, device=device) for x in (node, number, field.astype(np.float32)))
+        logits = network(batch, *tensors)
         parts = logits.split([len(d.node) for d in draws])
         targets = [torch.as_tensor(d.target, dtype=logits.dtype, device=device) for d in draws]
         entropy = torch.stack([x.logsumexp(0) - (t * x).sum() for x, t in zip(parts, targets, strict=True)]).mean()

@@ -122,6 +122,6 @@ def subgroup_sample(
 def subgroup_conditions(
     order: int, temperature: float, pressure: float, hidden: frozenset[str], anonymous: frozenset[int] = frozenset()
 ) -> Conditions:
-    """Conditions as the network of subgroups is told them: no subgroup, and the order of the stabilizer as its own."""
-    told = hidden | {"subgroup"}
-    return Conditions(temperature, pressure, order, order, hidden=told, anonymous=anonymous)
+    """Conditions of the network of subgroups: no subgroup, and the order of the stabilizer as its own."""
+    masked = hidden | {"subgroup"}
+    return Conditions(temperature, pressure, order, order, hidden=masked, anonymous=anonymous)
