@@ -89,6 +89,36 @@ def test_every_setting_and_public_name_has_a_page(reference_pages: ModuleType) -
         assert f"api-{package}" in pages
 
 
+MEASURED = re.compile(r"\*Script: (?P<scripts>.+?)\. Day: \d{4}-\d\d-\d\d.*\. Machine: (shared|idle).*\*")
+
+
+def unattributed(text: str) -> list[str]:
+    """Sections of results that do not say their script, day and machine, or name a script that is not there."""
+    bad = []
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        found = MEASURED.search(section)
+        scripts = re.findall(r"`(benchmarks/[^`]+)`", found["scripts"]) if found else []
+        if not scripts or not all((ROOT / script).is_file() for script in scripts):
+            bad.append(section.splitlines()[0])
+    return bad
+
+
+def test_every_section_of_results_says_its_script_day_and_machine() -> None:
+    pages = [page for page in (DOCS / "results").glob("*.md") if page.name != "index.md"]
+    assert len(pages) > 5
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert "## " in text
+        assert unattributed(text) == [], page.name
+
+
+def test_a_section_without_a_day_or_with_a_lost_script_is_found() -> None:
+    text = "# T\n## A\n*Script: `benchmarks/defects.py`. Day: 2026-11-22. Machine: shared.*\n## B\nfast\n"
+    text += "## C\n*Script: `benchmarks/nowhere.py`. Day: 2026-11-22. Machine: shared.*\n"
+    text += "## D\n*Script: `benchmarks/defects.py`. Day: November. Machine: shared.*\n"
+    assert unattributed(text) == ["B", "C", "D"]
+
+
 def test_the_readme_is_short() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 110
