@@ -164,6 +164,7 @@ def api_pages() -> Iterator[tuple[str, str]]:
         lines = [f"# {name}", "", inspect.cleandoc(module.__doc__ or "").split("\n\n")[0], ""]
         for public in public_names(name):
             kind = getattr(module, public)
-            directive = "autoclass" if inspect.isclass(kind) else "autofunction" if callable(kind) else "autodata"
+            called = callable(kind) and hasattr(kind, "__name__")  # an alias of types can be called, too
+            directive = "autoclass" if inspect.isclass(kind) else "autofunction" if called else "autodata"
             lines += ["```{eval-rst}", f".. {directive}:: {name}.{public}", "   :no-index:", "```", ""]
         yield f"api-{name}", "\n".join(lines)
