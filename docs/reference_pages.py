@@ -7,7 +7,7 @@ import inspect
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 
@@ -164,7 +164,7 @@ def api_pages() -> Iterator[tuple[str, str]]:
         lines = [f"# {name}", "", inspect.cleandoc(module.__doc__ or "").split("\n\n")[0], ""]
         for public in public_names(name):
             kind = getattr(module, public)
-            called = callable(kind) and hasattr(kind, "__name__")  # an alias of types can be called, too
+            called = callable(kind) and get_origin(kind) is None  # an alias of types can be called, too
             directive = "autoclass" if inspect.isclass(kind) else "autofunction" if called else "autodata"
             lines += ["```{eval-rst}", f".. {directive}:: {name}.{public}", "   :no-index:", "```", ""]
         yield f"api-{name}", "\n".join(lines)
