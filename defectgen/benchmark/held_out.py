@@ -78,12 +78,12 @@ def score(case: Case, label: Label, proposal: Distortion) -> Score:
     """Compare a proposal with a label; both are taken without rigid translation."""
     near = case.template.defect_distance[: case.template.n_atoms] < NEAR_DISTANCE
     none = case.symmetry.generated_by([])
-    found, true = (project(s, none).displacements[near] for s in (proposal, label.state))
-    lengths = np.linalg.norm(found) * np.linalg.norm(true)
+    proposed, true = (project(s, none).displacements[near] for s in (proposal, label.state))
+    lengths = np.linalg.norm(proposed) * np.linalg.norm(true)
     # Below a hundredth of an Å in all there is no direction to compare.
-    cosine = float((found * true).sum() / lengths) if lengths > 1e-4 else np.nan  # noqa: PLR2004
+    cosine = float((proposed * true).sum() / lengths) if lengths > 1e-4 else np.nan  # noqa: PLR2004
     return Score(
-        float(np.linalg.norm(found - true, axis=1).mean()),
+        float(np.linalg.norm(proposed - true, axis=1).mean()),
         float(np.linalg.norm(true, axis=1).mean()),
         cosine,
         abs(float(np.trace(proposal.strain - label.state.strain))),
@@ -234,9 +234,9 @@ def occupation_scores(network: OccupationNetwork, items: Sequence[Arrangements],
         ]
         charged = torch.tensor([coulomb_of(x) for x in seen], dtype=torch.float32)
         with torch.inference_mode():
-            found = network.energy(occupied_batch(seen), charged).double().numpy()
-        order = float(spearmanr(found, item.energies).statistic) if np.ptp(item.energies) > 0 else 0.0
-        rows.append([order, item.excess[found.argmin()], item.excess.mean()])
+            energies = network.energy(occupied_batch(seen), charged).double().numpy()
+        order = float(spearmanr(energies, item.energies).statistic) if np.ptp(item.energies) > 0 else 0.0
+        rows.append([order, item.excess[energies.argmin()], item.excess.mean()])
     if not rows:
         return {"compositions": 0}
     spearman, lowest, mean = np.nanmean(rows, axis=0)

@@ -169,10 +169,10 @@ def _ensemble(
     symmetry = plan_subgroups(defect, warm, model)[0]
     if not affordable(symmetry):
         return None
-    geometries = (geometry_stream(defect, asked, model, [symmetry]) for asked in (replace(warm, temperature=0.0), warm))
+    geometries = (geometry_stream(defect, each, model, [symmetry]) for each in (replace(warm, temperature=0.0), warm))
     rest, mean = (_state(next(cells), defect.cell()) for cells in geometries)
-    found = HarmonicEnsemble.around(surface, Distortion(rest.displacements, mean.strain), symmetry)
-    return None if found is None else (found, symmetry.symbol)
+    ensemble = HarmonicEnsemble.around(surface, Distortion(rest.displacements, mean.strain), symmetry)
+    return None if ensemble is None else (ensemble, symmetry.symbol)
 
 
 def _state(cell: DefectCell, ideal: DefectCell) -> Distortion:
@@ -236,11 +236,11 @@ def _samples(
     for start in range(0, len(indices), step):
         chosen, began = indices[start : start + step], time.perf_counter()
         rngs = [np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k)) for k in chosen]
-        ways = [
+        directions = [
             np.random.default_rng(sample_seed(request.seed, defect.key, f"towards {symmetry.symbol}", k))
             for k in chosen
         ]
-        descents = _descents(surface, symmetry, request, dict(zip(chosen, ways, strict=True)))
+        descents = _descents(surface, symmetry, request, dict(zip(chosen, directions, strict=True)))
         predict = predictor(
             model, [template.with_descent(points) for points in descents], conditions, request.guidance, groups=groups
         )
@@ -257,13 +257,13 @@ def _samples(
         each = (time.perf_counter() - began) / len(chosen)
         for k, u, e, points in zip(chosen, states.displacements, states.strain, descents, strict=True):
             began = time.perf_counter()
-            state, own = (
+            state, details = (
                 Distortion(u, 0.0 * e if _keeps_cell(defect, request) else e),
                 {"sample": k, "spread": spreads[k], **learnt},
             )
             if surface is not None and points is not None and request.temperature == 0:
-                state, own["corrected"] = surface.lowered(state, symmetry, points, request.corrections)
-            yield _finished(ideal, state, {**info, **own}, each + time.perf_counter() - began)
+                state, details["corrected"] = surface.lowered(state, symmetry, points, request.corrections)
+            yield _finished(ideal, state, {**info, **details}, each + time.perf_counter() - began)
 
 
 def _descents(

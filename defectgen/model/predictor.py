@@ -39,11 +39,11 @@ def predictor(
     each = [templates] if isinstance(templates, Template) else list(templates)
     template, edges = each[0], each[0].edges(model.network.config.cutoff)
     free = None if groups is None else node_freedom(template, *(freedom_of(group) for group in groups))
-    conditional = _Bound(model, [BatchItem(own, edges, conditions, free) for own in each])
+    conditional = _Bound(model, [BatchItem(template_of_state, edges, conditions, free) for template_of_state in each])
     if guidance == 1.0:
         return conditional
     nothing = replace(conditions, hidden=frozenset(CONDITIONS))
-    unconditional = _Bound(model, [BatchItem(own, edges, nothing, free) for own in each])
+    unconditional = _Bound(model, [BatchItem(template_of_state, edges, nothing, free) for template_of_state in each])
 
     def guided(state: Distortion, now: float) -> Distortion:
         base = unconditional(state, now)
@@ -78,6 +78,6 @@ class _Bound:
                 torch.as_tensor(state.strain.reshape(-1, 3, 3), dtype=torch.float32),
                 torch.full((count,), now, dtype=torch.float32),
             )
-        found = clean.double().numpy().reshape(count, self._nodes, 3)[:, : self._atoms]
+        displacements = clean.double().numpy().reshape(count, self._nodes, 3)[:, : self._atoms]
         strains = strain.double().numpy()
-        return Distortion(found[0], strains[0]) if single else Distortion(found, strains)
+        return Distortion(displacements[0], strains[0]) if single else Distortion(displacements, strains)

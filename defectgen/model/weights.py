@@ -58,8 +58,8 @@ class Model:
         Raises:
             DataError: the model has none, or its file is damaged.
         """
-        found: SubgroupNetwork = self._part("subgroups")
-        return found
+        network: SubgroupNetwork = self._part("subgroups")
+        return network
 
     @property
     def occupation(self) -> OccupationNetwork:
@@ -68,8 +68,8 @@ class Model:
         Raises:
             DataError: the model has none, or its file is damaged.
         """
-        found: OccupationNetwork = self._part("occupation")
-        return found
+        network: OccupationNetwork = self._part("occupation")
+        return network
 
     def _part(self, part: str) -> Any:
         if self.path is None or not self.has(part):

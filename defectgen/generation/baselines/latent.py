@@ -49,8 +49,8 @@ class LatentGenerator:
 
     def __call__(self, ask: Any) -> Iterable[DefectCell]:
         """Structures that a request of the benchmark asks for."""
-        asked = {"temperature": ask.temperature, "pressure": ask.pressure, "snapshot": ask.snapshot}
-        return self.sample(ask.defect, GeometryRequest(subgroup=ask.subgroup, n=ask.n, seed=ask.seed, **asked))
+        climate = {"temperature": ask.temperature, "pressure": ask.pressure, "snapshot": ask.snapshot}
+        return self.sample(ask.defect, GeometryRequest(subgroup=ask.subgroup, n=ask.n, seed=ask.seed, **climate))
 
     def sample(self, defect: Defect, request: GeometryRequest) -> list[DefectCell]:
         """`n` geometries of a defect with H as asked; a pass of the decoder for all that fit into `MAX_BATCH_NODES`."""

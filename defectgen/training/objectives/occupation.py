@@ -107,7 +107,7 @@ class OccupationObjective:
         return self._drawn(*self.train[int(rng.integers(len(self.train)))], rng)
 
     def _drawn(self, item: Arrangements, edges: Edges, rng: np.random.Generator) -> OccupationSample:
-        conditions, chosen = self._asked(item, rng)
+        conditions, chosen = self._draw_conditions(item, rng)
         members = rng.permutation(item.members[chosen])
         known = int(rng.integers(len(members)))
         seen, rest = members[:known], members[known:]
@@ -146,7 +146,7 @@ class OccupationObjective:
         total: Tensor = entropy + self.energy_weight * off
         return total
 
-    def _asked(self, item: Arrangements, rng: np.random.Generator) -> tuple[Conditions, int]:
+    def _draw_conditions(self, item: Arrangements, rng: np.random.Generator) -> tuple[Conditions, int]:
         hidden = {name for name in CONDITIONS if rng.random() < self.hide}
         numbers = np.unique(np.concatenate([item.template.numbers, item.number])).tolist()
         anonymous = frozenset(int(z) for z in numbers if z and rng.random() < self.anonymous)
@@ -159,8 +159,8 @@ class OccupationObjective:
             chosen = int(rng.integers(len(item.energies)))
             hidden |= {"temperature"}
         sites = int((item.template.host_numbers > 0).sum())
-        asked = {"energy": float(item.excess[chosen]), "concentration": item.members.shape[1] / sites}
-        return Conditions(temperature, hidden=frozenset(hidden | {"subgroup"}), anonymous=anonymous, **asked), chosen
+        features = {"energy": float(item.excess[chosen]), "concentration": item.members.shape[1] / sites}
+        return Conditions(temperature, hidden=frozenset(hidden | {"subgroup"}), anonymous=anonymous, **features), chosen
 
     @staticmethod
     def _occupied(
