@@ -22,46 +22,56 @@ if TYPE_CHECKING:
     from augment import Host
 
 
+HostsArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="HOST.cif...", help="CIF of the host crystal; several make one student for all"),
+]
+TeacherOption = Annotated[
+    str | None, typer.Option("--teacher", help="potential that labels; the r2SCAN weights of CHGNet by default")
+]
+TeacherPythonOption = Annotated[
+    Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
+]
+MaxTemperatureOption = Annotated[
+    float, typer.Option("--max-temperature", metavar="K", help="of the dynamics that is learnt")
+]
+MaxPressureOption = Annotated[
+    float, typer.Option("--max-pressure", metavar="GPa", help="of the dynamics that is learnt")
+]
+LayerCutoffOption = Annotated[
+    float,
+    typer.Option("--layer-cutoff", metavar="Å", help="reach of a layer; 6 for ionic crystals, at half the speed"),
+]
+MinutesOption = Annotated[float, typer.Option("--minutes", metavar="MINUTES", help="wall time to aim at on two cores")]
+EffortOption = Annotated[
+    float | None, typer.Option("--effort", metavar="FRACTION", help="share of the full set of cells")
+]
+TrainingStepsOption = Annotated[
+    int | None, typer.Option("--training-steps", help="steps of training, whatever time they take")
+]
+RegisterOption = Annotated[
+    bool, typer.Option("--register/--no-register", help="whether it joins your students, which `auto` prefers")
+]
+
+
 def distill_command(
-    hosts: Annotated[
-        list[Path],
-        typer.Argument(metavar="HOST.cif...", help="CIF of the host crystal; several make one student for all"),
-    ],
+    hosts: HostsArgument,
     output: OutputOption = None,
     dopant: DopantsOption = None,
-    teacher: Annotated[
-        str | None, typer.Option("--teacher", help="potential that labels; the r2SCAN weights of CHGNet by default")
-    ] = None,
-    teacher_python: Annotated[
-        Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
-    ] = None,
+    teacher: TeacherOption = None,
+    teacher_python: TeacherPythonOption = None,
     trust_model: TrustOption = False,
-    max_temperature: Annotated[
-        float, typer.Option("--max-temperature", metavar="K", help="of the dynamics that is learnt")
-    ] = 1500.0,
-    max_pressure: Annotated[
-        float, typer.Option("--max-pressure", metavar="GPa", help="of the dynamics that is learnt")
-    ] = 20.0,
+    max_temperature: MaxTemperatureOption = 1500.0,
+    max_pressure: MaxPressureOption = 20.0,
     channels: Annotated[int, typer.Option("--channels", help="features of an atom in the student")] = 16,
-    layer_cutoff: Annotated[
-        float,
-        typer.Option("--layer-cutoff", metavar="Å", help="reach of a layer; 6 for ionic crystals, at half the speed"),
-    ] = 4.5,
-    minutes: Annotated[
-        float, typer.Option("--minutes", metavar="MINUTES", help="wall time to aim at on two cores")
-    ] = 20.0,
+    layer_cutoff: LayerCutoffOption = 4.5,
+    minutes: MinutesOption = 20.0,
     max_atoms: Annotated[int, typer.Option("--max-atoms", help="most atoms in the supercell; of labelled cells")] = 72,
-    effort: Annotated[
-        float | None, typer.Option("--effort", metavar="FRACTION", help="share of the full set of cells")
-    ] = None,
-    training_steps: Annotated[
-        int | None, typer.Option("--training-steps", help="steps of training, whatever time they take")
-    ] = None,
+    effort: EffortOption = None,
+    training_steps: TrainingStepsOption = None,
     seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
     name: Annotated[str | None, typer.Option("--name", help="name of the student; mace-mgo for MgO by default")] = None,
-    register: Annotated[
-        bool, typer.Option("--register/--no-register", help="whether it joins your students, which `auto` prefers")
-    ] = True,
+    register: RegisterOption = True,
     bulk: BulkOption = False,
     workers: WorkersOption = None,
 ) -> None:

@@ -48,23 +48,33 @@ LabelOption = Annotated[
 ]
 
 
+RunOrHostArgument = Annotated[
+    Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or CIF of the host crystal to start one")
+]
+SubgroupOption = Annotated[
+    list[str] | None,
+    typer.Option("--subgroup", metavar="H,...", help="symmetry to keep; full, 1, a symbol, best or sample"),
+]
+SnapshotOption = Annotated[
+    bool, typer.Option("--snapshot", help="instantaneous frames at that temperature, without symmetry")
+]
+ProposalsOption = Annotated[
+    int | None, typer.Option("-n", "--samples", help="how many to make; per defect and subgroup")
+]
+ModelOption = Annotated[str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")]
+ForcesOption = Annotated[
+    str | None, typer.Option("--forces", help="potential whose forces are input features; teacher, none, or a name")
+]
+
+
 def generate_command(
-    source: Annotated[
-        Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or CIF of the host crystal to start one")
-    ],
+    source: RunOrHostArgument,
     defect: DefectNamesOption = None,
-    subgroup: Annotated[
-        list[str] | None,
-        typer.Option("--subgroup", metavar="H,...", help="symmetry to keep; full, 1, a symbol, best or sample"),
-    ] = None,
+    subgroup: SubgroupOption = None,
     temperature: Annotated[float | None, typer.Option("--temperature", metavar="K", help="temperature; one")] = None,
     pressure: Annotated[float | None, typer.Option("--pressure", metavar="GPa", help="pressure; one")] = None,
-    snapshot: Annotated[
-        bool, typer.Option("--snapshot", help="instantaneous frames at that temperature, without symmetry")
-    ] = False,
-    samples: Annotated[
-        int | None, typer.Option("-n", "--samples", help="how many to make; per defect and subgroup")
-    ] = None,
+    snapshot: SnapshotOption = False,
+    samples: ProposalsOption = None,
     complexes: ComplexOption = None,
     size: SizeOption = None,
     cutoff: CutoffOption = None,
@@ -76,12 +86,8 @@ def generate_command(
     max_voids: MaxVoidsOption = None,
     bulk: BulkOption = False,
     slab: SlabOption = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
-    ] = None,
-    forces: Annotated[
-        str | None, typer.Option("--forces", help="potential whose forces are input features; teacher, none, or a name")
-    ] = None,
+    model: ModelOption = None,
+    forces: ForcesOption = None,
     potential: PotentialOption = None,
     trust_model: TrustOption = False,
     label: LabelOption = False,

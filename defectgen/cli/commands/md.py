@@ -76,6 +76,18 @@ TrajectoryOption = Annotated[
 ]
 
 
+TimestepOption = Annotated[
+    float | None, typer.Option("--timestep", metavar="fs", help="time step; by the lightest atom without it")
+]
+CellsOfRunOption = Annotated[
+    int | None,
+    typer.Option("--max-cells", help="only the first so many cells of a run; the pristine one is the first"),
+]
+ShardOption = Annotated[
+    str | None, typer.Option("--shard", metavar="I/N", help="do one share of the points; 0/N to (N-1)/N")
+]
+
+
 def md_command(
     sources: SourcesArgument,
     temperature: TemperaturesOption = None,
@@ -86,22 +98,15 @@ def md_command(
     engine: EnginesOption = None,
     check: CheckOption = None,
     steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
-    timestep: Annotated[
-        float | None, typer.Option("--timestep", metavar="fs", help="time step; by the lightest atom without it")
-    ] = None,
+    timestep: TimestepOption = None,
     sample: Annotated[int | None, typer.Option("--sample", metavar="STEPS", help="steps between stored frames")] = None,
-    max_cells: Annotated[
-        int | None,
-        typer.Option("--max-cells", help="only the first so many cells of a run; the pristine one is the first"),
-    ] = None,
+    max_cells: CellsOfRunOption = None,
     seed: SeedOption = None,
     potential: PotentialOption = None,
     device: DeviceOption = None,
     trust_model: TrustOption = False,
     output: OutputOption = None,
-    shard: Annotated[
-        str | None, typer.Option("--shard", metavar="I/N", help="do one share of the points; 0/N to (N-1)/N")
-    ] = None,
+    shard: ShardOption = None,
     deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS; nothing is run")] = False,
     trajectory: TrajectoryOption = None,
     bulk: BulkOption = False,

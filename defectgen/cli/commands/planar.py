@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -124,14 +124,8 @@ def planar_command(
     }
     made = _plane(host, block, asked)
     supercell = _supercell(made, min_image_distance=min_image_distance, max_atoms=max_atoms)
-    edits = {
-        "dopants": several(dopant) or (),
-        "kinds": several(kind),
-        "names": complexes,
-        "size": size or 2,
-        "cutoff": cutoff,
-    }
-    found = sorted(_defects(supercell, edits), key=lambda d: (d.type, float(made.depths(d).min())))
+    edits = (several(dopant) or (), several(kind), complexes and several([complexes]), size or 2, cutoff)
+    found = sorted(_defects(supercell, *edits), key=lambda d: (d.type, float(made.depths(d).min())))
     Exports(poscar, cif, extxyz).write(supercell, lambda: iter(found))
     _print(made, supercell, found, as_json=as_json)
 
@@ -188,7 +182,14 @@ def _scan(
         show(fault_table(miller, found))
 
 
-def _defects(supercell: Supercell, asked: dict[str, Any]) -> Iterator[Defect]:
+def _defects(
+    supercell: Supercell,
+    dopants: Sequence[str],
+    kinds: Sequence[str] | None,
+    names: Sequence[str] | None,
+    size: int,
+    cutoff: float | None,
+) -> Iterator[Defect]:
     """Point defects, or complexes where their kinds are named."""
     from augment import point_defects
     from augment.defects.editspace import EditSpace
@@ -196,11 +197,10 @@ def _defects(supercell: Supercell, asked: dict[str, Any]) -> Iterator[Defect]:
     from augment.defects.point_defects import POINT_DEFECT_KINDS
     from augment.defects.recipe import Recipe
 
-    if asked["names"] is None:
-        yield from point_defects(supercell, dopants=asked["dopants"], kinds=asked["kinds"] or POINT_DEFECT_KINDS)
+    if names is None:
+        yield from point_defects(supercell, dopants=dopants, kinds=kinds or POINT_DEFECT_KINDS)
     else:
-        space = EditSpace.of(supercell, [name.strip() for name in asked["names"].split(",")], asked["cutoff"])
-        yield from complexes(space, Recipe(1, asked["size"]))
+        yield from complexes(EditSpace.of(supercell, names, cutoff), Recipe(1, size))
 
 
 def _print(made: PlanarHost, supercell: Supercell, found: list[Defect], *, as_json: bool) -> None:
