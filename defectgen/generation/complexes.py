@@ -157,7 +157,7 @@ class NetworkScorer:
 
     def __init__(self, model: Model, space: EditSpace, conditions: ComplexConditions) -> None:
         self._network = model.occupation
-        self._space, self._conditions = space, conditions
+        self._space, self._requested = space, conditions
         self._template, self._node = pristine_template(space)
         self._charge = edit_charges(space)
         self._edges = self._template.edges(self._network.config.cutoff)
@@ -165,11 +165,11 @@ class NetworkScorer:
     def __call__(self, arranged: Sequence[Arranging]) -> FloatArray:
         """Mean logit of the edits of each orbit, (a, o)."""
         edits = self._logits(arranged, self._conditions(arranged))
-        if self._conditions.guidance != 1.0:
+        if self._requested.guidance != 1.0:
             hidden = frozenset({"temperature", "energy", "subgroup"})
             blank = [replace(c, hidden=hidden) for c in self._conditions(arranged)]
             base = self._logits(arranged, blank)
-            edits = base + self._conditions.guidance * (edits - base)
+            edits = base + self._requested.guidance * (edits - base)
         orbits = arranged[0].orbits
         sums = np.zeros((len(arranged), len(orbits)))
         np.add.at(sums.T, orbits.orbit, edits.T)
@@ -198,7 +198,7 @@ class NetworkScorer:
         return Occupied(self._template, self._edges, *known, unknown, condition)
 
     def _conditions_of(self, size: int) -> Conditions:
-        conditions = self._conditions
+        conditions = self._requested
         hidden = {"subgroup", "pressure"} | ({"temperature"} if conditions.temperature is None else set())
         lowest = 0.0 if conditions.temperature is None else None
         share = size / max(1, int((self._template.host_numbers > 0).sum()))
