@@ -209,7 +209,7 @@ class MdSettings(_Section):
     timestep: float | None = Field(
         None, gt=0, le=10, description="fs; null: by the lightest atom, 0.5 with H, 1 up to F, 2 above"
     )
-    sample: int = Field(10, ge=1, description="steps between kept frames")
+    sample: int = Field(10, ge=1, description="steps between stored frames")
     max_cells: int | None = Field(
         3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"
     )
