@@ -7,7 +7,7 @@ import inspect
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 
@@ -83,9 +83,15 @@ def commands_page() -> str:
         lines += [f"## {name}", "", f"`{usage}`", "", inspect.cleandoc(command.help or ""), ""]
         if options:
             lines += ["| option | meaning |", "|---|---|"]
-            lines += [f"| `{', '.join(p.opts)}` | {_cell(p.help or '')} |" for p in options]
+            lines += [f"| `{_named(p)}` | {_cell(p.help or '')} |" for p in options]
         lines.append("")
     return "\n".join(lines)
+
+
+def _named(option: Any) -> str:
+    """An option with the unit or kind of its value."""
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    return f"{names} {option.metavar}" if option.metavar else names
 
 
 def errors_page() -> str:
@@ -158,6 +164,7 @@ def api_pages() -> Iterator[tuple[str, str]]:
         lines = [f"# {name}", "", inspect.cleandoc(module.__doc__ or "").split("\n\n")[0], ""]
         for public in public_names(name):
             kind = getattr(module, public)
-            directive = "autoclass" if inspect.isclass(kind) else "autofunction" if callable(kind) else "autodata"
+            called = callable(kind) and get_origin(kind) is None  # an alias of types can be called, too
+            directive = "autoclass" if inspect.isclass(kind) else "autofunction" if called else "autodata"
             lines += ["```{eval-rst}", f".. {directive}:: {name}.{public}", "   :no-index:", "```", ""]
         yield f"api-{name}", "\n".join(lines)

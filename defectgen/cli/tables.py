@@ -76,8 +76,8 @@ def planar_table(made: PlanarHost, supercell: Supercell, defects: Sequence[Defec
     for defect in defects:
         depths = " ".join(f"{x:.2f}" for x in made.depths(defect))
         table.add_row(defect.name, depths, defect.point_group, str(defect.degeneracy))
-    told = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in made.info.items())
-    return table, f"{made.kind}: {told}", _supercell_note(supercell)
+    details = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in made.info.items())
+    return table, f"{made.kind}: {details}", _supercell_note(supercell)
 
 
 def _plain(value: object) -> str:

@@ -70,7 +70,7 @@ def answer(calculator: Any, request: dict[str, Any]) -> dict[str, Any]:
     atoms.calc = calculator
     try:
         energy, forces, stress = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()
-    except Exception as error:  # noqa: BLE001  told to the other side
+    except Exception as error:  # noqa: BLE001  reported to the other side
         return {"error": f"{type(error).__name__}: {error}"}
     return {"energy": float(energy), "forces": np.asarray(forces, float), "stress": np.asarray(stress, float)}
 
@@ -84,7 +84,7 @@ def serve_requests() -> None:
     try:
         calculator = build(path, settings)
         about = describe(calculator, path, settings)
-    except Exception as error:  # noqa: BLE001  told to the other side
+    except Exception as error:  # noqa: BLE001  reported to the other side
         write_message(out, error=f"{type(error).__name__}: {error}")
         return
     write_message(out, about=json.dumps(about))

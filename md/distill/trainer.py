@@ -124,7 +124,7 @@ def train_student(
         network = initial_network(calm, shape, settings.seed) if start is None else start
         task = _Student(calm, shape, settings, network)
         trainer = Trainer(task, settings.course, checkpoint)
-        dense = trainer.run(progress=None if progress is None else task.told(progress))
+        dense = trainer.run(progress=None if progress is None else task.reporter(progress))
         return doubled(dense.network)
 
 
@@ -226,17 +226,17 @@ class _Student:
     def judge(self, _network: DenseMace) -> None:
         """Nothing is held out: the averaged weights of the end are kept."""
 
-    def told(self, progress: Report) -> LossProgress:
-        """What tells of each epoch that ends, with the errors in it."""
+    def reporter(self, progress: Report) -> LossProgress:
+        """What reports each epoch that ends, with the errors in it."""
 
-        def tell(step: int, _loss: float) -> None:
+        def report_epoch(step: int, _loss: float) -> None:
             if step % self.per_epoch and step < self.settings.steps:
                 return
             energy, forces, stress = np.sqrt(np.mean(self.errors[-self.per_epoch :], axis=0))
             text = f"{1000 * forces:.0f} meV/Å, {1000 * energy:.1f} meV, {EV_PER_A3 * stress:.2f} GPa"
             progress(step, self.settings.steps, text)
 
-        return tell
+        return report_epoch
 
 
 def _order(data: Sequence[LabelledGraph], seed: int, epoch: int) -> list[list[int]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from augment.cell import DefectCell
 from augment.errors import DefectgenError, PotentialError
+from augment.storage.missing import did_you_mean
 from md.potentials.chgnet.weights import DEFAULT, WEIGHT_SETS, describe_chgnet
 from md.potentials.emt import describe_emt
 from md.potentials.imported import describe_imported, is_import_path
@@ -113,9 +114,11 @@ def _resolve_named(spec: str, *, trust: bool) -> Potential:
 def _resolve_model(spec: str, *, trust: bool) -> Potential:
     found = find_model(spec, fetch=trust)
     if found is None:
+        names = [AUTO, *_names()]
         raise PotentialError(
-            f"no potential named {spec!r} and no such file; use one of {', '.join([AUTO, *_names()])}, a MACE model "
-            f"(a file, or a name such as {MACE_EXAMPLES}), lammps:STYLE FILE, or module:Class of an ASE calculator"
+            f"no potential named {spec!r} and no such file; {did_you_mean(spec, names)}use one of {', '.join(names)}, "
+            f"a MACE model (a file, or a name such as {MACE_EXAMPLES}), lammps:STYLE FILE, or module:Class of an ASE "
+            "calculator"
         )
     if not trust:
         raise PotentialError(

@@ -15,7 +15,8 @@ _SIZES = (64, 216)
 def potentials_command(
     as_json: JsonOption = False,
     time: Annotated[
-        bool, typer.Option("--time", help="CPU milliseconds for energy, forces and stress of 64 and 216 atoms")
+        bool,
+        typer.Option("--time", help="measure each; CPU milliseconds for energy, forces and stress of 64 and 216 atoms"),
     ] = False,
 ) -> None:
     """List the potentials that can be used here: what they cover, who evaluates them, how far they hold."""

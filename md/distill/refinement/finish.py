@@ -18,9 +18,10 @@ from md.distill.explore import relaxed_path
 from md.distill.finish import cells_summary, crystal_names, errors_by_config_type
 from md.distill.refinement.curve import CurveFit, fit_curve
 from md.distill.refinement.readme import refinement_readme
-from md.distill.refinement.run import REPLAY_ATOMS, Refinement
+from md.distill.refinement.run import Refinement
 from md.distill.refinement.settings import RefineSettings
 from md.distill.run import calculator_of
+from md.distill.settings import DISTIL_ATOMS
 from md.distill.validate import errors
 from md.labels.evaluator import Evaluator
 from md.labels.record import Record, write_records
@@ -101,7 +102,7 @@ def _hosts(made: Refinement, before: Any, after: Any) -> list[dict[str, Any]]:
             "teacher": fit_curve(cells, [record.energy for record in curve]),
             **{name: _own_curve(calculator, curve) for name, calculator in (("before", before), ("after", after))},
         }
-        large = supercells(crystal.host, REPLAY_ATOMS)["large"]
+        large = supercells(crystal.host, DISTIL_ATOMS)["large"]
         bulk = large.bulk_cell()
         energies = {
             defect.name: {

@@ -32,6 +32,7 @@ from md.distill.refinement.choose import farthest, most_disputed
 from md.distill.refinement.curve import CurveFit, fit_curve
 from md.distill.refinement.settings import RefineSettings
 from md.distill.run import COMMITTEE, OpenStage, calculator_of, no_stage
+from md.distill.settings import DISTIL_ATOMS
 from md.distill.trainer import MAX_TRAINING_FORCE, StudentTrainSettings, train_student
 from md.labels.evaluator import Evaluator
 from md.labels.record import Record, read_records, write_records
@@ -42,8 +43,8 @@ __all__ = ["Refinement", "refine"]
 REFINE_RATE = 0.005
 """Of learning at the start; a first training has six times as much."""
 
-REPLAY_ATOMS, _REPLAY_SHARE = 72, 0.25
-"""Atoms of the largest cells that the student labels itself, and the share of a distillation's first cells."""
+_REPLAY_SHARE = 0.25
+"""Of a distillation's first cells, that the student labels itself."""
 
 _TEST_INTERVAL = 8
 """Of the chosen cells one in so many is held out."""
@@ -215,7 +216,7 @@ class _Run:
             return []
         calculator, made = calculator_of(network), []
         for index, (crystal, dopants) in enumerate(zip(self.crystals, self.dopants, strict=True)):
-            large = replace(crystal, cells=supercells(crystal.host, REPLAY_ATOMS))
+            large = replace(crystal, cells=supercells(crystal.host, DISTIL_ATOMS))
             amounts, seed = CellCounts().scaled(_REPLAY_SHARE), [self.settings.seed, index, 3]
             for cell in first_cells(large, dopants, self.settings.max_temperature, amounts, seed):
                 found = Evaluator(cell.numbers, calculator, cell.volume, np.inf)(cell.positions, cell.cell)

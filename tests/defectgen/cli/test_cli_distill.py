@@ -7,7 +7,7 @@ from tests.support.places import HOSTS
 
 def test_refine_says_what_changed(call, monkeypatch, tmp_path):
     monkeypatch.setenv("DEFECTGEN_STUDENTS", str(tmp_path / "students"))
-    asked = ["distill", HOSTS / "Cu.cif", "--teacher", "emt", "--labels", 12, "--max-atoms", 4, "--steps", 40]
+    asked = ["distill", HOSTS / "Cu.cif", "--teacher", "emt", "--labels", 12, "--max-atoms", 4, "--training-steps", 40]
     asked += ["--max-temperature", 400, "--workers", 1, "--name", "mace-cu-new", "-o"]
     code, out, _ = call(*asked, tmp_path / "out", "--refine", "mace-cu-al-ni")
     assert code == 0

@@ -159,9 +159,9 @@ def test_the_command_selects_and_says_what_it_left_out(call: object, tmp_path: P
     assert "11 not temperature == 600" in " ".join(out.split())
     for words, message in (
         (("--where", "temprature > 1"), "did you mean temperature"),
-        (("--split", "hosts"), "--split 'hosts' does not fit"),
+        (("--split", "hosts"), "--split 'hosts' does not fit; did you mean host?"),
         (("--format", "vasp"), "--format"),
-        (("--potential", "nobody"), "no frame was labelled by 'nobody'; there are morse"),
+        (("--labelled-by", "nobody"), "no frame was labelled by 'nobody'; there are morse"),
     ):
         code, _, err = call("export", run, "-o", tmp_path / "set", *words)
         assert code == 2

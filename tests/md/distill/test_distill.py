@@ -287,7 +287,7 @@ def test_one_process_at_a_time_distils_in_a_folder(host: Host, emt: Potential, t
 
 def command(folder: Path, *extra: str) -> list[str]:
     host, start = str(HOSTS / "Cu.cif"), [sys.executable, "-m", "defectgen", "distill"]
-    amounts = ["--effort", "0.05", "--steps", "240", "--max-atoms", "32", "--workers", "1"]
+    amounts = ["--effort", "0.05", "--training-steps", "240", "--max-atoms", "32", "--workers", "1"]
     climate = ["--max-temperature", "600", "--max-pressure", "5"]
     return [*start, host, "--teacher", "emt", *amounts, *climate, "-o", str(folder), *extra]
 
