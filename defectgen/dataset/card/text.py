@@ -62,7 +62,7 @@ def _heading(manifest: DatasetManifest) -> str:
         f"# Defective crystals of {', '.join(formulas(manifest))}\n\n"
         f"Labelled structures: {manifest.n_records}. Defects, pristine cells counted: {kinds}. Host crystals: {hosts}. "
         f"Made by defectgen {manifest.versions['defectgen']}.\n\n"
-        "**SplitNames of an interatomic potential, not DFT**, unless the table below says otherwise.\n\n"
+        "**Labels of an interatomic potential, not DFT**, unless the table below says otherwise.\n\n"
         f"Licence: {spdx(manifest.license) or manifest.license}"
     )
 
