@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from augment.errors import ConditionError, DataError
 from defectgen.dataset import DatasetSettings, export_dataset
+from defectgen.dataset.alike import SKETCH, alike_frames, closest_contacts, sketches
 from defectgen.dataset.duplicates import near_copies
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.selection import select, where
-from defectgen.dataset.alike import SKETCH, alike_frames, closest_contacts, sketches
 from defectgen.dataset.survey import survey_frames
 from tests.support.export_runs import make_run
 
