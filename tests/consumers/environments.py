@@ -48,7 +48,7 @@ CONSUMERS = (
     Consumer("nequip", ("nequip==0.19.1", TORCH)),
     Consumer("fairchem", ("fairchem-core==2.24.0", TORCH)),
     Consumer("matgl", ("matgl==4.1.2", TORCH)),
-    Consumer("dpdata", ("dpdata==1.1.0", "deepmd-kit==3.2.0", TORCH, "ase", "h5py")),
+    Consumer("dpdata", ("deepmd-kit[cpu]==3.2.0", "dpdata==1.1.0", "ase", "h5py")),
     Consumer("calorine", ("calorine==4.1",)),
     Consumer("metatrain", ("metatrain==2026.4.1", TORCH)),
     Consumer(

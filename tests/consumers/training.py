@@ -77,7 +77,7 @@ TRAININGS = {
     "DeePMD": Training(
         "dpdata",
         (('"numb_steps": 100000', '"numb_steps": 2'),),
-        "model.ckpt*.pt",
+        "deepmd.pb",
         "from deepmd.infer import DeepPot; DeepPot(path)",
     ),
     "NEP": Training(

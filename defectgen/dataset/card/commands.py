@@ -196,7 +196,7 @@ def deepmd(manifest: DatasetManifest) -> str:
     return (
         _written("to_deepmd.py", convert)
         + _written("deepmd.json", text)
-        + ("python to_deepmd.py\ndp --pt train deepmd.json")
+        + ("python to_deepmd.py\ndp train deepmd.json\ndp freeze -o deepmd.pb")
     )
 
 
@@ -266,7 +266,12 @@ TRAINERS = (
         "an account.",
     ),
     Trainer("matgl", matgl, "matgl 4.1.2"),
-    Trainer("DeePMD", deepmd, "deepmd-kit 3.2.0"),
+    Trainer(
+        "DeePMD",
+        deepmd,
+        "deepmd-kit[cpu] 3.2.0",
+        "With TensorFlow. `dp --pt train` takes the same input for PyTorch, which no test does.",
+    ),
     Trainer(
         "NEP",
         nep,
