@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from augment.cell import FloatArray, IntArray
 from augment.elements import element_symbol
-from defectgen.dataset.alike import SKETCH, AlikeFrames, alike_frames, closest_contacts, sketches
+from defectgen.dataset.alike import SKETCH, AlikeFrames, NearestImages, alike_frames, closest_contacts, sketches
+from defectgen.dataset.columns import column_of
 from defectgen.dataset.fields import FIELD_NAMES, FIELDS, MEASURES
 from defectgen.dataset.frame import Frame
-from defectgen.dataset.periodic_images import NearestImages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,20 +57,22 @@ def survey_frames(frames: Iterable[Frame], progress: Callable[[int], None] | Non
     """
     import pandas as pd
 
-    tables: list[pd.DataFrame] = []
+    columns = {field.name: column_of(field.kind) for field in (*FIELDS, *MEASURES)}
     digests: list[NDArray[np.uint64]] = [np.zeros(0, dtype=np.uint64)]
     found: list[Sketch] = [np.zeros((0, SKETCH), dtype=np.float32)]
     images, done = NearestImages(), 0
     for chunk in _chunks(frames):
         groups = list(alike_frames(chunk))
-        tables.append(_table(chunk, groups))
+        facts = ([frame.facts.get(name) for frame in chunk] for name in FIELD_NAMES)
+        for column, values in zip(columns.values(), (*facts, *_measures(chunk, groups)), strict=True):
+            column.extend(values)
         digests.append(np.array([_digest(frame) for frame in chunk], dtype=np.uint64))
         found.append(_gathered(groups, lambda group: sketches(group, images.positions(group))))
         done += len(chunk)
         if progress is not None:
             progress(done)
-    empty = pd.DataFrame(columns=[f.name for f in (*FIELDS, *MEASURES)])
-    return Survey(_joined(tables) if tables else empty, np.concatenate(digests), np.concatenate(found))
+    table = pd.DataFrame({name: column.joined() for name, column in columns.items()}, copy=False)
+    return Survey(table, np.concatenate(digests), np.concatenate(found))
 
 
 def _chunks(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
@@ -146,39 +148,3 @@ def _digest(frame: Frame) -> int:
         digest.update(np.ascontiguousarray(array).tobytes() if array is not None else b"none")
     digest.update(repr((frame.energy, frame.charge)).encode())
     return int.from_bytes(digest.digest(), "little")
-
-
-def _table(frames: Sequence[Frame], groups: Groups) -> pd.DataFrame:
-    import pandas as pd
-
-    facts = [[frame.facts.get(name) for frame in frames] for name in FIELD_NAMES]
-    columns = [*facts, *_measures(frames, groups)]
-    typed = {f.name: _column(f.kind, column) for f, column in zip((*FIELDS, *MEASURES), columns, strict=True)}
-    return pd.DataFrame(typed, copy=False)
-
-
-def _column(kind: str, values: Iterable[Any]) -> Any:
-    """A column of one kind; what is not known is missing."""
-    import pandas as pd
-
-    if kind == "text":
-        return pd.Categorical([None if v is None else str(v) for v in values])
-    if kind == "number":
-        return (
-            values
-            if isinstance(values, np.ndarray)
-            else np.array([np.nan if v is None else v for v in values], dtype=float)
-        )
-    return pd.array(list(values), dtype="Int64" if kind == "integer" else "boolean")
-
-
-def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    import pandas as pd
-    from pandas.api.types import union_categoricals
-
-    columns: dict[str, Any] = {}
-    for field in (*FIELDS, *MEASURES):
-        parts = [table.pop(field.name) for table in tables]  # each is given back when it is joined
-        joined = union_categoricals(parts) if field.kind == "text" else pd.concat(parts, ignore_index=True)
-        columns[field.name] = joined
-    return pd.DataFrame(columns, copy=False)
