@@ -145,7 +145,7 @@ def _by_neighbour_list(frames: AlikeFrames, place: int) -> float:
 def _by_all_pairs(frames: AlikeFrames, block: NDArray[np.intp]) -> FloatArray:
     """(block,) closest contacts; of the pairs that a matrix product says may be close the distance is taken."""
     cells = frames.cells[block]
-    inverse = np.linalg.inv(cells)
+    inverse = np.asarray(np.linalg.inv(cells), dtype=float)
     fractional = frames.positions[block] @ inverse
     which, first, second = np.nonzero(_may_be_close(fractional, inverse))
     apart = fractional[which, first] - fractional[which, second]
@@ -173,7 +173,8 @@ def _may_be_close(fractional: FloatArray, inverse: FloatArray) -> NDArray[np.boo
     phases = np.concatenate([np.cos(angles), np.sin(angles)], axis=2)
     phases *= np.tile(heights, 2)[:, None, :].astype(np.float32)
     cosines = phases @ phases.transpose(0, 2, 1)
-    return (cosines > least[:, None, None].astype(np.float32)) & _each_pair_once(fractional.shape[1])
+    near: NDArray[np.bool_] = cosines > least[:, None, None].astype(np.float32)
+    return near & _each_pair_once(fractional.shape[1])
 
 
 @lru_cache(maxsize=32)

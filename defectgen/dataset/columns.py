@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from defectgen.dataset.fields import Kind
 
 
-class Column(Protocol):
+class GrowingColumn(Protocol):
     """The values of one field; what is not known is None."""
 
     def extend(self, values: Sequence[Any]) -> None:
@@ -90,7 +90,7 @@ class MaskedColumn:
         return pd.arrays.BooleanArray(_joined(self._parts, np.bool_), unknown)
 
 
-def column_of(kind: Kind) -> Column:
+def column_of(kind: Kind) -> GrowingColumn:
     """An empty column of a kind."""
     if kind == "text":
         return TextColumn()

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from defectgen.dataset import export_dataset
-from defectgen.dataset.card.commands import TRAINERS, Trainer
+from defectgen.dataset.card.commands import TRAINERS, TrainerCommand
 from defectgen.dataset.settings import DatasetSettings
 from tests.consumers.environments import CONSUMERS, install
 from tests.support.export_runs import make_run
@@ -174,7 +174,7 @@ def saved(folder: Path, training: Training) -> list[Path]:
 @pytest.mark.parametrize("kind", ["whole", "alone"])
 @pytest.mark.parametrize("trainer", TRAINERS, ids=lambda trainer: TRAININGS[trainer.name].consumer)
 def test_its_command_saves_a_model(
-    trainer: Trainer, kind: str, datasets: dict[str, Path], tmp_path: Path, record_property: Any
+    trainer: TrainerCommand, kind: str, datasets: dict[str, Path], tmp_path: Path, record_property: Any
 ) -> None:
     training = TRAININGS[trainer.name]
     (consumer,) = (c for c in CONSUMERS if c.name == training.consumer)

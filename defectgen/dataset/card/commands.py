@@ -26,8 +26,8 @@ _NEP_GENERATIONS = 100_000
 
 
 @dataclass(frozen=True)
-class Trainer:
-    """A code that trains on a dataset.
+class TrainerCommand:
+    """A code that trains on a dataset, and how.
 
     Attributes:
         name: in the card.
@@ -255,32 +255,32 @@ def orb(_: DatasetManifest) -> str:
 
 
 TRAINERS = (
-    Trainer("MACE", mace, "mace-torch 0.3.16"),
-    Trainer("SevenNet", sevennet, "sevenn 0.13.0"),
-    Trainer("NequIP", nequip, "nequip 0.19.1"),
-    Trainer(
+    TrainerCommand("MACE", mace, "mace-torch 0.3.16"),
+    TrainerCommand("SevenNet", sevennet, "sevenn 0.13.0"),
+    TrainerCommand("NequIP", nequip, "nequip 0.19.1"),
+    TrainerCommand(
         "fairchem",
         fairchem,
         "fairchem-core 2.24.0",
         "A small network from scratch. UMA is fine-tuned on the same databases; no test does it, as its weights need "
         "an account.",
     ),
-    Trainer("matgl", matgl, "matgl 4.1.2"),
-    Trainer(
+    TrainerCommand("matgl", matgl, "matgl 4.1.2"),
+    TrainerCommand(
         "DeePMD",
         deepmd,
         "deepmd-kit[cpu] 3.2.0",
         "With TensorFlow. `dp --pt train` takes the same input for PyTorch, which no test does.",
     ),
-    Trainer(
+    TrainerCommand(
         "NEP",
         nep,
         "calorine 4.1",
         "`nep` is a program of GPUMD that needs CUDA: the test reads the input that is written and does not train.",
     ),
-    Trainer("metatrain", metatrain, "metatrain 2026.4.1"),
-    Trainer("GRACE", grace, "tensorpotential 0.6.2.1"),
-    Trainer(
+    TrainerCommand("metatrain", metatrain, "metatrain 2026.4.1"),
+    TrainerCommand("GRACE", grace, "tensorpotential 0.6.2.1"),
+    TrainerCommand(
         "Orb",
         orb,
         "orb-models 0.5.5",
