@@ -21,7 +21,7 @@ from defectgen.cli.commands.image import image_command
 from defectgen.cli.commands.impurities import impurities_command
 from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
-from defectgen.cli.commands.potentials import potentials_command
+from defectgen.cli.commands.potentials import potentials_app, potentials_command
 from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,
@@ -207,8 +207,11 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
 
 for _panel, _group in _COMMANDS.items():
     for _command, _example in _group:
-        _name = _command.__name__.removesuffix("_command")
-        app.command(_name, rich_help_panel=_panel, epilog=f"Example: defectgen {_example}")(_command)
+        _name, _epilog = _command.__name__.removesuffix("_command"), f"Example: defectgen {_example}"
+        if _command is potentials_command:
+            app.add_typer(potentials_app, name=_name, rich_help_panel=_panel, epilog=_epilog)
+        else:
+            app.command(_name, rich_help_panel=_panel, epilog=_epilog)(_command)
 
 
 def main() -> None:
