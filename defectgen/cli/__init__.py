@@ -21,7 +21,7 @@ from defectgen.cli.commands.image import image_command
 from defectgen.cli.commands.impurities import impurities_command
 from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
-from defectgen.cli.commands.potentials import potentials_command
+from defectgen.cli.commands.potentials import potentials_app, potentials_command
 from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,
@@ -217,9 +217,13 @@ _APPS: dict[str, typer.Typer] = {}
 for _panel, _group in _COMMANDS.items():
     for _command, _example in _group:
         _name, _epilog = _command.__name__.removesuffix("_command"), f"Example: defectgen {_example}"
-        app.command(_name, rich_help_panel=_panel, epilog=_epilog)(_command)
-        _APPS[_name] = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-        _APPS[_name].command(_name, epilog=_epilog)(_command)
+        if _command is potentials_command:
+            app.add_typer(potentials_app, name=_name, rich_help_panel=_panel, epilog=_epilog)
+            _APPS[_name] = potentials_app
+        else:
+            app.command(_name, rich_help_panel=_panel, epilog=_epilog)(_command)
+            _APPS[_name] = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+            _APPS[_name].command(_name, epilog=_epilog)(_command)
 
 
 def _run(words: Sequence[str]) -> None:

@@ -113,8 +113,8 @@ class PotentialSettings(_Section):
 
     name: str = Field(
         "auto",
-        description="auto, a name that `defectgen potentials` lists, the path of a MACE .model, 'lammps:STYLE FILE', "
-        "or module:Class of an ASE calculator",
+        description="auto, a name that `defectgen potentials` lists (those you added among them), the path of a MACE "
+        ".model, 'lammps:STYLE FILE', or module:Class of an ASE calculator",
     )
     trust: bool = Field(
         default=False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.elements import elements_of
-from augment.errors import DataError
+from augment.errors import DataError, UnconvergedError
 from md.jobs.sweep import Job, Progress, sweep
 from md.labels.evaluator import Evaluation
 from md.labels.record import Record
@@ -137,6 +138,7 @@ def _task(batch: Sequence[str], unique: Mapping[str, DefectCell], potential: Pot
 def _label_batch(batch: _Batch) -> dict[str, np.ndarray[Any, Any]]:
     with one_torch_thread(wanted=batch.potential.uses_torch):
         calculator = batch.potential.calculator()
+        _evaluate_ahead(batch.cells, calculator)
         found = [_evaluate(cell, calculator) for cell in batch.cells]
     labels = [_no_label(len(cell)) if isinstance(e, str) else e for cell, e in zip(batch.cells, found, strict=True)]
     reasons = [e if isinstance(e, str) else "" for e in found]
@@ -146,6 +148,22 @@ def _label_batch(batch: _Batch) -> dict[str, np.ndarray[Any, Any]]:
         "stresses": np.array([e.stress for e in labels], dtype=float),
         **({_REASONS: np.array(reasons, dtype=np.str_)} if any(reasons) else {}),
     }
+
+
+def _evaluate_ahead(cells: Sequence[DefectCell], calculator: Any) -> None:
+    """Ask a calculator of another process for all cells at once; those that are no matter are not for it to see."""
+    from md.labels.evaluator import Divergence, check_geometry
+    from md.potentials.external.calculator import RemoteCalculator
+
+    if not isinstance(calculator, RemoteCalculator):
+        return
+    structures = []
+    for cell in cells:
+        with suppress(Divergence):
+            check_geometry(cell.positions, cell.cell, cell.volume)
+            structures.append((cell.cell, cell.numbers, cell.positions))
+    if structures:
+        calculator.evaluate_ahead(structures)
 
 
 def _no_label(atoms: int) -> Evaluation:
@@ -180,5 +198,5 @@ def _evaluate(cell: DefectCell, calculator: Any) -> Evaluation | str:
     # Labels of hot or squeezed cells are wanted as they are: only what is not a number at all is refused.
     try:
         return Evaluator(cell.numbers, calculator, cell.volume, largest_force=np.inf)(cell.positions, cell.cell)
-    except Divergence as signal:
-        return str(signal)
+    except (Divergence, UnconvergedError) as reason:
+        return str(reason)
