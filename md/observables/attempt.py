@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.errors import ConditionError, DataError, SymmetryError
 from md.dynamics.response import Response
-from md.observables.estimators.statistics import Mean
+from md.estimators.statistics import Mean
 
 EQUILIBRATION = 1 / 3
 """Share of the steps at the start that averages leave out: the cell is still adapting to its environment there."""

@@ -13,10 +13,10 @@ from augment.errors import ConditionError, DataError
 from augment.host import Host
 from md.conditions.environment import IN_PLANE
 from md.dynamics.response import Response
+from md.estimators.correlation import correlation_time
+from md.estimators.equilibration import MIN_SAMPLES, equilibration
+from md.estimators.statistics import Mean
 from md.observables.attempt import attempt, first_frame, pair
-from md.observables.estimators.correlation import correlation_time
-from md.observables.estimators.equilibration import MIN_SAMPLES, equilibration
-from md.observables.estimators.statistics import Mean
 from md.observables.local import Coordination, coordination
 from md.observables.mean_structure import Shell, mean_symmetry, shells
 from md.observables.sites import defect_of
@@ -49,8 +49,8 @@ def measures(response: Response) -> dict[str, Any]:
     """Response functions of a trajectory as JSON values, each `[value, error]`; None where it cannot tell.
 
     `not_measurable` gives the reason for each None. Averages leave out what comes before `settled`, the step at which
-    equilibration ends by Chodera's criterion (`md.observables.estimators.equilibration`). `correlation_time` is that
-    of the potential energy, fs (`md.observables.estimators.correlation`). `diffusion` is of all atoms
+    equilibration ends by Chodera's criterion (`md.estimators.equilibration`). `correlation_time` is that
+    of the potential energy, fs (`md.estimators.correlation`). `diffusion` is of all atoms
     together, `diffusion_of` of each element: the `coefficient` is None where it is not told from zero, and
     `upper_bound` is all that is known. Its error has a systematic part; every other error is statistical alone, and
     knows nothing of what is slower than the run (`errors`).

@@ -11,9 +11,9 @@ from augment.host import Host
 from md.conditions.environment import IN_PLANE
 from md.conditions.in_plane_load import area_of, plane_of, tension_of
 from md.dynamics.response import Response, Series
+from md.estimators.statistics import block_average
 from md.observables.attempt import EQUILIBRATION, first_frame
 from md.observables.curves import block_means
-from md.observables.estimators.statistics import block_average
 from md.observables.measures import defect_measures, measures
 from md.observables.structure import mean_square_displacement, mean_strain, radial_distribution
 

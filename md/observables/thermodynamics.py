@@ -13,9 +13,9 @@ from md.conditions.environment import IN_PLANE
 from md.conditions.in_plane_load import EV_PER_SQUARE_ANGSTROM, area_of, plane_of
 from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
 from md.dynamics.response import Response
-from md.observables.estimators.equilibration import variance
-from md.observables.estimators.fits import fit
-from md.observables.estimators.statistics import Mean, block_average
+from md.estimators.equilibration import variance
+from md.estimators.fits import fit
+from md.estimators.statistics import Mean, block_average
 from md.observables.structure import strains
 
 POINTS_FOR_CURVATURE = 4

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from defectgen.report.blocks import Column, Section, Table, Text, number, with_error
 from defectgen.report.gather import DATA, JsonRow
 from defectgen.report.response.conditions import condition
-from md.observables.estimators.statistics import Mean
+from md.estimators.statistics import Mean
 
 EXPECTED = 2.0
 """Standard errors within which 19 of 20 differences of two right engines lie."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from md.observables.estimators.statistics import Mean
+from md.estimators.statistics import Mean
 
 MIN_SAMPLES = 8
 """Values below which a correlation time cannot be seen: fewer than the blocks that an error needs."""
@@ -112,7 +112,7 @@ def variance(series: FloatArray) -> Mean:
     Raises:
         DataError: the series holds fewer than 8 values, or fewer than 8 independent ones.
     """
-    from md.observables.estimators.statistics import block_average
+    from md.estimators.statistics import block_average
 
     values = np.asarray(series, dtype=float)
     effective = len(values) / statistical_inefficiency(values)
