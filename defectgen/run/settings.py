@@ -14,7 +14,8 @@ from augment.storage.missing import no_such_file
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
 from defectgen.dataset.settings import DatasetSettings
 from md.conditions.environment import IN_PLANE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
-from md.conditions.point import Engine
+from md.conditions.point import Engine, PointStart
+from md.conditions.precision import ENERGY_PRECISION, MAX_ENERGY_ERROR, MAX_PRECISE_STEPS, VOLUME_PRECISION
 from md.potentials.device import Device
 
 NumberFirst = Annotated[float | str, Field(union_mode="left_to_right")]
@@ -206,7 +207,26 @@ class MdSettings(_Section):
         description="N/m, of a layer in npt-plane, positive where it is pulled; or schedules; null: 0",
     )
     strain: str | None = Field(None, description="AXIS:RATE in 1/ps, a:0.001; with npt-aniso, nvt or nve")
-    steps: int = Field(150, ge=1, le=100_000_000, description="steps per point")
+    steps: int | None = Field(
+        None, ge=1, le=100_000_000, description="exactly so many steps per point; null: as many as the precision takes"
+    )
+    precision: float = Field(
+        VOLUME_PRECISION,
+        gt=0,
+        lt=1,
+        description="without steps: relative error of the volume at which a point ends",
+    )
+    energy_precision: float = Field(
+        ENERGY_PRECISION, gt=0, le=MAX_ENERGY_ERROR, description="the same of the energy, eV per atom"
+    )
+    max_steps: int = Field(
+        MAX_PRECISE_STEPS, ge=1, le=100_000_000, description="steps after which a point ends in any case"
+    )
+    start: PointStart = Field(
+        "warm",
+        description="warm: a point under a barostat starts from the volume of the crystal at its temperature and "
+        "pressure, which short runs at constant volume find; cell: from the relaxed cell",
+    )
     timestep: float | None = Field(
         None, gt=0, le=10, description="fs; null: by the lightest atom, 0.5 with H, 1 up to F, 2 above"
     )
@@ -215,9 +235,9 @@ class MdSettings(_Section):
         3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"
     )
 
-    @field_validator("check", mode="before")
+    @field_validator("check", "steps", mode="before")
     @classmethod
-    def _no_check(cls, value: object) -> object:
+    def _none(cls, value: object) -> object:
         """`none` as the command line says it."""
         return None if value == "none" else value
 

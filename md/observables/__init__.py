@@ -1,5 +1,6 @@
 """What is measured on a trajectory: averages with errors, response functions, structure, transport and spectra."""
 
+from md.dynamics.settling import EQUILIBRATION
 from md.estimators.equilibration import (
     Equilibration,
     autocorrelation,
@@ -10,7 +11,6 @@ from md.estimators.equilibration import (
 )
 from md.estimators.fits import Fit, fit
 from md.estimators.statistics import Mean, block_average
-from md.observables.attempt import EQUILIBRATION
 from md.observables.curves import curves
 from md.observables.local import Coordination, coordination, defect_radial_distribution
 from md.observables.mean_structure import MeanSymmetry, Shell, mean_symmetry, shells

@@ -23,6 +23,7 @@ from defectgen.cli.options import (
     TrustOption,
     WorkersOption,
     layer_changes,
+    numbers,
     say,
     show,
 )
@@ -61,6 +62,15 @@ TrajectoryOption = Annotated[
 ]
 
 
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="errors at which a point ends: of volume, relative, and of energy, eV/atom: 0.001,0.002",
+    ),
+]
+
+
 def md_command(
     sources: Annotated[list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or CIF and extxyz files")],
     temperature: TemperaturesOption = None,
@@ -70,7 +80,10 @@ def md_command(
     strain: StrainOption = None,
     engine: EnginesOption = None,
     check: CheckOption = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="exactly so many steps per point")] = None,
+    precision: PrecisionOption = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a point")] = None,
+    start: Annotated[str | None, typer.Option("--start", help="at the volume of the warm crystal, or cell")] = None,
     timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,
     sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
     max_cells: Annotated[
@@ -105,7 +118,8 @@ def md_command(
         "md.strain": strain,
         "md.engines": None if engine is None else [name.strip() for name in engine.split(",")],
         "md.check": check,
-        "md.steps": steps,
+        **_length(steps, precision, max_steps),
+        "md.start": start,
         "md.timestep": timestep,
         "md.sample": sample,
         "md.max_cells": max_cells,
@@ -125,6 +139,21 @@ def md_command(
     _tell(rows, as_json=as_json)
     if rows and all(row["status"] == "diverged" for row in rows):
         raise typer.Exit(ALL_DIVERGED)
+
+
+def _length(steps: int | None, precision: str | None, max_steps: int | None) -> dict[str, Any]:
+    """Settings of how long a point runs; the command line says it in one way."""
+    errors = numbers(precision, "--precision") or []
+    if steps is not None and (errors or max_steps is not None):
+        raise ConditionError(
+            "--steps says how long points run, --precision and --max-steps let errors say it; give one"
+        )
+    if len(errors) > 2:  # noqa: PLR2004  volume and energy
+        raise ConditionError(f"--precision {precision!r}: give one or two numbers, of the volume and of the energy")
+    by_errors = bool(errors) or max_steps is not None
+    of_volume, of_energy, *_ = [*errors, None, None]
+    values = {"precision": of_volume, "energy_precision": of_energy, "max_steps": max_steps}
+    return {"md.steps": "none" if by_errors else steps, **{f"md.{name}": value for name, value in values.items()}}
 
 
 def _pressures(given: str | None, ensemble: str | None) -> list[str] | None:
