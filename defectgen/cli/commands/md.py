@@ -57,6 +57,9 @@ CheckOption = Annotated[
     str | None,
     typer.Option("--check", help="engine that repeats the first point with another seed, or none (files: none)"),
 ]
+MaxCellsOption = Annotated[
+    int | None, typer.Option("--max-cells", help="of a run folder: the pristine cell and the first defects")
+]
 TrajectoryOption = Annotated[
     str | None, typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)")
 ]
@@ -83,12 +86,9 @@ def md_command(
     steps: Annotated[int | None, typer.Option("--steps", help="exactly so many steps per point")] = None,
     precision: PrecisionOption = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a point")] = None,
-    start: Annotated[str | None, typer.Option("--start", help="at the volume of the warm crystal, or cell")] = None,
     timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,
     sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
-    max_cells: Annotated[
-        int | None, typer.Option("--max-cells", help="of a run folder: the pristine cell and the first defects")
-    ] = None,
+    max_cells: MaxCellsOption = None,
     seed: SeedOption = None,
     potential: PotentialOption = None,
     device: DeviceOption = None,
@@ -119,7 +119,6 @@ def md_command(
         "md.engines": None if engine is None else [name.strip() for name in engine.split(",")],
         "md.check": check,
         **_length(steps, precision, max_steps),
-        "md.start": start,
         "md.timestep": timestep,
         "md.sample": sample,
         "md.max_cells": max_cells,

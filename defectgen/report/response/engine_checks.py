@@ -14,7 +14,7 @@ from md.estimators.statistics import Mean
 EXPECTED = 2.0
 """Standard errors within which 19 of 20 differences of two right engines lie."""
 
-AGREEMENT = 2.4
+MAX_AGREEING = 2.4
 """Standard errors within which all three means of two right engines lie 19 times in 20."""
 
 _MEASURED = (
@@ -95,7 +95,7 @@ def _difference(check: JsonRow, data: JsonRow | None, key: str, error: str) -> M
 def agree(differences: Sequence[EngineCheck]) -> bool | None:
     """Whether two engines agree at a point, in the standard errors of their differences; None where none is known."""
     known = [one.deviation for one in differences if math.isfinite(one.deviation)]
-    return max(known) <= AGREEMENT if known else None
+    return max(known) <= MAX_AGREEING if known else None
 
 
 def verdict(differences: Sequence[EngineCheck]) -> str:
@@ -104,7 +104,7 @@ def verdict(differences: Sequence[EngineCheck]) -> str:
     if found is None:
         return "cannot be told whether they agree"
     worst = max((one for one in differences if math.isfinite(one.deviation)), key=lambda one: one.deviation)
-    how = f"{worst.deviation:.1f} standard errors apart in the {worst.name}; up to {AGREEMENT:g} is usual"
+    how = f"{worst.deviation:.1f} standard errors apart in the {worst.name}; up to {MAX_AGREEING:g} is usual"
     return f"they {'agree' if found else 'disagree'} ({how})"
 
 
