@@ -97,7 +97,7 @@ def check_points(settings: Settings, *, vacuum: bool = False) -> None:
     wanted = md_environments(settings, longest, vacuum=vacuum)
     asked = [*product(wanted, settings.md.engines), *((wanted[0], e) for e in (settings.md.check,) if e is not None)]
     for environment, engine in asked:
-        MdPoint("any cell", "", environment, engine=engine, **_how(settings, environment, longest))
+        MdPoint("any cell", "", environment, engine=engine, **how_long(settings, environment, longest))
 
 
 def md_points(
@@ -125,7 +125,7 @@ def md_points(
         atoms = (given or {}).get(cell.name, NATURAL)
         step = settings.md.timestep or timestep_for(atoms.masses_of(cell.numbers))
         for environment in md_environments(settings, step, vacuum=vacuum):
-            how = _how(settings, environment, step, atoms)
+            how = how_long(settings, environment, step, atoms)
             points += grid([cell], [environment], settings.md.engines, **how, atoms=atoms)
     return points
 
@@ -171,7 +171,7 @@ def outcome_lines(responses: Sequence[Response]) -> list[str]:
     return lines
 
 
-def _how(
+def how_long(
     settings: Settings, environment: Environment, timestep: float, atoms: AtomSettings = NATURAL
 ) -> dict[str, Any]:
     """How a point is run: as long as its means take, or its schedule, or for the steps that are given.

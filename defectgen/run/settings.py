@@ -24,6 +24,9 @@ NumberFirst = Annotated[float | str, Field(union_mode="left_to_right")]
 PointDefectKind = Literal["vacancy", "antisite", "substitution", "interstitial"]
 
 
+AUTO_BUDGET, NO_BUDGET = "auto", "none"
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -261,6 +264,11 @@ class Settings(_Section):
     host_block: str | None = Field(None, description="data block of the CIF, where it holds several crystals")
     output: Path = Field(Path("out"), description="folder of the run")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="one seed for everything random")
+    budget: str = Field(
+        AUTO_BUDGET,
+        description="time that a run may take: 10min, 2h; less is done where it would take longer, and said. auto: ten "
+        "minutes on two cores, by nominal costs of the potentials that have some; none: any time",
+    )
     workers: int = Field(2, ge=1, le=256, description="processes; results do not depend on it")
     potential: PotentialSettings = PotentialSettings()
     planar: PlanarSettings = PlanarSettings()
@@ -345,7 +353,7 @@ def differences(one: Settings, other: Settings) -> list[str]:
 
     Labels of proposals are beside the results: they can be asked for when all else is done.
     """
-    ignored: dict[str, Any] = {"host": True, "output": True, "workers": True, "generate": {"label"}}
+    ignored: dict[str, Any] = {"host": True, "output": True, "workers": True, "budget": True, "generate": {"label"}}
     a, b = (_flat(s.model_dump(exclude=ignored)) for s in (one, other))
     return [f"{name} ({_text(a[name])} there, {_text(b[name])} here)" for name in a if a[name] != b[name]]
 

@@ -57,7 +57,7 @@ CheckOption = Annotated[
     str | None,
     typer.Option("--check", help="engine that repeats the first point with another seed, or none (files: none)"),
 ]
-MaxCellsOption = Annotated[
+ProbedCellsOption = Annotated[
     int | None, typer.Option("--max-cells", help="of a run folder: the pristine cell and the first defects")
 ]
 TrajectoryOption = Annotated[
@@ -88,7 +88,7 @@ def md_command(
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a point")] = None,
     timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,
     sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
-    max_cells: MaxCellsOption = None,
+    max_cells: ProbedCellsOption = None,
     seed: SeedOption = None,
     potential: PotentialOption = None,
     device: DeviceOption = None,
