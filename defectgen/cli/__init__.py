@@ -80,9 +80,11 @@ def run_command(
     seed: SeedOption = None,
     workers: WorkersOption = None,
     block: BlockOption = None,
+    budget: Annotated[str | None, typer.Option("--budget", help="time that it may take: 10min, 2h, none")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would make, and make nothing")] = False,
 ) -> None:
     """From a host CIF to a report: defects, generation, relaxation, dynamics, dataset."""
-    from defectgen.pipeline.run import run_pipeline
+    from defectgen.pipeline.run import dry_run_lines, run_pipeline
 
     changes = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids, block),
@@ -93,8 +95,13 @@ def run_command(
         "potential.trust": trust_model or None,
         "seed": seed,
         "workers": workers,
+        "budget": budget,
     }
-    say(f"report: {run_pipeline(settings_of(what, changes))}")
+    settings = settings_of(what, changes)
+    if dry_run:
+        say(*dry_run_lines(settings))
+    else:
+        say(f"report: {run_pipeline(settings)}")
 
 
 def init_command(

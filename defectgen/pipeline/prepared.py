@@ -62,6 +62,14 @@ class PreparedRun:
         cells = folder.file("defects", "cells.npz") if folder.finished("defects") else None
         return cls(folder.settings, folder.file(*INPUT), cells)
 
+    def with_settings(self, settings: Settings) -> PreparedRun:
+        """The same host with other settings; what they leave as it is need not be made again."""
+        other = PreparedRun(settings, self.cif, self.ideal_cells)
+        same = ("supercell", "defects") if settings.defects == self.settings.defects else ()
+        kept = {name: made for name, made in self.__dict__.items() if name in {"_crystal", "potential", *same}}
+        other.__dict__.update(kept)
+        return other
+
     @cached_property
     def _crystal(self) -> tuple[Host, PlanarHost | None]:
         asked = self.settings

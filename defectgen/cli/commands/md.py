@@ -24,6 +24,7 @@ from defectgen.cli.options import (
     TrustOption,
     WorkersOption,
     layer_changes,
+    numbers,
     say,
     show,
 )
@@ -74,8 +75,6 @@ CheckOption = Annotated[
 TrajectoryOption = Annotated[
     str | None, typer.Option("--trajectory", help="write each point's frames too; extxyz, traj (ASE) or dump (LAMMPS)")
 ]
-
-
 TimestepOption = Annotated[
     float | None, typer.Option("--timestep", metavar="fs", help="time step; by the lightest atom without it")
 ]
@@ -88,6 +87,15 @@ ShardOption = Annotated[
 ]
 
 
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="errors at which a point ends: of volume, relative, and of energy, eV/atom: 0.001,0.002",
+    ),
+]
+
+
 def md_command(
     sources: SourcesArgument,
     temperature: TemperaturesOption = None,
@@ -97,7 +105,9 @@ def md_command(
     strain: StrainOption = None,
     engine: EnginesOption = None,
     check: CheckOption = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="exactly so many steps per point")] = None,
+    precision: PrecisionOption = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a point")] = None,
     timestep: TimestepOption = None,
     sample: Annotated[int | None, typer.Option("--sample", metavar="STEPS", help="steps between stored frames")] = None,
     max_cells: CellsOfRunOption = None,
@@ -130,7 +140,7 @@ def md_command(
         "md.strain": strain,
         "md.engines": None if engine is None else [name.strip() for name in engine.split(",")],
         "md.check": check,
-        "md.steps": steps,
+        **_length(steps, precision, max_steps),
         "md.timestep": timestep,
         "md.sample": sample,
         "md.max_cells": max_cells,
@@ -150,6 +160,21 @@ def md_command(
     _tell(rows, as_json=as_json)
     if rows and all(row["status"] == "diverged" for row in rows):
         raise typer.Exit(ALL_DIVERGED)
+
+
+def _length(steps: int | None, precision: str | None, max_steps: int | None) -> dict[str, Any]:
+    """Settings of how long a point runs; the command line says it in one way."""
+    errors = numbers(precision, "--precision") or []
+    if steps is not None and (errors or max_steps is not None):
+        raise ConditionError(
+            "--steps says how long points run, --precision and --max-steps let errors say it; give one"
+        )
+    if len(errors) > 2:  # noqa: PLR2004  volume and energy
+        raise ConditionError(f"--precision {precision!r}: give one or two numbers, of the volume and of the energy")
+    by_errors = bool(errors) or max_steps is not None
+    of_volume, of_energy, *_ = [*errors, None, None]
+    values = {"precision": of_volume, "energy_precision": of_energy, "max_steps": max_steps}
+    return {"md.steps": "none" if by_errors else steps, **{f"md.{name}": value for name, value in values.items()}}
 
 
 def _pressures(given: str | None, ensemble: str | None) -> list[str] | None:

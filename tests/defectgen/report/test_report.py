@@ -20,7 +20,7 @@ from defectgen.report.energies import reactions
 from defectgen.report.gather import read_run
 from defectgen.report.page import script_json
 from defectgen.report.plots import line, panel_grid
-from defectgen.report.response.conditions import condition, unbalanced, unsettled
+from defectgen.report.response.conditions import condition, not_settled, unbalanced, unsettled
 from defectgen.report.response.motion import motion_section
 from defectgen.report.response.volumes import bulk_moduli, thermal_expansions
 from defectgen.report.scenes import element_styles, scenes
@@ -409,7 +409,12 @@ def test_a_run_that_still_swings_gives_the_modulus_at_the_pressures_that_it_had(
     assert found.between == (-1.3, 6.8)
     assert bulk_moduli([points[0], {**points[1], "pressure": 0.0}]) == [], "one pressure asked for is no grid"
     assert unbalanced(points) == points
-    assert unbalanced([{**p, "pressure_mean": p["pressure"] + 0.4} for p in points]) == []
+    assert unbalanced([{**p, "pressure_mean": p["pressure"] + 0.15} for p in points]) == []
+    near = [{**p, "pressure_mean": p["pressure"] + 0.4} for p in points]
+    assert unbalanced(near) == near
+    assert unbalanced([{**p, "pressure_error": 0.25} for p in near]) == []
+    assert not_settled([points[0], {**near[1], "pressure_error": 0.25}]) == points[:1]
+    assert not_settled([{**near[1], "pressure_error": 0.25, "settled": False}])
     assert unbalanced([{**p, "ensemble": "nvt"} for p in points]) == []
 
 
