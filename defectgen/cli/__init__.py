@@ -124,7 +124,7 @@ def init_command(
 def relax_command(
     folder: FolderArgument,
     fmax: Annotated[float | None, typer.Option("--fmax", metavar="eV/Å", help="force at convergence")] = None,
-    max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation")] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation or a point")] = None,
     max_defects: Annotated[int | None, typer.Option("--max-defects", help="only the first so many defects")] = None,
     device: DeviceOption = None,
     workers: WorkersOption = None,

@@ -77,8 +77,9 @@ class MaskedColumn:
     def extend(self, values: Sequence[Any]) -> None:
         """Append values."""
         dtype = np.int64 if self._kind == "integer" else np.bool_
-        self._parts.append(np.array([v or 0 for v in values], dtype=dtype))
-        self._unknown.append(np.array([v is None for v in values], dtype=bool))
+        known = [v if _is_number(v) else None for v in values]
+        self._parts.append(np.array([v or 0 for v in known], dtype=dtype))
+        self._unknown.append(np.array([v is None for v in known], dtype=bool))
 
     def joined(self) -> Any:
         """A masked array of pandas."""
@@ -95,6 +96,11 @@ def column_of(kind: Kind) -> GrowingColumn:
     if kind == "text":
         return TextColumn()
     return NumberColumn() if kind == "number" else MaskedColumn(kind)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is one: files of others have NaN, or words, where nothing is known."""
+    return isinstance(value, int | float | np.number | np.bool_) and value == value  # noqa: PLR0124  NaN is not itself
 
 
 def _joined(parts: list[Any], dtype: Any) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from augment.errors import SettingsError
 from defectgen.cli.options import (
     BulkOption,
     DopantsOption,
+    JsonOption,
     OutputOption,
     TrustOption,
     WorkersOption,
@@ -91,6 +92,7 @@ def distill_command(
     register: RegisterOption = True,
     bulk: BulkOption = False,
     workers: WorkersOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
     from defectgen.run.progress import report_notes
@@ -121,9 +123,23 @@ def distill_command(
             max_temperature=max_temperature, max_pressure=max_pressure,
         )  # fmt: skip
         student, called = _refined(crystals, refine, who, folder, wanted, name, count)
+    where = register_folder(student, called) if register else student
+    _report(student, where, as_json, refined=refine is not None)
+
+
+def _report(student: Path, where: Path, as_json: bool, *, refined: bool) -> None:
+    """Print a student's card, or where it is, with a table of what a refinement changed."""
+    from defectgen.cli.tables import refinement_table
+
+    card = json.loads((student / "card.json").read_text(encoding="utf-8"))
+    if as_json:
+        say(json.dumps({**card, "folder": str(where)}))
+        return
+    if refined:
+        show(*refinement_table(card))
     say(f"student: {student}")
-    if register:
-        say(f"registered as {called}: {register_folder(student, called)}")
+    if where != student:
+        say(f"registered as {card['name']}: {where}")
 
 
 def _distilled(
@@ -148,8 +164,7 @@ def _refined(
     crystals: list[Host], name: str, teacher: Potential, folder: Path, settings: RefineSettings, new: str | None,
     workers: int,
 ) -> tuple[Path, str]:  # fmt: skip
-    """Folder and name of a student taught further, after a table of what changed."""
-    from defectgen.cli.tables import refinement_table
+    """Folder and name of a student taught further."""
     from defectgen.run.progress import progress
     from md.distill.refinement.finish import finish_refinement
     from md.distill.refinement.run import refine
@@ -162,7 +177,6 @@ def _refined(
     student = finish_refinement(
         made, before, teacher, folder, settings, called, minutes=lambda: (time.monotonic() - began) / 60
     )
-    show(*refinement_table(json.loads((student / "card.json").read_text(encoding="utf-8"))))
     return student, called
 
 

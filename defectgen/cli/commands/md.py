@@ -107,7 +107,7 @@ def md_command(
     check: CheckOption = None,
     steps: Annotated[int | None, typer.Option("--steps", help="exactly so many steps per point")] = None,
     precision: PrecisionOption = None,
-    max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a point")] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation or a point")] = None,
     timestep: TimestepOption = None,
     sample: Annotated[int | None, typer.Option("--sample", metavar="STEPS", help="steps between stored frames")] = None,
     max_cells: CellsOfRunOption = None,
