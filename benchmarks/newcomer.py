@@ -2,9 +2,9 @@
 
     python benchmarks/newcomer.py [HOST.cif] [--python NEW/bin/python] [--keep FOLDER]
 
-The commands are those of the README with another host: zinc blende ZnS, which is in no example, unless a CIF is given.
-They run outside the repository in a new virtual environment, which is made and timed apart; `--python` takes one that
-has the package. Prints the minutes of each step by the clock and of the processor.
+The commands are those of the README with another host: zinc blende ZnS, which is in no example, unless a CIF is
+given. They run outside the repository in a new virtual environment, which is made and timed apart; `--python` takes
+one with the package. Prints the minutes of each step by the clock and of the processor.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ html_title = "defectgen"
 html_static_path = ["theme"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+smartquotes = False  # two hyphens of an option would become a dash
 html_theme_options = {
     "header_links_before_dropdown": 7,
     "navigation_with_keys": True,

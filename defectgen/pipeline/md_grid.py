@@ -147,7 +147,7 @@ def timestep_lines(settings: Settings, points: Sequence[tuple[MdPoint, DefectCel
         return []
     chosen = {(point.timestep, _lightest(point, cell)) for point, cell in points}
     return [
-        f"time step {step:g} fs, by the lightest atom ({name}); --timestep sets it" for step, name in sorted(chosen)
+        f"time step {step:g} fs, by the lightest atom ({name}); `timestep` sets it" for step, name in sorted(chosen)
     ]
 
 
