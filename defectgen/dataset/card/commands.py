@@ -33,13 +33,24 @@ class TrainerCommand:
         name: in the card.
         command: the shell command for a dataset.
         package: distribution and version with which a test has run the command.
-        note: what the test could not run, and what else a user has to know; empty for nothing.
+        note: what else a user has to know; empty for nothing.
+        missing: what a test would need to train; empty where one has trained.
     """
 
     name: str
     command: Callable[[DatasetManifest], str]
     package: str
     note: str = ""
+    missing: str = ""
+
+    @property
+    def experience(self) -> str:
+        """What a test has seen of the command, and the note, in a line."""
+        if self.missing:
+            seen = f"Not run by a test here: needs {self.missing}. Its input was written and read with {self.package}."
+        else:
+            seen = f"A test has run this for an epoch or a step with {self.package}."
+        return f"{seen} {self.note}".strip()
 
 
 def train_commands(manifest: DatasetManifest) -> dict[str, str]:
@@ -276,7 +287,7 @@ TRAINERS = (
         "NEP",
         nep,
         "calorine 4.1",
-        "`nep` is a program of GPUMD that needs CUDA: the test reads the input that is written and does not train.",
+        missing="`nep`, a program of GPUMD, and a GPU with CUDA",
     ),
     TrainerCommand("metatrain", metatrain, "metatrain 2026.4.1"),
     TrainerCommand("GRACE", grace, "tensorpotential 0.6.2.1"),
@@ -284,8 +295,8 @@ TRAINERS = (
         "Orb",
         orb,
         "orb-models 0.5.5",
-        "The trained weights are downloaded; the test trains on from random ones. Newer releases, for Python 3.12 and "
-        "later, have other names.",
+        "It started from random weights there; the trained ones are downloaded. Releases for Python 3.12 and later "
+        "have other names.",
     ),
 )
 """In the order of the card."""

@@ -85,9 +85,7 @@ def _training(manifest: DatasetManifest) -> str:
             "that code. All read the same files with their defaults; epochs and sizes of networks are a first try."
         ),
     ]
-    for trainer in TRAINERS:
-        tested = f"Run by a test with {trainer.package}, for a step or an epoch. {trainer.note}".strip()
-        parts.append(f"### {trainer.name}\n\n{tested}\n\n```sh\n{_folded(commands[trainer.name])}\n```")
+    parts += [f"### {t.name}\n\n{t.experience}\n\n```sh\n{_folded(commands[t.name])}\n```" for t in TRAINERS]
     return "\n\n".join(parts)
 
 

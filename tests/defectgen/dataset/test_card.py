@@ -16,7 +16,7 @@ import yaml
 
 from augment.storage.archive import file_hash
 from defectgen.dataset import DatasetManifest, export_dataset
-from defectgen.dataset.card.commands import train_commands
+from defectgen.dataset.card.commands import TRAINERS, train_commands
 from defectgen.dataset.card.header import header, size_category, spdx
 from defectgen.dataset.card.labellers import labeller_of
 from defectgen.dataset.card.pictures import PICTURE
@@ -207,6 +207,21 @@ def test_every_trainer_has_a_command_on_files_that_exist(made: tuple[Path, Datas
         assert "train" in command
     assert train_commands(replace(manifest, settings={**manifest.settings, "formats": ["parquet"]})) == {}
     assert "was not written" in card_text(replace(manifest, settings={**manifest.settings, "formats": ["parquet"]}))
+
+
+def test_the_card_says_which_commands_a_test_has_run(made: tuple[Path, DatasetManifest]) -> None:
+    text = card_text(made[1])
+    for trainer in TRAINERS:
+        block = text.split(f"### {trainer.name}\n\n")[1].split("```")[0]
+        assert trainer.package in block
+        assert ("Not run by a test here: needs" in block) == (trainer.name == "NEP")
+
+
+def test_an_inner_validation_set_is_never_empty(made: tuple[Path, DatasetManifest]) -> None:
+    for frames, share in ((4, 0.5), (7, 0.29), (20, 0.1), (10**6, 0.1)):
+        manifest = replace(made[1], frames={"train": frames})
+        assert f"--valid_fraction={share} " in train_commands(manifest)["MACE"]
+        assert int(frames * share) >= 2
 
 
 @pytest.mark.parametrize("splits", [("train",), ("train", "valid"), ("train", "test"), ("train", "valid", "test")])
