@@ -35,7 +35,7 @@ def run_pipeline(settings: Settings) -> Path:
     """
     prepared = prepare(settings)
     check_run(prepared)
-    report_notes(prepared.notes)
+    report_notes([*prepared.notes, *prepared.potential_notes])
     folder = start_folder(prepared)
     with folder.locked():
         report_stage_end("host", folder.times["host"])

@@ -13,6 +13,7 @@ from defectgen.cli.options import (
     BulkOption,
     ComplexOption,
     CutoffOption,
+    DispersionOption,
     DistanceOption,
     DopantsOption,
     MaxAtomsOption,
@@ -27,6 +28,7 @@ from defectgen.cli.options import (
     WorkersOption,
     defect_changes,
     layer_changes,
+    potential_changes,
     say,
     settings_of,
 )
@@ -43,6 +45,11 @@ DrawOption = Annotated[
 ]
 LabelOption = Annotated[
     bool, typer.Option("--label", help="evaluate every proposal once with the potential, also those made before")
+]
+
+ModelOption = Annotated[str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")]
+ForcesOption = Annotated[
+    str | None, typer.Option("--forces", help="potential whose forces are input features: teacher, none, or a name")
 ]
 
 
@@ -69,13 +76,10 @@ def generate_command(
     max_voids: MaxVoidsOption = None,
     bulk: BulkOption = False,
     slab: SlabOption = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
-    ] = None,
-    forces: Annotated[
-        str | None, typer.Option("--forces", help="potential whose forces are input features: teacher, none, or a name")
-    ] = None,
+    model: ModelOption = None,
+    forces: ForcesOption = None,
     potential: PotentialOption = None,
+    dispersion: DispersionOption = None,
     trust_model: TrustOption = False,
     label: LabelOption = False,
     workers: WorkersOption = None,
@@ -96,8 +100,7 @@ def generate_command(
         "generate.forces": forces,
         "generate.label": label or None,
         "workers": workers,
-        "potential.name": potential,
-        "potential.trust": trust_model or None,
+        **potential_changes(potential, dispersion, trust_model),
     }
     which = defect_changes(dopant, min_image_distance, max_atoms, max_voids, block) | layer_changes(bulk, slab)
     which |= _complex_changes(complexes, size, cutoff, propose, weight)
@@ -154,7 +157,7 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     settings = settings_of(source, {**changes, "output": output})
     prepared = prepare(settings)
     check_run(prepared)
-    report_notes(prepared.notes)
+    report_notes([*prepared.notes, *prepared.potential_notes])
     folder = start_folder(prepared)
     with folder.locked():
         if not folder.finished("generate"):

@@ -15,6 +15,7 @@ from defectgen.cli.options import (
     BlockOption,
     BulkOption,
     DeviceOption,
+    DispersionOption,
     JsonOption,
     OutputOption,
     OverwriteOption,
@@ -23,6 +24,7 @@ from defectgen.cli.options import (
     TrustOption,
     WorkersOption,
     layer_changes,
+    potential_changes,
     say,
     show,
 )
@@ -60,6 +62,10 @@ TrajectoryOption = Annotated[
     str | None, typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)")
 ]
 
+MaxRunCellsOption = Annotated[
+    int | None, typer.Option("--max-cells", help="of a run folder: the pristine cell and the first defects")
+]
+
 
 def md_command(
     sources: Annotated[list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or CIF and extxyz files")],
@@ -73,11 +79,10 @@ def md_command(
     steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
     timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,
     sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
-    max_cells: Annotated[
-        int | None, typer.Option("--max-cells", help="of a run folder: the pristine cell and the first defects")
-    ] = None,
+    max_cells: MaxRunCellsOption = None,
     seed: SeedOption = None,
     potential: PotentialOption = None,
+    dispersion: DispersionOption = None,
     device: DeviceOption = None,
     trust_model: TrustOption = False,
     output: OutputOption = None,
@@ -113,14 +118,14 @@ def md_command(
         "workers": workers,
     }
     if len(sources) == 1 and sources[0].is_dir():
-        given = {"seed": seed, "potential": potential, "output": output, "shard": shard}
+        given = {"seed": seed, "potential": potential, "dispersion": dispersion, "output": output, "shard": shard}
         _refuse_options_of_files(sources[0], **given, bulk=bulk or None, block=block)
         rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
         written(sources[0] / "md")
     else:
-        names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
-        changes["md.check"] = check or "none"
-        rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, block, output, shard, deck=deck)
+        chosen = potential_changes(potential, dispersion, trust_model)
+        changes |= {**chosen, **layer_changes(bulk, None), "md.check": check or "none", "seed": seed}
+        rows = _files(sources, changes, block, output, shard, deck=deck)
         written(None if deck else output)
     _tell(rows, as_json=as_json)
     if rows and all(row["status"] == "diverged" for row in rows):
@@ -200,7 +205,7 @@ def _files(
     for structure, vacuum in zip(structures, empty, strict=True):
         points += md_points(settings, [structure.cell], {structure.cell.name: structure.atoms}, vacuum=vacuum)
     points = with_check(settings, points)
-    potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
+    potential = resolve_potential(settings.potential.spec, symbols, trust=settings.potential.trust, like=cells[0])
     report_notes(line for structure in structures for line in structure.lines)
     report_notes(vacuum_note(cell.name, settings) for cell, vacuum in zip(cells, empty, strict=True) if vacuum)
     report_notes(timestep_lines(settings, points))
