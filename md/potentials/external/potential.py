@@ -171,7 +171,7 @@ def _files_hash(about: dict[str, Any], symbols: Iterable[str]) -> str:
 
 
 def _libraries(about: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in about["libraries"].items())
+    return ", ".join(f"{name} {version}" for name, version in sorted(about["libraries"].items()))
 
 
 def _change(before: dict[str, Any], now: dict[str, Any]) -> str:
