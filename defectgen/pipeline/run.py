@@ -55,7 +55,7 @@ def run_pipeline(settings: Settings) -> Path:
     """
     plan = _planned(settings)
     prepared = plan.prepared
-    report_notes((*plan.lines, *prepared.notes))
+    report_notes((*plan.lines, *prepared.notes, *prepared.potential_notes))
     folder = start_folder(prepared)
     with folder.locked():
         report_stage_end("host", folder.times["host"])

@@ -124,9 +124,20 @@ class PotentialSettings(_Section):
         default=False,
         description="a .model file, and module:Class, can run any code: true only if you know who made it",
     )
+    dispersion: str | None = Field(
+        None,
+        pattern=r"^(d3bj|d4)(:[\w-]+)?$",
+        description="d3bj or d4: dispersion on top, for the functional that the potential imitates, or for the one "
+        "named as in d3bj:pbe; null for none",
+    )
     device: Device = Field(
         "auto", description="of MACE networks: cpu, cuda (many cells at once), or auto: cuda where there is one"
     )
+
+    @property
+    def spec(self) -> str:
+        """Name and dispersion, as `resolve_potential` takes them."""
+        return f"{self.name}+{self.dispersion}" if self.dispersion else self.name
 
 
 class GenerateSettings(_Section):

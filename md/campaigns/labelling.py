@@ -153,9 +153,9 @@ def _label_batch(batch: _Batch) -> dict[str, np.ndarray[Any, Any]]:
 def _evaluate_ahead(cells: Sequence[DefectCell], calculator: Any) -> None:
     """Ask a calculator of another process for all cells at once; those that are no matter are not for it to see."""
     from md.labels.evaluator import Divergence, check_geometry
-    from md.potentials.external.calculator import RemoteCalculator
 
-    if not isinstance(calculator, RemoteCalculator):
+    ahead = getattr(calculator, "evaluate_ahead", None)
+    if ahead is None:
         return
     structures = []
     for cell in cells:
@@ -163,7 +163,7 @@ def _evaluate_ahead(cells: Sequence[DefectCell], calculator: Any) -> None:
             check_geometry(cell.positions, cell.cell, cell.volume)
             structures.append((cell.cell, cell.numbers, cell.positions))
     if structures:
-        calculator.evaluate_ahead(structures)
+        ahead(structures)
 
 
 def _no_label(atoms: int) -> Evaluation:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from md.potentials import Potential, resolve_potential
+from md.potentials.dispersion import split_dispersion, with_dispersion
 from md.potentials.external.adding import unnamed_external
 
 __all__ = ["TEACHER", "resolve_teacher"]
@@ -29,6 +30,8 @@ def resolve_teacher(spec: str, symbols: Iterable[str], *, python: Path | None = 
     """
     if python is None:
         return resolve_potential(spec, symbols, trust=trust)
-    wanted, potential = frozenset(symbols), unnamed_external(spec, python)
+    wanted, (name, dispersion) = frozenset(symbols), split_dispersion(spec)
+    potential = unnamed_external(name, python)
     potential.require(wanted)
-    return potential.narrowed(wanted)
+    alone = potential.narrowed(wanted)
+    return with_dispersion(alone, dispersion) if dispersion else alone

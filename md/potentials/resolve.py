@@ -10,6 +10,7 @@ from augment.cell import DefectCell
 from augment.errors import DefectgenError, PotentialError
 from augment.storage.missing import did_you_mean
 from md.potentials.chgnet.weights import DEFAULT, WEIGHT_SETS, describe_chgnet
+from md.potentials.dispersion import split_dispersion, with_dispersion
 from md.potentials.emt import describe_emt
 from md.potentials.external.adding import added_potential
 from md.potentials.external.packages import package_of
@@ -56,7 +57,9 @@ def resolve_potential(
             a MACE model: a file, the name of a file in mace's cache (`~/.cache/mace`), or a name that mace fetches
             (`small`, `medium`, `large`, `medium-mpa-0`, ...), looked for in this order;
             `lammps:eam/alloy Cu_mishin1.eam.alloy`: a pair style of LAMMPS and its file;
-            `module:Class` of an ASE calculator, with JSON settings behind it if any.
+            `module:Class` of an ASE calculator, with JSON settings behind it if any;
+            any of these with `+d3bj` or `+d4` behind it for dispersion on top, and the functional where the potential
+            does not say it: `chgnet+d3bj`, `model.model+d4:pbe`.
         symbols: element symbols that it must cover.
         trust: allow a MACE model, which is a Python pickle, or an import path: both run code when they are loaded.
 
@@ -67,9 +70,15 @@ def resolve_potential(
         PotentialError: unknown name, untrusted file, weights that do not load, element not covered.
     """
     wanted = frozenset(symbols)
-    potential = _resolve_auto(wanted, like) if str(spec) == AUTO else _resolve_named(str(spec), trust=trust)
+    name, dispersion = split_dispersion(str(spec))
+    potential = _resolve_auto(wanted, like) if name == AUTO else _resolve_named(name, trust=trust)
     potential.require(wanted)
-    return potential.narrowed(wanted) if isinstance(potential, ExternalPotential) else fastest(potential)
+    alone = potential.narrowed(wanted) if isinstance(potential, ExternalPotential) else fastest(potential)
+    if not dispersion:
+        return alone
+    corrected = with_dispersion(alone, dispersion)
+    corrected.require(wanted)
+    return corrected
 
 
 def list_potentials() -> list[PotentialStatus]:

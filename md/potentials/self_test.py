@@ -114,8 +114,7 @@ def self_test(
     Raises:
         PotentialError: it fails on every crystal that its elements allow.
     """
-    atoms = _test_crystal(calculator, frozenset(elements))
-    labels = _labels(calculator, atoms)
+    atoms, labels = _test_crystal(calculator, frozenset(elements))
     checks = [_gradient(calculator, atoms, labels), _virial(calculator, atoms, labels, pulay)]
     checks += [_moved(calculator, atoms, labels), _turned(calculator, atoms, labels)]
     return [*checks, *(_pressure(calculator, crystal) for crystal in known)]
@@ -135,18 +134,16 @@ def _labels(calculator: Any, atoms: Any) -> _Labels:
     return float(energy), np.array(forces, dtype=float), np.array(stress, dtype=float) / GPa
 
 
-def _test_crystal(calculator: Any, elements: frozenset[str]) -> Any:
-    """A crystal without symmetry that the calculator answers for."""
+def _test_crystal(calculator: Any, elements: frozenset[str]) -> tuple[Any, _Labels]:
+    """A crystal without symmetry that the calculator answers for, and the answer."""
     failures: list[str] = []
     for atoms in _crystals(elements):
         try:
-            _labels(calculator, atoms)
+            return atoms, _labels(calculator, atoms)
         except DefectgenError as error:
             failures.append(f"{atoms.get_chemical_formula()}: {error}")
         except Exception as error:  # noqa: BLE001  whatever it is, the calculator does not do this crystal
             failures.append(f"{atoms.get_chemical_formula()}: {type(error).__name__}: {error}")
-        else:
-            return atoms
     raise PotentialError(f"fails on every crystal that it could be tested on; {failures[0] if failures else 'none'}")
 
 

@@ -15,6 +15,7 @@ from defectgen.cli.options import (
     BlockOption,
     BulkOption,
     DeviceOption,
+    DispersionOption,
     JsonOption,
     OutputOption,
     OverwriteOption,
@@ -25,6 +26,7 @@ from defectgen.cli.options import (
     WorkersOption,
     layer_changes,
     numbers,
+    potential_changes,
     say,
     show,
 )
@@ -113,6 +115,7 @@ def md_command(
     max_cells: CellsOfRunOption = None,
     seed: SeedOption = None,
     potential: PotentialOption = None,
+    dispersion: DispersionOption = None,
     device: DeviceOption = None,
     trust_model: TrustOption = False,
     output: OutputOption = None,
@@ -148,14 +151,14 @@ def md_command(
         "workers": workers,
     }
     if len(sources) == 1 and sources[0].is_dir():
-        given = {"seed": seed, "potential": potential, "output": output, "shard": shard}
+        given = {"seed": seed, "potential": potential, "dispersion": dispersion, "output": output, "shard": shard}
         _refuse_options_of_files(sources[0], **given, bulk=bulk or None, block=block)
         rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
         written(sources[0] / "md")
     else:
-        names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
-        changes["md.check"] = check or "none"
-        rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, block, output, shard, deck=deck)
+        chosen = potential_changes(potential, dispersion, trust_model)
+        changes |= {**chosen, **layer_changes(bulk, None), "md.check": check or "none", "seed": seed}
+        rows = _files(sources, changes, block, output, shard, deck=deck)
         written(None if deck else output)
     _tell(rows, as_json=as_json)
     if rows and all(row["status"] == "diverged" for row in rows):
@@ -250,7 +253,7 @@ def _files(
     for structure, vacuum in zip(structures, empty, strict=True):
         points += md_points(settings, [structure.cell], {structure.cell.name: structure.atoms}, vacuum=vacuum)
     points = with_check(settings, points)
-    potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
+    potential = resolve_potential(settings.potential.spec, symbols, trust=settings.potential.trust, like=cells[0])
     report_notes(line for structure in structures for line in structure.lines)
     report_notes(vacuum_note(cell.name, settings) for cell, vacuum in zip(cells, empty, strict=True) if vacuum)
     report_notes(timestep_lines(settings, points))

@@ -17,7 +17,7 @@ from md.potentials.external.spec import ExternalSpec, import_path_spec
 
 __all__ = ["add_external", "added_potential", "retest_external", "unnamed_external"]
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._+:-]*"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._:-]*"
 
 
 def add_external(
@@ -46,7 +46,7 @@ def add_external(
         PotentialError: the name or a path is wrong, the calculator cannot be made, or fails its self-test.
     """
     if not re.fullmatch(_NAME, name):
-        raise PotentialError(f"{name!r} is no name for a potential; use letters, digits, and any of . _ + : -")
+        raise PotentialError(f"{name!r} is no name for a potential; use letters, digits, and any of . _ : -")
     interpreter = _interpreter(python)
     spec = _spec(name, interpreter, "" if weights is None else _weights(weights), calculator, package, settings or {})
     about = about_external(spec, again=True)

@@ -36,7 +36,7 @@ def ensure_lawful(calculator: Any, spec: ExternalSpec, *, again: bool = False) -
     checks = _checks(calculator, spec)
     failed = [check for check in checks if not check.passed]
     if failed:
-        libraries = ", ".join(f"{name} {version}" for name, version in about["libraries"].items())
+        libraries = ", ".join(f"{name} {version}" for name, version in sorted(about["libraries"].items()))
         raise PotentialError(f"{spec.name} fails its self-test with {libraries}: {'; '.join(map(str, failed))}")
     outcome = {
         "name": spec.name,

@@ -27,9 +27,6 @@ class KnownPackage:
         pattern: regular expression of the names that are its own.
         distribution: what to install.
         example: a name, for messages.
-        functionals: pairs of a regular expression of names (and settings as JSON behind them) and the density
-            functional of the data, empty for one that is not among these; the first that is found counts.
-        dispersion: regular expression of the names whose data hold dispersion.
         known: pairs of a regular expression of names and a crystal whose lattice constant is known under them.
         precision: of the labels.
         pulay: GPa that its stress differs from the derivative of its energy, for want of a complete basis.
@@ -41,8 +38,6 @@ class KnownPackage:
     pattern: str
     distribution: str
     example: str
-    functionals: tuple[tuple[str, str], ...] = ()
-    dispersion: str = "(?!)"
     known: tuple[tuple[str, KnownCrystal], ...] = ()
     precision: Literal["float32", "float64"] = "float32"
     pulay: float = 0.0
@@ -54,22 +49,10 @@ class KnownPackage:
         """What runs in the other Python."""
         return _FOLDER / f"{self.name}.py"
 
-    def functional(self, text: str) -> str | None:
-        """The density functional of the data, as `pbe` or `r2scan`, by `ExternalSpec.identifying_text`; or None."""
-        found = (name for pattern, name in self.functionals if re.search(pattern, text, re.IGNORECASE))
-        return next(found, None) or None
-
-    def holds_dispersion(self, text: str) -> bool:
-        """Whether the data hold dispersion, so that none is to be added."""
-        return re.search(self.dispersion, text, re.IGNORECASE) is not None
-
     def known_crystals(self, text: str) -> list[KnownCrystal]:
         """Crystals whose lattice constants are known."""
         return [crystal for pattern, crystal in self.known if re.search(pattern, text, re.IGNORECASE)]
 
-
-_MP = (("r2scan", "r2scan"), ("omol|spice|qcml|omc|odac|oc2", ""), ("", "pbe"))
-"""Of potentials of the Materials Project and its kin: PBE where their name says nothing else."""
 
 _NACL_TENSORNET = KnownCrystal(
     "NaCl", "rocksalt", 5.577, advice="matgl read these weights wrongly; use matgl 2.0.4 with torch 2.7"
@@ -82,31 +65,26 @@ KNOWN_PACKAGES = (
         r"(TensorNet|M3GNet|CHGNet|QET|SO3Net|matgl)[-/].*|matgl",
         "matgl",
         "TensorNet-MatPES-r2SCAN-v2025.1",
-        _MP,
         known=(("TensorNet-MatPES-r2SCAN", _NACL_TENSORNET),),
     ),
-    KnownPackage("nequix", r"nequix-.*", "nequix", "nequix-oam-1-pft", _MP),
-    KnownPackage("sevennet", r"7net-.*", "sevenn", "7net-mf", (("7net-mf ", "r2scan"), *_MP)),
+    KnownPackage("nequix", r"nequix-.*", "nequix", "nequix-oam-1-pft"),
+    KnownPackage("sevennet", r"7net-.*", "sevenn", "7net-mf"),
     KnownPackage(
         "mace_mp",
         r"mace_mp(:.*)?",
         "mace-torch",
         "mace_mp:medium-mpa-0",
-        _MP,
-        '"dispersion": true',
         precision="float64",
     ),
-    KnownPackage("mattersim", r"mattersim(-.*)?", "mattersim", "mattersim", _MP),
-    KnownPackage("orb", r"orb-.*", "orb-models", "orb-v3-conservative-inf-omat", _MP, r"\borb-d3"),
-    KnownPackage("fairchem", r"(uma|esen)-.*", "fairchem-core", "uma-s-1p1", _MP, "d4rev|omc|odac"),
-    KnownPackage("grace", r"GRACE-.*", "tensorpotential", "GRACE-1L-OAM", _MP),
+    KnownPackage("mattersim", r"mattersim(-.*)?", "mattersim", "mattersim"),
+    KnownPackage("orb", r"orb-.*", "orb-models", "orb-v3-conservative-inf-omat"),
+    KnownPackage("fairchem", r"(uma|esen)-.*", "fairchem-core", "uma-s-1p1"),
+    KnownPackage("grace", r"GRACE-.*", "tensorpotential", "GRACE-1L-OAM"),
     KnownPackage(
         "gpaw",
         r"gpaw:.+",
         "gpaw",
         "gpaw:PBEsol",
-        tuple((name, name) for name in ("r2scan", "pbesol", "revpbe", "rpbe", "pbe")),
-        "vdw|optb|beef|c09|cx0",
         precision="float64",
         pulay=1.0,
         electrons=True,

@@ -13,6 +13,7 @@ from md.potentials.external.calculator import RemoteCalculator
 from md.potentials.external.laws import ensure_lawful
 from md.potentials.external.process import WorkerProcess
 from md.potentials.external.spec import ExternalSpec
+from md.potentials.functionals import functional_in, names_dispersion
 from md.potentials.potential import Potential
 
 __all__ = ["ExternalPotential", "about_external", "external_potential"]
@@ -44,6 +45,8 @@ class ExternalPotential(Potential):
         """JSON values that say who made a label: hashes, versions and settings of the other environment."""
         about = json.loads(self.about_json)
         setups = ", ".join(f"{symbol} {about['files'][symbol]}" for symbol in self.symbols)
+        if about["files"] and not setups:
+            setups = f"all {_files_hash(about, about['files'])}"
         more = {
             "potential_settings": json.dumps(about["settings"], sort_keys=True) if about["settings"] else "",
             "potential_weights_sha256": about["weights_sha256"],
@@ -62,7 +65,12 @@ class ExternalPotential(Potential):
     @property
     def functional(self) -> str | None:
         """The density functional that it imitates or is; None where nobody says."""
-        return self.spec.package.functional(self.spec.identifying_text)
+        return functional_in(self.spec.identifying_text)
+
+    @property
+    def holds_dispersion(self) -> bool:
+        """By its name and settings."""
+        return names_dispersion(self.spec.identifying_text)
 
     def narrowed(self, symbols: Iterable[str]) -> ExternalPotential:
         """The same for these elements only, where each has a file of its own: their files alone count in the hash."""
@@ -149,15 +157,21 @@ def external_potential(spec: ExternalSpec, about: dict[str, Any]) -> ExternalPot
 
 
 def _identity(about: dict[str, Any], symbols: Iterable[str]) -> str:
-    """Hash of weights, settings and versions, and of the files of these elements."""
-    files = [(symbol, about["files"].get(symbol, "")) for symbol in symbols]
-    if not files:
+    """Hash of weights, settings and versions, and of the files of these elements, of all where none is named."""
+    if not about["files"]:
         return str(about["sha256"])
-    return hashlib.sha256(json.dumps([about["sha256"], files]).encode()).hexdigest()
+    return hashlib.sha256(
+        f"{about['sha256']} {_files_hash(about, tuple(symbols) or about['files'])}".encode()
+    ).hexdigest()
+
+
+def _files_hash(about: dict[str, Any], symbols: Iterable[str]) -> str:
+    files = [(symbol, about["files"].get(symbol, "")) for symbol in sorted(symbols)]
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
 def _libraries(about: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in about["libraries"].items())
+    return ", ".join(f"{name} {version}" for name, version in sorted(about["libraries"].items()))
 
 
 def _change(before: dict[str, Any], now: dict[str, Any]) -> str:

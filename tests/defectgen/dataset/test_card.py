@@ -178,6 +178,10 @@ def test_a_student_is_known_by_its_weights_and_not_by_its_name() -> None:
     assert impostor.errors == ()
     assert "other weights" in impostor.theory
     assert "Not known" in labeller_of("my-model", "0" * 64, 7).theory
+    assert "7net-mf" in labeller_of("mace-mgo+d3bj", "0" * 64, 7).theory
+    assert "Dispersion by D3BJ is on top" in labeller_of("mace-mgo+d3bj", "0" * 64, 7).theory
+    assert "Density functional theory by gpaw, functional PBEsol" in labeller_of("gpaw:PBEsol", "", 1).theory
+    assert "learnt from r2scan labels" in labeller_of("TensorNet-MatPES-r2SCAN-v2025.1", "", 1).theory
     chgnet = labeller_of("chgnet-r2scan", "", 1)
     assert "r2SCAN" in chgnet.theory
     assert {"0.4 %", "14.4 %", "16.76 meV/atom"} <= {error for _, error, _ in chgnet.errors}

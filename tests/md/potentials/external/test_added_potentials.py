@@ -128,23 +128,6 @@ def test_a_name_that_needs_an_environment_says_how_to_add_it() -> None:
             resolve_potential(package.example, trust=True)
 
 
-@pytest.mark.parametrize(
-    ("name", "settings", "functional"),
-    [
-        ("TensorNet-MatPES-r2SCAN-v2025.1", "{}", "r2scan"),
-        ("TensorNet-MatPES-PBE-v2025.1", "{}", "pbe"),
-        ("7net-mf", "{}", "r2scan"),
-        ("7net-0", "{}", "pbe"),
-        ("gpaw:PBEsol", "{}", "pbesol"),
-        ("gpaw:revPBE", "{}", "revpbe"),
-        ("gpaw:LDA", "{}", None),
-        ("uma-s-1p1", '{"task_name": "omol"}', None),
-    ],
-)
-def test_the_functional_of_the_data_follows_from_the_name(name: str, settings: str, functional: str | None) -> None:
-    assert package_of(name).functional(f"{name}  {settings}") == functional
-
-
 def test_files_of_elements_count_where_the_elements_are_asked_for(mine: Path) -> None:
     add_emt()
     path = mine / "potentials" / "my-emt.json"
