@@ -11,7 +11,7 @@ OLDEST_VERSION := $(firstword $(VERSIONS))
 # One thread a process: the suites and the sweeps use processes, and results do not depend on their number.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-all test-alone test-oldest pin-oldest test-versions test-consumers smoke bench check docs clean
+.PHONY: demo test test-all test-alone test-oldest pin-oldest test-versions test-consumers smoke bench check docs pictures clean
 
 demo: $(VENV)/.run
 	$(BIN)/defectgen run examples/hosts/MgO.cif -o out/MgO --workers $(WORKERS)
@@ -54,7 +54,7 @@ test-versions:
 # Other codes read a dataset in every format, each in a virtual environment of its own under .venv-consumers; gigabytes.
 # CONSUMERS="mace or matgl" runs some of them.
 test-consumers: $(VENV)/.test
-	$(BIN)/python -m pytest -n 0 -q -rA tests/consumers/suite.py $(if $(CONSUMERS),-k "$(CONSUMERS)")
+	$(BIN)/python -m pytest -n 0 -q -rA tests/consumers/suite.py tests/consumers/training.py $(if $(CONSUMERS),-k "$(CONSUMERS)")
 
 # A fresh installation on the newest Python, and a run of a minute through every stage.
 smoke: PYTHON = $(shell .ci/find-python $(lastword $(VERSIONS)))
@@ -81,6 +81,10 @@ bench: $(VENV)/.oracles
 # The site, built strictly: a warning fails. Open docs/_build/html/index.html.
 docs: $(VENV)/.check
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+# The pictures of the concept pages again, from the code.
+pictures: $(VENV)/.run
+	$(BIN)/python -m docs.pictures $(NAME)
 
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)

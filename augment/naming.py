@@ -1,4 +1,4 @@
-"""Names of point defects in doped's convention (`v_O`, `Al_Mg`, `O_i_Td`), told apart where a host needs it.
+"""Names of point defects in doped's convention (`v_O`, `Al_Mg`, `O_i_Td`), distinguished where a host needs it.
 
 Four point groups have Schoenflies symbols that are chemical symbols as well: Cs, O, T and Th. doped's `v_I_Cs` looks as
 if it held caesium, so that these groups, and no others, are marked: `v_I_pgCs`, pg for point group. No chemical symbol
@@ -39,7 +39,7 @@ _SITE_ITSELF = 0.1
 """Å; no neighbour is nearer."""
 
 _MAX_SHELLS = 2
-"""Neighbour shells in a name; sites that these do not tell apart are numbered."""
+"""Neighbour shells in a name; sites that these do not distinguish are numbered."""
 
 
 def marked_group(point_group: str) -> str:
@@ -58,9 +58,9 @@ def orbit_suffixes(host: Host) -> tuple[str, ...]:
 
 
 def orbit_suffix(host: Host, orbit: int) -> str:
-    """What to add to a defect's name for an orbit: nothing where its element has one orbit, else what tells it.
+    """What to add to a defect's name for an orbit: nothing where its element has one orbit, else what distinguishes it.
 
-    Voids always carry their point group; where that does not tell them apart, the nearest element and its
+    Voids always carry their point group; where that does not distinguish them, the nearest element and its
     distance in Å follow, then further neighbour shells, and a number as the last resort.
     """
     pristine = host.unrelaxed or host

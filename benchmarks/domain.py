@@ -1,4 +1,4 @@
-"""How well the applicability guard tells foreign structures from familiar ones, on the cells of the MgO student.
+"""How well the applicability guard distinguishes foreign structures from familiar ones, on cells of the MgO student.
 
     python benchmarks/domain.py            # seconds
 

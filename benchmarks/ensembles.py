@@ -120,7 +120,7 @@ def peer(pythons: list[str], program: str, arguments: tuple[str, ...]) -> list[f
     return [None] * 4
 
 
-def told(value: float | None) -> str:
+def shown(value: float | None) -> str:
     """A column of the table."""
     if value is None:
         return f"{'–':>9}"
@@ -139,11 +139,11 @@ def main() -> None:
         supercell = conventional_supercell(host, np.diag(shape))
         edits = ", ".join(f"{n} {kind}" for kind, n in counts.items())
         row = f"{name + ' ' + 'x'.join(map(str, shape)) + ' ' + edits:42}"
-        row += "".join(map(told, ours(supercell, counts)))
+        row += "".join(map(shown, ours(supercell, counts)))
         with tempfile.TemporaryDirectory() as folder:
             inputs = write_inputs(host, shape, counts, Path(folder))
-            row += "".join(map(told, peer(pythons, SHRY, inputs)))
-            row += "".join(map(told, peer(pythons, BSYM, inputs) if len(json.loads(inputs[2])) == 1 else [None] * 4))
+            row += "".join(map(shown, peer(pythons, SHRY, inputs)))
+            row += "".join(map(shown, peer(pythons, BSYM, inputs) if len(json.loads(inputs[2])) == 1 else [None] * 4))
         print(row, flush=True)
 
 

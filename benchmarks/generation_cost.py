@@ -30,9 +30,9 @@ def measure(host: str, distance: float, subgroup: str, forces: str, n: int) -> d
     supercell = find_supercell(read_host(HOSTS / f"{host}.cif"), min_image_distance=distance)
     defect = point_defects(supercell, kinds=["vacancy"])[0]
     model = load_model()
-    told = find_forces(forces, model.card)
-    if told is not None:
-        told(defect)  # loads the potential and evaluates the pristine cell, once a host
+    source = find_forces(forces, model.card)
+    if source is not None:
+        source(defect)  # loads the potential and evaluates the pristine cell, once a host
     began = time.process_time()
     if n:
         generate([defect], model=model, n=n, subgroup=subgroup, forces=forces)

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/generator.py [SPLIT] [CORPUS]
 
-Prints how well surviving subgroups and low-energy arrangements are told, then errors within 5 Å of the defect by kind
-of label, whether H holds in spglib's judgement, and CPU seconds each.
+Prints how well surviving subgroups and low-energy arrangements are predicted, then errors within 5 Å of the defect by
+kind of label, whether H holds in spglib's judgement, and CPU seconds each.
 """
 
 from __future__ import annotations

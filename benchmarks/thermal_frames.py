@@ -29,7 +29,7 @@ from md.potentials.chgnet.weights import DEFAULT
 
 BLOCKS = 5
 MAX_EVALUATIONS_OF = {"harmonic": harmonic_ensemble.MAX_EVALUATIONS, "learnt": 0}
-"""Evaluations that a Hessian may take; without any the network draws the frames, told the forces all the same."""
+"""Evaluations that a Hessian may take; without any the network draws the frames, with the forces as input features."""
 
 
 def squares(frames: FloatArray) -> FloatArray:
@@ -89,10 +89,10 @@ def main() -> None:
         row = compare(task, potential)
         rows.append(row)
         name = task.id.replace(f"/{task.material_id}", "").replace("/snapshot", "")
-        told = "" if row["harmonic is"] == "harmonic" else " (no Hessian)"
+        remark = "" if row["harmonic is"] == "harmonic" else " (no Hessian)"
         print(
             f"{name[:44]:44}{row['md']:10.4f} ± {row['error']:4.0%}{row['harmonic']:10.2f}{row['learnt']:8.2f}"
-            f"{100 * row['harmonic volume']:11.2f}{100 * row['learnt volume']:8.2f}{row['cost']:8.3f}{told}",
+            f"{100 * row['harmonic volume']:11.2f}{100 * row['learnt volume']:8.2f}{row['cost']:8.3f}{remark}",
             flush=True,
         )
     for name in MAX_EVALUATIONS_OF:

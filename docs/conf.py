@@ -24,10 +24,12 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "offline",
 ]
+html_math_renderer = "mathml"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "pictures", "theme"]
 templates_path: list[str] = []
 
 autodoc_member_order = "bysource"
@@ -40,7 +42,8 @@ suppress_warnings = ["autodoc.mocked_object", "ref.python"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "defectgen"
-html_static_path: list[str] = []
+html_static_path = ["theme"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 7,

@@ -7,7 +7,7 @@ import inspect
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 
@@ -65,12 +65,15 @@ def _cell(text: str) -> str:
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Every command with its object of click."""
+    """Every command, and every command in it, with its object of click."""
     from typer.main import get_command
 
     from defectgen.cli import app
 
-    yield from sorted(get_command(app).commands.items())  # type: ignore[attr-defined]
+    for name, command in sorted(get_command(app).commands.items()):  # type: ignore[attr-defined]
+        yield name, command
+        for inner, one in sorted(getattr(command, "commands", {}).items()):
+            yield f"{name} {inner}", one
 
 
 def commands_page() -> str:
@@ -83,9 +86,15 @@ def commands_page() -> str:
         lines += [f"## {name}", "", f"`{usage}`", "", inspect.cleandoc(command.help or ""), ""]
         if options:
             lines += ["| option | meaning |", "|---|---|"]
-            lines += [f"| `{', '.join(p.opts)}` | {_cell(p.help or '')} |" for p in options]
+            lines += [f"| `{_named(p)}` | {_cell(p.help or '')} |" for p in options]
         lines.append("")
     return "\n".join(lines)
+
+
+def _named(option: Any) -> str:
+    """An option with the unit or kind of its value."""
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    return f"{names} {option.metavar}" if option.metavar else names
 
 
 def errors_page() -> str:
@@ -158,6 +167,7 @@ def api_pages() -> Iterator[tuple[str, str]]:
         lines = [f"# {name}", "", inspect.cleandoc(module.__doc__ or "").split("\n\n")[0], ""]
         for public in public_names(name):
             kind = getattr(module, public)
-            directive = "autoclass" if inspect.isclass(kind) else "autofunction" if callable(kind) else "autodata"
+            called = callable(kind) and get_origin(kind) is None  # an alias of types can be called, too
+            directive = "autoclass" if inspect.isclass(kind) else "autofunction" if called else "autodata"
             lines += ["```{eval-rst}", f".. {directive}:: {name}.{public}", "   :no-index:", "```", ""]
         yield f"api-{name}", "\n".join(lines)

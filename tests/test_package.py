@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,10 @@ md: {temperatures: [300], pressures: [0], steps: 10, sample: 5, max_cells: 1, ch
 
 
 def run(*command: object, cwd: Path) -> str:
-    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, check=False)
+    """What a command prints; modules of the repository are not on its path."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=cwd, env=clean, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
@@ -60,18 +65,36 @@ def test_the_wheel_holds_what_the_product_needs_and_nothing_else(built: Path) ->
 
 
 @pytest.mark.slow
+def test_the_source_distribution_gives_the_same_package(built: Path, tmp_path: Path) -> None:
+    (sdist,), (wheel,) = built.glob("*.tar.gz"), built.glob("*.whl")
+    run(built / "builder/bin/python", "-m", "pip", "wheel", "--quiet", "--no-deps", sdist, cwd=tmp_path)
+    (again,) = tmp_path.glob("*.whl")
+    first, second = zipfile.ZipFile(wheel), zipfile.ZipFile(again)
+    assert {info.filename: info.CRC for info in first.infolist()} == {i.filename: i.CRC for i in second.infolist()}
+
+
+@pytest.fixture
+def new_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder outside the repository that goes away: an environment takes gigabytes."""
+    yield tmp_path
+    shutil.rmtree(tmp_path)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_the_wheel_runs_in_a_new_environment_outside_the_repository(built: Path, version: str, tmp_path: Path) -> None:
+def test_the_wheel_runs_in_a_new_environment_outside_the_repository(
+    built: Path, version: str, new_folder: Path
+) -> None:
     found = subprocess.run([ROOT / ".ci/find-python", version], capture_output=True, text=True, check=False)
     if found.returncode:
         pytest.skip(f"no Python {version} here")
     (wheel,) = built.glob("*.whl")
-    run(found.stdout.strip(), "-m", "venv", tmp_path / "env", cwd=tmp_path)
-    run(tmp_path / "env/bin/python", "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
-    shutil.copy(HOSTS / "MgO.cif", tmp_path)
-    (tmp_path / "settings.yaml").write_text(SETTINGS, encoding="utf-8")
-    run(tmp_path / "env/bin/defectgen", "run", "settings.yaml", cwd=tmp_path)
-    assert (tmp_path / "out/report.html").stat().st_size > 100_000
-    assert (tmp_path / "out/export/train.extxyz").is_file()
-    where = run(tmp_path / "env/bin/python", "-c", "import augment; print(augment.__file__)", cwd=tmp_path)
-    assert str(tmp_path) in where
+    run(found.stdout.strip(), "-m", "venv", new_folder / "env", cwd=new_folder)
+    run(new_folder / "env/bin/python", "-m", "pip", "install", "--quiet", wheel, cwd=new_folder)
+    shutil.copy(HOSTS / "MgO.cif", new_folder)
+    (new_folder / "settings.yaml").write_text(SETTINGS, encoding="utf-8")
+    run(new_folder / "env/bin/defectgen", "run", "settings.yaml", cwd=new_folder)
+    assert (new_folder / "out/report.html").stat().st_size > 100_000
+    assert (new_folder / "out/export/train.extxyz").is_file()
+    where = run(new_folder / "env/bin/python", "-c", "import augment; print(augment.__file__)", cwd=new_folder)
+    assert str(new_folder) in where

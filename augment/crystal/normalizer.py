@@ -2,7 +2,7 @@
 
 A right-handed description goes over into another by x' = U x + tau, with U an integer matrix of determinant 1 that maps
 the point group onto itself, and tau such that (U | tau) g (U | tau)^-1 is in the group for every g. Only proper U are
-used: a description in right-handed axes tells a crystal from its mirror image.
+used: a description in right-handed axes distinguishes a crystal from its mirror image.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def _covers(first: Operations, second: Operations) -> bool:
 
 
 def space_group_type(operations: Operations) -> int | None:
-    """Number of the space-group type of operations in any cell, 1 to 230; None where spglib cannot tell."""
+    """Number of the space-group type of operations in any cell, 1 to 230; None where spglib finds none."""
     import spglib
 
     rotations = operations.rotations.astype(np.intc)

@@ -21,7 +21,7 @@ SYMPREC = 0.01
 """Å; atoms this close to their symmetric places count as being there."""
 
 _DIGITS = 7
-"""Decimals kept of fractional coordinates and of the metric (Å²), so that rounding errors leave no trace."""
+"""Decimals of fractional coordinates and of the metric (Å²), so that rounding errors leave no trace."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ _SAME = 1e-3
 """Å; two constructions of one point differ by rounding only."""
 
 _HALF = 0.5
-"""Of a periodic box; neighbours farther away than this are not told from their images."""
+"""Of a periodic box; neighbours farther away than this are not distinguished from their images."""
 
 _FLAT = 0.01
 """Å; atoms this close to one plane are in it."""

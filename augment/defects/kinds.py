@@ -73,7 +73,7 @@ def _fitting(host: Host, name: str, element: str, suffix: str) -> list[int]:
 
 
 def _descriptions(orbit: SiteOrbit) -> Sequence[str]:
-    """What tells an orbit besides its full suffix: point group, Wyckoff position, Wyckoff letter."""
+    """What identifies an orbit besides its full suffix: point group, Wyckoff position, Wyckoff letter."""
     return (orbit.point_group, orbit.wyckoff, orbit.wyckoff[-1])
 
 

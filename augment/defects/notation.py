@@ -37,7 +37,7 @@ _SURROUNDINGS = re.compile(
 )
 _SHELL = re.compile(r"([A-Z][a-z]?)(\d+\.\d+)")
 _SHELLS = 6
-"""Neighbour shells that a name may tell a site by; names tell it by the first one to three."""
+"""Neighbour shells by which a name may distinguish a site; names use the first one to three."""
 
 _ROUNDINGS = (0.001, 0.011)
 """Å; distances in names have two decimals: the same ones first, then those that another host cell rounds to."""
@@ -87,7 +87,7 @@ def _charge(charge: int, style: Style) -> str:
 
 
 def _symbol(host: Host, kind: EditKind, style: Style) -> str:
-    """What is put and where, with the site in parentheses where its element does not tell it."""
+    """What is put and where, with the site in parentheses where its element does not determine it."""
     element = host.orbit(kind.orbit).element
     alone = sum(o.element == element for o in (host.atoms.orbits if element else host.orbits)) == 1
     site = (element or INTERSTITIAL) + ("" if alone else f"({orbit_suffix(host, kind.orbit).removeprefix('_')})")
@@ -137,7 +137,7 @@ def _one(part: str, host: Host, name: str) -> EditKind:
 
 
 def _by_surroundings(part: str, host: Host) -> tuple[EditKind, ...]:
-    """Edits at the sites that a name tells by point group and neighbours, where it is not this package's own name.
+    """Edits at the sites that a name describes by point group and neighbours, where it is not this package's own name.
 
     Several elements may be equally near, and which of them a name mentions is then a matter of its program.
     """

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from augment.defect import Defect
 from augment.elements import element_number
 from augment.errors import DefectError
+from augment.storage.missing import did_you_mean
 from augment.supercell import Edit, Supercell
 
 POINT_DEFECT_KINDS = ("vacancy", "antisite", "substitution", "interstitial")
@@ -32,7 +33,8 @@ def point_defects(
     """
     unknown = [k for k in kinds if k not in POINT_DEFECT_KINDS]
     if unknown:
-        raise DefectError(f"unknown kind of defect {unknown[0]!r}; the kinds are {', '.join(POINT_DEFECT_KINDS)}")
+        hint = did_you_mean(unknown[0], POINT_DEFECT_KINDS)
+        raise DefectError(f"unknown kind of defect {unknown[0]!r}; {hint}the kinds are {', '.join(POINT_DEFECT_KINDS)}")
     numbers = [_foreign(supercell, symbol) for symbol in dopants]
     return list(_each(supercell, numbers, kinds, max_voids))
 
@@ -54,7 +56,7 @@ def _foreign(supercell: Supercell, symbol: str) -> int:
     number = dopant_number(symbol)
     if symbol in supercell.host.elements:
         raise DefectError(
-            f"dopant {symbol} is an element of the host {supercell.host.formula}; its antisites are made anyway"
+            f"dopant {symbol} is an element of the host {supercell.host.formula}; its antisites are made without it"
         )
     return number
 

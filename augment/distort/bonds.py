@@ -1,7 +1,7 @@
 """Bond distortions of ShakeNBreak: the nearest neighbours of a defect moved in or out, dimers made, the rest rattled.
 
 As many neighbours move as the defect has electrons too many or too few (octet rule). Each way to choose them that the
-symmetry tells apart (cis and trans, ...) counts, the most compact one first. Reference: I. Mosquera-Lois,
+symmetry distinguishes (cis and trans, ...) counts, the most compact one first. Reference: I. Mosquera-Lois,
 S. R. Kavanagh, A. Walsh, D. O. Scanlon, npj Comput. Mater. 9, 25 (2023), doi:10.1038/s41524-023-00973-1.
 """
 
@@ -94,7 +94,7 @@ def bond_distorted(
     """Stream of bond-distorted and rattled copies, the distortions taken in turn, each time with another rattle.
 
     Args:
-        defect: vacancy, substitution, interstitial or complex; its charge tells how many neighbours move.
+        defect: vacancy, substitution, interstitial or complex; its charge determines how many neighbours move.
         copies: how many; one of each distortion by default.
         seed: of the stream.
         start: number of the first copy.

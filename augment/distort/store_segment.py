@@ -1,6 +1,6 @@
 """One segment of a columnar store: rows of distorted copies, with all that they refer to, in one HDF5 file.
 
-Displacements are one flat dataset, so that parents of different sizes share a file; the row's parent tells how many
+Displacements are one flat dataset, so that parents of different sizes share a file; the row's parent gives how many
 lines belong to it. Names, labels and provenance are tables that rows point into, so that they cost a few bytes a row.
 """
 

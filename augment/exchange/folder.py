@@ -61,7 +61,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 class UniqueNames:
-    """File names that are told apart: the second defect of one name gets `-2`."""
+    """File names that differ: the second defect of one name gets `-2`."""
 
     def __init__(self) -> None:
         self._count: dict[str, int] = {}

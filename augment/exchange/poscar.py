@@ -15,7 +15,7 @@ from augment.exchange.folder import UniqueNames, atomic_folder
 def poscar_text(cell: DefectCell) -> str:
     """POSCAR of a cell: atoms grouped by element, in IUPAC's order with cations first.
 
-    The comment holds the name, the total charge, which VASP has to be told by NELECT, and the defect key.
+    The comment holds the name, the total charge, which VASP reads from NELECT, and the defect key.
     """
     from pymatgen.core import Element
 

@@ -122,8 +122,8 @@ def isotropy_subgroups(group: FiniteGroup, characters: FloatArray) -> tuple[Isot
     """Symmetries that vectors of a real representation can keep, one per conjugacy class, largest first.
 
     A finite group leaves a generic vector of Fix(K) with exactly the operations that fix the whole of Fix(K). Of an
-    operation h they are told by characters alone: the trace of h on Fix(K), the mean of χ(h k) over K, is dim Fix(K).
-    The last is the kernel of the representation.
+    operation h they are identified by characters alone: the trace of h on Fix(K), the mean of χ(h k) over K, is
+    dim Fix(K). The last is the kernel of the representation.
 
     Args:
         group: the operations.
@@ -193,7 +193,7 @@ def _class_sums(table: IntArray, classes: IntArray) -> FloatArray:
 def _real_character(values: FloatArray, classes: IntArray, table: IntArray) -> tuple[int, int, FloatArray]:
     """Dimension, norm and characters (g,) of the irrep whose χ/d on the classes is a multiple of `values` (k,).
 
-    <χ/d, χ/d> is 1/d², 2/d² or 4/d², and the mean of χ(h²)/d (Frobenius, Schur) tells which: positive for a real
+    <χ/d, χ/d> is 1/d², 2/d² or 4/d², and the mean of χ(h²)/d (Frobenius, Schur) decides which: positive for a real
     representation, 0 for a conjugate pair, negative for a doubled pseudo-real one.
     """
     ratio = (values / values[classes[_identity(table)]])[classes]

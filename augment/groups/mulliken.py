@@ -121,7 +121,7 @@ class _Frame:
         if self.twofold:
             even = [k for k in self.twofold if signs[k] > 0]
             return "" if len(even) > 1 else str(1 + self.twofold.index(even[0]))
-        if dimension == 2:  # noqa: PLR2004  only a sixfold axis tells two kinds of E apart
+        if dimension == 2:  # noqa: PLR2004  only a sixfold axis distinguishes two kinds of E
             sixfold = self.principal >= 0 and self.orders[self.principal] == 6  # noqa: PLR2004  sixfold
             return "" if not sixfold else "1" if signs[self.principal] > 0 else "2"
         return "" if self.secondary < 0 else "1" if signs[self.secondary] > 0 else "2"

@@ -13,7 +13,7 @@ from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import Distortion, project
 
 SYMMETRY_TOLERANCE = 0.05
-"""Å; an atom this near to where a symmetry operation asks it to be counts as there. Relaxations to 0.05 eV/Å leave
+"""Å; an atom this near to the place that a symmetry operation requires counts as there. Relaxations to 0.05 eV/Å leave
 positions uncertain by 0.01 to 0.03 Å, and bonds that break a symmetry differ by more than 0.1 Å."""
 
 

@@ -165,7 +165,7 @@ def planar_host(
         kind: `surface`, `layer`, `stacking fault` or `grain boundary`.
         label: what to call it.
         normal: (3,) integers h: the plane is h · x = constant in the fractional coordinates of the structure.
-        planes: heights h · x of the faults or boundaries; not for a slab, whose atoms tell.
+        planes: heights h · x of the faults or boundaries; not for a slab, whose atoms define them.
         info: JSON values to keep.
 
     Raises:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 LayerChoice = Literal["auto", "bulk"] | Sequence[int]
-"""Whether a structure is a layer: told by its vacuum, never, or always with this normal in its own cell."""
+"""Whether a structure is a layer: recognised by its vacuum, never, or always with this normal in its own cell."""
 
 
 def read_host(path: str | Path, block: str | None = None, *, layer: LayerChoice = "auto") -> Host:

@@ -17,6 +17,7 @@ from augment.solutions.draws import draws
 from augment.solutions.exclusion import ExclusiveClusters
 from augment.solutions.quasirandom import quasirandom
 from augment.solutions.solution import SolidSolution
+from augment.storage.missing import did_you_mean
 
 SamplingMode = Literal["exact", "random", "sqs"]
 
@@ -111,8 +112,9 @@ def ensemble(
     Raises:
         DefectError: there are too many to enumerate, or none leaves the atoms far enough apart.
     """
-    if mode not in get_args(SamplingMode):
-        raise DefectError(f"mode {mode!r}; the modes are {', '.join(get_args(SamplingMode))}")
+    modes = get_args(SamplingMode)
+    if mode not in modes:
+        raise DefectError(f"mode {mode!r}; {did_you_mean(mode, modes)}the modes are {', '.join(modes)}")
     if count < 1:
         raise DefectError(f"{count} configurations; ask for at least one")
     if mode == "exact":

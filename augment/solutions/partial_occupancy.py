@@ -335,7 +335,7 @@ def _carried(crystal: StandardCrystal, points: FloatArray, kind: IntArray) -> In
 
 
 def _fractions(host: Host, mixtures: list[Mixture]) -> dict[str, float]:
-    """Fraction of the sites of each kind of edit, by the name that tells its orbit."""
+    """Fraction of the sites of each kind of edit, by the name of its orbit."""
     return {
         f"{element_symbol(z) if z else VACANCY}_{orbit.element}{orbit_suffix(host, k)}": share
         for k, (orbit, mixture) in enumerate(zip(host.atoms.orbits, mixtures, strict=True))

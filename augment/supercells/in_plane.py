@@ -80,7 +80,7 @@ def widest_in_plane(host: Host, index: int, *, keep_layer_group: bool) -> tuple[
         return 0.0, None
     distances = np.round(_shortest_in_plane(flat @ edges), 6)
     for distance in np.unique(distances)[::-1]:
-        # Across a vacuum the images do not see each other: they are shifted only where the symmetry asks for it.
+        # Across a vacuum the images do not see each other: they are shifted only where the symmetry requires it.
         for shifted in (False, True) if host.has_vacuum else (True,):
             forms = _with_period(flat[distances == distance], basis, shifted=shifted)
             if keep_layer_group:

@@ -56,7 +56,7 @@ def find_supercell(
         min_atoms: fewest atoms.
         max_atoms: most atoms.
         keep_point_group: only superlattices invariant under the host's point group.
-        max_aspect: largest ratio of the longest to the shortest vector of the reduced basis; 1 asks for equal lengths.
+        max_aspect: largest ratio of the longest to the shortest vector of the reduced basis; 1 requires equal lengths.
 
     Raises:
         SupercellError: none fits.

@@ -207,7 +207,7 @@ def decode(answers: Iterable[Any], request: ComplexBenchmarkRequest) -> list[Def
     """Those of the answers that are complexes of the composition asked for, in their supercell, as defects."""
     wanted = {name: count for name, (count, _) in request.recipe.counts.items()}
     form = request.space.supercell.hermite_normal_form
-    found = []
+    defects = []
     for answer in answers:
         try:
             defect = answer if isinstance(answer, Defect) else Defect.from_key(request.host, str(answer))
@@ -215,8 +215,8 @@ def decode(answers: Iterable[Any], request: ComplexBenchmarkRequest) -> list[Def
             continue
         same_cell = np.array_equal(defect.supercell.hermite_normal_form, form)
         if same_cell and _counts(defect, request.space) == wanted:
-            found.append(defect)
-    return found
+            defects.append(defect)
+    return defects
 
 
 def score_sampler(
@@ -287,8 +287,8 @@ class EnergyBook:
             energy = descend(defect.cell(), self._potential, max_steps=self._steps).energy
             row = {"key": defect.key, "energy": energy if np.isfinite(energy) else None}
             write_atomically(path, json.dumps(row).encode())
-        found = json.loads(path.read_text())["energy"]
-        return float("nan") if found is None else float(found)
+        stored = json.loads(path.read_text())["energy"]
+        return float("nan") if stored is None else float(stored)
 
 
 def _counts(defect: Defect, space: EditSpace) -> dict[str, int]:

@@ -42,7 +42,7 @@ class Descent:
     converged: bool
 
 
-def energy_scores(found: Sequence[Descent], ideal: Descent) -> dict[str, float]:
+def energy_scores(descents: Sequence[Descent], ideal: Descent) -> dict[str, float]:
     """Metrics of `ENERGY` of one case.
 
     With E_0 and N_0 of the ideal start, E_1 and N_1 of the first structure, E_k of all that converged, and d = `BASIN`:
@@ -52,15 +52,15 @@ def energy_scores(found: Sequence[Descent], ideal: Descent) -> dict[str, float]:
     needed no step to save.
 
     Args:
-        found: from the structures of a generator, the best guess first; at least one.
+        descents: from the structures of a generator, the best guess first; at least one.
         ideal: from the ideal cell.
     """
     if not ideal.converged:
         return dict.fromkeys(ENERGY, float("nan"))
-    first = found[0]
+    first = descents[0]
     saved = 1.0 - first.steps / ideal.steps if ideal.steps else float("nan")
     same = first.converged and abs(first.energy - ideal.energy) < BASIN
-    best = min((d.energy for d in found if d.converged), default=float("nan"))
+    best = min((d.energy for d in descents if d.converged), default=float("nan"))
     return {
         "steps_saved": saved,
         "steps_saved_same": saved if same else float("nan"),

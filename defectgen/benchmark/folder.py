@@ -104,7 +104,7 @@ def _read(file: Path) -> list[Any]:
     except Exception as error:  # noqa: BLE001  the parsers raise whatever their input provokes
         raise DataError(f"{file}: cannot be read as structures ({error})") from None
     if file.suffix.lower() == ".cif":
-        found = _KEY.search(file.read_text(errors="replace"))
-        for atoms in images if found else []:
-            atoms.info["defect_key"] = found[1] or found[2]  # type: ignore[index]
+        key = _KEY.search(file.read_text(errors="replace"))
+        for atoms in images if key else []:
+            atoms.info["defect_key"] = key[1] or key[2]  # type: ignore[index]
     return list(images)

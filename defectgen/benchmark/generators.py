@@ -18,6 +18,7 @@ from augment import CellSymmetry, DefectCell
 from augment.distort import bond_distorted, rattle
 from augment.errors import ConditionError
 from augment.storage.archive import file_hash
+from augment.storage.missing import did_you_mean
 from defectgen.benchmark.folder import read_structures
 from defectgen.benchmark.protocol import NONE, BenchmarkRequest, Generator
 
@@ -50,7 +51,7 @@ RATTLE = 0.05
 
 @dataclass(frozen=True, eq=False)
 class NamedGenerator:
-    """A generator with what tells it from others.
+    """A generator with what identifies it.
 
     Attributes:
         name: in tables and folders.
@@ -101,7 +102,7 @@ def distortion_search(request: BenchmarkRequest) -> Iterable[DefectCell]:
 
 
 def descent(request: BenchmarkRequest) -> Iterable[DefectCell]:
-    """Steps down the energy of the default potential: what the model is told of it, and its correction, without it.
+    """Steps down the energy of the default potential: the input features of the model, and its correction, without it.
 
     Towards a lower symmetry that is named each structure starts in its own direction, as those of the model do.
     """
@@ -141,7 +142,7 @@ def load_generator(spec: str) -> NamedGenerator:
         spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`, `descent`), a shipped
             model (`default`, or a baseline with weights such as `vae`) or a .safetensors file, `one-shot` (the model
             called `regressor`, or where there is none the default one, asked once and without noise), `blind` (the
-            default model told no forces), `uncorrected` (the default model without its last step), `corrected` (with
+            default model without forces), `uncorrected` (the default model without its last step), `corrected` (with
             four of them), a folder or file of structures, or `module:function` of any package that can be imported
             from here.
 
@@ -164,8 +165,11 @@ def load_generator(spec: str) -> NamedGenerator:
     if ":" in spec:
         call, digest = import_function(spec)
         return NamedGenerator(spec.replace(":", "."), call, digest, {"module_sha256": digest})
-    known = ", ".join([*BASELINES, ONE_SHOT, *VARIANTS, *_models()])
-    raise ConditionError(f"no generator {spec!r}: give one of {known}, a folder of structures, or module:function")
+    known = [*BASELINES, ONE_SHOT, *VARIANTS, *_models()]
+    raise ConditionError(
+        f"no generator {spec!r}; {did_you_mean(spec, known)}give one of {', '.join(known)}, a folder of structures, or "
+        "module:function"
+    )
 
 
 def _rattled(request: BenchmarkRequest, name: str, index: int, group: CellSymmetry) -> DefectCell:
@@ -203,7 +207,7 @@ def _trained(spec: str) -> NamedGenerator:
 
 
 def _one_shot() -> NamedGenerator:
-    """The regressor, told by the default model which symmetry survives; without one the default model."""
+    """The regressor, with the surviving symmetry that the default model predicts; without one the default model."""
     from defectgen.model.weights import load_model, model_names
 
     model = load_model()

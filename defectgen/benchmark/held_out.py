@@ -28,7 +28,7 @@ NEAR_DISTANCE = 5.0
 """Å; errors are averaged over atoms within this distance of the defect, where something happens."""
 
 Method = Callable[[Case, Label], Distortion]
-"""A way to propose the geometry of a label, told only its conditions and subgroup."""
+"""A way to propose the geometry of a label, given only its conditions and subgroup."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ def score(case: Case, label: Label, proposal: Distortion) -> Score:
     """Compare a proposal with a label; both are taken without rigid translation."""
     near = case.template.defect_distance[: case.template.n_atoms] < NEAR_DISTANCE
     none = case.symmetry.generated_by([])
-    found, true = (project(s, none).displacements[near] for s in (proposal, label.state))
-    lengths = np.linalg.norm(found) * np.linalg.norm(true)
+    proposed, true = (project(s, none).displacements[near] for s in (proposal, label.state))
+    lengths = np.linalg.norm(proposed) * np.linalg.norm(true)
     # Below a hundredth of an Å in all there is no direction to compare.
-    cosine = float((found * true).sum() / lengths) if lengths > 1e-4 else np.nan  # noqa: PLR2004
+    cosine = float((proposed * true).sum() / lengths) if lengths > 1e-4 else np.nan  # noqa: PLR2004
     return Score(
-        float(np.linalg.norm(found - true, axis=1).mean()),
+        float(np.linalg.norm(proposed - true, axis=1).mean()),
         float(np.linalg.norm(true, axis=1).mean()),
         cosine,
         abs(float(np.trace(proposal.strain - label.state.strain))),
@@ -127,13 +127,13 @@ def unrelaxed_guess(_case: Case, label: Label) -> Distortion:
 
 
 def secant_descent(case: Case, label: Label) -> Distortion:
-    """The steps down that the forces suggest, which the model is told; nothing moves where there are none."""
+    """The steps down that the forces suggest, which are input features; nothing moves where there are none."""
     points = _descent(case, label)
     return unrelaxed_guess(case, label) if points is None else Distortion(secant_step(points), np.zeros((3, 3)))
 
 
 def _descent(case: Case, label: Label) -> FloatArray | None:
-    """Points that are told of a label; towards a lower symmetry in a direction in which it lies."""
+    """Input points of a label; towards a lower symmetry in a direction in which it lies."""
     rng = np.random.default_rng(sample_seed(0, case.template.key, "direction", 0))
     return descent_for(case, label, label_symmetry(case, label), rng)
 
@@ -179,12 +179,12 @@ def mean_scores(pairs: Sequence[tuple[Case, Label]], method: Method) -> Mapping[
 
 
 def subgroup_scores(network: SubgroupNetwork, cases: Sequence[Case], split: str) -> Mapping[str, float]:
-    """How well surviving subgroups are told on a split; means over the lowest labels of defects with a symmetry.
+    """How well surviving subgroups are predicted on a split; means over the lowest labels of defects with a symmetry.
 
     Returns:
         `entropy` and `uniform` (nats, of the network and of a guess among all classes), `right` (share whose most
         probable class is the true one), `full` (share that keeps the whole stabilizer), `recall` (share of the broken
-        ones that are told to break), `labels`.
+        ones that are predicted to break), `labels`.
     """
     rows = []
     for case in cases:
@@ -226,17 +226,17 @@ def occupation_scores(network: OccupationNetwork, items: Sequence[Arrangements],
         if item.split != split or len(item.energies) < 3:  # noqa: PLR2004  two can be ordered by luck
             continue
         edges = item.template.edges(network.config.cutoff)
-        told = Conditions(hidden=frozenset(CONDITIONS))
+        unconditional = Conditions(hidden=frozenset(CONDITIONS))
         none = np.zeros(0, dtype=np.int64)
         seen = [
-            Occupied(item.template, edges, item.node[m], item.number[m], item.charge[m], none, told)
+            Occupied(item.template, edges, item.node[m], item.number[m], item.charge[m], none, unconditional)
             for m in item.members
         ]
         charged = torch.tensor([coulomb_of(x) for x in seen], dtype=torch.float32)
         with torch.inference_mode():
-            found = network.energy(occupied_batch(seen), charged).double().numpy()
-        order = float(spearmanr(found, item.energies).statistic) if np.ptp(item.energies) > 0 else 0.0
-        rows.append([order, item.excess[found.argmin()], item.excess.mean()])
+            energies = network.energy(occupied_batch(seen), charged).double().numpy()
+        order = float(spearmanr(energies, item.energies).statistic) if np.ptp(item.energies) > 0 else 0.0
+        rows.append([order, item.excess[energies.argmin()], item.excess.mean()])
     if not rows:
         return {"compositions": 0}
     spearman, lowest, mean = np.nanmean(rows, axis=0)

@@ -38,7 +38,7 @@ class Outcome:
         cells: as returned, at most `n`; the atoms in the generator's order, `sites` without meaning.
         error: why there are none; empty where the generator did not fail.
         cpu: CPU seconds, this process and its children.
-        peak: memory at its highest above that before the call, MB; NaN where the system does not tell.
+        peak: memory at its highest above that before the call, MB; NaN where the system does not report it.
     """
 
     cells: Sequence[DefectCell]
@@ -95,16 +95,16 @@ def item_name(task: str) -> str:
 
 
 def _called(generator: NamedGenerator, request: BenchmarkRequest) -> Iterable[Any]:
-    found = generator.call(request)
-    if isinstance(found, DefectCell) or not isinstance(found, Iterable):
-        raise DataError(f"{generator.name} returned a {type(found).__name__}; return a list of structures")
-    return found
+    output = generator.call(request)
+    if isinstance(output, DefectCell) or not isinstance(output, Iterable):
+        raise DataError(f"{generator.name} returned a {type(output).__name__}; return a list of structures")
+    return output
 
 
 def _as_cell(structure: Any, request: BenchmarkRequest) -> DefectCell:
     cell, numbers, positions, charge = structure_atoms(structure)
-    kept = request.defect.charge if charge is None else charge
-    return DefectCell("", "", cell, numbers, positions, np.zeros(len(numbers), np.int64), kept)
+    total = request.defect.charge if charge is None else charge
+    return DefectCell("", "", cell, numbers, positions, np.zeros(len(numbers), np.int64), total)
 
 
 def _keep(path: Path, outcome: Outcome) -> None:

@@ -81,12 +81,12 @@ def load_all(specs: Sequence[str]) -> list[NamedGenerator]:
     Raises:
         DefectgenError: one names nothing, or two have one name.
     """
-    found = [load_generator(spec) for spec in dict.fromkeys((UNRELAXED, *specs))]
-    names = [g.name for g in found]
+    generators = [load_generator(spec) for spec in dict.fromkeys((UNRELAXED, *specs))]
+    names = [g.name for g in generators]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"two generators are named {twice[0]}; rename a folder or a file")
-    return found
+    return generators
 
 
 def score_generator(
@@ -122,10 +122,10 @@ def energy_part(
     descents: dict[str, list[list[energy.Descent]]] = {}
     with bars("relax", "cases") as report:
         for place, one in enumerate(scored):
-            found = descents[one.generator.name] = []
+            starts = descents[one.generator.name] = []
             for done, case in enumerate(cases, start=1):
                 path = folder / one.generator.name / f"{item_name(case.id)}.json"
-                found.append(energy.relax_starts(_starts(one, case, settings.n), potential, path))
+                starts.append(energy.relax_starts(_starts(one, case, settings.n), potential, path))
                 report(place * len(cases) + done, len(scored) * len(cases), f"{one.generator.name}: {case.id}")
     return OptionalPart("energy", cases=cases, potential=potential, descents=descents)
 
@@ -156,9 +156,9 @@ def complex_part(
 ) -> OptionalPart:
     """Samplers of complexes on the hosts that the potential covers."""
     if not samplers or potential is None:
-        return OptionalPart("complexes", skipped="name a sampler with --complexes and a potential with --relax")
+        return OptionalPart("complexes", skipped="name a sampler with --sampler and a potential with --relax")
     hosts = {task.formula: task.defect.host for task in tasks.tasks}
-    found: dict[str, dict[str, dict[str, float]]] = {name: {} for name, _ in samplers}
+    scores: dict[str, dict[str, dict[str, float]]] = {name: {} for name, _ in samplers}
     missing = []
     for task in complexes.COMPLEX_TASKS:
         if task.formula not in hosts or not potential.covers(task.elements(hosts[task.formula])):
@@ -172,10 +172,10 @@ def complex_part(
             book.report = partial(_count, report, most)
             for sampler_name, sampler in samplers:
                 score = complexes.score_sampler(ask, list(sampler(ask)), book)
-                found[sampler_name][task.name] = asdict(score)
+                scores[sampler_name][task.name] = asdict(score)
     if len(missing) == len(complexes.COMPLEX_TASKS):
         raise PotentialError(f"{potential.name} covers none of the complexes: {'; '.join(missing)}")
-    return OptionalPart("complexes", potential=potential, complexes=found, missing=missing)
+    return OptionalPart("complexes", potential=potential, complexes=scores, missing=missing)
 
 
 def _count(report: Progress, most: int, known: int) -> None:

@@ -46,8 +46,8 @@ class Scene:
         supercell, atoms = self.defect.supercell, self.ideal.sites
         edited = np.array([e.site for e in self.defect.edits])
         every = np.concatenate([atoms, edited])
-        found: FloatArray = supercell.distances(every)[: len(atoms), len(atoms) :].min(axis=1)
-        return found
+        nearest: FloatArray = supercell.distances(every)[: len(atoms), len(atoms) :].min(axis=1)
+        return nearest
 
     def near(self, reach: float) -> BoolArray:
         """(n,) atoms nearer to the defect than a reach, Å."""
@@ -194,19 +194,19 @@ def thermal_scores(task: Task, scene: Scene, states: Sequence[Distortion]) -> di
 
 def site_symmetries(tasks: Sequence[Task], states: Sequence[Distortion]) -> Mapping[str, tuple[list[str], list[str]]]:
     """By host, site symmetries of first structures and of lowest references of the `free` tasks."""
-    found: dict[str, tuple[list[str], list[str]]] = {}
+    by_formula: dict[str, tuple[list[str], list[str]]] = {}
     for task, state in zip(tasks, states, strict=True):
         scene = Scene(task.defect)
-        mine, true = found.setdefault(task.formula, ([], []))
+        mine, true = by_formula.setdefault(task.formula, ([], []))
         for symbols, geometry_state in ((mine, state), (true, task.references[0].state)):
             symbols.append(symmetry.site_symmetry(geometry_state, scene.stabilizer, scene.ideal.cell))
-    return found
+    return by_formula
 
 
-def _coordination(scene: Scene, found: Distortion, true: Distortion, near: BoolArray) -> float:
+def _coordination(scene: Scene, proposed: Distortion, true: Distortion, near: BoolArray) -> float:
     numbers = [
         constraints.coordination_numbers(cell.cell, cell.numbers, cell.positions)
-        for cell in (apply_distortion(scene.ideal, state) for state in (found, true))
+        for cell in (apply_distortion(scene.ideal, state) for state in (proposed, true))
     ]
     return constraints.coordination_kept(numbers[0], numbers[1], near)
 

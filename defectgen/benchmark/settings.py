@@ -57,6 +57,6 @@ class BenchSettings:
         if self.relax_cases < 1 or self.complex_steps < 0:
             raise SettingsError(f"{self.relax_cases} cases, {self.complex_steps} steps: at least 1 case and 0 steps")
         if self.samplers and self.relax is None:
-            raise SettingsError("--complexes needs energies: name a potential with --relax")
+            raise SettingsError("--sampler needs energies: name a potential with --relax")
         if not self.generators and not self.samplers:
             raise SettingsError("no generator given; name one with --generator, such as default")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ from defectgen.cli.commands.image import image_command
 from defectgen.cli.commands.impurities import impurities_command
 from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
-from defectgen.cli.commands.potentials import potentials_command
+from defectgen.cli.commands.potentials import potentials_app, potentials_command
 from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,
@@ -50,11 +50,13 @@ from defectgen.cli.options import (
 from defectgen.cli.stage import run_stage
 from defectgen.cli.version import version_lines
 
+PROGRAM = "defectgen"
+
 INTERRUPTED = 130
 """Exit code of a command that was interrupted, as shells have it."""
 
 app = typer.Typer(
-    name="defectgen",
+    name=PROGRAM,
     no_args_is_help=False,
     pretty_exceptions_enable=False,
     add_completion=True,
@@ -62,7 +64,9 @@ app = typer.Typer(
 
 
 def run_command(
-    what: Annotated[Path, typer.Argument(metavar="HOST.cif|SETTINGS.yaml", help="host crystal, or settings")],
+    what: Annotated[
+        Path, typer.Argument(metavar="HOST.cif|SETTINGS.yaml", help="CIF of the host crystal, or settings")
+    ],
     output: OutputOption = None,
     dopant: DopantsOption = None,
     min_image_distance: DistanceOption = None,
@@ -101,8 +105,10 @@ def run_command(
 
 
 def init_command(
-    path: Annotated[Path, typer.Argument(metavar="SETTINGS.yaml")] = Path("settings.yaml"),
-    host: Annotated[Path, typer.Option("--host", help="CIF to write into it")] = Path("host.cif"),
+    path: Annotated[Path, typer.Argument(metavar="SETTINGS.yaml", help="file to write")] = Path("settings.yaml"),
+    host: Annotated[Path, typer.Option("--host", metavar="HOST.cif", help="CIF of the host crystal")] = Path(
+        "host.cif"
+    ),
 ) -> None:
     """Write a commented YAML with every setting of `run`."""
     from defectgen.run.settings import Settings, to_yaml
@@ -117,9 +123,9 @@ def init_command(
 
 def relax_command(
     folder: FolderArgument,
-    fmax: Annotated[float | None, typer.Option("--fmax", help="force at convergence, eV/Å")] = None,
+    fmax: Annotated[float | None, typer.Option("--fmax", metavar="eV/Å", help="force at convergence")] = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation")] = None,
-    max_defects: Annotated[int | None, typer.Option("--max-defects", help="relax the first so many defects")] = None,
+    max_defects: Annotated[int | None, typer.Option("--max-defects", help="only the first so many defects")] = None,
     device: DeviceOption = None,
     workers: WorkersOption = None,
     overwrite: OverwriteOption = False,
@@ -212,16 +218,33 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
 }
 """The commands by what they are for, each with an example."""
 
+_APPS: dict[str, typer.Typer] = {}
+"""Each command alone, by its name."""
+
 for _panel, _group in _COMMANDS.items():
     for _command, _example in _group:
-        _name = _command.__name__.removesuffix("_command")
-        app.command(_name, rich_help_panel=_panel, epilog=f"Example: defectgen {_example}")(_command)
+        _name, _epilog = _command.__name__.removesuffix("_command"), f"Example: defectgen {_example}"
+        if _command is potentials_command:
+            app.add_typer(potentials_app, name=_name, rich_help_panel=_panel, epilog=_epilog)
+            _APPS[_name] = potentials_app
+        else:
+            app.command(_name, rich_help_panel=_panel, epilog=_epilog)(_command)
+            _APPS[_name] = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+            _APPS[_name].command(_name, epilog=_epilog)(_command)
+
+
+def _run(words: Sequence[str]) -> None:
+    """Run what the command line says; a command that is named first is built alone, which halves the time of --help."""
+    if words and words[0] in _APPS:
+        _APPS[words[0]](args=list(words[1:]), prog_name=f"{PROGRAM} {words[0]}")
+    else:
+        app(prog_name=PROGRAM)
 
 
 def main() -> None:
     """Entry point: user errors become one line on the standard error stream and exit code 2."""
     try:
-        app()
+        _run(sys.argv[1:])
     except DefectgenError as error:
         sys.stderr.write(f"defectgen: {' '.join(str(error).split())}\n")
         sys.exit(INTERRUPTED if isinstance(error, StoppedError) else 2)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _ROWS = 200
 """Defects shown in a table; a longer list is for --json."""
 
-PoscarOption = Annotated[Path | None, typer.Option("--poscar", help="folder for one VASP folder a defect")]
-CifFolderOption = Annotated[Path | None, typer.Option("--cif", help="folder for one CIF a defect")]
-ExtxyzOption = Annotated[Path | None, typer.Option("--extxyz", help="extended XYZ file for all ideal cells")]
+PoscarOption = Annotated[Path | None, typer.Option("--poscar", help="folder for VASP; one folder a defect")]
+CifFolderOption = Annotated[Path | None, typer.Option("--cif", help="folder for CIFs; one file a defect")]
+ExtxyzOption = Annotated[Path | None, typer.Option("--extxyz", help="extended XYZ file; all ideal cells")]
 
 
 @dataclass(frozen=True)

@@ -13,50 +13,78 @@ import typer
 from augment.errors import ConditionError
 
 CifArgument = Annotated[Path, typer.Argument(metavar="HOST.cif", help="CIF of the host crystal")]
-BlockOption = Annotated[
-    str | None, typer.Option("--block", help="data block of the CIF, where it holds several crystals")
+FolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder")]
+SourcesArgument = Annotated[
+    list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or structures; CIF and extended XYZ files")
 ]
-FolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="folder of the run")]
-OutputOption = Annotated[Path | None, typer.Option("-o", "--output", help="folder to write")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object a line")]
+
+# An option has one meaning, value and unit in every command, and the same help up to a semicolon; what a command adds
+# comes after it. Units are shown in the place of the value.
+BlockOption = Annotated[
+    str | None, typer.Option("--block", help="data block of the CIF; where it holds several crystals")
+]
+OutputOption = Annotated[Path | None, typer.Option("-o", "--output", help="where to write; a folder")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON; one object a line")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="seed of everything random")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", help="processes; results do not depend on it")]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="replace this stage, and drop those after it")]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="replace this stage; drops those after it")]
 DopantsOption = Annotated[
-    list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
+    list[str] | None, typer.Option("--dopant", metavar="ELEMENT,...", help="elements to substitute and insert")
 ]
-DistanceOption = Annotated[float | None, typer.Option("--min-image-distance", help="between a defect and its image, Å")]
+DistanceOption = Annotated[
+    float | None, typer.Option("--min-image-distance", metavar="Å", help="least distance of a defect from its image")
+]
 MaxAtomsOption = Annotated[int | None, typer.Option("--max-atoms", help="most atoms in the supercell")]
-MaxVoidsOption = Annotated[int | None, typer.Option("--max-voids", help="interstitial sites to fill, widest first")]
+MaxVoidsOption = Annotated[int | None, typer.Option("--max-voids", help="interstitial sites to fill; widest first")]
 PotentialOption = Annotated[
     str | None,
     typer.Option(
         "--potential",
-        help="auto, a name that `defectgen potentials` lists, a MACE .model file, "
+        help="potential that evaluates; auto, a name that `defectgen potentials` lists, a MACE .model file, "
         "'lammps:STYLE FILE', or module:Class of an ASE calculator",
     ),
 ]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="of MACE networks: auto, cpu or cuda")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="of MACE networks; auto, cpu or cuda")]
 TrustOption = Annotated[
     bool, typer.Option("--trust-model", help="a .model file, and module:Class, can run any code: trust this one")
 ]
 
 
 KindsOption = Annotated[
-    list[str] | None, typer.Option("--kind", help="vacancy, antisite, substitution or interstitial; repeat for more")
+    list[str] | None,
+    typer.Option("--kind", metavar="KIND,...", help="which kinds; vacancy, antisite, substitution or interstitial"),
 ]
-ComplexOption = Annotated[str | None, typer.Option("--complex", help="kinds to combine, by commas: v_O,v_Sr,Fe_Ti")]
+ComplexOption = Annotated[
+    str | None, typer.Option("--complex", metavar="KIND,...", help="kinds of edits to combine; v_O,v_Sr,Fe_Ti")
+]
 SizeOption = Annotated[int | None, typer.Option("--size", help="most edits in a complex")]
-CutoffOption = Annotated[float | None, typer.Option("--cutoff", help="largest distance within a complex or set, Å")]
-MatrixOption = Annotated[str | None, typer.Option("--supercell", help="nine integers, rows, on the conventional cell")]
+CutoffOption = Annotated[
+    float | None, typer.Option("--cutoff", metavar="Å", help="largest distance within a complex or set")
+]
+MatrixOption = Annotated[
+    str | None, typer.Option("--supercell", metavar="MATRIX", help="nine integers, rows, on the conventional cell")
+]
+NearOption = Annotated[
+    float | None, typer.Option("--near", metavar="Å", help="distance of near-duplicates; 0 keeps all")
+]
+MaxForceOption = Annotated[float | None, typer.Option("--max-force", metavar="eV/Å", help="longest force of a frame")]
+DefectNamesOption = Annotated[
+    list[str] | None, typer.Option("--defect", metavar="NAME,...", help="only these defects; names as listed")
+]
 
 
 BulkOption = Annotated[
     bool, typer.Option("--bulk", help="treat a layer with vacuum as a bulk crystal; else it is recognised")
 ]
 SlabOption = Annotated[
-    str | None, typer.Option("--slab", help="the CIF is a layer or slab: the normal of its plane in its cell: 0,0,1")
+    str | None,
+    typer.Option("--slab", metavar="H,K,L", help="normal of a layer or slab in its cell; says that the CIF holds one"),
 ]
+
+
+def several(given: list[str] | None) -> list[str] | None:
+    """The values of an option that may be repeated, and takes several by commas; None where it is not given."""
+    return [part.strip() for text in given for part in text.split(",") if part.strip()] if given else None
 
 
 def layer_changes(bulk: bool, slab: str | None) -> dict[str, Any]:
@@ -84,7 +112,7 @@ def defect_changes(
     """Settings of the host and of the defects stage that the command line gives."""
     return {
         "host_block": block,
-        "defects.dopants": dopants or None,
+        "defects.dopants": several(dopants),
         "defects.min_image_distance": distance,
         "defects.max_atoms": max_atoms,
         "defects.max_voids": max_voids,

@@ -76,8 +76,8 @@ def planar_table(made: PlanarHost, supercell: Supercell, defects: Sequence[Defec
     for defect in defects:
         depths = " ".join(f"{x:.2f}" for x in made.depths(defect))
         table.add_row(defect.name, depths, defect.point_group, str(defect.degeneracy))
-    told = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in made.info.items())
-    return table, f"{made.kind}: {told}", _supercell_note(supercell)
+    details = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in made.info.items())
+    return table, f"{made.kind}: {details}", _supercell_note(supercell)
 
 
 def _plain(value: object) -> str:
@@ -158,6 +158,22 @@ def dataset_table(manifest: DatasetManifest) -> tuple[Table, str]:
         table.add_row(split, f"{frames:,}", f"{number:,}", ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
     dropped = "; ".join(f"{count:,} {reason}" for reason, count in manifest.dropped.items())
     return table, f"left out: {dropped or 'nothing'}"
+
+
+def refinement_table(card: Mapping[str, Any]) -> tuple[Table, Table]:
+    """Tables of a refined student: errors on held-out cells, and the crystals, each before and after."""
+    errors = _table(
+        f"{card['name']}: errors on held-out cells", ("", ">energy\n(meV/atom)", ">forces\n(meV/Å)", ">stress\n(GPa)")
+    )
+    for name, found in (("before", card["errors"]["before"]["all"]), ("after", card["errors"]["test"]["all"])):
+        numbers = 1000 * found["energy"], 1000 * found["forces"], found["stress"]
+        errors.add_row(name, *(_number(n, d) for n, d in zip(numbers, (1, 0, 2), strict=True)))
+    crystals = _table("without vibrations", ("host", "by", ">volume\n(Å³/atom)", ">bulk modulus\n(GPa)"))
+    for host, entry in card["hosts"].items():
+        for who in ("teacher", "before", "after"):
+            fit = entry["curves"][who]
+            crystals.add_row(host, who, _number(fit["volume"]), _number(fit["modulus"], 0))
+    return errors, crystals
 
 
 def _mean_of_nve(row: dict[str, Any]) -> str:

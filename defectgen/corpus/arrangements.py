@@ -1,4 +1,4 @@
-"""Arrangements of edits in one supercell with their energies, from which the generator learns who sits where."""
+"""Arrangements of edits in one supercell with their energies, from which the generator learns site occupation."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def edit_charges(space: EditSpace) -> IntArray:
     for label in range(len(space.names)):
         first = int(np.argmax(space.label == label))
         orbit = int(space.supercell.sites.orbit[space.site[first]])
-        found = formal_charges(space.supercell.host, orbit, int(space.number[first]))
-        by_label.append(min(found, key=abs, default=0))
+        charges = formal_charges(space.supercell.host, orbit, int(space.number[first]))
+        by_label.append(min(charges, key=abs, default=0))
     return np.array(by_label, dtype=np.int64)[space.label]
 
 
@@ -122,7 +122,7 @@ def read_arrangements(path: Path) -> list[Arrangements]:
         DataError: a file is missing or damaged.
     """
     paths = sorted(path.glob("*.npz")) if path.is_dir() else [path]
-    return [found for part in paths for found in arrangements_from_arrays(read_arrays(part), str(part))]
+    return [arrangements for part in paths for arrangements in arrangements_from_arrays(read_arrays(part), str(part))]
 
 
 def _columns(item: Arrangements) -> dict[str, NDArray[Any]]:

@@ -208,11 +208,11 @@ def _gather(plan: CorpusPlan, items: Sequence[FinishedJob], potential: Potential
     rows = []
     for host, item in zip(plan.hosts, items, strict=False):
         arrays = read_arrays(item.path)
-        own = cases_from_arrays(arrays, str(item.path))
-        cases += own
+        stored = cases_from_arrays(arrays, str(item.path))
+        cases += stored
         arranged += arrangements_from_arrays(arrays, str(item.path))
         who = {name: getattr(host, name) for name in ("material_id", "formula", "prototype", "source", "split")}
-        labels = sum(len(case.labels) for case in own)
+        labels = sum(len(case.labels) for case in stored)
         rows.append({**who, "outcome": str(arrays["outcome"]), "labels": labels, "seconds": item.seconds})
     check_hosts(cases)
     return Corpus(cases, arranged, {**_provenance(plan, potential), **_counts(cases, arranged), "hosts": rows})

@@ -167,8 +167,8 @@ def cases_from_arrays(arrays: Mapping[str, NDArray[Any]], where: str) -> list[Ca
     Raises:
         DataError: a column is missing or damaged.
     """
-    own = {name: array for name, array in arrays.items() if not name.startswith(ARRANGEMENTS)}
-    return from_columns(own, _case, where, "labelled defects")
+    columns = {name: array for name, array in arrays.items() if not name.startswith(ARRANGEMENTS)}
+    return from_columns(columns, _case, where, "labelled defects")
 
 
 def _columns(case: Case) -> dict[str, NDArray[Any]]:
@@ -206,8 +206,8 @@ def _columns(case: Case) -> dict[str, NDArray[Any]]:
 def template_from_columns(key: str, columns: Mapping[str, NDArray[Any]]) -> Template:
     """The template whose columns were stored under their names."""
     ints = {column: columns[column].astype(np.int64) for column in TEMPLATE_INTS}
-    told = columns.get("descent", ())  # columns of arrangements have none
-    descent = _float64(columns["descent"]) if len(told) else None
+    stored = columns.get("descent", ())  # columns of arrangements have none
+    descent = _float64(columns["descent"]) if len(stored) else None
     return Template(key=key, cell=columns["cell"], positions=columns["positions"], **ints, descent=descent)
 
 
@@ -227,7 +227,7 @@ def _label(columns: Mapping[str, NDArray[Any]], k: int) -> Label:
     snapshot, broken = (bool(x) for x in columns["flags"][k])
     state = Distortion(_float64(columns["displacements"][k]), columns["strain"][k])
     end = int(np.cumsum(columns["path_lengths"])[k])
-    way = slice(end - int(columns["path_lengths"][k]), end)
+    rows = slice(end - int(columns["path_lengths"][k]), end)
     last = int(np.cumsum(columns["towards_counts"])[k])
     off = slice(last - int(columns["towards_counts"][k]), last)
     charge = float(columns["charges"][k])
@@ -240,8 +240,8 @@ def _label(columns: Mapping[str, NDArray[Any]], k: int) -> Label:
         energy,
         kept=tuple(np.flatnonzero(columns["kept"][k]).tolist()),
         charge=None if np.isnan(charge) else round(charge),
-        path=_float64(columns["path"][way]) if way.stop > way.start else None,
-        path_energies=columns["path_energies"][way] if way.stop > way.start else None,
+        path=_float64(columns["path"][rows]) if rows.stop > rows.start else None,
+        path_energies=columns["path_energies"][rows] if rows.stop > rows.start else None,
         towards=_float64(columns["towards"][off]) if off.stop > off.start else None,
     )
 

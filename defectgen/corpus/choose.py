@@ -27,14 +27,14 @@ _LIKE_ELECTRONEGATIVITY = 0.7
 def similar_dopants(elements: tuple[str, ...]) -> list[tuple[str, str]]:
     """(dopant, host element) pairs of like size and electronegativity, as substitutions in the laboratory are."""
     pairs = []
-    for own in elements:
+    for element in elements:
         for dopant in DOPANTS:
             if dopant in elements:
                 continue
-            ratio = _radius(dopant) / _radius(own)
-            near = abs(_electronegativity(dopant) - _electronegativity(own)) < _LIKE_ELECTRONEGATIVITY
+            ratio = _radius(dopant) / _radius(element)
+            near = abs(_electronegativity(dopant) - _electronegativity(element)) < _LIKE_ELECTRONEGATIVITY
             if near and 1.0 / _LIKE_RADIUS < ratio < _LIKE_RADIUS:
-                pairs.append((dopant, own))
+                pairs.append((dopant, element))
     return pairs
 
 
@@ -65,9 +65,9 @@ def _substitutions(supercell: Supercell, rng: np.random.Generator, known: Collec
     pairs = [pair for pair in similar_dopants(supercell.host.elements) if pair[0] in known]
     chosen: list[Defect] = []
     for index in rng.permutation(len(pairs))[:2]:
-        dopant, own = pairs[int(index)]
+        dopant, element = pairs[int(index)]
         options = point_defects(supercell, dopants=[dopant], kinds=["substitution"])
-        chosen += _some([d for d in options if d.orbits[0].element == own], rng, 1)
+        chosen += _some([d for d in options if d.orbits[0].element == element], rng, 1)
     return chosen
 
 

@@ -1,4 +1,4 @@
-"""Points off the symmetric geometry of a defect, towards its labels: what a generator is told of a lower symmetry.
+"""Points off the symmetric geometry of a defect, towards its labels: input features for a lower symmetry.
 
 Whoever generates a geometry draws its direction (see `EnergySurface.direction`) before the geometry is known. Which of
 the equivalent geometries of a label a direction leads to is a matter of the normaliser of H, whose operations keep H; a
@@ -42,14 +42,14 @@ def _points(case: Case, label: Label, surface: EnergySurface, settings: LabelSet
     name = f"{case.template.key} {case.kept(label)} {label.energy:.6f}"
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]))
     drawn = [surface.direction(subgroup, rng) for _ in range(settings.directions_drawn)]
-    found = [direction for direction in drawn if direction is not None]
+    directions = [direction for direction in drawn if direction is not None]
     if label.broken:
         u = label.state.displacements
         lies = u - project(Distortion(u, _STRAIN), case.symmetry).displacements
         operations = case.classes.normaliser(np.array(case.kept(label)))
-        paired = [_nearest_image(direction, lies, case.symmetry, operations) for direction in found]
-        found = sorted(paired, key=lambda direction: -float((direction * lies).sum()))
-    chosen = [surface.towards(subgroup, direction) for direction in found[: settings.directions]]
+        paired = [_nearest_image(direction, lies, case.symmetry, operations) for direction in directions]
+        directions = sorted(paired, key=lambda direction: -float((direction * lies).sum()))
+    chosen = [surface.towards(subgroup, direction) for direction in directions[: settings.directions]]
     points = [descent[:, -1] for descent in chosen if descent is not None]
     return np.stack(points) if points else None
 

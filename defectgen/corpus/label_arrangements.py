@@ -39,19 +39,19 @@ def arrangements(
         rng: decides.
     """
     low, high = settings.arrangement_atoms
-    found: list[Arrangements] = []
+    labelled_sets: list[Arrangements] = []
     try:
         supercell = find_supercell(
             host, min_image_distance=settings.image_distances[0], min_atoms=low, max_atoms=high, keep_point_group=False
         )
     except SupercellError:
-        return found
+        return labelled_sets
     for make in (_complex, _impurities):
-        asked = make(supercell, potential, settings, rng)
-        if asked is not None and settings.arrangements > 1:
-            labelled = _labelled(who, *asked, potential, settings, rng)
-            found += [] if labelled is None else [labelled]
-    return found
+        request = make(supercell, potential, settings, rng)
+        if request is not None and settings.arrangements > 1:
+            labelled = _labelled(who, *request, potential, settings, rng)
+            labelled_sets += [] if labelled is None else [labelled]
+    return labelled_sets
 
 
 def _complex(
@@ -59,16 +59,16 @@ def _complex(
 ) -> tuple[EditSpace, dict[str, int]] | None:
     """Vacancies, dopants and interstitials, of two or three kinds."""
     pairs = [p for p in similar_dopants(supercell.host.elements) if p[0] in potential.elements]
-    own = supercell.host.elements
-    options = [f"v_{e}" for e in own] + [f"{d}_{e}" for d, e in pairs]
+    elements = supercell.host.elements
+    options = [f"v_{e}" for e in elements] + [f"{d}_{e}" for d, e in pairs]
     if any(orbit.void for orbit in supercell.host.orbits):
-        options += [f"{e}_i" for e in own]
+        options += [f"{e}_i" for e in elements]
     for _ in range(_TRIALS):
         kinds = [str(k) for k in rng.choice(options, size=min(len(options), int(rng.integers(2, 4))), replace=False)]
         counts = np.bincount(rng.integers(len(kinds), size=settings.complex_size), minlength=len(kinds))
-        asked = _space(supercell, {k: int(c) for k, c in zip(kinds, counts, strict=True) if c})
-        if asked is not None:
-            return asked
+        space = _space(supercell, {k: int(c) for k, c in zip(kinds, counts, strict=True) if c})
+        if space is not None:
+            return space
     return None
 
 
@@ -78,13 +78,13 @@ def _impurities(
     """One dopant on a share of the sites of an element."""
     pairs = [p for p in similar_dopants(supercell.host.elements) if p[0] in potential.elements]
     for index in rng.permutation(len(pairs))[:_TRIALS]:
-        dopant, own = pairs[int(index)]
-        asked = _space(supercell, {f"{dopant}_{own}": 1})
-        if asked is None:
+        dopant, element = pairs[int(index)]
+        space = _space(supercell, {f"{dopant}_{element}": 1})
+        if space is None:
             continue
-        most = int(settings.impurity_share * len(asked[0]))
+        most = int(settings.impurity_share * len(space[0]))
         if most >= 2:  # noqa: PLR2004  a single impurity has one arrangement on each orbit
-            return asked[0], {f"{dopant}_{own}": int(rng.integers(2, most + 1))}
+            return space[0], {f"{dopant}_{element}": int(rng.integers(2, most + 1))}
     return None
 
 

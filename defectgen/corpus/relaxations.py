@@ -69,14 +69,14 @@ class Relaxer:
     def pressed(self, lowest: Label, relaxed: CompressedHost) -> list[Label]:
         """The lowest geometry relaxed again in the cell that the host has under pressure, keeping its symmetry."""
         start = apply_distortion(self.ideal, Distortion(lowest.state.displacements, relaxed.strain))
-        kept = tuple(range(self.classes.symmetry.order)) if lowest.kept is None else lowest.kept
-        symmetry = self.defect.symmetry().subset(kept)
-        found = self._label(self._relaxed(start, symmetry), symmetry, relaxed)
-        return [replace(label, kept=kept, broken=lowest.broken) for label in found]
+        members = tuple(range(self.classes.symmetry.order)) if lowest.kept is None else lowest.kept
+        symmetry = self.defect.symmetry().subset(members)
+        labels = self._label(self._relaxed(start, symmetry), symmetry, relaxed)
+        return [replace(label, kept=members, broken=lowest.broken) for label in labels]
 
     def _relaxed(self, start: DefectCell, symmetry: CellSymmetry | None) -> Relaxation:
-        asked = {"fmax": self.settings.fmax, "max_steps": self.settings.max_steps}
-        return relax_structure(start, self.potential, symmetry=symmetry, keep_path=True, **asked)  # type: ignore[arg-type]
+        limits = {"fmax": self.settings.fmax, "max_steps": self.settings.max_steps}
+        return relax_structure(start, self.potential, symmetry=symmetry, keep_path=True, **limits)  # type: ignore[arg-type]
 
     def _label(
         self, result: Relaxation, symmetry: CellSymmetry | None, pressed: CompressedHost | None = None
@@ -93,15 +93,15 @@ class Relaxer:
             return []
         if symmetry is None:
             index, operation, state = self.classes.surviving(free)
-            kept = tuple(self.classes.members[index].tolist())
+            members = tuple(self.classes.members[index].tolist())
         else:
             operation, state = self.classes.symmetry.group.identity, project(free, symmetry)
-            kept = tuple(range(self.classes.symmetry.order))
+            members = tuple(range(self.classes.symmetry.order))
         path, energies = self._path(result, strain, operation)
-        broken = len(kept) < self.classes.symmetry.order
+        broken = len(members) < self.classes.symmetry.order
         energy = float(result.record.energy)
-        way = {"kept": kept, "path": path, "path_energies": energies}
-        return [Label(state, 0.0, pressure, snapshot=False, broken=broken, energy=energy, **way)]  # type: ignore[arg-type]
+        fields = {"kept": members, "path": path, "path_energies": energies}
+        return [Label(state, 0.0, pressure, snapshot=False, broken=broken, energy=energy, **fields)]  # type: ignore[arg-type]
 
     def _path(self, result: Relaxation, strain: FloatArray, operation: int) -> tuple[FloatArray, FloatArray]:
         """Some geometries on the way, the end left out, in the orientation of the label."""

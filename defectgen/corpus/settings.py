@@ -23,7 +23,7 @@ class LabelSettings:
             stabilizer) and `bond` (a bond distortion of ShakeNBreak).
         broken_gain: a broken geometry must be this much lower than the symmetric one to be kept, eV.
         same_energy: two broken geometries with one subgroup are one if their energies differ by less, eV.
-        path: geometries kept of each relaxation, evenly along its steps.
+        path: geometries stored of each relaxation, evenly along its steps.
         pressures: range of the pressure drawn for a host, GPa.
         dynamics_share: share of the hosts with dynamics at finite temperature and pressure.
         temperatures: range from which one is drawn, K.
@@ -32,7 +32,7 @@ class LabelSettings:
         equilibration: steps before sampling begins.
         production: steps sampled.
         stride: steps between snapshots that are kept.
-        directions: points towards a geometry of lower symmetry, kept of each.
+        directions: points towards a geometry of lower symmetry, stored of each.
         directions_drawn: directions of which these are the ones nearest to where the geometry lies.
         arrangements: complexes, and arrangements of impurities at a concentration, drawn of each host.
         arrangement_atoms: least and most atoms of their supercell.

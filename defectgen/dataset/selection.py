@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from augment.errors import ConditionError, DataError
+from augment.storage.missing import nearest_name
 from defectgen.dataset.duplicates import Mask, exact_copies, near_copies
 from defectgen.dataset.fields import FIELDS, MEASURES
 from defectgen.dataset.settings import DatasetSettings
@@ -121,8 +121,8 @@ def _check_condition(condition: str) -> None:
             what = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
             raise ConditionError(f"--where {condition!r}: {what} is not possible; compare fields with values")
         if isinstance(node, ast.Name) and node.id not in COLUMNS:
-            near = difflib.get_close_matches(node.id, COLUMNS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; the fields are {', '.join(COLUMNS)}"
+            near = nearest_name(node.id, COLUMNS)
+            hint = f"; did you mean {near}?" if near else f"; the fields are {', '.join(COLUMNS)}"
             raise ConditionError(f"--where {condition!r}: no field is called {node.id!r}{hint}")
     if not isinstance(tree.body, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.BinOp):
         raise ConditionError(f'--where {condition!r}: compare a field with a value, "pressure > 5"')

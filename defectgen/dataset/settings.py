@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augment.errors import SettingsError
+from augment.storage.missing import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 SplitBy = Literal["auto", "host", "prototype", "elements", "defect", "trajectory", "given"]
 Uncovered = Literal["refuse", "train", "drop"]
@@ -90,4 +95,11 @@ def dataset_settings(values: Mapping[str, Any]) -> DatasetSettings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "--" + str(first["loc"][0]).replace("formats", "format").replace("_", "-")
-        raise SettingsError(f"{name} {first['input']!r} does not fit: {first['msg'].lower()}") from None
+        raise SettingsError(f"{name} {misfit(first)}") from None
+
+
+def misfit(detail: ErrorDetails) -> str:
+    """What pydantic says of a value that does not fit, with the allowed value that is most like it."""
+    allowed = re.findall(r"'([^']+)'", detail["msg"]) if detail["type"] == "literal_error" else []
+    hint = did_you_mean(str(detail["input"]), allowed)
+    return f"{detail['input']!r} does not fit; {hint}{detail['msg'].lower()}"

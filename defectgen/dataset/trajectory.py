@@ -16,6 +16,7 @@ from augment.cell import FloatArray, IntArray
 from augment.elements import element_symbol
 from augment.errors import ConditionError, DataError
 from augment.storage.archive import read_arrays, write_atomically
+from augment.storage.missing import did_you_mean
 from defectgen.dataset.extxyz import ExtxyzFile
 from defectgen.dataset.frame import FrameFact, frame_of
 from md.dynamics import MdPoint
@@ -77,7 +78,8 @@ def check_format(name: str) -> Format:
     for known in get_args(Format):
         if name == known:
             return known  # type: ignore[no-any-return]  # one of the literals
-    raise ConditionError(f"no format of trajectories is called {name!r}; use one of {', '.join(get_args(Format))}")
+    hint, formats = did_you_mean(name, get_args(Format)), ", ".join(get_args(Format))
+    raise ConditionError(f"no format of trajectories is called {name!r}; {hint}use one of {formats}")
 
 
 def read_trajectory(archive: Path) -> Trajectory:

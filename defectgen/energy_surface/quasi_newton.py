@@ -2,7 +2,7 @@
 
 The points of a descent are an array (n, k, 2, 3): for each of n atoms and k points the displacement from the ideal
 cell, Å, and the force there, eV/Å. The first step follows the forces with one stiffness for all atoms. Later ones use
-the stiffness that the last two points tell: the step of Barzilai and Borwein, IMA J. Numer. Anal. 8, 141 (1988),
+the stiffness between the last two points: the step of Barzilai and Borwein, IMA J. Numer. Anal. 8, 141 (1988),
 https://doi.org/10.1093/imanum/8.1.141. From where a network has put the atoms all points count: the step of the
 limited-memory BFGS method, Nocedal, Math. Comput. 35, 773 (1980), https://doi.org/10.1090/S0025-5718-1980-0572855-7.
 All keep whatever symmetry the points have.
@@ -15,16 +15,16 @@ import numpy as np
 from augment.cell import FloatArray
 
 DESCENT_POINTS = 3
-"""Points of a descent that the generative model is told."""
+"""Points of a descent that are input features of the generative model."""
 
 STIFFNESS = 10.0
 """eV/Å²; of the first step."""
 
 MIN_STIFFNESS, MAX_STIFFNESS = 2.0, 100.0
-"""eV/Å²; what the stiffness that the forces tell is kept between."""
+"""eV/Å²; bounds of the stiffness estimated from forces."""
 
 MIN_CURVATURE = 1.0
-"""eV/Å²; curvature along a step above which it tells of the stiffness of what is below."""
+"""eV/Å²; curvature along a step above which it estimates the stiffness of what is below."""
 
 MAX_STEP = 0.2
 """Å; the longest move of one atom in one step."""
@@ -42,7 +42,7 @@ def secant_step(points: FloatArray) -> FloatArray:
         return here + trial_step(forces)
     step = here - points[:, -2, 0]
     gained = float((step * (points[:, -2, 1] - forces)).sum())
-    # Where the energy curves downwards along the last step there is no stiffness to be told.
+    # Where the energy curves downwards along the last step there is no stiffness to estimate.
     stiffness = gained / float((step**2).sum()) if gained > 0 else STIFFNESS
     return here + _limited(forces / float(np.clip(stiffness, MIN_STIFFNESS, MAX_STIFFNESS)))
 

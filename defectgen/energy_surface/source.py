@@ -1,4 +1,4 @@
-"""Whose energy surface the generative model is told: that of its teacher, of a named potential, or none."""
+"""Whose energy surface gives the model's input features: that of its teacher, of a named potential, or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The energy surface of one defect around its ideal cell: what the generative model is told of it.
+"""The energy surface of one defect around its ideal cell: input features of the generative model.
 
 The forces of a potential on the atoms of the ideal defect cell, less those on the same sites of the pristine cell, act
 on the perfect crystal before anything moves (Kanzaki, J. Phys. Chem. Solids 2, 24 (1957),
@@ -117,13 +117,13 @@ class EnergySurface:
         Args:
             state: where to begin.
             symmetry: what the state has, and keeps.
-            points: (n, k, 2, 3) evaluated before, which tell the stiffness with the new ones; of a state in another
-                cell than theirs they tell nothing.
+            points: (n, k, 2, 3) evaluated before, which determine the stiffness with the new ones; of a state in
+                another cell than theirs they are ignored.
             steps: fewer are taken where the potential can say nothing.
         """
         if state.strain.any():
             points = points[:, :0]
-        # Where the symmetry is broken the energy is no bowl that far points could tell the shape of.
+        # Where the symmetry is broken the energy is no bowl whose shape far points could determine.
         step = quasi_newton if symmetry.order == self.symmetry.order else secant_step
         for taken in range(steps):
             try:

@@ -98,15 +98,15 @@ def propose_complexes(
         ConditionError: a wish is not possible.
         DataError: the model has no network of occupations.
     """
-    asked = ComplexConditions(temperature, energy, guidance, best_of)
+    conditions = ComplexConditions(temperature, energy, guidance, best_of)
     scorer: Ranker = (
-        PairScorer(pairs, asked.temperature)
+        PairScorer(pairs, conditions.temperature)
         if pairs is not None
-        else NetworkScorer(load_model(model) if isinstance(model, str) else model, space, asked)
+        else NetworkScorer(load_model(model) if isinstance(model, str) else model, space, conditions)
     )
-    drawn = draw_arrangements(OrbitSpace(space, H), recipe, n * asked.best_of, seed, scorer)
+    drawn = draw_arrangements(OrbitSpace(space, H), recipe, n * conditions.best_of, seed, scorer)
     made = [Defect(space.supercell, space.edits(members)) for members in drawn]
-    if asked.best_of == 1:
+    if conditions.best_of == 1:
         return made
     by_energy = [made[int(k)] for k in np.argsort(scorer.energies(drawn), kind="stable")]
     first: dict[str, Defect] = {}
@@ -157,7 +157,7 @@ class NetworkScorer:
 
     def __init__(self, model: Model, space: EditSpace, conditions: ComplexConditions) -> None:
         self._network = model.occupation
-        self._space, self._asked = space, conditions
+        self._space, self._requested = space, conditions
         self._template, self._node = pristine_template(space)
         self._charge = edit_charges(space)
         self._edges = self._template.edges(self._network.config.cutoff)
@@ -165,11 +165,11 @@ class NetworkScorer:
     def __call__(self, arranged: Sequence[Arranging]) -> FloatArray:
         """Mean logit of the edits of each orbit, (a, o)."""
         edits = self._logits(arranged, self._conditions(arranged))
-        if self._asked.guidance != 1.0:
+        if self._requested.guidance != 1.0:
             hidden = frozenset({"temperature", "energy", "subgroup"})
             blank = [replace(c, hidden=hidden) for c in self._conditions(arranged)]
             base = self._logits(arranged, blank)
-            edits = base + self._asked.guidance * (edits - base)
+            edits = base + self._requested.guidance * (edits - base)
         orbits = arranged[0].orbits
         sums = np.zeros((len(arranged), len(orbits)))
         np.add.at(sums.T, orbits.orbit, edits.T)
@@ -185,32 +185,32 @@ class NetworkScorer:
         step = max(1, MAX_PASS_NODES // len(self._template.numbers))
         nothing = np.zeros(0, dtype=np.int64)
         for first in range(0, len(drawn), step):
-            seen = [self._seen(m, nothing, self._told(len(m))) for m in drawn[first : first + step]]
+            seen = [self._seen(m, nothing, self._conditions_of(len(m))) for m in drawn[first : first + step]]
             charged = torch.tensor([coulomb_of(x) for x in seen], dtype=torch.float32)
             with torch.inference_mode():
                 parts.append(self._network.energy(occupied_batch(seen), charged).double().numpy())
         return np.concatenate(parts)
 
-    def _seen(self, members: IntArray, unknown: IntArray, told: Conditions) -> Occupied:
+    def _seen(self, members: IntArray, unknown: IntArray, condition: Conditions) -> Occupied:
         from defectgen.model.occupied import Occupied
 
         known = (self._node[members], self._space.number[members], self._charge[members])
-        return Occupied(self._template, self._edges, *known, unknown, told)
+        return Occupied(self._template, self._edges, *known, unknown, condition)
 
-    def _told(self, size: int) -> Conditions:
-        asked = self._asked
-        hidden = {"subgroup", "pressure"} | ({"temperature"} if asked.temperature is None else set())
-        lowest = 0.0 if asked.temperature is None else None
+    def _conditions_of(self, size: int) -> Conditions:
+        conditions = self._requested
+        hidden = {"subgroup", "pressure"} | ({"temperature"} if conditions.temperature is None else set())
+        lowest = 0.0 if conditions.temperature is None else None
         share = size / max(1, int((self._template.host_numbers > 0).sum()))
         return Conditions(
-            asked.temperature or 0.0,
+            conditions.temperature or 0.0,
             hidden=frozenset(hidden),
-            energy=lowest if asked.energy is None else asked.energy,
+            energy=lowest if conditions.energy is None else conditions.energy,
             concentration=share,
         )
 
     def _conditions(self, arranged: Sequence[Arranging]) -> list[Conditions]:
-        return [self._told(int(a.left.sum()) + len(a.members)) for a in arranged]
+        return [self._conditions_of(int(a.left.sum()) + len(a.members)) for a in arranged]
 
     def _logits(self, arranged: Sequence[Arranging], conditions: Sequence[Conditions]) -> FloatArray:
         import torch
@@ -219,10 +219,10 @@ class NetworkScorer:
         from md.labels.third_party import one_torch_thread
 
         seen = []
-        for arranging, told in zip(arranged, conditions, strict=True):
+        for arranging, condition in zip(arranged, conditions, strict=True):
             known = arranging.members
             unknown = np.setdiff1d(self._node, self._node[known])
-            seen.append(self._seen(known, unknown, told))
+            seen.append(self._seen(known, unknown, condition))
         nodes = len(self._template.numbers)
         node = torch.as_tensor((self._node[None] + nodes * np.arange(len(seen))[:, None]).ravel())
         number = torch.as_tensor(np.tile(self._space.number, len(seen)))

@@ -70,7 +70,7 @@ def generate(
         snapshot: instantaneous frames instead of the thermal mean.
         seed: of the noise.
         model: a model, or the name of one.
-        forces: potential whose energy surface the network is told.
+        forces: potential whose energy surface gives the input features.
         corrections: steps down that surface from each relaxed structure.
         steps: of the sampler.
         eta: share of the noise that is drawn anew at each step.
@@ -134,10 +134,10 @@ def geometry_stream(
         model: the trained networks.
         plan: H of each structure; by default that of the request.
     """
-    ideal, told = defect.cell(), find_forces(request.forces, model.card) if model.network.config.forces else None
-    surface = None if told is None else told(defect)
+    ideal, source = defect.cell(), find_forces(request.forces, model.card) if model.network.config.forces else None
+    surface = None if source is None else source(defect)
     template = Template.of(ideal, defect.supercell.sites, voids=model.network.config.voids)
-    source = NONE if told is None or surface is None or surface.descent is None else told.potential.name
+    labeller = NONE if source is None or surface is None or surface.descent is None else source.potential.name
     wanted = plan_subgroups(defect, request, model) if plan is None else list(plan)
     if request.snapshot:
         began = time.perf_counter()
@@ -145,7 +145,7 @@ def geometry_stream(
         if ensemble is not None:
             each = (time.perf_counter() - began) / request.n
             for cell in _frames(defect, ideal, wanted[0], ensemble, model, request):
-                made = cell.with_geometry(cell.positions, forces_by=source)
+                made = cell.with_geometry(cell.positions, forces_by=labeller)
                 yield replace(made, seconds=(cell.seconds or 0.0) + each)
             return
     first = 0
@@ -153,7 +153,7 @@ def geometry_stream(
         symmetry = wanted[first]
         alike = next((k for k in range(first, len(wanted)) if wanted[k] is not symmetry), len(wanted))
         for cell in _samples(defect, symmetry, range(first, alike), (ideal, template, surface, model), request):
-            yield cell.with_geometry(cell.positions, forces_by=source)
+            yield cell.with_geometry(cell.positions, forces_by=labeller)
         first = alike
 
 
@@ -169,10 +169,10 @@ def _ensemble(
     symmetry = plan_subgroups(defect, warm, model)[0]
     if not affordable(symmetry):
         return None
-    geometries = (geometry_stream(defect, asked, model, [symmetry]) for asked in (replace(warm, temperature=0.0), warm))
+    geometries = (geometry_stream(defect, each, model, [symmetry]) for each in (replace(warm, temperature=0.0), warm))
     rest, mean = (_state(next(cells), defect.cell()) for cells in geometries)
-    found = HarmonicEnsemble.around(surface, Distortion(rest.displacements, mean.strain), symmetry)
-    return None if found is None else (found, symmetry.symbol)
+    ensemble = HarmonicEnsemble.around(surface, Distortion(rest.displacements, mean.strain), symmetry)
+    return None if ensemble is None else (ensemble, symmetry.symbol)
 
 
 def _state(cell: DefectCell, ideal: DefectCell) -> Distortion:
@@ -236,13 +236,13 @@ def _samples(
     for start in range(0, len(indices), step):
         chosen, began = indices[start : start + step], time.perf_counter()
         rngs = [np.random.default_rng(sample_seed(request.seed, defect.key, symmetry.symbol, k)) for k in chosen]
-        ways = [
+        directions = [
             np.random.default_rng(sample_seed(request.seed, defect.key, f"towards {symmetry.symbol}", k))
             for k in chosen
         ]
-        told = _descents(surface, symmetry, request, dict(zip(chosen, ways, strict=True)))
+        descents = _descents(surface, symmetry, request, dict(zip(chosen, directions, strict=True)))
         predict = predictor(
-            model, [template.with_descent(points) for points in told], conditions, request.guidance, groups=groups
+            model, [template.with_descent(points) for points in descents], conditions, request.guidance, groups=groups
         )
         with one_torch_thread(wanted=True):
             states = model.bridge.sample_many(
@@ -255,15 +255,15 @@ def _samples(
                 spreads=[spreads[k] for k in chosen],
             )
         each = (time.perf_counter() - began) / len(chosen)
-        for k, u, e, points in zip(chosen, states.displacements, states.strain, told, strict=True):
+        for k, u, e, points in zip(chosen, states.displacements, states.strain, descents, strict=True):
             began = time.perf_counter()
-            state, own = (
+            state, details = (
                 Distortion(u, 0.0 * e if _keeps_cell(defect, request) else e),
                 {"sample": k, "spread": spreads[k], **learnt},
             )
             if surface is not None and points is not None and request.temperature == 0:
-                state, own["corrected"] = surface.lowered(state, symmetry, points, request.corrections)
-            yield _finished(ideal, state, {**info, **own}, each + time.perf_counter() - began)
+                state, details["corrected"] = surface.lowered(state, symmetry, points, request.corrections)
+            yield _finished(ideal, state, {**info, **details}, each + time.perf_counter() - began)
 
 
 def _descents(
@@ -272,7 +272,7 @@ def _descents(
     request: GeometryRequest,
     rngs: Mapping[int, np.random.Generator],
 ) -> list[FloatArray | None]:
-    """What the network is told of the energy for each structure: towards a lower symmetry each in its own direction.
+    """Energy features of each structure: towards a lower symmetry each in its own direction.
 
     That of the first goes furthest down of `DIRECTIONS`.
     """

@@ -36,12 +36,12 @@ class GeometryRequest:
         eta: share of the noise that is drawn anew at each step; 0 follows the deterministic flow.
         guidance: weight of the conditions; 1 is what was learnt, more exaggerates them, 0 ignores them.
         spread: scale of the noise; 0 gives the best guess, 1 a draw from what was learnt. By default the first relaxed
-            structure is the best guess, and all others are draws. Of a lower symmetry of which nothing is told the
+            structure is the best guess, and all others are draws. Of a lower symmetry without input features the
             first is a draw too: without noise nothing would break the symmetry of the ideal start.
-        energy: eV above the lowest geometry of the defect, which the network is told; None does not tell.
-        charge: e, which the network is told; None does not tell.
-        forces: potential whose energy surface the network is told, if it has learnt from any: `teacher` for the one
-            that labelled its corpus, a name, or `none`. Nothing is told of elements that it does not cover.
+        energy: eV above the lowest geometry of the defect, a condition of the network; None where it is none.
+        charge: e, a condition of the network; None where it is none.
+        forces: potential whose energy surface gives input features, if the network has learnt from any: `teacher` for
+            the one that labelled its corpus, a name, or `none`. Elements that it does not cover have none.
         corrections: steps down that surface from a structure of the network, if it is asked for at 0 K; a force
             evaluation each. They keep H and the cell.
         keep_cell: the cell is that of the relaxed host whatever the temperature and the pressure.

@@ -9,6 +9,7 @@ import numpy as np
 from augment import CellSymmetry, Defect
 from augment.errors import ConditionError
 from augment.groups.symmetry import schoenflies
+from augment.storage.missing import did_you_mean
 from defectgen.generation.request import BEST, FULL, SAMPLED, TRIVIAL, GeometryRequest
 from defectgen.generation.subgroup_probability import subgroup_probabilities
 from defectgen.generation.validity import sample_seed
@@ -30,9 +31,11 @@ def find_subgroup(defect: Defect, request: GeometryRequest) -> CellSymmetry:
     for candidate in classes:
         if wanted in (candidate.symbol, schoenflies(candidate.symbol)):
             return candidate
-    known = ", ".join(dict.fromkeys(c.symbol for c in classes))
+    known = list(dict.fromkeys(c.symbol for c in classes))
+    hint = did_you_mean(wanted, ["full", "best", "sample", *known])
     raise ConditionError(
-        f"{defect.name}: {wanted!r} is no subgroup of its symmetry; choose full, best, sample or one of {known}"
+        f"{defect.name}: {wanted!r} is no subgroup of its symmetry; {hint}choose full, best, sample or one of "
+        f"{', '.join(known)}"
     )
 
 

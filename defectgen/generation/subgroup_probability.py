@@ -29,8 +29,8 @@ def subgroup_probabilities(
         defect: whose stabilizer.
         temperature: K.
         pressure: GPa.
-        charge: e; None does not tell.
-        forces: potential that tells how soft each class is, as in `Request`.
+        charge: e; None where it is no condition.
+        forces: potential whose curvatures are input features, as in `GeometryRequest`.
 
     Raises:
         DataError: the model knows no p(H).
@@ -48,8 +48,8 @@ def subgroup_probabilities(
     conditions = Conditions(
         temperature, pressure, action.order, action.order, hidden=frozenset({"subgroup"}), charge=charge
     )
-    told = find_forces(forces, model.card)
-    surface = None if told is None else told(defect)
+    source = find_forces(forces, model.card)
+    surface = None if source is None else source(defect)
     soft = None if surface is None else surface.curvatures
     item = BatchItem(template, template.edges(network.config.cutoff), conditions)
     with one_torch_thread(wanted=True), torch.inference_mode():

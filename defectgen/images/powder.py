@@ -12,6 +12,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError
+from augment.storage.missing import did_you_mean
 from defectgen.images.detection import FWHM_PER_SIGMA
 from defectgen.images.mean_cell import MeanCellFrames
 
@@ -64,7 +65,8 @@ class PowderSettings:
             return float(self.radiation)
         except ValueError:
             raise ConditionError(
-                f"radiation {self.radiation!r}: give a wavelength in Å or one of {', '.join(WAVELENGTHS)}"
+                f"radiation {self.radiation!r}; {did_you_mean(str(self.radiation), WAVELENGTHS)}give a wavelength in Å "
+                f"or one of {', '.join(WAVELENGTHS)}"
             ) from None
 
     @property

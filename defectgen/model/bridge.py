@@ -92,8 +92,8 @@ class Bridge:
         """One clean state; see `sample_many`."""
 
         def each(state: Distortion, now: float) -> Distortion:
-            found = predict(Distortion(state.displacements[0], state.strain[0]), now)
-            return Distortion(found.displacements[None], found.strain[None])
+            clean = predict(Distortion(state.displacements[0], state.strain[0]), now)
+            return Distortion(clean.displacements[None], clean.strain[None])
 
         many = self.sample_many(each, symmetry, strain_scale, [rng], steps=steps, eta=eta, spreads=[spread])
         return Distortion(many.displacements[0], many.strain[0])

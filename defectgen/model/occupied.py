@@ -57,8 +57,8 @@ def field_of(seen: Occupied, node: IntArray, charge: IntArray) -> FloatArray:
 
 def coulomb_of(whole: Occupied) -> float:
     """Sum of q q'/d over the pairs of the edits that are known, nearest images, e²/Å."""
-    own = whole.charge**2 / 1.0  # each edit's own term in `field_of`, at its least distance
-    return float((field_of(whole, whole.node, whole.charge) - own).sum() / 2.0)
+    self_energy = whole.charge**2 / 1.0  # each edit's own term in `field_of`, at its least distance
+    return float((field_of(whole, whole.node, whole.charge) - self_energy).sum() / 2.0)
 
 
 def occupied_batch(items: Sequence[Occupied], dtype: torch.dtype = torch.float32) -> Batch:

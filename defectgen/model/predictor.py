@@ -30,24 +30,24 @@ def predictor(
     Args:
         model: the trained network and its noise.
         templates: the defect, with the empty voids that the network is meant to see; of several states each has its
-            own, which differ in what is told of the energy alone, or all have one.
+            own, which differ in their energy features alone, or all have one.
         conditions: what is asked for.
         guidance: weight of the conditions (classifier-free guidance, Ho and Salimans, 2022,
             doi:10.48550/arXiv.2207.12598); with 1 one pass of the network answers, otherwise two.
-        groups: H and the full stabilizer, of which the network is told what they let each atom do.
+        groups: H and the full stabilizer, whose freedoms of each atom are input features.
     """
     each = [templates] if isinstance(templates, Template) else list(templates)
     template, edges = each[0], each[0].edges(model.network.config.cutoff)
     free = None if groups is None else node_freedom(template, *(freedom_of(group) for group in groups))
-    told = _Bound(model, [BatchItem(own, edges, conditions, free) for own in each])
+    conditional = _Bound(model, [BatchItem(template_of_state, edges, conditions, free) for template_of_state in each])
     if guidance == 1.0:
-        return told
+        return conditional
     nothing = replace(conditions, hidden=frozenset(CONDITIONS))
-    untold = _Bound(model, [BatchItem(own, edges, nothing, free) for own in each])
+    unconditional = _Bound(model, [BatchItem(template_of_state, edges, nothing, free) for template_of_state in each])
 
     def guided(state: Distortion, now: float) -> Distortion:
-        base = untold(state, now)
-        return base + (told(state, now) - base).scaled(guidance)
+        base = unconditional(state, now)
+        return base + (conditional(state, now) - base).scaled(guidance)
 
     return guided
 
@@ -78,6 +78,6 @@ class _Bound:
                 torch.as_tensor(state.strain.reshape(-1, 3, 3), dtype=torch.float32),
                 torch.full((count,), now, dtype=torch.float32),
             )
-        found = clean.double().numpy().reshape(count, self._nodes, 3)[:, : self._atoms]
+        displacements = clean.double().numpy().reshape(count, self._nodes, 3)[:, : self._atoms]
         strains = strain.double().numpy()
-        return Distortion(found[0], strains[0]) if single else Distortion(found, strains)
+        return Distortion(displacements[0], strains[0]) if single else Distortion(displacements, strains)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.errors import DataError, SettingsError
 from augment.storage.archive import file_hash, write_atomically
-from augment.storage.missing import no_such_file
+from augment.storage.missing import did_you_mean, no_such_file
 
 if TYPE_CHECKING:
     from defectgen.model.bridge import Bridge
@@ -58,18 +58,18 @@ class Model:
         Raises:
             DataError: the model has none, or its file is damaged.
         """
-        found: SubgroupNetwork = self._part("subgroups")
-        return found
+        network: SubgroupNetwork = self._part("subgroups")
+        return network
 
     @property
     def occupation(self) -> OccupationNetwork:
-        """The network of who sits where in a complex.
+        """The network of site occupation in a complex.
 
         Raises:
             DataError: the model has none, or its file is damaged.
         """
-        found: OccupationNetwork = self._part("occupation")
-        return found
+        network: OccupationNetwork = self._part("occupation")
+        return network
 
     def _part(self, part: str) -> Any:
         if self.path is None or not self.has(part):
@@ -139,8 +139,11 @@ def load_model(name: str = "default") -> Model:
 
     path = weights_path(name)
     if not path.is_file():
-        known = ", ".join(model_names()) or "none"
-        raise DataError(f"no model {name!r}; shipped are {known}, or give the path of a .safetensors file")
+        names = model_names()
+        raise DataError(
+            f"no model {name!r}; {did_you_mean(str(name), names)}shipped are {', '.join(names) or 'none'}, or give the "
+            "path of a .safetensors file"
+        )
     network, card, digest = _load_network(path.resolve(), path.stat().st_mtime_ns)
     if card["part"] != "displacements" or card["bridge"] is None:
         raise DataError(f"{path}: holds a network of {card['part']}; give that of displacements")

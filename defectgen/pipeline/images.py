@@ -12,6 +12,7 @@ import numpy as np
 from augment.cell import BULK, DefectCell, FloatArray
 from augment.errors import ConditionError, DataError
 from augment.storage.archive import read_cells, write_atomically
+from augment.storage.missing import did_you_mean
 from defectgen.dataset.trajectory import Trajectory, read_trajectory
 from defectgen.images import (
     MeanCellFrames,
@@ -83,7 +84,10 @@ class ImageRequest:
     def __post_init__(self) -> None:
         unknown = [kind for kind in self.kinds if kind not in KINDS]
         if unknown or not self.kinds:
-            raise ConditionError(f"no representation is called {unknown[:1]}; use some of {', '.join(KINDS)}")
+            wrong = next(iter(unknown), "")
+            raise ConditionError(
+                f"no representation is called {wrong!r}; {did_you_mean(wrong, KINDS)}use some of {', '.join(KINDS)}"
+            )
         if "stem" in self.kinds:
             require_abtem()
 

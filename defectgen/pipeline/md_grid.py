@@ -134,7 +134,7 @@ def with_check(settings: Settings, points: Sequence[tuple[MdPoint, DefectCell]])
     """The points of a run, and one that checks their engine where the settings name another: of the first cell.
 
     Raises:
-        ConditionError: the second engine does not do what the first point asks for.
+        ConditionError: the second engine does not do what the first point needs.
     """
     from md.campaigns.relax_and_md import checked_by
 

@@ -17,6 +17,7 @@ from augment.host import Host
 from augment.naming import unmarked
 from augment.planar import PlanarHost
 from augment.storage.archive import read_arrays, read_cells, write_arrays
+from augment.storage.missing import did_you_mean
 from augment.supercell import Supercell
 from defectgen.run.defects import build_supercell, each_defect, find_potential
 from defectgen.run.folder import RunFolder
@@ -129,8 +130,9 @@ class PreparedRun:
         defects = [(unmarked(defect.name), defect) for defect in self.defects]
         missing = wanted.keys() - {name for name, _ in defects}
         if missing:
-            names = ", ".join(defect.name for defect in self.defects)
-            raise ConditionError(f"no defect named {wanted[min(missing)]}; the defects are {names}")
+            names, lost = [defect.name for defect in self.defects], wanted[min(missing)]
+            hint = did_you_mean(lost, names)
+            raise ConditionError(f"no defect named {lost}; {hint}the defects are {', '.join(names)}")
         return tuple(defect for name, defect in defects if not wanted or name in wanted)
 
     @cached_property

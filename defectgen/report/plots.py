@@ -9,7 +9,7 @@ Trace = dict[str, Any]
 Layout = dict[str, Any]
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6bd0", "#8c6d1f")
-"""Okabe and Ito's colours (without yellow and black), told apart by colour-blind readers on light and dark."""
+"""Okabe and Ito's colours (without yellow and black), distinguishable for colour-blind readers on light and dark."""
 
 MARKERS = ("circle", "diamond-open", "square-open")
 DASHES = ("solid", "dot", "dash")

@@ -1,4 +1,4 @@
-"""Who sits where: complexes and impurities drawn by masked diffusion over the edits that are possible.
+"""Site occupation: complexes and impurities drawn by masked diffusion over the edits that are possible.
 
 Every site of the edit space starts masked. In each step the network scores the orbits of edits under H that may still
 be made, one of them is drawn and becomes known (absorbing diffusion in any order: Hoogeboom et al., 2022,

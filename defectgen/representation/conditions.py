@@ -12,7 +12,7 @@ from augment.cell import FloatArray
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a geometry is asked for. What is None, and what is hidden, the network is not told.
+    """What a geometry is asked for. What is None or hidden is no input of the network.
 
     Attributes:
         temperature: K; 0 for a relaxed structure.
@@ -20,8 +20,8 @@ class Conditions:
         subgroup_order: |H|.
         stabilizer_order: order of the full stabilizer of the defect, of which H is a subgroup.
         snapshot: an instantaneous frame instead of the relaxed (or thermal-mean) structure.
-        hidden: names among `CONDITIONS` that the network is not told (guidance dropout).
-        anonymous: atomic numbers of which the network is told the descriptors only, as of elements that it has never
+        hidden: names among `CONDITIONS` that are no input (guidance dropout).
+        anonymous: atomic numbers of which the descriptors only are input, as of elements that it has never
             seen.
         charge: e; None where the labels know none.
         energy: eV above the lowest structure known of the same composition, in which chemical potentials cancel.
@@ -50,17 +50,17 @@ class Conditions:
         """(WIDTH,) features of order one; a hidden or unknown quantity is zero with its flag down."""
         order, full = float(self.subgroup_order), float(self.stabilizer_order)
         features: list[float] = []
-        features += self._told("temperature", [self.temperature / 1000.0, float(self.temperature > 0)])
-        features += self._told("pressure", [self.pressure / 10.0])
-        features += self._told("subgroup", [np.log(order) / 4.0, np.log(order / full) / 4.0, float(order > 1)])
+        features += self._features("temperature", [self.temperature / 1000.0, float(self.temperature > 0)])
+        features += self._features("pressure", [self.pressure / 10.0])
+        features += self._features("subgroup", [np.log(order) / 4.0, np.log(order / full) / 4.0, float(order > 1)])
         features += [float(self.snapshot)]
-        features += self._told("charge", None if self.charge is None else [self.charge / 2.0])
-        features += self._told("energy", None if self.energy is None else [float(np.tanh(self.energy))])
+        features += self._features("charge", None if self.charge is None else [self.charge / 2.0])
+        features += self._features("energy", None if self.energy is None else [float(np.tanh(self.energy))])
         share = self.concentration
-        features += self._told("concentration", None if share is None else [float(np.sqrt(share))])
+        features += self._features("concentration", None if share is None else [float(np.sqrt(share))])
         return np.array(features)
 
-    def _told(self, name: str, values: list[float] | None) -> list[float]:
+    def _features(self, name: str, values: list[float] | None) -> list[float]:
         """Features of one quantity and its flag."""
         if values is None or name in self.hidden:
             return [0.0] * _FEATURES[name]

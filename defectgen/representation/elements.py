@@ -1,4 +1,4 @@
-"""What the network is told about a chemical element besides its number, so that it can say something about new ones."""
+"""Input features of a chemical element besides its number, so that it can say something about new ones."""
 
 from __future__ import annotations
 

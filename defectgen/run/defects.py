@@ -20,6 +20,7 @@ from augment.defects.sets import dopant_vacancy_pairs, frenkel_pairs, schottky_s
 from augment.defects.split_interstitials import split_interstitials
 from augment.errors import DefectError, SupercellError
 from augment.host import Host
+from augment.storage.missing import did_you_mean
 from augment.supercell import Supercell, conventional_supercell
 from augment.supercells.search import find_supercell
 from defectgen.run.settings import Settings
@@ -148,7 +149,8 @@ def _named_set(settings: Settings, supercell: Supercell, name: str) -> Iterator[
     """The defects of a set such as `frenkel`, `frenkel:O` or `schottky:SrO`."""
     kind, _, what = name.partition(":")
     if kind not in SETS:
-        raise DefectError(f"unknown set of defects {kind!r}; the sets are {', '.join(SETS)}")
+        hint = did_you_mean(kind, SETS)
+        raise DefectError(f"unknown set of defects {kind!r}; {hint}the sets are {', '.join(SETS)}")
     host, cutoff = supercell.host, settings.defects.cutoff
     if kind == "schottky":
         return schottky_sets(supercell, what or None, cutoff=cutoff)

@@ -15,6 +15,7 @@ from augment.errors import DataError, ResumeError, SettingsError
 from augment.storage.archive import file_hash, write_atomically
 from augment.storage.claim import claim
 from augment.storage.lock import folder_lock
+from augment.storage.missing import no_such_file
 from augment.versions import versions
 from defectgen.run.settings import Settings, differences, read_settings, to_yaml
 
@@ -72,7 +73,9 @@ class RunFolder:
             ResumeError: there is none, or its files are damaged.
         """
         if not (path / IDENTITY).is_file():
-            raise ResumeError(f"{path}: not a run folder; `defectgen defects HOST.cif -o {path}` starts one")
+            advice = f"`defectgen defects HOST.cif -o {path}` starts one"
+            missing = no_such_file(path, advice, "run folder")
+            raise ResumeError(f"{path}: {f'not a run folder; {advice}' if path.exists() else missing}")
         try:
             return cls(path, read_settings(path / SETTINGS))
         except SettingsError as error:

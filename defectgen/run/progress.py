@@ -98,8 +98,8 @@ def report_notes(notes: Iterable[str]) -> None:
 
 def report_stage_end(stage: str, made: Mapping[str, object]) -> None:
     """One line on the standard error stream for a finished stage: how long it took (s) and what it made."""
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in made.items() if name not in _CLOCK)
-    sys.stderr.write(f"{stage:<9} {made['seconds']:8.1f} s  {told}\n")
+    counts = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in made.items() if name not in _CLOCK)
+    sys.stderr.write(f"{stage:<9} {made['seconds']:8.1f} s  {counts}\n")
     sys.stderr.flush()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -10,9 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from augment.errors import SettingsError
-from augment.storage.missing import no_such_file
+from augment.storage.missing import nearest_name, no_such_file
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
-from defectgen.dataset.settings import DatasetSettings
+from defectgen.dataset.settings import DatasetSettings, misfit
 from md.conditions.environment import IN_PLANE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
 from md.conditions.point import Engine, PointStart
 from md.conditions.precision import ENERGY_PRECISION, MAX_ENERGY_ERROR, MAX_PRECISE_STEPS, VOLUME_PRECISION
@@ -58,7 +57,7 @@ class PlanarSettings(_Section):
         None,
         min_length=3,
         max_length=3,
-        description="the CIF is a layer or slab: the normal of its plane in its cell, [0, 0, 1]; null: layer tells",
+        description="the CIF is a layer or slab: the normal of its plane in its cell, [0, 0, 1]; null: `layer` decides",
     )
     surface: tuple[int, ...] | None = Field(
         None, min_length=3, max_length=4, description="Miller indices of a free surface, [1, 1, 0]"
@@ -118,8 +117,8 @@ class PotentialSettings(_Section):
 
     name: str = Field(
         "auto",
-        description="auto, a name that `defectgen potentials` lists, the path of a MACE .model, 'lammps:STYLE FILE', "
-        "or module:Class of an ASE calculator",
+        description="auto, a name that `defectgen potentials` lists (those you added among them), the path of a MACE "
+        ".model, 'lammps:STYLE FILE', or module:Class of an ASE calculator",
     )
     trust: bool = Field(
         default=False,
@@ -233,7 +232,7 @@ class MdSettings(_Section):
     timestep: float | None = Field(
         None, gt=0, le=10, description="fs; null: by the lightest atom, 0.5 with H, 1 up to F, 2 above"
     )
-    sample: int = Field(10, ge=1, description="steps between kept frames")
+    sample: int = Field(10, ge=1, description="steps between stored frames")
     max_cells: int | None = Field(
         3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"
     )
@@ -370,12 +369,12 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
     if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(name, _flat_names(), n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]}?" if close else "; `defectgen init` lists every key"
+        close = nearest_name(name, _flat_names())
+        hint = f"; did you mean {close}?" if close else "; `defectgen init` lists every key"
         return f"unknown key {name}{hint}"
     if first["type"] == "missing":
         return f"{name} is missing; give it"
-    return f"{name} = {first['input']!r} does not fit: {first['msg'].lower()}"
+    return f"{name} = {misfit(first)}"
 
 
 def _flat_names() -> list[str]:

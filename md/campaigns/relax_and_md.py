@@ -177,7 +177,7 @@ def checked_by(
         seed: from which those of the points followed.
 
     Raises:
-        ConditionError: the engine does not do what the first point asks for.
+        ConditionError: the engine does not do what the first point needs.
     """
     if engine is None or not points or engine in {point.engine for point, _ in points}:
         return list(points)

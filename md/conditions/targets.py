@@ -16,7 +16,7 @@ THERMOSTAT_TIME = 100.0
 
 
 class Targets:
-    """Temperature (K) and pressure (GPa) that a point asks for at each step; both engines follow the same.
+    """Temperature (K) and pressure (GPa) that a point has as targets at each step; both engines follow the same.
 
     A tension is a pressure in the plane of the layer, by the height of the cell that the run starts from.
     """

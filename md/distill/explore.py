@@ -27,7 +27,7 @@ EXPLORATION_FMAX = 0.03
 """eV/Å; where a relaxation for learning ends."""
 
 _PATH = 3
-"""Cells kept of a relaxation, the last included."""
+"""Cells stored of a relaxation, the last included."""
 
 _STEP, _STRIDE = 2.0, 25
 """fs, and steps between frames: half a period of a fast mode apart."""
@@ -39,7 +39,7 @@ _BULK_RUNS = 2
 """Exploring runs of each pristine cell."""
 
 _SWELLING, _SWOLLEN = 400, 5
-"""Steps of each exploring run at zero pressure, and the moments kept of it."""
+"""Steps of each exploring run at zero pressure, and the moments stored of it."""
 
 _MIN_DISTANCE_RATIO = 0.55
 """Of the nearest distance: atoms nearer than this are a failure of the student, not a crystal."""
@@ -170,7 +170,7 @@ def query(
         committee: calculators of two students.
         crystal: gives the range of volumes.
         temperature: highest, K; each run draws its own.
-        per_cell: moments kept of each run.
+        per_cell: moments stored of each run.
         rng: of volumes, temperatures and velocities.
     """
     found = []

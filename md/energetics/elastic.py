@@ -185,7 +185,7 @@ def elastic_constants(
 
 
 def _needed_strains(basis: FloatArray) -> list[FloatArray]:
-    """Fewest of the six Voigt strains whose stresses decide every stiffness of a basis, the most telling first."""
+    """Fewest of the six Voigt strains whose stresses decide every stiffness of a basis, the most informative first."""
     chosen: list[FloatArray] = []
     rank = 0
     while rank < len(basis):

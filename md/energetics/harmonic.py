@@ -159,7 +159,7 @@ def hessian_of(forces: PositionForces, positions: FloatArray, symmetry: CellSymm
 
 
 def difference_evaluations(symmetry: CellSymmetry) -> int:
-    """How often `hessian_of` asks for forces."""
+    """Number of force evaluations of `hessian_of`."""
     atoms = np.unique(orbits(symmetry.permutations))
     return 2 * sum(len(_directions(symmetry.rotations[_fixing(symmetry, int(atom))])) for atom in atoms)
 
@@ -199,7 +199,7 @@ def _directions(rotations: FloatArray) -> list[FloatArray]:
     while len(chosen) < 3:  # noqa: PLR2004  three always do
         images = np.einsum("hab,cb->cha", rotations, candidates)
         trials = [np.concatenate([spanned, some]) for some in images]
-        # The smallest singular value is zero until space is spanned; the product of them tells the progress.
+        # The smallest singular value is zero until space is spanned; the product of them measures the progress.
         gains = [float(np.prod(np.linalg.svd(t / np.sqrt(len(t)), compute_uv=False) + SPANS**2)) for t in trials]
         best = int(np.argmax(gains))
         chosen.append(candidates[best])

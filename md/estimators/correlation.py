@@ -12,7 +12,7 @@ SOKAL_WINDOW = 5.0
 """Correlation times after which the sum ends: what is left of an exponential is below 1 %, and noise adds up beyond."""
 
 MIN_CORRELATION_TIMES = 50.0
-"""Of a series that can tell its own: below, the estimate is off by more than half, and mostly too small."""
+"""Of a series that determines its own: below, the estimate is off by more than half, and mostly too small."""
 
 
 def correlation_time(series: FloatArray) -> float:
@@ -35,7 +35,7 @@ def correlation_time(series: FloatArray) -> float:
     time = float(max(0.5, sums[: last + 1].max()))
     if s < MIN_CORRELATION_TIMES * time:
         raise DataError(
-            f"{s} values hold {s / time:.0f} correlation times, too few to tell one "
+            f"{s} values hold {s / time:.0f} correlation times, too few to determine one "
             f"(at least {MIN_CORRELATION_TIMES:g}); run longer"
         )
     return time

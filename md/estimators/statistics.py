@@ -13,7 +13,7 @@ MIN_BLOCKS = 8
 
 
 class Mean(NamedTuple):
-    """A mean and its standard error, in the units of the series; NaN where there is too little to tell."""
+    """A mean and its standard error, in the units of the series; NaN where there are too few samples."""
 
     value: float
     error: float

@@ -1,7 +1,7 @@
 """Items of a sweep that are done many at once: batches in a folder of their own, then a file for each item.
 
 A batch is an item of work as any other, locked, resumed and written whole or not at all. Its items are named by their
-own hashes and told apart from those done one by one by nothing but their content; a batch that was finished and not
+own hashes and differ from those done one by one in nothing but their content; a batch that was finished and not
 yet shared out when a process died is shared out by the next.
 """
 
@@ -76,10 +76,10 @@ def do_in_batches(
     if not missing:
         return
     tasks = [_batch(batch, function, own) for batch in _batches(missing, most_atoms)]
-    told = progress and _in_items(progress, len(unique), len(missing))
+    counted = progress and _in_items(progress, len(unique), len(missing))
     together = Shard(0, 1) if shard else None  # the lock is shared, the tasks are this shard's already
     try:
-        sweep(tasks, _do_batch, own, workers=1, executor=executor, shard=together, progress=told)
+        sweep(tasks, _do_batch, own, workers=1, executor=executor, shard=together, progress=counted)
     finally:
         _share_out(own, folder, unique)
 

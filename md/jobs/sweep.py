@@ -141,7 +141,7 @@ def sweep(
         executor: does the work instead of them (a pool, Parsl's, Dask's, ...); it must see the folder.
         shard: do and return only this share of the tasks; shards may work in one folder at the same time.
         progress: called after every item, once at the start with what was there already, and about every second
-            with the shares of the items under way that tell theirs (`md.jobs.heartbeat`), from a thread of its own.
+            with the shares of the items under way that report theirs (`md.jobs.heartbeat`), from a thread of its own.
 
     Raises:
         ResumeError: another process works in the folder, or on an item.
@@ -187,7 +187,7 @@ def _do(
 def _told(
     progress: Progress | None, missing: Sequence[Job], folder: Path, total: int
 ) -> Iterator[Callable[[Job], None]]:
-    """What to call with each task that ended; meanwhile a thread tells of those under way."""
+    """What to call with each task that ended; meanwhile a thread reports those under way."""
     if progress is None:
         yield lambda _task: None
         return
@@ -208,7 +208,7 @@ def _told(
 
 
 class _Teller:
-    """Tells how many items are done, with the shares of those under way, and never less than before."""
+    """Reports how many items are done, with the shares of those under way, and never less than before."""
 
     def __init__(self, progress: Progress, missing: Sequence[Job], folder: Path, total: int) -> None:
         self._progress, self._folder, self._total = progress, folder, total
@@ -235,7 +235,7 @@ class _Teller:
             self._progress(self._told, self._total, task.label)
 
     def look(self) -> None:
-        """Tell of the items under way, if they went on."""
+        """Report the items under way, if they went on."""
         with self._lock:
             self._shares = self._read()
             if self._done() > self._told:

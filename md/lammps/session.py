@@ -266,7 +266,7 @@ class LammpsSession:
     def _view(self, name: str, kind: np.dtype[Any] = _DOUBLE, columns: int = 3) -> Any:
         """What LAMMPS holds of its atoms now, (n, columns), in its own order and in its own memory.
 
-        Its Python module asks for the type of each property anew, which takes longer than all that is done with it.
+        Its Python module looks up the type of each property anew, which takes longer than all that is done with it.
         """
         address = self._address_of(self._lammps.lmp, name.encode())
         if columns > 1:  # the address of the first row

@@ -1,4 +1,4 @@
-"""Measures that a trajectory may be too short for: what can be told, and why the rest cannot."""
+"""Measures that a trajectory may be too short for: what can be measured, and why the rest cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Response functions of one trajectory as JSON values, and why those are missing that it cannot tell."""
+"""Response functions of one trajectory as JSON values, and why those are missing that it cannot give."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ MAX_NAMED_STATES = 20
 
 
 def measures(response: Response) -> dict[str, Any]:
-    """Response functions of a trajectory as JSON values, each `[value, error]`; None where it cannot tell.
+    """Response functions of a trajectory as JSON values, each `[value, error]`; None where it is too short.
 
     `not_measurable` gives the reason for each None. Averages leave out what comes before `equilibrated`, the step at
     which equilibration ends by Chodera's criterion (`md.estimators.equilibration`). `correlation_time` is that
     of the potential energy, fs (`md.estimators.correlation`). `diffusion` is of all atoms
-    together, `diffusion_of` of each element: the `coefficient` is None where it is not told from zero, and
+    together, `diffusion_of` of each element: the `coefficient` is None where it cannot be distinguished from zero, and
     `upper_bound` is all that is known. `quantum` has the `debye_temperature` (K) of the mean square of the frequencies,
     the `energy` (eV per atom) that quantum atoms have more than classical ones at the mean temperature, and their
     `heat_capacity` in that of these. The error of diffusion has a systematic part; every other
@@ -86,7 +86,7 @@ def defect_measures(response: Response, host: Host) -> dict[str, Any]:
     `states` (frame and name of the first twenty defects it was), `mean_point_group` of the time-averaged structure,
     `conventional_lattice` of the
     host's cell (Å, degrees), and `shells`: for each orbit of atoms around the defect `element`, `atoms` (their number),
-    `distance`, `outward` displacement (Å), `b_factor` (Å²) and `coordination`. What cannot be told is None, and
+    `distance`, `outward` displacement (Å), `b_factor` (Å²) and `coordination`. What cannot be measured is None, and
     `not_measurable` says why.
 
     Raises:
@@ -131,7 +131,7 @@ def _bulk_modulus(response: Response, first_step: int) -> Mean:
     if not environment.has_barostat:
         raise ConditionError("a bulk modulus from fluctuations needs npt at a constant temperature and pressure")
     if environment.ensemble == IN_PLANE:
-        raise ConditionError("a layer has no volume of its own; areas at several tensions tell its stiffness")
+        raise ConditionError("a layer has no volume of its own; areas at several tensions give its stiffness")
     require_fluctuations(response, first_step)
     temperature = float(environment.temperatures.array[0, 0])
     return bulk_modulus_from_fluctuations(response.series.volumes[first_step:], temperature)

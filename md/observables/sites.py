@@ -16,7 +16,7 @@ MAX_CELL_STRAIN = 0.3
 """Of a cell against the supercell it is said to be of; a crystal has left its structure before."""
 
 ON_SITE_DISTANCE = 1.0
-"""Å; atoms this near their sites tell the drift of the crystal, those that jumped do not."""
+"""Å; atoms this near their sites define the drift of the crystal, those that jumped do not."""
 
 
 def defect_of(start: DefectCell, host: Host) -> Defect:

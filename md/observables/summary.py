@@ -72,12 +72,12 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
     Response functions and transport (`measures`), each with a standard error: `lattice` of the cell (Å, degrees),
     `strain_error`, `equilibrated` (the step where equilibration ends by Chodera's criterion), `bulk_modulus` in GPa
     from volume fluctuations, `heat_capacity` in k_B per atom, `diffusion` in Å²/ps, `coordination`. What this run
-    cannot tell is None, and `not_measurable` says why; a single atom has no degree of freedom, and no average of a
+    cannot measure is None, and `not_measurable` says why; a single atom has no degree of freedom, and no average of a
     temperature. `errors` says what the errors leave out.
 
     Args:
         response: the trajectory.
-        host: the crystal that its cell is a defect of; with it what became of the defect is told too
+        host: the crystal that its cell is a defect of; with it what became of the defect is included
             (`defect_measures`).
 
     Raises:
@@ -105,11 +105,11 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
         "potential_sha256": response.potential.sha256,
     }
     averaged = {name: _json(value) for name, value in averages.items()}
-    told = {**identity, **averaged, **_outside(response), **measured, **course}
+    columns = {**identity, **averaged, **_outside(response), **measured, **course}
     if len(response.frames.start) == 1:
-        told |= dict.fromkeys(THERMAL)
+        columns |= dict.fromkeys(THERMAL)
         reasons |= dict.fromkeys(THERMAL, NO_FREEDOM)
-    return {**told, "not_measurable": reasons}
+    return {**columns, "not_measurable": reasons}
 
 
 def _start_volume(response: Response) -> float | None:

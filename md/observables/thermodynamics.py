@@ -117,7 +117,7 @@ def bulk_modulus_from_fluctuations(volumes: FloatArray, temperature: float) -> M
 
 
 def require_fluctuations(response: Response, first: int = 0) -> None:
-    """Check that the steps after `first` can tell how energy and volume fluctuate.
+    """Check that the steps after `first` determine how energy and volume fluctuate.
 
     Raises:
         ConditionError: the ensemble fixes the energy, or the environment changes in time.

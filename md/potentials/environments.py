@@ -1,4 +1,4 @@
-"""Numbers that describe the surroundings of each atom, cheap and invariant, to tell familiar from foreign ones.
+"""Numbers that describe the surroundings of each atom, cheap and invariant, to distinguish familiar from foreign ones.
 
 For every neighbouring element: how many neighbours there are at each of six distances, and how they are spread over
 directions at two distances. The spread of order l is the length of the sum over neighbours of the l-fold tensor power

@@ -1,7 +1,7 @@
 """Reference cells with stored labels: the check that a library reads weights rightly before anything runs.
 
 A library can load weights without a complaint and compute something else with them (a newer matgl reads older
-weights so that NaCl grows by a fifth). Energy, forces and stress of a few cells without symmetry tell.
+weights so that NaCl grows by a fifth). Energy, forces and stress of a few cells without symmetry show it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from augment.crystal.vacuum import MIN_VACUUM, LayerPlane, find_plane
 from augment.errors import CifError, ConditionError
 
 Layer = Literal["auto", "bulk"] | tuple[int, int, int]
-"""Whether a cell holds a layer: told by its vacuum, never, or always with this normal in the cell."""
+"""Whether a cell holds a layer: recognised by its vacuum, never, or always with this normal in the cell."""
 
 
 def plane_to_relax(cell: DefectCell, layer: Layer, pressure: float) -> LayerPlane | None:

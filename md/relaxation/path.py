@@ -57,7 +57,7 @@ def spread_steps(energies: FloatArray, count: int) -> IntArray:
 
 @dataclass(frozen=True, eq=False)
 class RelaxationPath:
-    """The geometries that were kept of a relaxation, with the end last.
+    """The stored geometries of a relaxation, with the end last.
 
     Attributes:
         frames: k geometries; none where not even the start passed the guards.

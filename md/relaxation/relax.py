@@ -45,7 +45,7 @@ MAX_STEP_LENGTH = 0.2
 """Å; the longest move of one atom in one step."""
 
 STRAIN_TOLERANCE = 1e-5
-"""Largest strain left after a relaxation of the cell: 0.003 % of a volume, a tenth of what experiments can tell."""
+"""Largest strain left after a relaxation of the cell: 0.003 % of a volume, a tenth of what experiments resolve."""
 
 ENERGY_TOLERANCE = 1e-3
 """eV left in the whole cell; differences of defect energies are meant to hold to 0.01 eV."""
@@ -230,7 +230,7 @@ class RelaxSettings:
         return values
 
     def steps_kept(self, energies: FloatArray) -> IntArray:
-        """Steps whose geometries are kept of a path with these energies (s,), eV; the last is among them."""
+        """Steps whose geometries are stored of a path with these energies (s,), eV; the last is among them."""
         steps = np.arange(len(energies), dtype=np.int64)
         chosen = steps if self.keep_path else spread_steps(energies, self.path_frames)
         return np.union1d(chosen, steps[-1:]).astype(np.int64)

@@ -1,8 +1,8 @@
 """How far a path is from its minimum: the strain and the energy that a relaxation still leaves.
 
-A stress says little by itself: 0.05 GPa is 0.03 % of the volume of MgO and 1.7 % of that of solid argon. The path that
-an optimizer has taken tells the stiffness. From pairs of moves s and changes of the gradient y, the inverse Hessian H
-of L-BFGS (Liu and Nocedal, Math. Program. 45, 503 (1989)) gives the move that is left, -H g, and the energy that it
+A stress says little by itself: 0.05 GPa is 0.03 % of the volume of MgO and 1.7 % of that of solid argon. The path of an
+optimizer determines the stiffness. From pairs of moves s and changes of the gradient y, the inverse Hessian
+H of L-BFGS (Liu and Nocedal, Math. Program. 45, 503 (1989)) gives the move that is left, -H g, and the energy that it
 frees, g H g / 2. Directions in which the path has not gone count as softer than any in which it has.
 """
 
@@ -88,7 +88,7 @@ def remainder(path: Sequence[Snapshot], *, pressure: float | None, plane: LayerP
 
 
 def _first(snapshot: Snapshot, pressure: float | None, plane: LayerPlane | None) -> Remainder:
-    """Of a single geometry, whose stiffness nothing tells: that of a soft crystal."""
+    """Of a single geometry, whose stiffness is unknown: that of a soft crystal."""
     from ase import units
 
     _, cell, labels = snapshot

@@ -56,7 +56,7 @@ _SINGLE = 1e-5
 def silent_mace() -> Iterator[None]:
     """Import or call MACE inside, silently and without its lasting changes of global settings.
 
-    e3nn unpickles a table of its own when it is first imported, which torch must be told to allow; mace tells
+    e3nn unpickles a table of its own when it is first imported, which torch must be made to allow; mace sets
     it so when *it* is first imported, which may have been earlier.
     """
     with silent_loading():

@@ -122,7 +122,7 @@ def _distances(points: FloatArray, lattice: FloatArray) -> FloatArray:
 def _clusters(places: list[_Place], lattice: FloatArray) -> list[list[_Place]]:
     """One cluster where each group has one occupancy, and they fill the place once at most; else those that are bonded.
 
-    A program that writes no assemblies leaves clusters to be told apart by their occupancies.
+    A program that writes no assemblies leaves clusters to be distinguished by their occupancies.
     """
     if _consistent(places):
         return [places]

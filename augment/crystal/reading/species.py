@@ -1,6 +1,6 @@
 """Elements, oxidation states and shares of the names that CIFs give their atoms: `Mg`, `Fe3+`, `OH2`, `0.8Nb + 0.2Zr`.
 
-A type symbol is an element with a charge, or a mixture. A label is an element followed by what tells sites apart; one
+A type symbol is an element with a charge, or a mixture. A label is an element followed by what distinguishes sites; one
 that could be a word (`Wat1`, `Vac1`, `Cation`) names no element.
 """
 

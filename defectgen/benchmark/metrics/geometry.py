@@ -18,7 +18,7 @@ NEAR_DISTANCES = (3.0, 5.0)
 MATCH = 0.025
 """Root-mean-square displacement error in units of (V/N)^(1/3) below which a proposal matches a reference.
 
-About 0.05 Å. StructureMatcher's default, 0.3, matches any defect with its ideal cell and tells nothing here.
+About 0.05 Å. StructureMatcher's default, 0.3, matches any defect with its ideal cell and does not discriminate here.
 """
 
 NO_DIRECTION = 1e-4

@@ -31,14 +31,14 @@ def structure_atoms(structure: Any) -> tuple[FloatArray, IntArray, FloatArray, i
         return structure.cell, structure.numbers, structure.positions, structure.charge
     if hasattr(structure, "get_scaled_positions"):  # ASE
         said = structure.info.get("charge")
-        found = np.array(structure.cell), structure.numbers, structure.positions, None if said is None else int(said)
+        parts = np.array(structure.cell), structure.numbers, structure.positions, None if said is None else int(said)
     elif hasattr(structure, "frac_coords"):  # pymatgen
         said = structure._charge  # noqa: SLF001  the property says 0, or a sum of oxidation states, where none is set
         numbers = np.array(structure.atomic_numbers)
-        found = structure.lattice.matrix, numbers, structure.cart_coords, None if said is None else round(said)
+        parts = structure.lattice.matrix, numbers, structure.cart_coords, None if said is None else round(said)
     else:
         raise DataError(f"a generator returned a {type(structure).__name__}; return DefectCell, Atoms or Structure")
-    cell, numbers, positions, charge = found
+    cell, numbers, positions, charge = parts
     if not (np.isfinite(cell).all() and np.isfinite(positions).all()):
         raise DataError("a structure has positions or a cell that are not finite")
     return np.asarray(cell, float), np.asarray(numbers, np.int64), np.asarray(positions, float), charge

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 COLOURS = ("#7a7a7a", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f6bd0", "#8c6d1f")
-"""Grey for the baseline, then Okabe and Ito's, told apart by colour-blind readers."""
+"""Grey for the baseline, then Okabe and Ito's, distinguishable for colour-blind readers."""
 
 KINDS_SHOWN = ("symmetric", "broken", "free", "pressed", "mean")
 

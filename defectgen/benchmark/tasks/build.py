@@ -42,12 +42,12 @@ def build_tasks(corpus: Path, output: Path) -> dict[str, Any]:
     for case in cases:
         bulk = bulks.get(case.material_id) or pristine_atoms(case)
         try:
-            found = tasks_of(case, align(ideal_of(case), bulk))
+            added = tasks_of(case, align(ideal_of(case), bulk))
         except DefectgenError as error:
             left_out[f"{case.formula}/{case.name}"] = str(error)
             continue
         bulks[case.material_id] = bulk
-        tasks += found
+        tasks += added
     manifest = {**_provenance(corpus), "left_out": left_out, "defects": len({t.defect.key for t in tasks})}
     write_tasks(output, tasks, bulks, manifest)
     return {**manifest, "tasks": len(tasks), "sha256": file_hash(output)}

@@ -74,16 +74,16 @@ def dft_task(entry: dict[str, Any], bulk: Atoms) -> Task:
     """
     relaxed = _atoms(entry["relaxed"])
     ideal = _ideal(bulk, relaxed, np.array(entry["defect_frac"], dtype=float))
-    found = align(ideal, bulk, int(entry["charge"]))
-    numbers = found.defect.cell().numbers
-    if not np.array_equal(ideal.numbers[found.order], numbers):
+    aligned = align(ideal, bulk, int(entry["charge"]))
+    numbers = aligned.defect.cell().numbers
+    if not np.array_equal(ideal.numbers[aligned.order], numbers):
         raise DataError(f"{entry['name']}: its atoms do not fit the defect that was recognised")
-    state = _relative(found.defect, ideal, relaxed, found.order, found.turn)
+    state = _relative(aligned.defect, ideal, relaxed, aligned.order, aligned.turn)
     return Task(
         id=f"DFT/{entry['name']}/{entry['charge']:+d}",
         material_id=str(entry["host"]),
         split="dft",
-        defect=found.defect,
+        defect=aligned.defect,
         kind="free",
         temperature=0.0,
         pressure=0.0,
@@ -94,18 +94,18 @@ def dft_task(entry: dict[str, Any], bulk: Atoms) -> Task:
 def dft_error(task: Task, state: Distortion | None) -> float:
     """Mean displacement error within 5 Å of the defect, Å, of a proposal for one task; None counts as unrelaxed."""
     scene = Scene(task.defect)
-    found = scene.still if state is None else state
+    proposed = scene.still if state is None else state
     near = scene.near(geometry.NEAR_DISTANCES[-1])
     true = task.references[0].state.displacements
-    return geometry.displacement_error(found.displacements, true, near, scene.stabilizer)
+    return geometry.displacement_error(proposed.displacements, true, near, scene.stabilizer)
 
 
 def _relative(defect: Defect, ideal: Atoms, relaxed: Atoms, order: IntArray, turn: FloatArray) -> Distortion:
     """Displacements of a relaxed structure in the order and axes of the defect's cell."""
-    own = DefectCell(
+    template = DefectCell(
         defect.name, "", ideal.cell, ideal.numbers, ideal.positions, np.zeros(len(ideal.numbers), np.int64)
     )
-    state = place(relaxed.cell, relaxed.numbers, relaxed.positions, own)
+    state = place(relaxed.cell, relaxed.numbers, relaxed.positions, template)
     return Distortion(state.displacements[order] @ turn, turn.T @ state.strain @ turn)
 
 
@@ -126,8 +126,8 @@ def _count(atoms: Atoms, number: int) -> int:
 def _atoms(structure: dict[str, Any]) -> Atoms:
     from pymatgen.core import Structure
 
-    found = Structure.from_dict(structure)
-    return Atoms(np.array(found.lattice.matrix), np.array(found.atomic_numbers, np.int64), found.cart_coords)
+    parsed = Structure.from_dict(structure)
+    return Atoms(np.array(parsed.lattice.matrix), np.array(parsed.atomic_numbers, np.int64), parsed.cart_coords)
 
 
 def split_by_charge(tasks: Sequence[Task]) -> dict[str, list[Task]]:

@@ -53,15 +53,15 @@ def lengthen_ensembles(
     frames = [t for t in whole.tasks if t.kind == "snapshot" and t.split == split]
     points = [_point(task, how) for task in frames]
     responses = md_all(points, potential, folder, workers=workers, progress=progress)
-    found: dict[str, dict[str, tuple[Reference, ...]]] = {}
+    references: dict[str, dict[str, tuple[Reference, ...]]] = {}
     short = []
     for task, response in zip(frames, responses, strict=True):
         states = frames_of_run(response, task.defect.cell(), how.equilibration // how.interval + 1)
         if states:
-            found[_ensemble(task)] = {"mean": (_mean(states),), "snapshot": tuple(map(_reference, states))}
+            references[_ensemble(task)] = {"mean": (_mean(states),), "snapshot": tuple(map(_reference, states))}
         else:
             short.append(task.id)
-    tasks = [replace(t, references=found.get(_ensemble(t), {}).get(t.kind, t.references)) for t in whole.tasks]
+    tasks = [replace(t, references=references.get(_ensemble(t), {}).get(t.kind, t.references)) for t in whole.tasks]
     said = {"split": split, "potential": potential.provenance, **asdict(how), "diverged": short}
     manifest = {**whole.manifest, "ensembles": said}
     rewrite_tasks(archive, tasks, manifest)

@@ -17,6 +17,7 @@ from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError, DefectgenError
 from augment.groups.distortion import Distortion
 from augment.storage.archive import file_hash, read_arrays, write_arrays
+from augment.storage.missing import did_you_mean
 from defectgen.benchmark.metrics.alignment import Atoms, pymatgen_structure
 from defectgen.benchmark.protocol import FULL, NONE, BenchmarkRequest
 
@@ -30,7 +31,7 @@ TASK_KINDS: Mapping[TaskKind, str] = {
     "mean": "mean of a thermal ensemble",
     "snapshot": "frames of a thermal ensemble",
 }
-"""What each kind of task asks for."""
+"""What each kind of task is about."""
 
 ENSEMBLE = 16
 """Frames that are asked for at least of a thermal ensemble; fewer say little about a spread."""
@@ -118,8 +119,9 @@ class TaskSet:
         """
         chosen = tuple(task for task in self.tasks if task.split == split)
         if not chosen:
-            known = ", ".join(sorted({task.split for task in self.tasks}))
-            raise DataError(f"no task of the split {split!r}; this archive has {known}")
+            known = sorted({task.split for task in self.tasks})
+            hint = did_you_mean(split, known)
+            raise DataError(f"no task of the split {split!r}; {hint}this archive has {', '.join(known)}")
         return TaskSet(chosen, self.manifest, self.sha256)
 
     def of_kinds(self, kinds: Sequence[str]) -> TaskSet:
@@ -130,7 +132,8 @@ class TaskSet:
         """
         for kind in kinds:
             if kind not in TASK_KINDS:
-                raise ConditionError(f"no kind of task is called {kind!r}; give some of {', '.join(TASK_KINDS)}")
+                hint = did_you_mean(kind, TASK_KINDS)
+                raise ConditionError(f"no kind of task is called {kind!r}; {hint}give some of {', '.join(TASK_KINDS)}")
         return TaskSet(tuple(t for t in self.tasks if not kinds or t.kind in kinds), self.manifest, self.sha256)
 
     def few(self, count: int | None) -> tuple[Task, ...]:

@@ -8,39 +8,43 @@ from typing import Annotated, Any
 
 import typer
 
-from defectgen.cli.options import JsonOption, TrustOption, say, show
+from defectgen.cli.options import JsonOption, TrustOption, say, several, show
 
 GeneratorsOption = Annotated[
     list[str] | None,
-    typer.Option("-g", "--generator", help="a baseline, a model, a folder, or module:function; repeat for more"),
+    typer.Option(
+        "-g", "--generator", help="what is measured; a baseline, a model, a folder, or module:function; repeat for more"
+    ),
 ]
 TaskKindsOption = Annotated[
     list[str] | None,
-    typer.Option("--kind", help="only these tasks: symmetric, broken, free, pressed, mean, snapshot; repeat for more"),
+    typer.Option("--kind", metavar="KIND,...", help="which kinds; symmetric, broken, free, pressed, mean, snapshot"),
 ]
 SamplersOption = Annotated[
     list[str] | None,
-    typer.Option("--complexes", metavar="SAMPLER", help="uniform, point-charges, or module:function; needs --relax"),
+    typer.Option("--sampler", help="what draws complexes; uniform, point-charges, or module:function; needs --relax"),
 ]
 
 
 def bench_command(
     generator: GeneratorsOption = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write, and to go on from")] = Path("bench"),
-    samples: Annotated[int, typer.Option("-n", "--samples", help="structures of each task")] = 4,
+    output: Annotated[Path, typer.Option("-o", "--output", help="where to write; a folder, and to go on from")] = Path(
+        "bench"
+    ),
+    samples: Annotated[int, typer.Option("-n", "--samples", help="how many to make; of each task")] = 4,
     seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
-    split: Annotated[str, typer.Option("--split", help="test, or valid while you develop")] = "test",
+    subset: Annotated[str, typer.Option("--subset", help="which tasks; test, or valid while you develop")] = "test",
     tasks: Annotated[Path | None, typer.Option("--tasks", help="archive of tasks instead of the shipped one")] = None,
     kind: TaskKindsOption = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", help="only so many tasks, of all hosts alike, for a quick look")
+        int | None, typer.Option("--limit", help="stop after so many; tasks, of all hosts alike, for a quick look")
     ] = None,
     relax: Annotated[
         str | None, typer.Option("--relax", metavar="POTENTIAL", help="also relax some structures with this potential")
     ] = None,
     relax_cases: Annotated[int, typer.Option("--relax-cases", help="defects to relax, one of each host in turn")] = 10,
     trust_model: TrustOption = False,
-    complexes: SamplersOption = None,
+    sampler: SamplersOption = None,
     complex_steps: Annotated[int, typer.Option("--complex-steps", help="steps of relaxation of each complex")] = 0,
     dft: Annotated[Path | None, typer.Option("--dft", help="file of DFT relaxations to compare with")] = None,
     write_tasks: Annotated[
@@ -50,7 +54,7 @@ def bench_command(
 ) -> None:
     """Measure generators of defective crystals on held-out hosts, beside baselines."""
     if write_tasks is not None:
-        _write(write_tasks, tasks, split)
+        _write(write_tasks, tasks, subset)
         return
     from defectgen.benchmark.run import run_benchmark
     from defectgen.benchmark.settings import BenchSettings
@@ -59,15 +63,15 @@ def bench_command(
         output=output,
         generators=tuple(generator or ["default"]),
         tasks=tasks,
-        split=split,
+        split=subset,
         n=samples,
         seed=seed,
-        kinds=tuple(kind or ()),
+        kinds=tuple(several(kind) or ()),
         limit=limit,
         relax=relax,
         relax_cases=relax_cases,
         trust=trust_model,
-        samplers=tuple(complexes or ()),
+        samplers=tuple(sampler or ()),
         complex_steps=complex_steps,
         dft=dft,
     )

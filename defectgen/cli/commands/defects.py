@@ -32,22 +32,31 @@ from defectgen.cli.options import (
     layer_changes,
     say,
     settings_of,
+    several,
     show,
 )
 
 SetsOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="frenkel, schottky, dopant-vacancy, split-vacancy, split-interstitial; frenkel:O"),
+    typer.Option(
+        "--set",
+        metavar="SET,...",
+        help="known sets; frenkel, schottky, dopant-vacancy, split-vacancy, split-interstitial; frenkel:O",
+    ),
 ]
 MinSizeOption = Annotated[int | None, typer.Option("--min-size", help="fewest edits in a complex")]
-NeutralComplexesOption = Annotated[bool, typer.Option("--neutral", help="only complexes whose formal charges balance")]
-SampleOption = Annotated[int | None, typer.Option("--sample", help="draw so many complexes at random")]
+NeutralComplexesOption = Annotated[
+    bool, typer.Option("--neutral", help="formal charges must balance; other complexes are left out")
+]
+SamplesOption = Annotated[
+    int | None, typer.Option("-n", "--samples", help="how many to make; complexes, drawn at random")
+]
 WeightOption = Annotated[
     str | None,
-    typer.Option("--weight", help="what is drawn evenly: orbit or degeneracy; low ones: model or pairs"),
+    typer.Option("--weight", help="how they are drawn; evenly by orbit or degeneracy, or low ones by model or pairs"),
 ]
 CountOption = Annotated[bool, typer.Option("--count", help="count the complexes of each size")]
-LimitOption = Annotated[int | None, typer.Option("--limit", help="stop after so many defects")]
+LimitOption = Annotated[int | None, typer.Option("--limit", help="stop after so many; defects")]
 AnySupercellOption = Annotated[
     bool, typer.Option("--any-supercell", help="also supercells that break the host's point group")
 ]
@@ -67,7 +76,7 @@ def defects_command(
     min_size: MinSizeOption = None,
     cutoff: CutoffOption = None,
     neutral: NeutralComplexesOption = False,
-    sample: SampleOption = None,
+    samples: SamplesOption = None,
     weight: WeightOption = None,
     count: CountOption = False,
     limit: LimitOption = None,
@@ -93,8 +102,8 @@ def defects_command(
     changes = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids, block),
         **layer_changes(bulk, slab),
-        "defects.kinds": kind or ([] if names or named_set else None),
-        "defects.sets": named_set or None,
+        "defects.kinds": several(kind) or ([] if names or named_set else None),
+        "defects.sets": several(named_set),
         "defects.cutoff": cutoff,
         "defects.limit": limit,
         "defects.supercell": integers(supercell),
@@ -103,7 +112,7 @@ def defects_command(
         "complexes.size": size,
         "complexes.min_size": min_size,
         "complexes.neutral": neutral or None,
-        "complexes.sample": sample,
+        "complexes.sample": samples,
         "complexes.weight": weight,
         "output": output,
         "seed": seed,

@@ -2,79 +2,168 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from defectgen.cli.options import BulkOption, OutputOption, TrustOption, WorkersOption, say
+from augment.errors import SettingsError
+from defectgen.cli.options import (
+    BulkOption,
+    DopantsOption,
+    OutputOption,
+    TrustOption,
+    WorkersOption,
+    say,
+    several,
+    show,
+)
 
 if TYPE_CHECKING:
     from augment import Host
+    from md.distill.refinement.settings import RefineSettings
+    from md.distill.settings import DistilSettings
+    from md.potentials import Potential
+
+
+HostsArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="HOST.cif...", help="CIF of the host crystal; several make one student for all"),
+]
+TeacherOption = Annotated[
+    str | None, typer.Option("--teacher", help="potential that labels; the r2SCAN weights of CHGNet by default")
+]
+TeacherPythonOption = Annotated[
+    Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
+]
+MaxTemperatureOption = Annotated[
+    float, typer.Option("--max-temperature", metavar="K", help="of the dynamics that is learnt")
+]
+MaxPressureOption = Annotated[
+    float, typer.Option("--max-pressure", metavar="GPa", help="of the dynamics that is learnt")
+]
+LayerCutoffOption = Annotated[
+    float,
+    typer.Option("--layer-cutoff", metavar="Å", help="reach of a layer; 6 for ionic crystals, at half the speed"),
+]
+MinutesOption = Annotated[float, typer.Option("--minutes", metavar="MINUTES", help="wall time to aim at on two cores")]
+EffortOption = Annotated[
+    float | None, typer.Option("--effort", metavar="FRACTION", help="share of the full set of cells")
+]
+TrainingStepsOption = Annotated[
+    int | None, typer.Option("--training-steps", help="steps of training, whatever time they take")
+]
+LabelAtomsOption = Annotated[
+    int | None,
+    typer.Option("--max-atoms", help="most atoms in the supercell; of labelled cells: 72, and 16 with --refine"),
+]
+RefineOption = Annotated[
+    str | None,
+    typer.Option("--refine", metavar="STUDENT", help="teach this student further, by few labels: mace-mgo"),
+]
+LabelsOption = Annotated[int, typer.Option("--labels", help="with --refine: cells that the teacher labels")]
+RegisterOption = Annotated[
+    bool, typer.Option("--register/--no-register", help="whether it joins your students, which `auto` prefers")
+]
 
 
 def distill_command(
-    hosts: Annotated[list[Path], typer.Argument(help="CIF of a host; several make one student for all", exists=True)],
+    hosts: HostsArgument,
     output: OutputOption = None,
-    dopant: Annotated[
-        list[str] | None, typer.Option("--dopant", help="element to substitute and insert; repeat for more")
-    ] = None,
-    elements: Annotated[str | None, typer.Option("--elements", help="the same, by commas: Al,Ni")] = None,
-    teacher: Annotated[
-        str | None, typer.Option("--teacher", help="potential that labels; the r2SCAN weights of CHGNet by default")
-    ] = None,
-    teacher_python: Annotated[
-        Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
-    ] = None,
+    dopant: DopantsOption = None,
+    teacher: TeacherOption = None,
+    teacher_python: TeacherPythonOption = None,
     trust_model: TrustOption = False,
-    max_temperature: Annotated[float, typer.Option("--max-temperature", help="K")] = 1500.0,
-    max_pressure: Annotated[float, typer.Option("--max-pressure", help="GPa")] = 20.0,
+    max_temperature: MaxTemperatureOption = 1500.0,
+    max_pressure: MaxPressureOption = 20.0,
     channels: Annotated[int, typer.Option("--channels", help="features of an atom in the student")] = 16,
-    cutoff: Annotated[
-        float, typer.Option("--cutoff", help="of a layer, Å; 6 for ionic crystals, at half the speed")
-    ] = 4.5,
-    minutes: Annotated[float, typer.Option("--minutes", help="wall time to aim at on two cores")] = 20.0,
-    max_atoms: Annotated[int, typer.Option("--max-atoms", help="atoms of the largest labelled cell")] = 72,
-    effort: Annotated[float | None, typer.Option("--effort", help="share of the full set of cells, 1 for all")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="steps of training, whatever time they take")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="of everything random")] = 0,
-    name: Annotated[str | None, typer.Option("--name", help="of the student; mace-mgo for MgO by default")] = None,
-    register: Annotated[
-        bool, typer.Option("--register/--no-register", help="add it to your students, which `auto` prefers")
-    ] = True,
+    layer_cutoff: LayerCutoffOption = 4.5,
+    minutes: MinutesOption = 20.0,
+    max_atoms: LabelAtomsOption = None,
+    effort: EffortOption = None,
+    training_steps: TrainingStepsOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
+    name: Annotated[str | None, typer.Option("--name", help="name of the student; mace-mgo for MgO by default")] = None,
+    refine: RefineOption = None,
+    labels: LabelsOption = 200,
+    register: RegisterOption = True,
     bulk: BulkOption = False,
     workers: WorkersOption = None,
 ) -> None:
     """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
-    from defectgen.run.progress import progress, report_notes
-    from md.distill.finish import finish, student_name
-    from md.distill.run import distil
-    from md.distill.settings import DistilSettings
+    from defectgen.run.progress import report_notes
+    from md.distill.refinement.settings import REFINE_ATOMS, REFINE_STEPS, RefineSettings
+    from md.distill.settings import DISTIL_ATOMS, DistilSettings
     from md.distill.teachers import TEACHER, resolve_teacher
     from md.students import register_folder
 
-    began = time.monotonic()
     crystals = _crystals(hosts, bulk)
     for path, crystal in zip(hosts, crystals, strict=True):
         report_notes(f"{path.name}: {note}" for note in crystal.notes)
     own = {element for crystal in crystals for element in crystal.elements}
-    asked = [e.strip() for e in [*(dopant or []), *((elements or "").split(",") if elements else [])]]
-    settings = DistilSettings(
-        tuple(dict.fromkeys(e for e in asked if e not in own)), max_temperature, max_pressure,
-        channels, minutes, seed, effort, steps, max_atoms, cutoff,
-    )  # fmt: skip
-    who = resolve_teacher(teacher or TEACHER, {*own, *settings.dopants}, python=teacher_python, trust=trust_model)
+    dopants = tuple(dict.fromkeys(e for e in several(dopant) or [] if e not in own))
+    if refine is not None and dopants:
+        raise SettingsError(f"--refine with a dopant ({', '.join(dopants)}): name its crystals as hosts instead")
+    who = resolve_teacher(teacher or TEACHER, {*own, *dopants}, python=teacher_python, trust=trust_model)
     folder, count = output or Path("out") / f"distill_{hosts[0].stem}", workers or 2
-    made = distil(crystals, who, folder, settings, workers=count, stage=progress)
-    called = name or student_name([crystal.formula for crystal in crystals], settings.dopants)
-    student = finish(
-        made, who, folder, settings, called,
-        workers=count, stage=progress, minutes=lambda: (time.monotonic() - began) / 60,
-    )  # fmt: skip
+    if refine is None:
+        settings = DistilSettings(
+            dopants, max_temperature, max_pressure, channels, minutes, seed, effort, training_steps,
+            max_atoms or DISTIL_ATOMS, layer_cutoff,
+        )  # fmt: skip
+        student, called = _distilled(crystals, who, folder, settings, name, count)
+    else:
+        wanted = RefineSettings(
+            labels=labels,
+            max_atoms=max_atoms or REFINE_ATOMS, steps=training_steps or REFINE_STEPS, seed=seed,
+            max_temperature=max_temperature, max_pressure=max_pressure,
+        )  # fmt: skip
+        student, called = _refined(crystals, refine, who, folder, wanted, name, count)
     say(f"student: {student}")
     if register:
         say(f"registered as {called}: {register_folder(student, called)}")
+
+
+def _distilled(
+    crystals: list[Host], teacher: Potential, folder: Path, settings: DistilSettings, name: str | None, workers: int
+) -> tuple[Path, str]:
+    """Folder and name of a student made from the start."""
+    from defectgen.run.progress import progress
+    from md.distill.finish import finish, student_name
+    from md.distill.run import distil
+
+    began = time.monotonic()
+    made = distil(crystals, teacher, folder, settings, workers=workers, stage=progress)
+    called = name or student_name([crystal.formula for crystal in crystals], settings.dopants)
+    student = finish(
+        made, teacher, folder, settings, called,
+        workers=workers, stage=progress, minutes=lambda: (time.monotonic() - began) / 60,
+    )  # fmt: skip
+    return student, called
+
+
+def _refined(
+    crystals: list[Host], name: str, teacher: Potential, folder: Path, settings: RefineSettings, new: str | None,
+    workers: int,
+) -> tuple[Path, str]:  # fmt: skip
+    """Folder and name of a student taught further, after a table of what changed."""
+    from defectgen.cli.tables import refinement_table
+    from defectgen.run.progress import progress
+    from md.distill.refinement.finish import finish_refinement
+    from md.distill.refinement.run import refine
+    from md.potentials import resolve_potential
+
+    began = time.monotonic()
+    before = resolve_potential(name, {element for crystal in crystals for element in crystal.elements})
+    made = refine(crystals, before, teacher, folder, settings, workers=workers, stage=progress)
+    called = new or f"{name}-refined"
+    student = finish_refinement(
+        made, before, teacher, folder, settings, called, minutes=lambda: (time.monotonic() - began) / 60
+    )
+    show(*refinement_table(json.loads((student / "card.json").read_text(encoding="utf-8"))))
+    return student, called
 
 
 def _crystals(hosts: list[Path], bulk: bool) -> list[Host]:

@@ -2,58 +2,71 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from augment.errors import ConditionError, StoppedError
-from defectgen.cli.options import JsonOption, say, show
+from defectgen.cli.options import JsonOption, MaxForceOption, NearOption, say, say_json, several, show
 
 if TYPE_CHECKING:
     from defectgen.dataset import DatasetSettings
 
-SourcesArgument = Annotated[
+DatasetSourcesArgument = Annotated[
     list[Path], typer.Argument(metavar="RUN|DATASET...", help="run folders, and datasets: extended XYZ, Parquet, ASE")
 ]
 FormatOption = Annotated[
-    list[str] | None, typer.Option("-f", "--format", help="as what to write it, extxyz by default; repeat for more")
+    list[str] | None,
+    typer.Option("-f", "--format", metavar="FORMAT,...", help="as what to write it; extxyz by default"),
 ]
 WhereOption = Annotated[
-    str | None, typer.Option("--where", help='only frames for which this holds: "pressure > 5 and charge == 0"')
+    str | None, typer.Option("--where", help='only frames for which this holds; "pressure > 5 and charge == 0"')
 ]
 SplitOption = Annotated[
-    str | None, typer.Option("--split", help="auto, host, prototype, elements, defect, trajectory or given")
+    str | None,
+    typer.Option(
+        "--split",
+        help="how train, valid and test are split; auto, host, prototype, elements, defect, trajectory or given",
+    ),
 ]
 UncoveredOption = Annotated[
     str | None,
-    typer.Option("--uncovered", help="held-out groups with an element that train lacks: refuse, train or drop"),
+    typer.Option("--uncovered", help="held-out groups with an element that train lacks; refuse, train or drop"),
 ]
 
 
 def export_command(
-    sources: SourcesArgument,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="folder of the dataset")] = None,
+    sources: DatasetSourcesArgument,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="where to write; a folder")] = None,
     formats: FormatOption = None,
     where: WhereOption = None,
-    potential: Annotated[str | None, typer.Option("--potential", help="only frames that it labelled")] = None,
-    split: SplitOption = None,
-    held_out: Annotated[float | None, typer.Option("--held-out", help="share of each of valid and test")] = None,
-    uncovered: UncoveredOption = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="of the split")] = None,
-    near: Annotated[float | None, typer.Option("--near", help="distance of near-duplicates, Å; 0 keeps all")] = None,
-    thin: Annotated[bool, typer.Option("--thin", help="space frames of dynamics by their correlation time")] = False,
-    max_force: Annotated[float | None, typer.Option("--max-force", help="longest force of a frame, eV/Å")] = None,
-    min_contact: Annotated[
-        float | None, typer.Option("--min-contact", help="closest atoms, as a share of their shortest contact")
+    labelled_by: Annotated[
+        str | None, typer.Option("--labelled-by", help="only frames that this potential labelled")
     ] = None,
-    converged: Annotated[bool, typer.Option("--converged", help="no relaxations that did not converge")] = False,
-    path_frames: Annotated[int | None, typer.Option("--path-frames", help="from the way of each relaxation")] = None,
-    license_: Annotated[str | None, typer.Option("--license", help="of the dataset: CC-BY-4.0")] = None,
+    split: SplitOption = None,
+    held_out: Annotated[
+        float | None, typer.Option("--held-out", metavar="FRACTION", help="share of each of valid and test")
+    ] = None,
+    uncovered: UncoveredOption = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="seed of everything random; of the split")] = None,
+    near: NearOption = None,
+    thin: Annotated[bool, typer.Option("--thin", help="space frames of dynamics by their correlation time")] = False,
+    max_force: MaxForceOption = None,
+    min_contact: Annotated[
+        float | None,
+        typer.Option("--min-contact", metavar="FRACTION", help="closest atoms, as a share of their shortest contact"),
+    ] = None,
+    converged: Annotated[bool, typer.Option("--converged", help="leave out relaxations that did not converge")] = False,
+    path_frames: Annotated[
+        int | None, typer.Option("--path-frames", help="frames of the path of each relaxation")
+    ] = None,
+    license_: Annotated[str | None, typer.Option("--license", help="licence of the dataset; CC-BY-4.0")] = None,
     leakage: Annotated[
         bool | None, typer.Option("--leakage/--no-leakage", help="look for copies of train frames in what is held out")
     ] = None,
-    append: Annotated[bool, typer.Option("--append", help="keep what the dataset holds, and its split")] = False,
+    append: Annotated[bool, typer.Option("--append", help="keep what the dataset holds; its split as well")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a dataset that trainers read with their defaults: chosen, split without leaks, with a card."""
@@ -61,9 +74,9 @@ def export_command(
 
     settings = dataset_settings(
         {
-            "formats": formats,
+            "formats": several(formats),
             "where": where,
-            "potential": potential,
+            "potential": labelled_by,
             "split": split,
             "held_out": held_out,
             "uncovered": uncovered,
@@ -104,7 +117,7 @@ def _export(
         raise StoppedError(f"stopped; {before}; run the command again for all of it") from None
     report_notes(manifest.notes)
     if as_json:
-        say(manifest.to_json().strip())
+        say_json([asdict(manifest)])
     else:
         show(*dataset_table(manifest))
         say(f"{target}")

@@ -13,6 +13,7 @@ from defectgen.cli.options import (
     BulkOption,
     ComplexOption,
     CutoffOption,
+    DefectNamesOption,
     DistanceOption,
     DopantsOption,
     MaxAtomsOption,
@@ -29,6 +30,7 @@ from defectgen.cli.options import (
     layer_changes,
     say,
     settings_of,
+    several,
 )
 from defectgen.cli.stage import run_stage
 
@@ -39,25 +41,40 @@ ProposeOption = Annotated[
     int | None, typer.Option("--propose", help="let the model draw so many complexes of low energy")
 ]
 DrawOption = Annotated[
-    str | None, typer.Option("--weight", help="how --propose draws: by the model, or by the energies of all pairs")
+    str | None, typer.Option("--weight", help="how they are drawn; by model, or by the energies of pairs")
 ]
 LabelOption = Annotated[
-    bool, typer.Option("--label", help="evaluate every proposal once with the potential, also those made before")
+    bool, typer.Option("--label", help="evaluate every proposal once with the potential; also those made before")
+]
+
+
+RunOrHostArgument = Annotated[
+    Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or CIF of the host crystal to start one")
+]
+SubgroupOption = Annotated[
+    list[str] | None,
+    typer.Option("--subgroup", metavar="H,...", help="symmetry to keep; full, 1, a symbol, best or sample"),
+]
+SnapshotOption = Annotated[
+    bool, typer.Option("--snapshot", help="instantaneous frames at that temperature, without symmetry")
+]
+ProposalsOption = Annotated[
+    int | None, typer.Option("-n", "--samples", help="how many to make; per defect and subgroup")
+]
+ModelOption = Annotated[str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")]
+ForcesOption = Annotated[
+    str | None, typer.Option("--forces", help="potential whose forces are input features; teacher, none, or a name")
 ]
 
 
 def generate_command(
-    source: Annotated[Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or a host to start one")],
-    defect: Annotated[list[str] | None, typer.Option("--defect", help="defect to take (name); repeat for more")] = None,
-    subgroup: Annotated[
-        list[str] | None, typer.Option("--subgroup", help="full, 1, a symbol, best or sample; repeat for more")
-    ] = None,
-    temperature: Annotated[float | None, typer.Option("--temperature", help="K")] = None,
-    pressure: Annotated[float | None, typer.Option("--pressure", help="GPa")] = None,
-    snapshot: Annotated[
-        bool, typer.Option("--snapshot", help="instantaneous frames at that temperature, without symmetry")
-    ] = False,
-    samples: Annotated[int | None, typer.Option("-n", "--samples", help="per defect and subgroup")] = None,
+    source: RunOrHostArgument,
+    defect: DefectNamesOption = None,
+    subgroup: SubgroupOption = None,
+    temperature: Annotated[float | None, typer.Option("--temperature", metavar="K", help="temperature; one")] = None,
+    pressure: Annotated[float | None, typer.Option("--pressure", metavar="GPa", help="pressure; one")] = None,
+    snapshot: SnapshotOption = False,
+    samples: ProposalsOption = None,
     complexes: ComplexOption = None,
     size: SizeOption = None,
     cutoff: CutoffOption = None,
@@ -69,12 +86,8 @@ def generate_command(
     max_voids: MaxVoidsOption = None,
     bulk: BulkOption = False,
     slab: SlabOption = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")
-    ] = None,
-    forces: Annotated[
-        str | None, typer.Option("--forces", help="potential whose forces are input features: teacher, none, or a name")
-    ] = None,
+    model: ModelOption = None,
+    forces: ForcesOption = None,
     potential: PotentialOption = None,
     trust_model: TrustOption = False,
     label: LabelOption = False,
@@ -86,8 +99,8 @@ def generate_command(
 ) -> None:
     """Propose relaxed or thermal geometries with the diffusion model."""
     asked = {
-        "generate.only": defect or None,
-        "generate.subgroups": subgroup or (["1"] if snapshot else None),
+        "generate.only": several(defect),
+        "generate.subgroups": several(subgroup) or (["1"] if snapshot else None),
         "generate.temperature": temperature,
         "generate.pressure": pressure,
         "generate.snapshot": snapshot or None,

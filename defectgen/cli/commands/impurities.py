@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from augment.errors import ConditionError
+from augment.storage.missing import did_you_mean
 from defectgen.cli.commands.defects import AnySupercellOption
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
 from defectgen.cli.options import (
@@ -24,6 +25,7 @@ from defectgen.cli.options import (
     layer_changes,
     say,
     settings_of,
+    several,
     show,
 )
 
@@ -39,32 +41,39 @@ MAX_SEPARATION = 5.0
 Number = TypeVar("Number", int, float)
 
 SourceArgument = Annotated[
-    Path, typer.Argument(metavar="CIF", help="a host crystal, or one with partly occupied sites")
+    Path, typer.Argument(metavar="HOST.cif", help="CIF of the host crystal; its sites may be partly occupied")
 ]
 ConcentrationsOption = Annotated[
     list[str] | None,
-    typer.Option("--concentration", help="fraction of the sites of a kind: Al_Mg=0.05; repeat for more"),
+    typer.Option("--concentration", metavar="KIND=FRACTION,...", help="fraction of the sites of a kind; Al_Mg=0.05"),
 ]
 NumbersOption = Annotated[
-    list[str] | None, typer.Option("--number", help="number of edits of a kind: Al_Mg=2; repeat for more")
+    list[str] | None, typer.Option("--number", metavar="KIND=N,...", help="number of edits of a kind; Al_Mg=2")
 ]
 CompensateOption = Annotated[
-    str | None, typer.Option("--compensate", help="kind of defect that balances the charge: v_Mg")
+    str | None, typer.Option("--compensate", help="kind of defect that balances the charge; v_Mg")
 ]
 NeutralOption = Annotated[
-    bool, typer.Option("--neutral", help="refuse a composition whose formal charges do not balance")
+    bool, typer.Option("--neutral", help="formal charges must balance; other compositions are refused")
 ]
 StatesOption = Annotated[
-    list[str] | None, typer.Option("--state", help="oxidation state of an element: Fe=3; repeat for more")
+    list[str] | None,
+    typer.Option("--oxidation-state", metavar="ELEMENT=N,...", help="oxidation state of an element; Fe=3"),
 ]
-ToleranceOption = Annotated[float | None, typer.Option("--tolerance", help="largest error of a fraction")]
+ToleranceOption = Annotated[
+    float | None, typer.Option("--tolerance", metavar="FRACTION", help="largest error of a fraction")
+]
 MinSeparationOption = Annotated[
     float | None,
-    typer.Option("--min-separation", help="partly filled or edited sites closer than this (Å) hold one atom at most"),
+    typer.Option(
+        "--min-separation", metavar="Å", help="partly filled or edited sites closer than this hold one atom at most"
+    ),
 ]
-ModeOption = Annotated[str, typer.Option("--mode", help="exact, random or sqs")]
-MembersOption = Annotated[int, typer.Option("-n", "--count", help="configurations to draw")]
-SamplingWeightOption = Annotated[str, typer.Option("--weight", help="what is drawn evenly: degeneracy or orbit")]
+ModeOption = Annotated[str, typer.Option("--mode", help="how configurations are found; exact, random or sqs")]
+MembersOption = Annotated[int, typer.Option("-n", "--samples", help="how many to make; configurations")]
+SamplingWeightOption = Annotated[
+    str, typer.Option("--weight", help="how they are drawn; evenly by degeneracy or orbit")
+]
 
 
 def impurities_command(
@@ -73,11 +82,11 @@ def impurities_command(
     number: NumbersOption = None,
     compensate: CompensateOption = None,
     neutral: NeutralOption = False,
-    state: StatesOption = None,
+    oxidation_state: StatesOption = None,
     tolerance: ToleranceOption = None,
     min_separation: MinSeparationOption = None,
     mode: ModeOption = "random",
-    count: MembersOption = 10,
+    samples: MembersOption = 10,
     weight: SamplingWeightOption = "degeneracy",
     supercell: MatrixOption = None,
     min_image_distance: DistanceOption = None,
@@ -89,7 +98,7 @@ def impurities_command(
     bulk: BulkOption = False,
     slab: SlabOption = None,
     as_json: JsonOption = False,
-    seed: Annotated[int, typer.Option("--seed", help="of the random configurations")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
     block: BlockOption = None,
 ) -> None:
     """Ordered configurations of a host with dopants at a concentration, or of a CIF with partly occupied sites."""
@@ -102,7 +111,7 @@ def impurities_command(
     if min_separation is not None and not 0 <= min_separation < MAX_SEPARATION:
         raise ConditionError(f"--min-separation {min_separation:g}; give a distance from 0 to {MAX_SEPARATION:g} Å")
     options: dict[str, Any] = {k: v for k, v in size.items() if v is not None} | {"keep_point_group": not any_supercell}
-    states = _pairs(state, "--state", int)
+    states = _pairs(oxidation_state, "--oxidation-state", int)
     if concentration or number:
         asked = {
             "fractions": _pairs(concentration, "--concentration", float),
@@ -120,8 +129,9 @@ def impurities_command(
             supercell=chosen, tolerance=tolerance, neutral=neutral, states=states or None, **options
         )
     if weight not in get_args(SamplingWeight):
-        raise ConditionError(f"--weight {weight!r}; give one of {', '.join(get_args(SamplingWeight))}")
-    made = ensemble(solution, mode=mode, count=count, seed=seed, weight=weight)  # type: ignore[arg-type]
+        ways = get_args(SamplingWeight)
+        raise ConditionError(f"--weight {weight!r}; {did_you_mean(weight, ways)}give one of {', '.join(ways)}")
+    made = ensemble(solution, mode=mode, count=samples, seed=seed, weight=weight)  # type: ignore[arg-type]
     Exports(poscar, cif, extxyz).write(solution.supercell, lambda: (member.defect for member in made.members))
     unbalanced = host_imbalance(solution.supercell.host) if concentration or number else None
     report_notes([*solution.supercell.host.notes, *filter(None, [unbalanced])])
@@ -176,7 +186,7 @@ def _supercell(host: Any, matrix: list[int] | None) -> Any:
 def _pairs(texts: list[str] | None, option: str, number: Callable[[str], Number]) -> dict[str, Number]:
     """Values of an option given as NAME=VALUE."""
     found: dict[str, Number] = {}
-    for text in texts or []:
+    for text in several(texts) or []:
         name, _, value = text.partition("=")
         try:
             found[name.strip()] = number(value)

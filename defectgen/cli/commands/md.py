@@ -20,6 +20,7 @@ from defectgen.cli.options import (
     OverwriteOption,
     PotentialOption,
     SeedOption,
+    SourcesArgument,
     TrustOption,
     WorkersOption,
     layer_changes,
@@ -33,35 +34,56 @@ ALL_DIVERGED = 1
 """Exit code where every point diverged: their rows are written, and there is nothing in them to use."""
 
 TemperaturesOption = Annotated[
-    str | None, typer.Option("--temperature", help="K, by commas: 300,900; or schedules: ramp(300,900,5ps)+quench(300)")
+    str | None,
+    typer.Option(
+        "--temperature", metavar="K,...", help="temperature; 300,900, or schedules: ramp(300,900,5ps)+quench(300)"
+    ),
 ]
 PressuresOption = Annotated[
-    str | None, typer.Option("--pressure", help="GPa, by commas: 0,10; schedules, or six components xx/yy/zz/yz/xz/xy")
+    str | None,
+    typer.Option("--pressure", metavar="GPa,...", help="pressure; 0,10, schedules, or components xx/yy/zz/yz/xz/xy"),
 ]
 EnsembleOption = Annotated[
     str | None,
-    typer.Option("--ensemble", help="nve, nvt, npt, npt-aniso (axes), npt-full (all strains), npt-plane (layers)"),
+    typer.Option(
+        "--ensemble", help="what is held; nve, nvt, npt, npt-aniso (axes), npt-full (all strains), npt-plane (layers)"
+    ),
 ]
 TensionsOption = Annotated[
     str | None,
-    typer.Option("--tension", help="N/m, of a layer in npt-plane, positive where it is pulled: 0,5; or schedules"),
+    typer.Option(
+        "--tension",
+        metavar="N/m,...",
+        help="of a layer in npt-plane, positive where it is pulled; 0,5, or schedules",
+    ),
 ]
 StrainOption = Annotated[
-    str | None, typer.Option("--strain-rate", help="AXIS:RATE, 1/ps: a:0.001; with npt-aniso, nvt or nve")
+    str | None,
+    typer.Option(
+        "--strain-rate", metavar="AXIS:1/ps", help="strain along an axis; a:0.001, with npt-aniso, nvt or nve"
+    ),
 ]
 
 EnginesOption = Annotated[
-    str | None, typer.Option("--engine", help="lammps, ase or batched; of several, by commas, the others check")
+    str | None,
+    typer.Option("--engine", metavar="ENGINE,...", help="lammps, ase or batched; of several the others check"),
 ]
 CheckOption = Annotated[
     str | None,
-    typer.Option("--check", help="engine that repeats the first point with another seed, or none (files: none)"),
-]
-ProbedCellsOption = Annotated[
-    int | None, typer.Option("--max-cells", help="of a run folder: the pristine cell and the first defects")
+    typer.Option("--check", help="engine that repeats the first point with another seed; or none, as for files"),
 ]
 TrajectoryOption = Annotated[
-    str | None, typer.Option("--trajectory", help="write each point's frames too: extxyz, traj (ASE) or dump (LAMMPS)")
+    str | None, typer.Option("--trajectory", help="write each point's frames too; extxyz, traj (ASE) or dump (LAMMPS)")
+]
+TimestepOption = Annotated[
+    float | None, typer.Option("--timestep", metavar="fs", help="time step; by the lightest atom without it")
+]
+CellsOfRunOption = Annotated[
+    int | None,
+    typer.Option("--max-cells", help="only the first so many cells of a run; the pristine one is the first"),
+]
+ShardOption = Annotated[
+    str | None, typer.Option("--shard", metavar="I/N", help="do one share of the points; 0/N to (N-1)/N")
 ]
 
 
@@ -75,7 +97,7 @@ PrecisionOption = Annotated[
 
 
 def md_command(
-    sources: Annotated[list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or CIF and extxyz files")],
+    sources: SourcesArgument,
     temperature: TemperaturesOption = None,
     pressure: PressuresOption = None,
     ensemble: EnsembleOption = None,
@@ -86,16 +108,16 @@ def md_command(
     steps: Annotated[int | None, typer.Option("--steps", help="exactly so many steps per point")] = None,
     precision: PrecisionOption = None,
     max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a point")] = None,
-    timestep: Annotated[float | None, typer.Option("--timestep", help="fs; by the lightest atom without it")] = None,
-    sample: Annotated[int | None, typer.Option("--sample", help="steps between kept frames")] = None,
-    max_cells: ProbedCellsOption = None,
+    timestep: TimestepOption = None,
+    sample: Annotated[int | None, typer.Option("--sample", metavar="STEPS", help="steps between stored frames")] = None,
+    max_cells: CellsOfRunOption = None,
     seed: SeedOption = None,
     potential: PotentialOption = None,
     device: DeviceOption = None,
     trust_model: TrustOption = False,
     output: OutputOption = None,
-    shard: Annotated[str | None, typer.Option("--shard", help="do share I/N of the points, 0/N to (N-1)/N")] = None,
-    deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS instead of running")] = False,
+    shard: ShardOption = None,
+    deck: Annotated[bool, typer.Option("--deck", help="write input for your own LAMMPS; nothing is run")] = False,
     trajectory: TrajectoryOption = None,
     bulk: BulkOption = False,
     block: BlockOption = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,7 @@ from defectgen.cli.options import (
     SlabOption,
     layer_changes,
     say,
+    several,
     show,
     whole_numbers,
 )
@@ -33,32 +34,40 @@ if TYPE_CHECKING:
     from augment import Defect, Supercell
     from augment.planar import PlanarHost
 
-SurfaceOption = Annotated[str | None, typer.Option("--surface", help="Miller indices of a free surface: 1,0,0")]
-ThicknessOption = Annotated[float, typer.Option("--thickness", help="least thickness of the slab, Å")]
-VacuumOption = Annotated[float, typer.Option("--vacuum", help="above the slab, Å")]
+SurfaceOption = Annotated[
+    str | None, typer.Option("--surface", metavar="H,K,L", help="Miller indices of a free surface")
+]
+ThicknessOption = Annotated[float, typer.Option("--thickness", metavar="Å", help="thickness of the slab; at least")]
+VacuumOption = Annotated[float, typer.Option("--vacuum", metavar="Å", help="height of the vacuum above the slab")]
 SymmetricOption = Annotated[
-    bool, typer.Option("--symmetric", help="slabs with two equivalent sides, whatever their formula")
+    bool, typer.Option("--symmetric", help="slabs with two equivalent sides; whatever their formula")
 ]
 TerminationOption = Annotated[
-    int, typer.Option("--termination", help="which of the distinct ends, from 0, non-polar ones first")
+    int, typer.Option("--termination", help="which of the distinct ends; from 0, non-polar ones first")
 ]
 FaultOption = Annotated[
-    str | None, typer.Option("--fault", help="Miller indices of the plane of a stacking fault: 1,1,1")
+    str | None, typer.Option("--fault", metavar="H,K,L", help="Miller indices of the plane of a stacking fault")
 ]
 VectorOption = Annotated[
-    str | None, typer.Option("--vector", help="fault vector in the conventional cell: 1/6,1/6,-1/3")
+    str | None, typer.Option("--vector", metavar="X,Y,Z", help="fault vector in the conventional cell; 1/6,1/6,-1/3")
 ]
 ScanOption = Annotated[
-    int | None, typer.Option("--scan", help="list the distinct fault vectors on a grid of so many steps")
+    int | None, typer.Option("--scan", help="list the distinct fault vectors; on a grid of so many steps")
 ]
-CutOption = Annotated[int, typer.Option("--cut", help="between which layers the fault lies: 0, 1, ...")]
+CutOption = Annotated[int, typer.Option("--cut", help="between which layers the fault lies; 0, 1, ...")]
 BoundaryOption = Annotated[
-    int | None, typer.Option("--grain-boundary", help="Σ of a coincidence-site grain boundary: 5")
+    int | None, typer.Option("--grain-boundary", metavar="Σ", help="coincidence-site grain boundary; 5")
 ]
-AxisOption = Annotated[str, typer.Option("--axis", help="rotation axis of the grains")]
-BoundaryPlaneOption = Annotated[str | None, typer.Option("--plane", help="Miller indices of the boundary: 3,1,0")]
-ShiftOption = Annotated[str, typer.Option("--shift", help="of one grain along the plane, fractions of its cell")]
-SeparationOption = Annotated[float, typer.Option("--separation", help="least distance between faults or boundaries, Å")]
+AxisOption = Annotated[str, typer.Option("--axis", metavar="H,K,L", help="rotation axis of the grains")]
+BoundaryPlaneOption = Annotated[
+    str | None, typer.Option("--plane", metavar="H,K,L", help="Miller indices of the boundary; 3,1,0")
+]
+ShiftOption = Annotated[
+    str, typer.Option("--shift", metavar="X,Y", help="of one grain along the plane; fractions of its cell")
+]
+SeparationOption = Annotated[
+    float, typer.Option("--separation", metavar="Å", help="least distance between faults or boundaries")
+]
 
 
 def planar_command(
@@ -115,8 +124,8 @@ def planar_command(
     }
     made = _plane(host, block, asked)
     supercell = _supercell(made, min_image_distance=min_image_distance, max_atoms=max_atoms)
-    edits = {"dopants": dopant or (), "kinds": kind, "names": complexes, "size": size or 2, "cutoff": cutoff}
-    found = sorted(_defects(supercell, edits), key=lambda d: (d.type, float(made.depths(d).min())))
+    edits = (several(dopant) or (), several(kind), complexes and several([complexes]), size or 2, cutoff)
+    found = sorted(_defects(supercell, *edits), key=lambda d: (d.type, float(made.depths(d).min())))
     Exports(poscar, cif, extxyz).write(supercell, lambda: iter(found))
     _print(made, supercell, found, as_json=as_json)
 
@@ -173,7 +182,14 @@ def _scan(
         show(fault_table(miller, found))
 
 
-def _defects(supercell: Supercell, asked: dict[str, Any]) -> Iterator[Defect]:
+def _defects(
+    supercell: Supercell,
+    dopants: Sequence[str],
+    kinds: Sequence[str] | None,
+    names: Sequence[str] | None,
+    size: int,
+    cutoff: float | None,
+) -> Iterator[Defect]:
     """Point defects, or complexes where their kinds are named."""
     from augment import point_defects
     from augment.defects.editspace import EditSpace
@@ -181,11 +197,10 @@ def _defects(supercell: Supercell, asked: dict[str, Any]) -> Iterator[Defect]:
     from augment.defects.point_defects import POINT_DEFECT_KINDS
     from augment.defects.recipe import Recipe
 
-    if asked["names"] is None:
-        yield from point_defects(supercell, dopants=asked["dopants"], kinds=asked["kinds"] or POINT_DEFECT_KINDS)
+    if names is None:
+        yield from point_defects(supercell, dopants=dopants, kinds=kinds or POINT_DEFECT_KINDS)
     else:
-        space = EditSpace.of(supercell, [name.strip() for name in asked["names"].split(",")], asked["cutoff"])
-        yield from complexes(space, Recipe(1, asked["size"]))
+        yield from complexes(EditSpace.of(supercell, names, cutoff), Recipe(1, size))
 
 
 def _print(made: PlanarHost, supercell: Supercell, found: list[Defect], *, as_json: bool) -> None:

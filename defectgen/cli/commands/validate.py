@@ -10,7 +10,7 @@ import typer
 
 from augment.errors import PotentialError, StoppedError
 from defectgen.cli.commands.export import FormatOption, SplitOption
-from defectgen.cli.options import JsonOption, TrustOption, say, show
+from defectgen.cli.options import JsonOption, MaxForceOption, NearOption, TrustOption, say, several, show
 
 if TYPE_CHECKING:
     from defectgen.dataset.validation import Cleaned, Finding
@@ -26,11 +26,13 @@ DatasetArgument = Annotated[
 def validate_command(
     paths: DatasetArgument,
     potential: Annotated[
-        str | None, typer.Option("--potential", help="evaluate a few frames with it, to tell units and signs")
+        str | None, typer.Option("--potential", help="potential that evaluates; a few frames, to find units and signs")
     ] = None,
     trust_model: TrustOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
-    page: Annotated[Path | None, typer.Option("-o", "--output", help="page of findings: FILE.md or FILE.html")] = None,
+    as_json: JsonOption = False,
+    page: Annotated[
+        Path | None, typer.Option("-o", "--output", help="where to write; a page, FILE.md or FILE.html")
+    ] = None,
 ) -> None:
     """Look for faults in anybody's dataset: units, leaks, duplicates, outliers, labels; exit code 1 for errors."""
     from defectgen.dataset.validation import validate_dataset
@@ -59,18 +61,18 @@ def validate_command(
 
 def clean_command(
     paths: DatasetArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="where to write; a folder")],
     formats: FormatOption = None,
     split: SplitOption = None,
-    near: Annotated[float | None, typer.Option("--near", help="distance of near-duplicates, Å; 0 keeps all")] = None,
-    max_force: Annotated[float | None, typer.Option("--max-force", help="longest force of a frame, eV/Å")] = None,
+    near: NearOption = None,
+    max_force: MaxForceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a dataset without its duplicates, outliers, overlaps and unusable frames, and say what was dropped."""
     from defectgen.dataset.validation import clean_dataset
     from defectgen.run.progress import progress, report_notes
 
-    changes = {"formats": formats, "split": split, "near": near, "max_force": max_force}
+    changes = {"formats": several(formats), "split": split, "near": near, "max_force": max_force}
     try:
         with progress("clean", "frames") as report:
             done = clean_dataset(paths, output, changes, progress=report)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PICTURE = "distributions.png"
 
 _COLOURS = {"train": "#0072b2", "valid": "#e69f00", "test": "#009e73"}
-"""Okabe and Ito's, told apart by colour-blind readers."""
+"""Okabe and Ito's, distinguishable for colour-blind readers."""
 
 _SHAPES: dict[str, Any] = {"train": {"histtype": "stepfilled", "alpha": 0.45}}
 _OUTLINE: Any = {"histtype": "step", "lw": 1.3}

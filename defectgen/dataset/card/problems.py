@@ -30,7 +30,7 @@ def _labels(manifest: DatasetManifest) -> Iterator[str]:
     if len(potentials) > 1:
         yield (
             "More than one potential labelled these frames: their energies have different zeros and their forces "
-            "differ. Train each as a head of its own (`head`), or choose one with `--potential`."
+            "differ. Train each as a head of its own (`head`), or choose one with `--labelled-by`."
         )
     labelled = sum(row["records"] for row in potentials)
     if labelled < manifest.n_records:
@@ -66,7 +66,7 @@ def _held_out(manifest: DatasetManifest) -> Iterator[str]:
 def _compositions(manifest: DatasetManifest) -> Iterator[str]:
     if not manifest.statistics["separable"] and not manifest.atomic_energies:
         yield (
-            "The compositions are too few to tell the elements apart: a model whose baselines, energies of lone atoms, "
+            "The compositions are too few to separate the elements: a model whose baselines, energies of lone atoms, "
             "are fitted to them (`--E0s=average`) gets every change of composition, a vacancy or a dopant, "
             "wrong. Add frames of other compositions, or give the trainer energies of lone atoms."
         )

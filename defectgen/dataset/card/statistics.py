@@ -126,7 +126,7 @@ def amounts(composition: str) -> dict[str, int]:
 
 
 def separable(compositions: list[str]) -> bool:
-    """Whether compositions tell the atomic energies of all elements apart: as many independent as elements."""
+    """Whether compositions determine the atomic energies of all elements: as many independent as elements."""
     contents = [amounts(str(text)) for text in sorted(compositions)]
     elements = sorted({symbol for content in contents for symbol in content})
     matrix = np.array([[content.get(symbol, 0) for symbol in elements] for content in contents])

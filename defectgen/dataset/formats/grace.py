@@ -1,4 +1,4 @@
-"""Tables of ASE atoms for GRACE (tensorpotential), pickled by pandas as its input file asks for them.
+"""Tables of ASE atoms for GRACE (tensorpotential), pickled by pandas as its input file expects them.
 
 `tensorpotential/cli/data.py` reads one file or a list of files with the columns `ase_atoms`, `energy` (eV), `forces`
 (eV/Å) and `stress` (eV/Å³, ASE's order and sign). A pickle is read as a whole, so each holds a bounded number.

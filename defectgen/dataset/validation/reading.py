@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from augment.errors import DataError
+from augment.storage.missing import no_such_file
 from defectgen.dataset.frame import Frame
 from defectgen.dataset.sources.files import DATABASE_SUFFIXES, READERS, XYZ_SUFFIXES, dataset_files
 from defectgen.dataset.validation.entries import Entry, make_entry
@@ -46,7 +47,7 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise DataError(f"{path}: no such dataset; check the path")
+            raise DataError(f"{path}: {no_such_file(path)}")
         found = _one_format(path) if (path / MANIFEST_FILE).is_file() else dataset_files(path)
         if (path / "run.json").is_file():
             raise DataError(f"{path}: a run folder, no dataset; validate {path / 'export'}")

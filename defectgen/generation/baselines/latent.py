@@ -35,7 +35,7 @@ class LatentGenerator:
     Attributes:
         network: the trained networks.
         bridge: the noise that they were trained with.
-        forces: whose energy surfaces the networks are told, if they have learnt from any.
+        forces: potential whose energy surfaces are input features, if the networks have learnt from any.
     """
 
     network: LatentNetwork
@@ -49,8 +49,8 @@ class LatentGenerator:
 
     def __call__(self, ask: Any) -> Iterable[DefectCell]:
         """Structures that a request of the benchmark asks for."""
-        asked = {"temperature": ask.temperature, "pressure": ask.pressure, "snapshot": ask.snapshot}
-        return self.sample(ask.defect, GeometryRequest(subgroup=ask.subgroup, n=ask.n, seed=ask.seed, **asked))
+        climate = {"temperature": ask.temperature, "pressure": ask.pressure, "snapshot": ask.snapshot}
+        return self.sample(ask.defect, GeometryRequest(subgroup=ask.subgroup, n=ask.n, seed=ask.seed, **climate))
 
     def sample(self, defect: Defect, request: GeometryRequest) -> list[DefectCell]:
         """`n` geometries of a defect with H as asked; a pass of the decoder for all that fit into `MAX_BATCH_NODES`."""
@@ -58,7 +58,7 @@ class LatentGenerator:
         surface = None if self.forces is None else self.forces(defect)
         descent = None if surface is None else surface.descent
         template = Template.of(ideal, defect.supercell.sites, voids=config.voids, descent=descent)
-        told = Conditions(
+        conditions = Conditions(
             request.temperature,
             request.pressure,
             symmetry.order,
@@ -67,7 +67,7 @@ class LatentGenerator:
             concentration=template.concentration,
         )
         free = node_freedom(template, freedom_of(symmetry), freedom_of(defect.symmetry()))
-        item = BatchItem(template, template.edges(config.cutoff), told, free)
+        item = BatchItem(template, template.edges(config.cutoff), conditions, free)
         rngs = [np.random.default_rng(sample_seed(request.seed, defect.key, self.name, k)) for k in range(request.n)]
         step = max(1, MAX_BATCH_NODES // len(template.numbers))
         batches = (self._decoded(item, symmetry, rngs[first : first + step]) for first in range(0, request.n, step))

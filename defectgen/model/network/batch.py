@@ -15,14 +15,14 @@ from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Edges, Template
 
 FORCE_FEATURES = DESCENT_POINTS + 2
-"""Vectors that a network may be told of each node: forces of a descent, its last point and where it leads."""
+"""Vectors that are input features of each node: forces of a descent, its last point and where it leads."""
 
 NODE_SCALARS = 5 + FORCE_FEATURES
 """Scalars of a node besides its embeddings; the last are the lengths of these vectors."""
 
 FORCE_SCALE = 0.1
-"""eV/Å; forces below it are told in proportion, larger ones by the logarithm of their length: next to a defect they are
-a thousand times those far away."""
+"""eV/Å; forces below it are features in proportion, larger ones by the logarithm of their length: next to a defect they
+are a thousand times those far away."""
 
 MIN_FORCE_LENGTH = 1e-9
 """eV/Å; keeps the direction of a force of zero length finite."""
@@ -41,8 +41,8 @@ class Batch:
         scalars: (m, NODE_SCALARS) log site-symmetry order, log multiplicity, closeness to the defect, the share of
             the directions in which H, and the full stabilizer, let the atom move, and the lengths of what pushes it.
         pushes: (m, FORCE_FEATURES, 3) forces at the points of a descent, log-scaled, the displacement of the last point
-            and the one that they suggest, in units of `STEP_SCALE`; zero where they are not told.
-        told_forces: (g, 1) whether they are told.
+            and the one that they suggest, in units of `STEP_SCALE`; zero where they are unknown.
+        known_forces: (g, 1) whether they are known.
         graph: (m,) graph of each node.
         senders, receivers: (e,) nodes.
         vectors: (e, 3) ideal vectors from receiver to sender, Å.
@@ -58,7 +58,7 @@ class Batch:
     known: Tensor
     scalars: Tensor
     pushes: Tensor
-    told_forces: Tensor
+    known_forces: Tensor
     graph: Tensor
     senders: Tensor
     receivers: Tensor
@@ -86,7 +86,7 @@ class BatchItem:
         template: nodes.
         edges: of the ideal geometry.
         conditions: what is asked for.
-        freedom: (m, 2) share of the directions that H, and the full stabilizer, let each node move; 0 if not told.
+        freedom: (m, 2) share of the directions that H, and the full stabilizer, let each node move; 0 where unknown.
     """
 
     template: Template
@@ -117,7 +117,7 @@ def collate(items: Sequence[BatchItem], dtype: torch.dtype = torch.float32) -> B
         known=floats(np.concatenate([_known(t, c) for t, c in zip(templates, conditions, strict=True)])),
         scalars=floats(np.concatenate([_node_scalars(item, p) for item, p in zip(items, pushes, strict=True)])),
         pushes=floats(np.concatenate(pushes)),
-        told_forces=floats(np.array([[_tells_forces(item)] for item in items])),
+        known_forces=floats(np.array([[_has_forces(item)] for item in items])),
         graph=torch.repeat_interleave(torch.arange(len(nodes)), torch.tensor(nodes)),
         senders=ints([e.senders + s for e, s in zip(edges, starts, strict=True)]),
         receivers=ints([e.receivers + s for e, s in zip(edges, starts, strict=True)]),
@@ -133,14 +133,14 @@ def _known(template: Template, conditions: Conditions) -> FloatArray:
     return np.where(np.isin(both, sorted(conditions.anonymous)), 0.0, 1.0)
 
 
-def _tells_forces(item: BatchItem) -> bool:
+def _has_forces(item: BatchItem) -> bool:
     return item.template.descent is not None and "forces" not in item.conditions.hidden
 
 
 def _pushes(item: BatchItem) -> FloatArray:
     """(m, FORCE_FEATURES, 3) forces, their lengths log-scaled, the last displacement and the one that they suggest."""
     points = item.template.descent
-    if points is None or not _tells_forces(item):
+    if points is None or not _has_forces(item):
         return np.zeros((len(item.template.numbers), FORCE_FEATURES, 3))
     forces = points[:, :, 1]
     lengths = np.linalg.norm(forces, axis=2, keepdims=True)

@@ -35,7 +35,7 @@ class NetworkConfig:
         embedding: width of the element embedding.
         neighbours: typical number of neighbours, by whose root sums over messages are divided.
         voids: empty voids this near to the defect are nodes too, Å; 0 for none.
-        forces: told the forces of the defect on the way down from the ideal cell, where they are known.
+        forces: whether forces along a descent from the ideal cell are input features, where they are known.
     """
 
     width: int = 72
@@ -116,7 +116,7 @@ class EdgeBasis(nn.Module):
 
 
 class Interaction(nn.Module):
-    """One PaiNN layer: messages along edges, then an update within each node, both told the conditions."""
+    """One PaiNN layer: messages along edges, then an update within each node, both modulated by the conditions."""
 
     def __init__(self, config: NetworkConfig, edge_width: int) -> None:
         super().__init__()

@@ -59,10 +59,10 @@ class DisplacementNetwork(Trunk):
             nn.init.ones_(self.trust[-1].bias)  # type: ignore[arg-type]
 
     def forward(
-        self, batch: Batch, displacements: Tensor, strain: Tensor, time: Tensor, told: Tensor | None = None
+        self, batch: Batch, displacements: Tensor, strain: Tensor, time: Tensor, extra: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Clean displacements (m, 3) in Å and strains (g, 3, 3); the arguments are those of `features`."""
-        features = self.features(batch, displacements, strain, time, told)
+        features = self.features(batch, displacements, strain, time, extra)
         known = torch.cat([features.s, features.condition], dim=1)
         gate = self.gate(known)
         # The last gate lets what is already right through, more and more so towards the end of the path.

@@ -1,10 +1,10 @@
-"""The network that says who sits where: logits of the edits that are possible while some of them are known.
+"""The network of site occupation: logits of the edits that are possible while some of them are known.
 
 The nodes are the sites of the pristine supercell. A node whose edit is known shows what it holds; every node that may
 still be edited is marked as unknown. An edit that puts the element Z at node i scores f(s_i, Z); the species that a
-site would get is told by its embedding, so that elements are alike where their descriptors are. A second head reads
-the energy of a finished arrangement, up to a constant of the composition. Both add the energy of formal point charges,
-screened as much as the network learns, which reaches beyond the graph.
+site would get is represented by its embedding, so that elements are alike where their descriptors are. A second head
+reads the energy of a whole arrangement, up to a constant of the composition. Both add the energy of formal point
+charges, screened as much as the network learns, which reaches beyond the graph.
 """
 
 from __future__ import annotations

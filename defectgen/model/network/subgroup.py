@@ -25,7 +25,7 @@ from defectgen.representation.template import Template
 CLASS_SCALARS = 8
 
 SOFT = 0.3
-"""eV/Å²; curvatures beyond it are told by their logarithm."""
+"""eV/Å²; curvatures beyond it enter by their logarithm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class ClassFeatures:
         Args:
             template: the defect.
             classes: of the subgroups of its stabilizer.
-            curvatures: (c,) what each releases, eV/Å², if that is known; see `softness.curvatures`.
+            curvatures: (c,) what each releases, eV/Å², if that is known; see `defectgen.energy_surface.curvature`.
         """
         orders = np.array([len(members) for members in classes.members], dtype=float)
         full = float(classes.symmetry.order)

@@ -58,7 +58,7 @@ class Trunk(nn.Module):
         self.norm = nn.LayerNorm(w)
 
     def features(
-        self, batch: Batch, displacements: Tensor, strain: Tensor, time: Tensor, told: Tensor | None = None
+        self, batch: Batch, displacements: Tensor, strain: Tensor, time: Tensor, extra: Tensor | None = None
     ) -> Features:
         """Features of the nodes.
 
@@ -67,11 +67,11 @@ class Trunk(nn.Module):
             displacements: (m, 3) noisy displacements, Å.
             strain: (g, 3, 3) noisy strain.
             time: (g,) from 0 (noise) to 1 (clean).
-            told: (g, width) what else the network is told of each graph, such as a latent vector.
+            extra: (g, width) further features of each graph, such as a latent vector.
         """
         parts = [batch.conditions, _time_features(time), _strain_invariants(strain)]
-        known = torch.cat([*parts, batch.told_forces] if self.config.forces else parts, dim=1)
-        whole = self.conditions(known) if told is None else self.conditions(known) + told
+        known = torch.cat([*parts, batch.known_forces] if self.config.forces else parts, dim=1)
+        whole = self.conditions(known) if extra is None else self.conditions(known) + extra
         condition = whole.index_select(0, batch.graph)
         edge = self._edges(batch, displacements, strain)
         s = self.embed(batch) + condition

@@ -107,7 +107,7 @@ def _course(passed: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Legend:
-    """How the points of a run are told apart in its figures.
+    """How the points of a run are distinguished in its figures.
 
     Attributes:
         colours: of each condition, from cold to hot.

@@ -219,7 +219,7 @@ def _volume_table(rows: Sequence[JsonRow]) -> Table:
         "Means of every point, whether it has settled (its means are as precise as asked for, and its pressure is the "
         "one that was held), from when on it was in equilibrium by Chodera's criterion, the correlation time τ of its "
         "potential energy, and how far apart its frames are; frames closer than 2 τ repeat one another, and a dash "
-        "means that the run is too short to tell."
+        "means that the run is too short to decide."
     )
     return Table(caption, columns, body)
 
@@ -242,7 +242,7 @@ def _response_table(rows: Sequence[JsonRow]) -> Table:
     ]
     caption = (
         "Strain of the mean cell against the start of the run; bulk modulus and heat capacity from fluctuations. "
-        "A dash means that the run cannot tell."
+        "A dash means that the run is too short to decide."
     )
     return Table(caption, columns, body)
 
@@ -300,7 +300,7 @@ def _course(row: JsonRow, course: JsonRow, values: Sequence[float], legend: Lege
 
 
 def trust_section(data: RunData) -> Section:
-    """Points that a guard stopped, frames outside of what the potential learnt, and what no run could tell."""
+    """Points that a guard stopped, frames outside of what the potential learnt, and what no run could measure."""
     stopped = [r for r in (*data.points, *data.checks) if r["status"] == "diverged"]
     blocks: list[Block] = []
     if stopped:
@@ -332,7 +332,7 @@ def trust_section(data: RunData) -> Section:
 
 
 def _untold(data: RunData) -> list[Table]:
-    """What the runs could not tell, and why."""
+    """What the runs could not measure, and why."""
     reasons: dict[str, list[str]] = {}
     for source in (*data.points, *data.curves):
         for name, reason in (source.get("not_measurable") or {}).items():
@@ -341,4 +341,4 @@ def _untold(data: RunData) -> list[Table]:
         return []
     body = [(name.replace("_", " "), str(len(causes)), causes[0]) for name, causes in sorted(reasons.items())]
     columns = (Column("quantity"), Column("points", numeric=True), Column("the first reason"))
-    return [Table("What some runs could not tell.", columns, body)]
+    return [Table("What some runs could not measure.", columns, body)]

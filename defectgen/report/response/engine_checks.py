@@ -34,7 +34,7 @@ class EngineCheck:
         data: row of the point that is data; None where there is none that finished.
         name: of the quantity.
         unit: of the difference.
-        difference: check less data, with its standard error; NaN where a run cannot tell.
+        difference: check less data, with its standard error; NaN where a run is too short.
         digits: to show.
     """
 
@@ -55,7 +55,7 @@ class EngineCheck:
     def text(self) -> str:
         """The difference with its error and unit."""
         if not math.isfinite(self.difference.value):
-            return f"{self.name} cannot be told"
+            return f"{self.name} cannot be compared"
         error = self.difference.error if math.isfinite(self.difference.error) else None
         return f"{self.name} {with_error(self.difference.value, error, self.digits)} {self.unit}"
 

@@ -58,7 +58,7 @@ def _constants(points: Sequence[Point], varied: str, held: str, fitted: Callable
         x = [_reached(p, varied) for p in members]
         try:
             value = fitted(x, [Mean(float(p["volume"]), float(p["volume_error"])) for p in members])
-        except DataError:  # volumes too uncertain to tell
+        except DataError:  # volumes too uncertain
             continue
         constants.append(Constant(cell, engine, at, (min(x), max(x)), value))
     return constants

@@ -126,8 +126,8 @@ class DisplacementObjective:
         clean = project(label.state, symmetry)
         noise = self.bridge.noise(symmetry, conditions.strain_scale, rng)
         if label.path is not None and rng.random() < self.settings.path:
-            way = Distortion(label.path[int(rng.integers(len(label.path)))], np.zeros((3, 3)))
-            noise = noise + project(way, symmetry)
+            partial = Distortion(label.path[int(rng.integers(len(label.path)))], np.zeros((3, 3)))
+            noise = noise + project(partial, symmetry)
         time = 0.0 if self.bridge.schedule == "regression" else float(rng.random())
         return DisplacementSample(
             BatchItem(template, edges, conditions, free), self.bridge.corrupt(clean, noise, time), clean, time, symmetry
@@ -201,13 +201,13 @@ def choose_subgroup(case: Case, label: Label, probability: float, rng: np.random
     if label.temperature > 0:
         breaks = any(other.broken for other in case.labels if other.temperature == 0)
         return case.symmetry.generated_by([]) if breaks else _lowered(case.symmetry, probability, rng)
-    own = case.symmetry_of(label)
+    symmetry = case.symmetry_of(label)
     # A geometry above the lowest is the answer for its own symmetry only.
-    return own if case.excess_energy(label) else _lowered(own, probability, rng)
+    return symmetry if case.excess_energy(label) else _lowered(symmetry, probability, rng)
 
 
 def descent_for(case: Case, label: Label, symmetry: CellSymmetry, rng: np.random.Generator) -> FloatArray | None:
-    """Points (n, k, 2, 3) that a generator would be told of the geometry with H, one of those towards it drawn."""
+    """Points (n, k, 2, 3) that a generator would have of the geometry with H, one of those towards it drawn."""
     descent = case.template.descent
     if descent is None:
         return None

@@ -1,4 +1,4 @@
-"""Learning who sits where: which edits come next to those that are known, and which arrangement is lower."""
+"""Learning site occupation: which edits come next to those that are known, and which arrangement is lower."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class OccupationSample:
 class OccupationObjective:
     """Arrangements with energies; only those of the split `train` are learnt from.
 
-    Half of the pairs are told an arrangement's energy above the lowest; the others a temperature, at which the
+    Half of the pairs have as condition an arrangement's energy above the lowest; the others a temperature, at which the
     arrangement is drawn with its Boltzmann weight among those of its composition.
 
     Attributes:
@@ -107,7 +107,7 @@ class OccupationObjective:
         return self._drawn(*self.train[int(rng.integers(len(self.train)))], rng)
 
     def _drawn(self, item: Arrangements, edges: Edges, rng: np.random.Generator) -> OccupationSample:
-        conditions, chosen = self._asked(item, rng)
+        conditions, chosen = self._draw_conditions(item, rng)
         members = rng.permutation(item.members[chosen])
         known = int(rng.integers(len(members)))
         seen, rest = members[:known], members[known:]
@@ -133,8 +133,8 @@ class OccupationObjective:
         node = np.concatenate([d.node + s for d, s in zip(draws, starts, strict=True)])
         number = np.concatenate([d.number for d in draws])
         field = np.concatenate([field_of(d.seen, d.node, d.charge) for d in draws])
-        told = (torch.as_tensor(x, device=device) for x in (node, number, field.astype(np.float32)))
-        logits = network(batch, *told)
+        tensors = (torch.as_tensor(x, device=device) for x in (node, number, field.astype(np.float32)))
+        logits = network(batch, *tensors)
         parts = logits.split([len(d.node) for d in draws])
         targets = [torch.as_tensor(d.target, dtype=logits.dtype, device=device) for d in draws]
         entropy = torch.stack([x.logsumexp(0) - (t * x).sum() for x, t in zip(parts, targets, strict=True)]).mean()
@@ -146,7 +146,7 @@ class OccupationObjective:
         total: Tensor = entropy + self.energy_weight * off
         return total
 
-    def _asked(self, item: Arrangements, rng: np.random.Generator) -> tuple[Conditions, int]:
+    def _draw_conditions(self, item: Arrangements, rng: np.random.Generator) -> tuple[Conditions, int]:
         hidden = {name for name in CONDITIONS if rng.random() < self.hide}
         numbers = np.unique(np.concatenate([item.template.numbers, item.number])).tolist()
         anonymous = frozenset(int(z) for z in numbers if z and rng.random() < self.anonymous)
@@ -159,8 +159,8 @@ class OccupationObjective:
             chosen = int(rng.integers(len(item.energies)))
             hidden |= {"temperature"}
         sites = int((item.template.host_numbers > 0).sum())
-        asked = {"energy": float(item.excess[chosen]), "concentration": item.members.shape[1] / sites}
-        return Conditions(temperature, hidden=frozenset(hidden | {"subgroup"}), anonymous=anonymous, **asked), chosen
+        features = {"energy": float(item.excess[chosen]), "concentration": item.members.shape[1] / sites}
+        return Conditions(temperature, hidden=frozenset(hidden | {"subgroup"}), anonymous=anonymous, **features), chosen
 
     @staticmethod
     def _occupied(

@@ -84,7 +84,7 @@ class SubgroupObjective:
         """Mean cross-entropy in units of the logarithm of the number of classes."""
         batch = collate([s.item for s in draws]).to(device_of(network))
         logits = network(batch, [s.classes for s in draws])
-        each = [own.logsumexp(0) - own[s.target] for own, s in zip(logits, draws, strict=True)]
+        each = [scores.logsumexp(0) - scores[s.target] for scores, s in zip(logits, draws, strict=True)]
         total: Tensor = sum(each[1:], each[0])
         return total / len(draws)
 
@@ -108,20 +108,20 @@ def subgroup_sample(
     Raises:
         DataError: the operations that the label keeps are those of no representative.
     """
-    kept = case.kept(label)
-    found = [k for k, members in enumerate(case.classes.members) if tuple(members.tolist()) == kept]
-    if not found:
+    members_kept = case.kept(label)
+    matching = [k for k, members in enumerate(case.classes.members) if tuple(members.tolist()) == members_kept]
+    if not matching:
         raise DataError(f"{case.formula} {case.name}: a label keeps operations that stand for no class of subgroups")
-    asked = subgroup_conditions(case.symmetry.order, label.temperature, label.pressure, hidden, anonymous)
+    conditions = subgroup_conditions(case.symmetry.order, label.temperature, label.pressure, hidden, anonymous)
     template = case.template.with_voids(config.voids)
-    item = BatchItem(template, template.edges(config.cutoff), asked)
+    item = BatchItem(template, template.edges(config.cutoff), conditions)
     soft = None if "forces" in hidden else case.curvatures
-    return SubgroupSample(item, ClassFeatures.of(template, case.classes, soft), found[0])
+    return SubgroupSample(item, ClassFeatures.of(template, case.classes, soft), matching[0])
 
 
 def subgroup_conditions(
     order: int, temperature: float, pressure: float, hidden: frozenset[str], anonymous: frozenset[int] = frozenset()
 ) -> Conditions:
-    """Conditions as the network of subgroups is told them: no subgroup, and the order of the stabilizer as its own."""
-    told = hidden | {"subgroup"}
-    return Conditions(temperature, pressure, order, order, hidden=told, anonymous=anonymous)
+    """Conditions of the network of subgroups: no subgroup, and the order of the stabilizer as its own."""
+    masked = hidden | {"subgroup"}
+    return Conditions(temperature, pressure, order, order, hidden=masked, anonymous=anonymous)

@@ -120,7 +120,7 @@ def _leave_out_the_centre_of_mass(chain: Any) -> None:
 
 
 def _what_moves(point: MdPoint, cell: DefectCell) -> dict[str, Any]:
-    """What an integrator is told of the axes, or of the plane, that its barostat moves."""
+    """What an integrator needs of the axes, or of the plane, that its barostat moves."""
     environment = point.environment
     if environment.ensemble == IN_PLANE:
         return {"plane": plane_of(cell)}

@@ -46,7 +46,7 @@ _SETTINGS = {
     "OMP_NUM_THREADS": "1",  # one thread, so that sums come out the same everywhere
     "OMP_PROC_BIND": "false",
     "SYMMETRIX_BACKEND": "cpu",
-    # Otherwise each small matrix product asks the loader which threading library serves it: 10 ms an evaluation.
+    # Otherwise each small matrix product has the loader find which threading library serves it: 10 ms an evaluation.
     "SYMMETRIX_HOST_WORKER_BLAS": "off",
 }
 """Environment that symmetrix-xl reads when it is loaded and first used."""

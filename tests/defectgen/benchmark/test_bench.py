@@ -243,7 +243,7 @@ def test_relaxations_with_a_potential(small, tmp_path):
 
 
 def test_the_command_prints_a_table_or_json(call, small, tmp_path):
-    chosen = ("--tasks", small, "--split", "valid")
+    chosen = ("--tasks", small, "--subset", "valid")
     arguments = ("bench", "-g", "symmetric-rattle", *chosen, "--limit", 2, "-n", 1, "-o", tmp_path / "out")
     code, out, err = call(*arguments)
     assert code == 0
@@ -265,9 +265,9 @@ def test_the_command_prints_a_table_or_json(call, small, tmp_path):
         (("-g", "json:nothing"), "no function"),
         (("-g", "no_such_module:f"), "cannot be imported"),
         (("-n", "0"), "-n 0"),
-        (("--split", "train", "-g", "rattle"), "split 'train'"),
+        (("--subset", "train", "-g", "rattle"), "split 'train'"),
         (("--relax", "nothing", "-g", "rattle"), "no potential named"),
-        (("--complexes", "uniform", "-g", "rattle"), "--relax"),
+        (("--sampler", "uniform", "-g", "rattle"), "--relax"),
         (("--tasks", "nothing.npz", "-g", "rattle"), "nothing.npz"),
         (("--dft", "nothing.gz", "-g", "rattle"), "nothing.gz"),
         (("--seed", "-1"), "--seed"),
@@ -284,8 +284,8 @@ def test_bad_input_is_one_line_and_exit_code_2(call, tmp_path, arguments, words)
 
 def test_a_folder_of_another_benchmark_is_left_alone(call, small, tmp_path):
     arguments = ("bench", "-g", "rattle", "--tasks", small, "--limit", 1, "-n", 1, "-o", tmp_path)
-    assert call(*arguments, "--split", "valid")[0] == 0
-    code, _, err = call(*arguments, "--split", "test")
+    assert call(*arguments, "--subset", "valid")[0] == 0
+    code, _, err = call(*arguments, "--subset", "test")
     assert code == 2
     assert "another split" in err
 

@@ -57,7 +57,7 @@ def test_a_cutoff_counts_what_the_list_holds(call):
 
 
 def test_random_complexes_are_reproducible(call):
-    asked = ("--complex", "v_Mg,Al_Mg", "--size", 6, "--neutral", "--supercell", CELL, "--sample", 5, "--json")
+    asked = ("--complex", "v_Mg,Al_Mg", "--size", 6, "--neutral", "--supercell", CELL, "-n", 5, "--json")
     once, again, other = (rows(call("defects", MGO, *asked, "--seed", s)[1]) for s in (1, 1, 2))
     assert once == again
     assert once != other
@@ -135,7 +135,7 @@ def test_defects_at_a_surface_a_fault_and_a_boundary(call):
         (("defects", MGO, "--complex", "v_O", "--size", 2, "--cutoff", 0.5), "the nearest are"),
         (("defects", MGO, "--complex", "v_O_9z"), "9z"),
         (("defects", MGO, "--complex", "v_O,Al_Mg", "--neutral"), "is neutral"),
-        (("defects", MGO, "--complex", "v_O", "--sample", 2, "--weight", "x"), "weight"),
+        (("defects", MGO, "--complex", "v_O", "-n", 2, "--weight", "x"), "weight"),
         (("defects", MGO, "--set", "frankel"), "the sets are"),
         (("defects", MGO, "--set", "frenkel:N"), "has no N"),
         (("impurities", MGO), "every site holds one species"),

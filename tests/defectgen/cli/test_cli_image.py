@@ -25,10 +25,10 @@ def test_patterns_and_grids_of_a_file(call, tmp_path) -> None:
 def test_cells_of_a_run_by_name(call, tmp_path) -> None:
     run = tmp_path / "run"
     assert call("defects", HOSTS / "MgO.cif", "-o", run, "--min-image-distance", 6)[0] == 0
-    code, _, err = call("image", run, "--kind", "pdf", "--only", "v_O")
+    code, _, err = call("image", run, "--kind", "pdf", "--defect", "v_O")
     assert code == 0, err
     assert [path.name for path in (run / "images").iterdir()] == ["v_O_ideal_pdf.csv"]
-    code, _, err = call("image", run, "--kind", "pdf", "--only", "v_X")
+    code, _, err = call("image", run, "--kind", "pdf", "--defect", "v_X")
     assert code == 2
     assert "no ideal cell is called v_X" in err
     code, _, err = call("image", run, "--kind", "pdf", "--state", "relaxed")

@@ -34,7 +34,7 @@ HOSTS = [
     for metal in METALS
     for anion in ANIONS
 ]
-TRAINERS = {"MACE", "SevenNet", "NequIP", "fairchem", "matgl", "DeePMD", "NEP", "metatrain", "GRACE", "Orb"}
+NAMES = {"MACE", "SevenNet", "NequIP", "fairchem", "matgl", "DeePMD", "NEP", "metatrain", "GRACE", "Orb"}
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def test_independent_frames_are_never_more_than_there_are() -> None:
 def test_every_trainer_has_a_command_on_files_that_exist(made: tuple[Path, DatasetManifest]) -> None:
     out, manifest = made
     commands = train_commands(manifest)
-    assert set(commands) == TRAINERS
+    assert set(commands) == NAMES
     for name, command in commands.items():
         named = {f"{split}.extxyz" for split in ("train", "valid", "test") if f"{split}.extxyz" in command}
         assert all((out / file).is_file() for file in named), name

@@ -287,7 +287,7 @@ def test_one_process_at_a_time_distils_in_a_folder(host: Host, emt: Potential, t
 
 def command(folder: Path, *extra: str) -> list[str]:
     host, start = str(HOSTS / "Cu.cif"), [sys.executable, "-m", "defectgen", "distill"]
-    amounts = ["--effort", "0.05", "--steps", "240", "--max-atoms", "32", "--workers", "1"]
+    amounts = ["--effort", "0.05", "--training-steps", "240", "--max-atoms", "32", "--workers", "1"]
     climate = ["--max-temperature", "600", "--max-pressure", "5"]
     return [*start, host, "--teacher", "emt", *amounts, *climate, "-o", str(folder), *extra]
 
@@ -321,4 +321,8 @@ def test_a_whole_student_of_copper_survives_a_kill_and_is_preferred(
 def test_two_crystals_of_one_formula_keep_their_names() -> None:
     centred = host_from_structure(Structure.from_spacegroup(229, Lattice.cubic(2.9), ["Cu"], [[0, 0, 0]]))
     hosts = [read_host(HOSTS / "Cu.cif"), centred, read_host(HOSTS / "MgO.cif")]
-    assert finish._names([Crystal(host, (0.9, 1.1), 2.0, {}) for host in hosts]) == ["Cu (225)", "Cu (229)", "MgO"]
+    assert finish.crystal_names([Crystal(host, (0.9, 1.1), 2.0, {}) for host in hosts]) == [
+        "Cu (225)",
+        "Cu (229)",
+        "MgO",
+    ]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from augment.errors import ConditionError
 from defectgen.cli.commands.image.options import (
@@ -17,14 +15,12 @@ from defectgen.cli.commands.image.options import (
     DoseOption,
     EnergyOption,
     FieldOption,
-    ImageSeedOption,
-    KindOption,
     LineOption,
     MaxCellsOption,
-    OnlyOption,
     PeakOption,
     PeriodicOption,
     PhononsOption,
+    PixelKindsOption,
     PixelOption,
     PristineOption,
     RadiationOption,
@@ -36,15 +32,24 @@ from defectgen.cli.commands.image.options import (
     StateOption,
     ZoneOption,
 )
-from defectgen.cli.options import OutputOption, numbers, say, whole_numbers
+from defectgen.cli.options import (
+    DefectNamesOption,
+    OutputOption,
+    SeedOption,
+    SourcesArgument,
+    numbers,
+    say,
+    several,
+    whole_numbers,
+)
 
 
 def image_command(
-    sources: Annotated[list[Path], typer.Argument(metavar="RUN|CELLS...", help="run folder, or CIF and extxyz files")],
-    kind: KindOption = "stem",
+    sources: SourcesArgument,
+    kind: PixelKindsOption = None,
     output: OutputOption = None,
     state: StateOption = None,
-    only: OnlyOption = None,
+    defect: DefectNamesOption = None,
     max_cells: MaxCellsOption = None,
     pristine: PristineOption = None,
     zone: ZoneOption = "0,0,1",
@@ -60,7 +65,7 @@ def image_command(
     defocus: DefocusOption = None,
     source_size: SourceOption = None,
     dose: DoseOption = None,
-    seed: ImageSeedOption = 0,
+    seed: SeedOption = None,
     radiation: RadiationOption = "CuKa",
     two_theta: AnglesOption = "10,90",
     line_width: LineOption = 0.15,
@@ -81,14 +86,14 @@ def image_command(
         defocus=defocus, source_size=source_size, dose=dose, seed=seed,
     )  # fmt: skip
     request = ImageRequest(
-        tuple(part.strip() for part in kind.split(",") if part.strip()),
+        tuple(several(kind) or ["stem"]),
         whole_numbers(zone, "--zone"),
         stem,
         PowderSettings(radiation, low, high, min(0.02, line_width / 4), line_width),
         PairSettings(reach, min(0.01, peak_width / 4), peak_width),
         VoxelSettings(resolution, sigma),
     )
-    _make(sources, request, output, pristine, state=state, only=only or [], most=max_cells)
+    _make(sources, request, output, pristine, state=state, only=several(defect) or [], most=max_cells)
 
 
 def _stem(**given: Any) -> Any:
@@ -118,7 +123,7 @@ def _make(paths: list[Path], request: Any, output: Path | None, pristine: Path |
         folder = output or paths[0] / "images"
     else:
         if any(of_run.values()):
-            raise ConditionError("--state, --only and --max-cells are for a run folder")
+            raise ConditionError("--state, --defect and --max-cells are for a run folder")
         if output is None:
             raise ConditionError("structure files need a folder to write to; give it with -o")
         found, folder = file_sources(paths, pristine), output

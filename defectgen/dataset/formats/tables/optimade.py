@@ -29,7 +29,7 @@ PREFIX = "_defectgen_"
 """Of the properties that are not of the standard."""
 
 WRITTEN = "1970-01-01T00:00:00Z"
-"""`last_modified`, which the standard asks for; nothing here depends on the clock."""
+"""`last_modified`, which the standard requires; nothing here depends on the clock."""
 
 _TYPES = {"text": "string", "integer": "integer", "number": "float", "flag": "boolean"}
 _LABEL_FIELDS = (

@@ -86,7 +86,7 @@ def _robust(matrix: FloatArray, target: FloatArray, weight: FloatArray) -> Float
 
 
 def conditioning(seen: Observations) -> Iterator[Finding]:
-    """Whether compositions tell the energies of the elements apart."""
+    """Whether compositions determine the energies of the elements."""
     fit = atomic_fit(seen)
     if fit is None or len(fit.elements) < 2 or set(fit.elements) <= {s for s, e in seen.isolated.items() if e}:  # noqa: PLR2004
         return

@@ -93,7 +93,7 @@ def implausible_stress(seen: Observations) -> Iterator[Finding]:
             "units",
             "warning",
             f"{{}} have a stress, {typical:.3g} GPa in the median if it is in eV/Å³: it looks like GPa, kbar or a "
-            "virial (by its size alone; --potential NAME tells which)",
+            "virial (by its size alone; --potential NAME decides which)",
             "convert it: 1 GPa = 0.00624151 eV/Å³, 1 kbar a tenth of it, a virial is -V times the stress",
             known,
         )

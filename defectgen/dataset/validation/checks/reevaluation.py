@@ -23,7 +23,7 @@ MIN_CORRELATION = 0.7
 """Between labels and the potential, below which it says nothing of them."""
 
 _APART = 1.6
-"""Factor between two ratios of units that a potential which is not the labeller can still tell apart."""
+"""Factor between two ratios of units that a potential which is not the labeller still distinguishes."""
 
 _FORCES = {
     "eV/Å": 1.0,

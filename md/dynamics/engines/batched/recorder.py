@@ -1,4 +1,4 @@
-"""What many points did in one batch, taken down at every step for all of them, and told point by point."""
+"""What many points did in one batch, recorded at every step for all of them, and returned point by point."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020), in l = sqrt(V), whose noi
     dl = -b l / 2t (P0 - P - kT/2V - kT/V) dt + sqrt(b kT / 2t) dW,      x <- s x, p <- p / s, s = (V'/V)^(1/3)
 
 P is the virial of the last evaluation and the kinetic part of now. The last kT/V is that of the centre of mass, which
-rests here: P has the kinetic energy of 3n - 3 degrees of freedom where the ensemble asks for 3n. Positions are those of
+rests here: P has the kinetic energy of 3n - 3 degrees of freedom where the ensemble requires 3n. Positions are those of
 the ensemble to a high order in dt; of momenta at full steps <p²> is low by (w dt)²/4, 0.1 % at 10 THz and 1 fs.
 """
 

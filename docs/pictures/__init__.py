@@ -1,0 +1,1 @@
+"""Pictures of the concept pages, drawn from the package itself: `make pictures` writes them all again."""
