@@ -24,6 +24,8 @@ AUTO_SECONDS = 600.0
 AUTO_WORKERS = 2
 """Cores of the budget that nobody gave: the same everywhere, so that results do not depend on the machine."""
 
+PROPOSED = "generate.only"
+
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 RunCut = Callable[[PreparedRun], dict[str, Any] | None]
@@ -50,6 +52,8 @@ class RunPlan:
     def left_out(self) -> list[str]:
         """What of the settings asked for is left out, a line each."""
         before, after = _flat(self.asked), _flat(self.prepared.settings)
+        before[PROPOSED] = len(before[PROPOSED]) or len(self.prepared.defects)
+        after[PROPOSED] = len(after[PROPOSED]) or len(self.prepared.defects)
         return [
             f"{what}: {_shown(after[name], 'none')} instead of {_shown(before[name], 'all')}"
             for name, what in _WHAT.items()
@@ -126,22 +130,32 @@ def plan_run(prepared: PreparedRun, asked: Settings) -> RunPlan:
 
 
 def _fitted(prepared: PreparedRun, costs: Costs, allowed: float) -> PreparedRun:
-    """The run cut until it fits, or as far as it goes."""
-    seconds = _estimate(prepared, costs).seconds
+    """The run cut until it fits, or as far as it goes; cuts that turn out not to be needed are taken back."""
+    made: list[dict[str, Any]] = []
+    now, seconds = prepared, _estimate(prepared, costs).seconds
     for cut in _CUTS:
         if seconds <= allowed:
             break
-        changes = cut(prepared)
-        if changes is None:
-            continue
-        smaller = prepared.with_settings(prepared.settings.replaced(changes))
-        try:
-            less = _estimate(smaller, costs).seconds
-        except SupercellError:
-            continue
-        if less < seconds:
-            prepared, seconds = smaller, less
-    return prepared
+        changes = cut(now)
+        found = None if changes is None else _after([*made, changes], prepared, costs)
+        if changes is not None and found is not None and found[1] < seconds:
+            made.append(changes)
+            now, seconds = found
+    for changes in reversed(made):
+        others = [each for each in made if each is not changes]
+        found = _after(others, prepared, costs)
+        if found is not None and found[1] <= allowed:
+            made, now = others, found[0]
+    return now
+
+
+def _after(cuts: list[dict[str, Any]], prepared: PreparedRun, costs: Costs) -> tuple[PreparedRun, float] | None:
+    """The run after some cuts and its seconds; None where no supercell is left."""
+    smaller = prepared.with_settings(prepared.settings.replaced({k: v for cut in cuts for k, v in cut.items()}))
+    try:
+        return smaller, _estimate(smaller, costs).seconds
+    except SupercellError:
+        return None
 
 
 def _estimate(prepared: PreparedRun, costs: Costs) -> RunEstimate:
@@ -204,8 +218,15 @@ def _only_relaxed(prepared: PreparedRun) -> dict[str, Any] | None:
     return {"generate.only": [defect.name for defect in prepared.chosen[:most]]}
 
 
-def _defects(count: int) -> tuple[RunCut, RunCut]:
-    return _at_most("relax.max_defects", count), _only_relaxed
+def _defects(count: int) -> RunCut:
+    """Cut the defects that are relaxed, and have proposals for these alone."""
+
+    def cut(prepared: PreparedRun) -> dict[str, Any] | None:
+        if count >= len(prepared.chosen) or count >= (prepared.settings.relax.max_defects or count + 1):
+            return None
+        return {"relax.max_defects": count, "generate.only": [defect.name for defect in prepared.chosen[:count]]}
+
+    return cut
 
 
 _CUTS: tuple[RunCut, ...] = (
@@ -213,26 +234,26 @@ _CUTS: tuple[RunCut, ...] = (
     _at_most("md.max_steps", 2000),
     _at_most("md.max_cells", 2),
     _no_check,
-    *_defects(8),
+    _defects(8),
     _smaller_cell(7.0),
     _at_most("md.max_steps", 1000),
-    *_defects(6),
+    _defects(6),
     _at_most("md.max_cells", 1),
     _one_pressure,
     _smaller_cell(6.0),
-    *_defects(4),
+    _defects(4),
     _at_most("md.max_steps", 500),
     _first("md.temperatures"),
-    *_defects(3),
-    *_defects(2),
+    _defects(3),
+    _defects(2),
     _at_most("md.max_cells", 0),
-    *_defects(1),
+    _defects(1),
 )
 """In the order in which they are made: what costs much and tells little first."""
 
 _WHAT = {
     "defects.min_image_distance": "least distance between images (Å)",
-    "generate.only": "defects with proposals",
+    PROPOSED: "defects with proposals",
     "relax.max_defects": "defects relaxed, at most",
     "md.max_cells": "cells in dynamics",
     "md.check": "check by a second engine",

@@ -309,7 +309,12 @@ def on_cuda(potential: Potential, device: Device) -> bool:
 
 
 def _with_speed(progress: Progress, points: Sequence[MdPoint]) -> Progress:
-    """Progress whose label ends with the simulated time per day of all workers together, over what is done."""
+    """Progress whose label ends with the simulated time per day of all workers together, over what is done.
+
+    Where points end by their precision, nobody knows how long they are, and nothing is added.
+    """
+    if any(point.precision for point in points):
+        return progress
     mean_length = sum(point.length for point in points) / max(len(points), 1)
     began, first = time.perf_counter(), [0.0]
 

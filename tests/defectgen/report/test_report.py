@@ -200,6 +200,34 @@ def test_a_ramp_is_never_called_unsettled_and_a_stress_at_one_temperature_may_be
     assert unsettled([cold, ramp, stressed]) == [cold, stressed]
 
 
+def test_points_that_have_not_settled_are_said_and_counted_out_of_fits(tmp_path: Path) -> None:
+    run = whole_run(tmp_path / "run")
+    rows, count = run.file("md", "summary.jsonl"), len(run.read_lines("md/summary.jsonl"))
+    for index in range(count):
+        rewrite_row(rows, index, temperature_mean=None, settled=True, unsettled=[])
+    before = Page(write_report(run.path).read_text(encoding="utf-8")).text
+    assert "have not settled" not in before
+    assert "that have not are left out" not in before
+    why = "the volume is known to 0.9 %, not to 0.3 %"
+    rewrite_row(rows, 0, settled=False, unsettled=[why])
+    after = Page(write_report(run.path).read_text(encoding="utf-8")).text
+    assert f"1 of {count} MD points have not settled and are left out of fits" in after
+    assert why in after
+    assert "; 1 that have not are left out" in after
+
+
+def test_points_below_the_debye_temperature_say_what_classical_atoms_lack(tmp_path: Path) -> None:
+    run = whole_run(tmp_path / "run")
+    rows, count = run.file("md", "summary.jsonl"), len(run.read_lines("md/summary.jsonl"))
+    assert "zero-point" not in Page(write_report(run.path).read_text(encoding="utf-8")).text
+    for index in range(count):
+        quantum = {"debye_temperature": 500.0, "energy": 0.011, "heat_capacity": 0.87}
+        rewrite_row(rows, index, quantum=quantum)
+    text = Page(write_report(run.path).read_text(encoding="utf-8")).text
+    assert f"{count // 2} of {count} points are below the Debye temperature" in text
+    assert "with 500 K, would have 11 meV per atom more" in text
+
+
 def test_scheduled_points_are_in_no_mean_against_temperature(tmp_path: Path) -> None:
     run = whole_run(tmp_path / "run")
     flat = {"times": [0.0], "values": [0.0], "quenches": []}
