@@ -14,12 +14,13 @@ from typing import Any
 DEFAULTS: dict[str, Any] = {
     "cutoff": 800.0,
     "kpts_density": 2.5,
+    "gamma": True,
     "smearing": 0.05,
     "density_convergence": 1e-5,
     "max_iterations": 150,
     "spinpol": False,
 }
-"""Plane waves up to so many eV; k-points for each 1/Å, with Γ among them; width of the Fermi-Dirac smearing, eV; change
+"""Plane waves up to so many eV; k-points for each 1/Å, and whether Γ is one of them; width of the Fermi-Dirac smearing, eV; change
 of the density at convergence, electrons per valence electron."""
 
 SETUPS = "/usr/share/gpaw-setups"
@@ -48,7 +49,7 @@ def gpaw_calculator(name: str, _weights: str | None, settings: dict[str, Any]) -
     calculator = GPAW(
         mode=PW(chosen["cutoff"]),
         xc=functional,
-        kpts={"density": chosen["kpts_density"], "gamma": True},
+        kpts={"density": chosen["kpts_density"], "gamma": chosen["gamma"]},
         occupations=FermiDirac(chosen["smearing"]),
         convergence={"density": chosen["density_convergence"]},
         maxiter=chosen["max_iterations"],
