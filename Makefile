@@ -54,7 +54,7 @@ test-versions:
 # Other codes read a dataset in every format, each in a virtual environment of its own under .venv-consumers; gigabytes.
 # CONSUMERS="mace or matgl" runs some of them.
 test-consumers: $(VENV)/.test
-	$(BIN)/python -m pytest -n 0 -q -rA tests/consumers/suite.py $(if $(CONSUMERS),-k "$(CONSUMERS)")
+	$(BIN)/python -m pytest -n 0 -q -rA tests/consumers/suite.py tests/consumers/training.py $(if $(CONSUMERS),-k "$(CONSUMERS)")
 
 # A fresh installation on the newest Python, and a run of a minute through every stage.
 smoke: PYTHON = $(shell .ci/find-python $(lastword $(VERSIONS)))

@@ -29,6 +29,10 @@ class PotentialError(DefectgenError):
     """A potential that is missing, cannot be loaded, or does not cover the elements asked for."""
 
 
+class UnconvergedError(PotentialError):
+    """A calculation of electrons that came to no end: the structure has no label, and nothing else is at fault."""
+
+
 class SettingsError(DefectgenError):
     """Settings that cannot be read or do not fit together."""
 

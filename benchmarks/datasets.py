@@ -3,11 +3,12 @@
 Each export runs in a process of its own: frames of 54 atoms are made on the fly, surveyed, selected, split and written.
 `frames alone` is what making them twice costs, for the survey and for the writing, and is part of each figure.
 
-    python benchmarks/datasets.py [FRAMES]
+    python benchmarks/datasets.py [--frames 1000000] [--formats parquet ...]
 """
 
 from __future__ import annotations
 
+import argparse
 import resource
 import subprocess
 import sys
@@ -107,16 +108,21 @@ def measure(kind: str, count: int) -> None:
 
 def main() -> None:
     """Measure each format in a process of its own."""
-    if len(sys.argv) == 3:
-        measure(sys.argv[1], int(sys.argv[2]))
+    parser = argparse.ArgumentParser(description="What a dataset costs to write.")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="how many")
+    parser.add_argument("--formats", nargs="+", default=["frames alone", *TARGETS], help="which formats")
+    parser.add_argument("--here", action="store_true", help="measure the first format in this process")
+    given = parser.parse_args()
+    if given.here:
+        measure(given.formats[0], given.frames)
         return
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else FRAMES
-    print(f"{count} frames of {ATOMS} atoms")
+    print(f"{given.frames} frames of {ATOMS} atoms")
     print(f"{'format':14} {'CPU, s':>8} {'peak, MB':>9} {'size, MB':>9}  target for {FRAMES} frames")
-    for kind in ("frames alone", *TARGETS):
-        done = subprocess.run([sys.executable, __file__, kind, str(count)], check=True, capture_output=True, text=True)
+    for kind in given.formats:
+        command = [sys.executable, __file__, "--here", "--frames", str(given.frames), "--formats", kind]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
         seconds, peak, _, size = done.stdout.split()
-        print(f"{kind:14} {seconds:>8} {peak:>9} {size:>9}  {TARGETS.get(kind, '')}")
+        print(f"{kind:14} {seconds:>8} {peak:>9} {size:>9}  {TARGETS.get(kind, '')}", flush=True)
 
 
 if __name__ == "__main__":

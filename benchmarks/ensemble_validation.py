@@ -36,7 +36,7 @@ from augment.cell import DefectCell, FloatArray, IntArray
 from md.campaigns.relax_and_md import md_all
 from md.conditions.environment import Ensemble, Environment
 from md.dynamics import Engine, MdPoint, Response
-from md.observables.estimators.equilibration import statistical_inefficiency
+from md.estimators.equilibration import statistical_inefficiency
 from md.potentials import resolve_potential
 
 ENGINES: tuple[Engine, ...] = ("ase", "lammps")

@@ -51,9 +51,9 @@ from md.energetics import (
     symmetric_saddle,
 )
 from md.energetics.barrier import Barrier
+from md.estimators import equilibration
+from md.estimators.equilibration import equilibrated_mean
 from md.observables import Mean, bulk_modulus_from_fluctuations, heat_capacity, thermal_expansion
-from md.observables.estimators import equilibration
-from md.observables.estimators.equilibration import equilibrated_mean
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relaxed_host import RelaxedHost
 

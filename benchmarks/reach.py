@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from md.distill.foreign import ALIASES
 from md.distill.teachers import resolve_teacher
 from md.labels.third_party import one_torch_thread
+from md.potentials.external.packages import package_of
 
 SHELLS = np.arange(1.5, 11.5, 2.0)
 """Edges of the shells around the vacancy, Å."""
@@ -82,7 +82,9 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("potentials", nargs="*", default=["chgnet-r2scan", "mace-mgo"])
-    parser.add_argument("--teacher-python", type=Path, help=f"interpreter of an environment with {', '.join(ALIASES)}")
+    parser.add_argument(
+        "--teacher-python", type=Path, help="interpreter of the environment of other packages' potentials"
+    )
     parser.add_argument("--formula", default="MgO")
     parser.add_argument("--constant", type=float, default=4.22, help="lattice constant, Å")
     asked = parser.parse_args()
@@ -90,7 +92,7 @@ def main() -> None:
     elements = sorted(set(large.symbols))
     calculators = {
         name: resolve_teacher(
-            name, elements, python=asked.teacher_python if name in ALIASES else None
+            name, elements, python=asked.teacher_python if package_of(name) else None
         ).calculator()
         for name in asked.potentials
     }  # fmt: skip

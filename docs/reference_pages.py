@@ -65,12 +65,15 @@ def _cell(text: str) -> str:
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Every command with its object of click."""
+    """Every command, and every command in it, with its object of click."""
     from typer.main import get_command
 
     from defectgen.cli import app
 
-    yield from sorted(get_command(app).commands.items())  # type: ignore[attr-defined]
+    for name, command in sorted(get_command(app).commands.items()):  # type: ignore[attr-defined]
+        yield name, command
+        for inner, one in sorted(getattr(command, "commands", {}).items()):
+            yield f"{name} {inner}", one
 
 
 def commands_page() -> str:

@@ -21,12 +21,13 @@ from defectgen.cli.commands.image import image_command
 from defectgen.cli.commands.impurities import impurities_command
 from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
-from defectgen.cli.commands.potentials import potentials_command
+from defectgen.cli.commands.potentials import potentials_app, potentials_command
 from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,
     BulkOption,
     DeviceOption,
+    DispersionOption,
     DistanceOption,
     DopantsOption,
     FolderArgument,
@@ -42,6 +43,7 @@ from defectgen.cli.options import (
     WorkersOption,
     defect_changes,
     layer_changes,
+    potential_changes,
     say,
     say_json,
     settings_of,
@@ -75,26 +77,33 @@ def run_command(
     bulk: BulkOption = False,
     slab: SlabOption = None,
     potential: PotentialOption = None,
+    dispersion: DispersionOption = None,
     device: DeviceOption = None,
     trust_model: TrustOption = False,
     seed: SeedOption = None,
     workers: WorkersOption = None,
     block: BlockOption = None,
+    budget: Annotated[str | None, typer.Option("--budget", help="time that it may take: 10min, 2h, none")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would make, and make nothing")] = False,
 ) -> None:
     """From a host CIF to a report: defects, generation, relaxation, dynamics, dataset."""
-    from defectgen.pipeline.run import run_pipeline
+    from defectgen.pipeline.run import dry_run_lines, run_pipeline
 
     changes = {
         **defect_changes(dopant, min_image_distance, max_atoms, max_voids, block),
         **layer_changes(bulk, slab),
         "output": output,
-        "potential.name": potential,
+        **potential_changes(potential, dispersion, trust_model),
         "potential.device": device,
-        "potential.trust": trust_model or None,
         "seed": seed,
         "workers": workers,
+        "budget": budget,
     }
-    say(f"report: {run_pipeline(settings_of(what, changes))}")
+    settings = settings_of(what, changes)
+    if dry_run:
+        say(*dry_run_lines(settings))
+    else:
+        say(f"report: {run_pipeline(settings)}")
 
 
 def init_command(
@@ -117,7 +126,7 @@ def init_command(
 def relax_command(
     folder: FolderArgument,
     fmax: Annotated[float | None, typer.Option("--fmax", metavar="eV/Å", help="force at convergence")] = None,
-    max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation")] = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation or a point")] = None,
     max_defects: Annotated[int | None, typer.Option("--max-defects", help="only the first so many defects")] = None,
     device: DeviceOption = None,
     workers: WorkersOption = None,
@@ -217,9 +226,13 @@ _APPS: dict[str, typer.Typer] = {}
 for _panel, _group in _COMMANDS.items():
     for _command, _example in _group:
         _name, _epilog = _command.__name__.removesuffix("_command"), f"Example: defectgen {_example}"
-        app.command(_name, rich_help_panel=_panel, epilog=_epilog)(_command)
-        _APPS[_name] = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-        _APPS[_name].command(_name, epilog=_epilog)(_command)
+        if _command is potentials_command:
+            app.add_typer(potentials_app, name=_name, rich_help_panel=_panel, epilog=_epilog)
+            _APPS[_name] = potentials_app
+        else:
+            app.command(_name, rich_help_panel=_panel, epilog=_epilog)(_command)
+            _APPS[_name] = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+            _APPS[_name].command(_name, epilog=_epilog)(_command)
 
 
 def _run(words: Sequence[str]) -> None:

@@ -44,6 +44,10 @@ PotentialOption = Annotated[
         "'lammps:STYLE FILE', or module:Class of an ASE calculator",
     ),
 ]
+DispersionOption = Annotated[
+    str | None,
+    typer.Option("--dispersion", help="on top of the potential: d3bj or d4; d3bj:pbe where its functional is unknown"),
+]
 DeviceOption = Annotated[str | None, typer.Option("--device", help="of MACE networks; auto, cpu or cuda")]
 TrustOption = Annotated[
     bool, typer.Option("--trust-model", help="a .model file, and module:Class, can run any code: trust this one")
@@ -92,6 +96,11 @@ def layer_changes(bulk: bool, slab: str | None) -> dict[str, Any]:
     if bulk and slab is not None:
         raise ConditionError("--bulk and --slab say opposite things of the host; give one")
     return {"planar.layer": "bulk" if bulk else None, "planar.slab": slab and whole_numbers(slab, "--slab")}
+
+
+def potential_changes(name: str | None, dispersion: str | None, trust: bool) -> dict[str, Any]:
+    """Settings of the potential that the command line gives."""
+    return {"potential.name": name, "potential.dispersion": dispersion, "potential.trust": trust or None}
 
 
 def whole_numbers(text: str, option: str) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ def run_stage(
     check_environments(prepared)
     check_engines(prepared)
     check_inputs(stage, folder)
-    report_notes(prepared.notes)
+    report_notes([*prepared.notes, *prepared.potential_notes])
     with folder.locked():
         folder = folder.with_changes(stage, changes, overwrite=overwrite)
         if folder.finished(stage):

@@ -160,6 +160,22 @@ def dataset_table(manifest: DatasetManifest) -> tuple[Table, str]:
     return table, f"left out: {dropped or 'nothing'}"
 
 
+def refinement_table(card: Mapping[str, Any]) -> tuple[Table, Table]:
+    """Tables of a refined student: errors on held-out cells, and the crystals, each before and after."""
+    errors = _table(
+        f"{card['name']}: errors on held-out cells", ("", ">energy\n(meV/atom)", ">forces\n(meV/Å)", ">stress\n(GPa)")
+    )
+    for name, found in (("before", card["errors"]["before"]["all"]), ("after", card["errors"]["test"]["all"])):
+        numbers = 1000 * found["energy"], 1000 * found["forces"], found["stress"]
+        errors.add_row(name, *(_number(n, d) for n, d in zip(numbers, (1, 0, 2), strict=True)))
+    crystals = _table("without vibrations", ("host", "by", ">volume\n(Å³/atom)", ">bulk modulus\n(GPa)"))
+    for host, entry in card["hosts"].items():
+        for who in ("teacher", "before", "after"):
+            fit = entry["curves"][who]
+            crystals.add_row(host, who, _number(fit["volume"]), _number(fit["modulus"], 0))
+    return errors, crystals
+
+
 def _mean_of_nve(row: dict[str, Any]) -> str:
     """In `nve` nothing holds the temperature: the mean of the run beside that of the start, `600 (mean 304)`."""
     mean = row.get("temperature_mean") if row.get("ensemble") == "nve" else None

@@ -177,7 +177,7 @@ def _write_frames(sources: Sequence[Source], draft: Path, plan: _Plan, report: P
     probes = choose_probes(plan.survey, plan.split) if plan.settings.leakage else []
     wanted, probed = probed_indices(probes), {}
     heads, total = len(plan.contents.potentials) > 1, sum(plan.contents.frames.values())
-    labels, done = plan.split.labels.tolist(), 0
+    labels, done = map(str, plan.split.labels), 0
     with open_writers(plan.settings.formats, draft, plan.contents) as writers:
         for index, (frame, label) in enumerate(zip(_frames(sources), labels, strict=True)):
             if not label:

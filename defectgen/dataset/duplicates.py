@@ -87,6 +87,7 @@ def _crowded(points: NDArray[np.float32], threshold: float) -> Mask:
     rows = max(1, _MAX_PAIRS // max(1, len(points)))
     crowded = np.zeros(len(points), dtype=bool)
     for start in range(0, len(points), rows):
-        near = left[start : start + rows] @ right[:, start:] > lowest
-        crowded[start : start + rows] = near.sum(axis=1) > 1  # each is near itself
+        nearness = left[start : start + rows] @ right[:, start:]
+        np.fill_diagonal(nearness, -np.inf)  # each is near itself
+        crowded[start : start + rows] = nearness.max(axis=1) > lowest
     return crowded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from defectgen.dataset.settings import DatasetSettings, SplitBy, Uncovered
 from defectgen.dataset.survey import Survey
 from md.labels.split import SPLITS, check_split
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MAX_HELD_OUT_SHARE = 0.25
 """Of the frames; a group with more is never held out: too little would be left to learn from."""
 
@@ -27,6 +30,9 @@ AUTOMATIC: tuple[SplitBy, ...] = ("host", "defect")
 """What `auto` tries, the strictest first; runs of one defect are too much alike to be apart without being asked for."""
 
 _DROPPED = ""
+
+_NAMED_BY = ("formula", "prototype", "name", "trajectory", "composition", "split")
+"""What the names of groups are made of."""
 
 _OF = ": "
 """Between a split that was given and the composition of the frames in it."""
@@ -96,8 +102,9 @@ def _split(
     known: Mapping[str, str],
     uncovered: Uncovered,
 ) -> Split:
-    groups = group_names(survey, by)
-    names, index, counts = np.unique(groups[kept], return_inverse=True, return_counts=True)
+    every, group = groups_of_frames(survey, by)
+    present, index, counts = np.unique(group[kept], return_inverse=True, return_counts=True)
+    names = every[present]
     shares = dict(zip(names.tolist(), (counts / counts.sum()).tolist(), strict=True))
     if by == "given":
         known = {name: _given(name) for name in names.tolist()}
@@ -106,17 +113,27 @@ def _split(
     moved, notes = _covered(chosen, elements, uncovered, by)
     labels = np.full(len(survey), _DROPPED, dtype="<U5")
     labels[kept] = np.array([moved[name] for name in names.tolist()], dtype="<U5")[index]
-    check_split({split: groups[labels == split].tolist() for split in SPLITS})
+    check_split({split: every[np.unique(group[labels == split])].tolist() for split in SPLITS})
     return Split(by, labels, moved, notes)
 
 
-def group_names(survey: Survey, by: SplitBy) -> SplitNames:
-    """(n,) the group of each frame: those of one group are never in two files.
+def groups_of_frames(survey: Survey, by: SplitBy) -> tuple[SplitNames, NDArray[np.intp]]:
+    """(g,) names of the groups, sorted, and (n,) the group of each frame: those of one are never in two files.
 
     A host is its composition and its prototype, so that lattice parameters, settings and origins do not matter. What
     a frame does not say is filled in by what is coarser: its formula, then the elements that it holds.
     """
-    table = survey.table
+    kind = np.zeros(len(survey), dtype=np.int64)
+    for column in _NAMED_BY:
+        codes = survey.table[column].cat.codes.to_numpy(dtype=np.int64) + 1
+        _, kind = np.unique(kind * (codes.max(initial=0) + 1) + codes, return_inverse=True)
+    _, first = np.unique(kind, return_index=True)
+    names, group = np.unique(_group_names(survey.table.iloc[first], by), return_inverse=True)
+    return names, group[kind]
+
+
+def _group_names(table: pd.DataFrame, by: SplitBy) -> SplitNames:
+    """(n,) the name of the group of each row."""
     text = {name: table[name].astype(object) for name in ("formula", "prototype", "name", "trajectory", "composition")}
     elements = text["composition"].map(lambda c: "-".join(sorted(elements_in(str(c)))))
     formula = text["formula"].where(table["formula"].notna(), elements)
@@ -163,11 +180,12 @@ def _given(group: str) -> str:
 
 def _elements(survey: Survey, kept: Mask, index: NDArray[np.intp], names: SplitNames) -> dict[str, frozenset[str]]:
     """The elements that the frames of each group hold."""
-    composition = survey.table["composition"].to_numpy(dtype=str)[kept]
-    pairs = {(int(k), text) for k, text in zip(index, composition, strict=True)}
+    composition = survey.table["composition"].cat
+    texts = composition.categories.tolist()
+    pairs = np.unique(index * len(texts) + composition.codes.to_numpy()[kept])
     found: dict[str, frozenset[str]] = dict.fromkeys(names.tolist(), frozenset())
-    for k, text in pairs:
-        found[str(names[k])] |= elements_in(text)
+    for k, text in zip(*np.divmod(pairs, len(texts)), strict=True):
+        found[str(names[k])] |= elements_in(str(texts[text]))
     return found
 
 

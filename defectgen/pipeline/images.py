@@ -31,6 +31,7 @@ from defectgen.images import (
 )
 from defectgen.images.stem import require_abtem
 from defectgen.pipeline.prepared import PreparedRun
+from defectgen.report.response.conditions import equilibrated_at
 from defectgen.run.folder import RunFolder
 from defectgen.run.structure_files import read_cells_of_files
 from md.jobs.sweep import Progress
@@ -171,7 +172,7 @@ def _points(folder: RunFolder) -> list[_Found]:
         trajectory = read_trajectory(archive)
         row = rows.get(trajectory.point.id)
         if row is not None and row["status"] == "finished":
-            settled[trajectory.point.id] = (trajectory, _settled(trajectory, row.get("settled") or 0))
+            settled[trajectory.point.id] = (trajectory, _settled(trajectory, equilibrated_at(row) or 0))
     order = [settled[identity] for identity in rows if identity in settled]
     pristine = {_conditions(t): frames for t, frames in order if t.point.name == BULK}
     labels = _distinct([t.point.label for t, _ in order])

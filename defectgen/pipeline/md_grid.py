@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -16,6 +17,7 @@ from augment.errors import ConditionError
 from defectgen.run.settings import Settings
 from md.conditions.atoms import NATURAL, AtomSettings
 from md.conditions.environment import IN_PLANE, Environment
+from md.conditions.precision import Precision
 from md.conditions.timestep import HEAVY, timestep_for
 from md.potentials.device import Device
 
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from md.jobs.sweep import Shard
     from md.potentials import Potential
 
+
+SCHEDULE_STEPS = 150
+"""At least, of a point whose environment changes and for which no number is given."""
+
+MAX_NAMED_POINTS = 3
+"""Points that have not settled that a line names; tables say it of each."""
 
 PRESSURES = (0.0, 10.0)
 """GPa; where none are given and the cell has a barostat."""
@@ -89,7 +97,7 @@ def check_points(settings: Settings, *, vacuum: bool = False) -> None:
     wanted = md_environments(settings, longest, vacuum=vacuum)
     asked = [*product(wanted, settings.md.engines), *((wanted[0], e) for e in (settings.md.check,) if e is not None)]
     for environment, engine in asked:
-        MdPoint("any cell", "", environment, engine=engine, **_how(settings, longest))
+        MdPoint("any cell", "", environment, engine=engine, **how_long(settings, environment, longest))
 
 
 def md_points(
@@ -116,8 +124,9 @@ def md_points(
     for cell in cells:
         atoms = (given or {}).get(cell.name, NATURAL)
         step = settings.md.timestep or timestep_for(atoms.masses_of(cell.numbers))
-        wanted = md_environments(settings, step, vacuum=vacuum)
-        points += grid([cell], wanted, settings.md.engines, **_how(settings, step), atoms=atoms)
+        for environment in md_environments(settings, step, vacuum=vacuum):
+            how = how_long(settings, environment, step, atoms)
+            points += grid([cell], [environment], settings.md.engines, **how, atoms=atoms)
     return points
 
 
@@ -147,18 +156,41 @@ def _lightest(point: MdPoint, cell: DefectCell) -> str:
 
 
 def outcome_lines(responses: Sequence[Response]) -> list[str]:
-    """What is said of finished points besides their numbers: what was done otherwise, and that all diverged."""
+    """What is said of finished points besides their numbers: what was done otherwise, and which have not settled."""
+    from md.dynamics.settling import why_unsettled
+
     lines = [f"{response.point.label}: {note}" for response in responses for note in response.notes]
+    reasons = [(response.point.label, why) for response in responses if (why := why_unsettled(response))]
+    if reasons:
+        said = "; ".join(f"{label}: {why[0]}" for label, why in reasons[:MAX_NAMED_POINTS])
+        more = f"; and {len(reasons) - MAX_NAMED_POINTS} more" if len(reasons) > MAX_NAMED_POINTS else ""
+        lines.append(f"{len(reasons)} of {len(responses)} points have not settled, left out of fits: {said}{more}")
     if responses and all(response.status == "diverged" for response in responses):
         first = responses[0]
         lines.append(f"all {len(responses)} points diverged; {first.point.label}: {first.reason}")
     return lines
 
 
-def _how(settings: Settings, timestep: float) -> dict[str, Any]:
+def how_long(
+    settings: Settings, environment: Environment, timestep: float, atoms: AtomSettings = NATURAL
+) -> dict[str, Any]:
+    """How a point is run: as long as its means take, or its schedule, or for the steps that are given.
+
+    Only what is long beside the runs that find the warm volume starts there, and no cell that comes with velocities.
+    """
+    from md.dynamics.start_volume import SCAN_TIME
+
     asked = settings.md
-    kept = min(asked.sample, asked.steps)
-    return {"steps": asked.steps, "timestep": timestep, "interval": kept, "seed": settings.seed}
+    steps, precision = asked.steps, None
+    if steps is None and environment.is_constant:
+        steps, precision = asked.max_steps, Precision(asked.precision, asked.energy_precision)
+    elif steps is None:
+        lengths = [profile.in_steps(timestep).length for profile in (environment.temperatures, environment.loads)]
+        steps = max(SCHEDULE_STEPS, *(math.ceil(length) for length in lengths))
+    warm = environment.breathes_freely and steps * timestep >= SCAN_TIME and not atoms.momenta
+    start = asked.start if warm else "cell"
+    kept = {"interval": min(asked.sample, steps), "seed": settings.seed}
+    return {"steps": steps, "timestep": timestep, "precision": precision, "start": start, **kept}
 
 
 def run_points(
@@ -169,13 +201,16 @@ def run_points(
     workers: int,
     device: Device = "auto",
     shard: Shard | None = None,
+    crystal: DefectCell | None = None,
 ) -> list[Response]:
     """Run points with their progress shown; see `md_all`. Those that a GPU makes one come back as one."""
     from defectgen.run.progress import progress, report_notes
     from md.campaigns.relax_and_md import md_all
 
     with progress("md", "points") as report:
-        found = md_all(points, potential, folder, workers=workers, shard=shard, progress=report, device=device)
+        found = md_all(
+            points, potential, folder, workers=workers, shard=shard, progress=report, device=device, crystal=crystal
+        )
     responses = list({response.point.id: response for response in found}.values())
     report_notes(outcome_lines(responses))
     return responses

@@ -19,7 +19,7 @@ from augment.planar import PlanarHost
 from augment.storage.archive import read_arrays, read_cells, write_arrays
 from augment.storage.missing import did_you_mean
 from augment.supercell import Supercell
-from defectgen.run.defects import build_supercell, each_defect, find_potential
+from defectgen.run.defects import build_supercell, dispersion_notes, each_defect, find_potential
 from defectgen.run.folder import RunFolder
 from defectgen.run.host import host_notes, read_crystal
 from defectgen.run.settings import Settings
@@ -62,6 +62,14 @@ class PreparedRun:
         cells = folder.file("defects", "cells.npz") if folder.finished("defects") else None
         return cls(folder.settings, folder.file(*INPUT), cells)
 
+    def with_settings(self, settings: Settings) -> PreparedRun:
+        """The same host with other settings; what they leave as it is need not be made again."""
+        other = PreparedRun(settings, self.cif, self.ideal_cells)
+        same = ("supercell", "defects") if settings.defects == self.settings.defects else ()
+        kept = {name: made for name, made in self.__dict__.items() if name in {"_crystal", "potential", *same}}
+        other.__dict__.update(kept)
+        return other
+
     @cached_property
     def _crystal(self) -> tuple[Host, PlanarHost | None]:
         asked = self.settings
@@ -87,6 +95,11 @@ class PreparedRun:
     def notes(self) -> tuple[str, ...]:
         """What is taken for granted of the host that the settings do not say, a line each."""
         return (*self.host.notes, *host_notes(self.plane, self.settings.planar))
+
+    @property
+    def potential_notes(self) -> tuple[str, ...]:
+        """What the potential of the run lacks for this host, a line each."""
+        return dispersion_notes(self.potential, self.host)
 
     @cached_property
     def supercell(self) -> Supercell:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from defectgen.pipeline.budget import RunPlan, begun_settings, plan_run
 from defectgen.pipeline.checks import check_run
 from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.proposal_labels import label_proposals
@@ -26,16 +27,35 @@ def prepare(settings: Settings) -> PreparedRun:
     return PreparedRun.of(settings)
 
 
+def _planned(settings: Settings) -> RunPlan:
+    prepared = prepare(begun_settings(settings))
+    check_run(prepared)
+    return plan_run(prepared, settings)
+
+
+def dry_run_lines(settings: Settings) -> list[str]:
+    """What a run would make and take, and what it would leave out; nothing is written.
+
+    Raises:
+        DefectgenError: something asked for is not possible.
+    """
+    plan = _planned(settings)
+    told = ["no potential here says what an evaluation costs; give --budget"]
+    return [*(plan.estimate.lines if plan.estimate else told), *plan.cut_lines]
+
+
 def run_pipeline(settings: Settings) -> Path:
-    """Run every stage that has not finished yet; the path of the report.
+    """Run every stage that has not finished yet, of what fits into the budget; the path of the report.
+
+    What was left out is said before the first stage and after the last.
 
     Raises:
         DefectgenError: something asked for is not possible; nothing has been written then, or what had finished
             before stays and the same settings go on from there.
     """
-    prepared = prepare(settings)
-    check_run(prepared)
-    report_notes(prepared.notes)
+    plan = _planned(settings)
+    prepared = plan.prepared
+    report_notes((*plan.lines, *prepared.notes, *prepared.potential_notes))
     folder = start_folder(prepared)
     with folder.locked():
         report_stage_end("host", folder.times["host"])
@@ -46,4 +66,5 @@ def run_pipeline(settings: Settings) -> Path:
             elif stage == "generate":
                 label_proposals(prepared, folder)
             report_stage_end(stage, folder.times[stage])
+    report_notes(f"left out to fit the budget: {line}" for line in plan.left_out)
     return folder.file("report.html")

@@ -260,6 +260,7 @@ def md_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
         folder.file("md", "points"),
         workers=settings.workers,
         device=settings.potential.device,
+        crystal=next((record.cell for record in records if record.cell.name == BULK), None),
     )
     folder.write_lines("md/curves.jsonl", [curves(r, prepared.host) for r in responses])
     folder.write_lines("md/summary.jsonl", [summary(r, prepared.host) for r in responses])

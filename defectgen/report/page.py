@@ -23,11 +23,12 @@ from defectgen.report.blocks import (
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
-from defectgen.report.response.conditions import MAX_PRESSURE_MISS, condition, load_unit, unbalanced, unsettled
+from defectgen.report.response.conditions import condition, load_unit, point_name, unbalanced, unsettled
 from defectgen.report.response.dynamics import dynamics_sections
 from defectgen.report.scenes import element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
 from defectgen.run.progress import duration
+from md.dynamics.settling import MAX_PRESSURE_MISS
 
 REPORT = "report.html"
 
@@ -148,7 +149,15 @@ def notices(data: RunData) -> list[Notice]:
             "for: they are too short to have equilibrated, and their averages are not those of that temperature."
         )
         listed.append(Notice(text, "warning"))
-    far = unbalanced(data.points)
+    said = [p for p in data.points if p.get("settled") is False]
+    if said:
+        first = "; ".join(said[0]["unsettled"])
+        text = (
+            f"{len(said)} of {len(data.points)} MD points have not settled and are left out of fits; the first, "
+            f"{point_name(said[0])}: {first}."
+        )
+        listed.append(Notice(text, "warning"))
+    far = unbalanced([p for p in data.points if not isinstance(p.get("settled"), bool)])
     if far:
         text = (
             f"{len(far)} of {len(data.points)} MD points have a mean pressure more than {MAX_PRESSURE_MISS:g} GPa from "

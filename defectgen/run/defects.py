@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.cell import IntArray
+from augment.crystal.dimensionality import UNBOUND_PARTS, bonded_dimensionality
 from augment.defect import Defect
 from augment.defects.editspace import EditSpace
 from augment.defects.kinds import put_element
@@ -27,6 +28,9 @@ from defectgen.run.settings import Settings
 
 if TYPE_CHECKING:
     from md.potentials import Potential
+
+_FITTED_TO_MEASUREMENTS = frozenset({"emt", "lammps"})
+"""Kinds of potential that were fitted to crystals as they are, dispersion included."""
 
 SETS = ("frenkel", "schottky", "dopant-vacancy", "split-vacancy", "split-interstitial")
 
@@ -135,7 +139,20 @@ def find_potential(settings: Settings, host: Host) -> Potential:
 
     symbols = {*host.elements, *requested_elements(settings)}
     pristine = Supercell.primitive(host).bulk_cell()
-    return resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=pristine)
+    return resolve_potential(settings.potential.spec, symbols, trust=settings.potential.trust, like=pristine)
+
+
+def dispersion_notes(potential: Potential, host: Host) -> tuple[str, ...]:
+    """A line where layers, chains or molecules of a host are held by what a network without dispersion lacks."""
+    if potential.kind in _FITTED_TO_MEASUREMENTS or potential.holds_dispersion or host.has_vacuum:
+        return ()
+    cell = Supercell.primitive(host).bulk_cell()
+    parts = UNBOUND_PARTS.get(bonded_dimensionality(cell.cell, cell.numbers, cell.positions))
+    if parts is None:
+        return ()
+    how = "d3bj" if potential.functional else "d3bj:FUNCTIONAL"
+    lack = f"{host.formula} is made of {parts} that dispersion holds together, and {potential.name} has none"
+    return (f"{lack}; potential.dispersion: {how}, or --dispersion {how}, adds it",)
 
 
 def requested_elements(settings: Settings) -> set[str]:

@@ -13,13 +13,17 @@ from augment.storage.missing import nearest_name, no_such_file
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
 from defectgen.dataset.settings import DatasetSettings, misfit
 from md.conditions.environment import IN_PLANE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
-from md.conditions.point import Engine
+from md.conditions.point import Engine, PointStart
+from md.conditions.precision import ENERGY_PRECISION, MAX_ENERGY_ERROR, MAX_PRECISE_STEPS, VOLUME_PRECISION
 from md.potentials.device import Device
 
 NumberFirst = Annotated[float | str, Field(union_mode="left_to_right")]
 """A number wherever a text reads as one, so that 300 means the same in a file and on the command line."""
 
 PointDefectKind = Literal["vacancy", "antisite", "substitution", "interstitial"]
+
+
+AUTO_BUDGET, NO_BUDGET = "auto", "none"
 
 
 class _Section(BaseModel):
@@ -113,16 +117,27 @@ class PotentialSettings(_Section):
 
     name: str = Field(
         "auto",
-        description="auto, a name that `defectgen potentials` lists, the path of a MACE .model, 'lammps:STYLE FILE', "
-        "or module:Class of an ASE calculator",
+        description="auto, a name that `defectgen potentials` lists (those you added among them), the path of a MACE "
+        ".model, 'lammps:STYLE FILE', or module:Class of an ASE calculator",
     )
     trust: bool = Field(
         default=False,
         description="a .model file, and module:Class, can run any code: true only if you know who made it",
     )
+    dispersion: str | None = Field(
+        None,
+        pattern=r"^(d3bj|d4)(:[\w-]+)?$",
+        description="d3bj or d4: dispersion on top, for the functional that the potential imitates, or for the one "
+        "named as in d3bj:pbe; null for none",
+    )
     device: Device = Field(
         "auto", description="of MACE networks: cpu, cuda (many cells at once), or auto: cuda where there is one"
     )
+
+    @property
+    def spec(self) -> str:
+        """Name and dispersion, as `resolve_potential` takes them."""
+        return f"{self.name}+{self.dispersion}" if self.dispersion else self.name
 
 
 class GenerateSettings(_Section):
@@ -205,7 +220,26 @@ class MdSettings(_Section):
         description="N/m, of a layer in npt-plane, positive where it is pulled; or schedules; null: 0",
     )
     strain: str | None = Field(None, description="AXIS:RATE in 1/ps, a:0.001; with npt-aniso, nvt or nve")
-    steps: int = Field(150, ge=1, le=100_000_000, description="steps per point")
+    steps: int | None = Field(
+        None, ge=1, le=100_000_000, description="exactly so many steps per point; null: as many as the precision takes"
+    )
+    precision: float = Field(
+        VOLUME_PRECISION,
+        gt=0,
+        lt=1,
+        description="without steps: relative error of the volume at which a point ends",
+    )
+    energy_precision: float = Field(
+        ENERGY_PRECISION, gt=0, le=MAX_ENERGY_ERROR, description="the same of the energy, eV per atom"
+    )
+    max_steps: int = Field(
+        MAX_PRECISE_STEPS, ge=1, le=100_000_000, description="steps after which a point ends in any case"
+    )
+    start: PointStart = Field(
+        "warm",
+        description="warm: a point under a barostat starts from the volume of the crystal at its temperature and "
+        "pressure, which short runs at constant volume find; cell: from the relaxed cell",
+    )
     timestep: float | None = Field(
         None, gt=0, le=10, description="fs; null: by the lightest atom, 0.5 with H, 1 up to F, 2 above"
     )
@@ -214,9 +248,9 @@ class MdSettings(_Section):
         3, ge=0, description="probe the pristine cell and the first relaxed defects; null for all"
     )
 
-    @field_validator("check", mode="before")
+    @field_validator("check", "steps", mode="before")
     @classmethod
-    def _no_check(cls, value: object) -> object:
+    def _none(cls, value: object) -> object:
         """`none` as the command line says it."""
         return None if value == "none" else value
 
@@ -240,6 +274,11 @@ class Settings(_Section):
     host_block: str | None = Field(None, description="data block of the CIF, where it holds several crystals")
     output: Path = Field(Path("out"), description="folder of the run")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="one seed for everything random")
+    budget: str = Field(
+        AUTO_BUDGET,
+        description="time that a run may take: 10min, 2h; less is done where it would take longer, and said. auto: ten "
+        "minutes on two cores, by nominal costs of the potentials that have some; none: any time",
+    )
     workers: int = Field(2, ge=1, le=256, description="processes; results do not depend on it")
     potential: PotentialSettings = PotentialSettings()
     planar: PlanarSettings = PlanarSettings()
@@ -324,7 +363,7 @@ def differences(one: Settings, other: Settings) -> list[str]:
 
     Labels of proposals are beside the results: they can be asked for when all else is done.
     """
-    ignored: dict[str, Any] = {"host": True, "output": True, "workers": True, "generate": {"label"}}
+    ignored: dict[str, Any] = {"host": True, "output": True, "workers": True, "budget": True, "generate": {"label"}}
     a, b = (_flat(s.model_dump(exclude=ignored)) for s in (one, other))
     return [f"{name} ({_text(a[name])} there, {_text(b[name])} here)" for name in a if a[name] != b[name]]
 

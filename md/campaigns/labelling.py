@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from augment.cell import DefectCell
 from augment.elements import elements_of
-from augment.errors import DataError
+from augment.errors import DataError, UnconvergedError
 from md.jobs.sweep import Job, Progress, sweep
 from md.labels.evaluator import Evaluation
 from md.labels.record import Record
@@ -42,6 +43,7 @@ def label(
     folder: Path,
     *,
     workers: int = 2,
+    batch_atoms: int = LABEL_BATCH_ATOMS,
     progress: Progress | None = None,
 ) -> list[Record]:
     """Energy (eV), forces (eV/Å) and stress (eV/Å³) of every cell, in the order of the cells.
@@ -51,6 +53,7 @@ def label(
         potential: who labels.
         folder: where the batches go, one file each; what is there already is not done again.
         workers: number of single-thread processes; 1 works in this process. The records do not depend on it.
+        batch_atoms: most atoms of the cells of a file, which a kill can cost: fewer for a potential that takes minutes.
         progress: called after every batch with (done, total, label).
 
     Raises:
@@ -59,9 +62,8 @@ def label(
         DataError: a cell cannot be labelled, or a label is not finite.
     """
     records = []
-    for cell, found in zip(
-        cells, label_each(cells, potential, folder, workers=workers, progress=progress), strict=True
-    ):
+    how: dict[str, Any] = {"workers": workers, "batch_atoms": batch_atoms, "progress": progress}
+    for cell, found in zip(cells, label_each(cells, potential, folder, **how), strict=True):
         if isinstance(found, str):
             raise DataError(f"{cell.name}: has no label, {found}; leave it out")
         records.append(found)
@@ -74,6 +76,7 @@ def label_each(
     folder: Path,
     *,
     workers: int = 2,
+    batch_atoms: int = LABEL_BATCH_ATOMS,
     progress: Progress | None = None,
 ) -> list[Record | str]:
     """As `label`, with the reason in the place of a record that cannot be had: atoms overlap, or labels are no numbers.
@@ -85,7 +88,7 @@ def label_each(
     potential.require(elements_of(z for cell in cells for z in cell.numbers))
     identities = [cell_hash(cell) for cell in cells]
     unique = dict(zip(identities, cells, strict=True))
-    batches = list(_batches(unique))
+    batches = list(_batches(unique, batch_atoms))
     tasks = [_task(batch, unique, potential) for batch in batches]
     items = sweep(tasks, _label_batch, folder, workers=workers, progress=progress)
     found: dict[str, Evaluation | str] = {}
@@ -112,12 +115,12 @@ class _Batch:
     potential: Potential
 
 
-def _batches(unique: Mapping[str, DefectCell]) -> Iterator[list[str]]:
-    """Identities of cells of one size, up to `LABEL_BATCH_ATOMS` atoms; the largest cells first, which end last."""
+def _batches(unique: Mapping[str, DefectCell], batch_atoms: int) -> Iterator[list[str]]:
+    """Identities of cells of one size, up to so many atoms; the largest cells first, which end last."""
     batch: list[str] = []
     for identity in sorted(unique, key=lambda name: (-len(unique[name]), name)):
         atoms = len(unique[identity])
-        if batch and (atoms != len(unique[batch[0]]) or (len(batch) + 1) * atoms > LABEL_BATCH_ATOMS):
+        if batch and (atoms != len(unique[batch[0]]) or (len(batch) + 1) * atoms > batch_atoms):
             yield batch
             batch = []
         batch.append(identity)
@@ -135,6 +138,7 @@ def _task(batch: Sequence[str], unique: Mapping[str, DefectCell], potential: Pot
 def _label_batch(batch: _Batch) -> dict[str, np.ndarray[Any, Any]]:
     with one_torch_thread(wanted=batch.potential.uses_torch):
         calculator = batch.potential.calculator()
+        _evaluate_ahead(batch.cells, calculator)
         found = [_evaluate(cell, calculator) for cell in batch.cells]
     labels = [_no_label(len(cell)) if isinstance(e, str) else e for cell, e in zip(batch.cells, found, strict=True)]
     reasons = [e if isinstance(e, str) else "" for e in found]
@@ -144,6 +148,22 @@ def _label_batch(batch: _Batch) -> dict[str, np.ndarray[Any, Any]]:
         "stresses": np.array([e.stress for e in labels], dtype=float),
         **({_REASONS: np.array(reasons, dtype=np.str_)} if any(reasons) else {}),
     }
+
+
+def _evaluate_ahead(cells: Sequence[DefectCell], calculator: Any) -> None:
+    """Ask a calculator of another process for all cells at once; those that are no matter are not for it to see."""
+    from md.labels.evaluator import Divergence, check_geometry
+
+    ahead = getattr(calculator, "evaluate_ahead", None)
+    if ahead is None:
+        return
+    structures = []
+    for cell in cells:
+        with suppress(Divergence):
+            check_geometry(cell.positions, cell.cell, cell.volume)
+            structures.append((cell.cell, cell.numbers, cell.positions))
+    if structures:
+        ahead(structures)
 
 
 def _no_label(atoms: int) -> Evaluation:
@@ -178,5 +198,5 @@ def _evaluate(cell: DefectCell, calculator: Any) -> Evaluation | str:
     # Labels of hot or squeezed cells are wanted as they are: only what is not a number at all is refused.
     try:
         return Evaluator(cell.numbers, calculator, cell.volume, largest_force=np.inf)(cell.positions, cell.cell)
-    except Divergence as signal:
-        return str(signal)
+    except (Divergence, UnconvergedError) as reason:
+        return str(reason)

@@ -19,9 +19,11 @@ from augment.cell import DefectCell
 from augment.elements import elements_of
 from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
+from md.campaigns.warm_crystals import SharedCrystal, crystal_identity
 from md.conditions.atoms import NATURAL, AtomSettings
 from md.conditions.environment import Environment
-from md.conditions.point import PointRole
+from md.conditions.point import PointRole, PointStart
+from md.conditions.precision import Precision
 from md.conditions.seeds import point_seed
 from md.dynamics import Engine, MdPoint, Response, response_from_arrays, run_point
 from md.jobs.batches import SizedJob, do_in_batches
@@ -36,7 +38,7 @@ from md.relaxation.relax import Relaxation, RelaxSettings, relax_with, relaxatio
 FS_PER_NS = 1e6
 SECONDS_PER_DAY = 86_400
 
-_VERSION = 6
+_VERSION = 7
 """Of the algorithms: raised when the same inputs come to give other results, so that no old item is taken over."""
 
 
@@ -129,6 +131,8 @@ def grid(
     interval: int = 20,
     seed: int = 0,
     atoms: AtomSettings = NATURAL,
+    precision: Precision | None = None,
+    start: PointStart = "cell",
 ) -> list[tuple[MdPoint, DefectCell]]:
     """Every cell in every environment with every engine; the other keywords are attributes of `MdPoint`.
 
@@ -144,11 +148,14 @@ def grid(
         interval: steps between kept frames.
         seed: from which those of the points follow.
         atoms: what is given of the atoms besides their places.
+        precision: standard errors at which a point ends before its steps.
+        start: `warm` starts from the volume of the warm crystal.
 
     Raises:
         ConditionError: a setting is not possible.
     """
     common: dict[str, Any] = {"steps": steps, "timestep": timestep, "interval": interval, "atoms": atoms}
+    common |= {"precision": precision, "start": start}
     points = []
     for cell, environment, engine in product(cells, environments, dict.fromkeys(engines)):
         own = point_seed(seed, engine, cell, environment)
@@ -189,6 +196,7 @@ def md_all(
     shard: Shard | None = None,
     progress: Progress | None = None,
     device: Device = "auto",
+    crystal: DefectCell | None = None,
 ) -> list[Response]:
     """Run every point, each into a file of its own in `folder`; what is there already is not done again.
 
@@ -210,6 +218,8 @@ def md_all(
             total, label); the label says how fast the dynamics goes.
         device: of the batched engine: `auto` (CUDA where there is one), `cpu`, or `cuda`, which takes every point
             that is no check.
+        crystal: the relaxed cell without a defect, whose volumes points that start warm share; without it each of
+            their cells is taken for a crystal of its own.
 
     Raises:
         ConditionError: a point is not possible in its cell, or not on the device.
@@ -219,7 +229,7 @@ def md_all(
         SettingsError: there is no such device.
     """
     _require(potential, [cell for _, cell in points])
-    tasks = [_md_task(point, cell, potential, folder) for point, cell in _placed(points, potential, device)]
+    tasks = [_md_task(point, cell, potential, folder, crystal) for point, cell in _placed(points, potential, device)]
     shown = progress and _with_speed(progress, [point for point, _ in points])
     batched = [
         SizedJob(task, len(task.payload.cell), task.payload.point.pace)
@@ -245,12 +255,17 @@ def _placed(
     return [(replace(p, engine="batched") if move else p, cell) for move, (p, cell) in zip(moved, points, strict=True)]
 
 
-def _md_task(point: MdPoint, cell: DefectCell, potential: Potential, folder: Path) -> Job:
+def _md_task(point: MdPoint, cell: DefectCell, potential: Potential, folder: Path, crystal: DefectCell | None) -> Job:
     point.check(cell)
     used = through_torch(potential) if point.engine == "batched" else potential
-    identity = _point_id(point, cell, used)
+    warm = None
+    if point.start == "warm":
+        pristine = crystal or cell
+        found_by = _digest(crystal_identity(point), pristine, used, [])
+        warm = SharedCrystal(point, pristine, used, folder.absolute(), found_by)
+    identity = _point_id(point, cell, used, warm)
     scratch = scratch_folder(folder.absolute(), identity)
-    return Job(identity, point.label, _Running(point, cell, used, scratch, identity))
+    return Job(identity, point.label, _Running(point, cell, used, scratch, identity, warm))
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,18 +275,21 @@ class _Running:
     potential: Potential
     scratch: Path
     id: str
+    warm: SharedCrystal | None
 
 
 def _md_item(job: _Running) -> FrameArrays:
     checkpoints = Checkpoints(job.scratch, job.id, job.point.steps)
-    return run_point(job.point, job.cell, job.potential, checkpoints).to_arrays()
+    find = job.warm.find if job.warm else None
+    return run_point(job.point, job.cell, job.potential, checkpoints, find).to_arrays()
 
 
 def _md_many(jobs: Sequence[_Running], scratch: Path, identity: str, *, device: Device) -> list[FrameArrays]:
     from md.dynamics.engines.batched.engine import run_batch
 
     points, checkpoints = [(job.point, job.cell) for job in jobs], Checkpoints(scratch, identity, jobs[0].point.steps)
-    found = run_batch(points, jobs[0].potential, device=device, checkpoints=checkpoints)
+    finders = [job.warm.find if job.warm else None for job in jobs]
+    found = run_batch(points, jobs[0].potential, device=device, checkpoints=checkpoints, finders=finders)
     return [response.to_arrays() for response in found]
 
 
@@ -291,7 +309,12 @@ def on_cuda(potential: Potential, device: Device) -> bool:
 
 
 def _with_speed(progress: Progress, points: Sequence[MdPoint]) -> Progress:
-    """Progress whose label ends with the simulated time per day of all workers together, over what is done."""
+    """Progress whose label ends with the simulated time per day of all workers together, over what is done.
+
+    Where points end by their precision, nobody knows how long they are, and nothing is added.
+    """
+    if any(point.precision for point in points):
+        return progress
     mean_length = sum(point.length for point in points) / max(len(points), 1)
     began, first = time.perf_counter(), [0.0]
 
@@ -325,8 +348,8 @@ def _relaxation_id(
     return _digest(what, cell, potential, group)
 
 
-def _point_id(point: MdPoint, cell: DefectCell, potential: Potential) -> str:
-    return _digest(["md", point.identity], cell, potential, [])
+def _point_id(point: MdPoint, cell: DefectCell, potential: Potential, warm: SharedCrystal | None) -> str:
+    return _digest(["md", point.identity, *([warm.id] if warm else [])], cell, potential, [])
 
 
 def _digest(what: list[Any], cell: DefectCell, potential: Potential, arrays: Sequence[np.ndarray[Any, Any]]) -> str:

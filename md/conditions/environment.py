@@ -173,6 +173,11 @@ class Environment:
         return self.ensemble.startswith("npt")
 
     @property
+    def breathes_freely(self) -> bool:
+        """Whether a barostat holds a pressure on a bulk crystal that no strain rate deforms."""
+        return self.has_barostat and self.ensemble != IN_PLANE and self.strain is None
+
+    @property
     def needs_orthogonal_axes(self) -> bool:
         """Whether the axes of the cell must be orthogonal."""
         return self.ensemble == "npt-aniso" or self.strain is not None

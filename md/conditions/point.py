@@ -16,12 +16,16 @@ from augment.errors import ConditionError
 from md.conditions.atoms import NATURAL, AtomSettings
 from md.conditions.environment import IN_PLANE, Ensemble, Environment
 from md.conditions.in_plane_load import plane_of, upright_axis
+from md.conditions.precision import Precision
 from md.conditions.timestep import shorter
 
 Engine = Literal["ase", "lammps", "batched"]
 
 PointRole = Literal["data", "check"]
 """What a point is run for: its frames are data, or it checks the engine of the data and is no data itself."""
+
+PointStart = Literal["cell", "warm"]
+"""Where a point starts: from its cell, or from that with the volume that the crystal has when it is warm."""
 
 BATCHED: tuple[Ensemble, ...] = ("nve", "nvt", "npt")
 """Ensembles of the batched engine."""
@@ -50,7 +54,7 @@ class MdPoint:
         key: defect key of the cell.
         environment: temperature, pressure and ensemble.
         engine: `ase`, `lammps`, or `batched` for MACE networks, many points in one forward pass.
-        steps: number of steps.
+        steps: number of steps; with a precision the most there may be.
         timestep: fs.
         interval: a frame is kept every so many steps, the start included; scalars are kept at every step.
         seed: of the velocities and the thermostat.
@@ -59,6 +63,8 @@ class MdPoint:
 
         atoms: what is given of the atoms besides their places.
         role: `data`, or `check` where a second engine repeats a point with another seed.
+        precision: standard errors at which the point ends; without it after its steps.
+        start: `cell`, or `warm`: the cell is scaled first, to a volume at which the crystal has the pressure asked for.
 
     Raises:
         ConditionError: a value is not possible.
@@ -75,12 +81,16 @@ class MdPoint:
     checkpoint: int = CHECKPOINT
     atoms: AtomSettings = NATURAL
     role: PointRole = "data"
+    precision: Precision | None = None
+    start: PointStart = "cell"
 
     def __post_init__(self) -> None:
         if self.engine not in get_args(Engine):
             raise ConditionError(f"no engine is called {self.engine!r}; use one of {', '.join(get_args(Engine))}")
         if self.role not in get_args(PointRole):
             raise ConditionError(f"no point has the role {self.role!r}; use one of {', '.join(get_args(PointRole))}")
+        if self.start not in get_args(PointStart):
+            raise ConditionError(f"no point starts from {self.start!r}; use one of {', '.join(get_args(PointStart))}")
         if not 0 < self.steps <= MAX_RUN_STEPS:
             raise ConditionError(f"{self.steps} steps of molecular dynamics; give between 1 and {MAX_RUN_STEPS}")
         if not (math.isfinite(self.timestep) and 0 < self.timestep <= MAX_TIMESTEP):
@@ -99,6 +109,16 @@ class MdPoint:
             )
         self._check_schedule()
         self._check_fixed()
+        self._check_settling()
+
+    def _check_settling(self) -> None:
+        environment = self.environment
+        if self.precision is not None and not environment.is_constant:
+            raise ConditionError(
+                f"{self.name}: means of a run whose environment changes have no precision; give a number of steps"
+            )
+        if self.start == "warm" and not self.can_start_warm:
+            raise ConditionError(f"{self.name}: {environment.ensemble} has no pressure to start at; start at the cell")
 
     def _check_fixed(self) -> None:
         environment = self.environment
@@ -133,13 +153,16 @@ class MdPoint:
         checkpoint: int = CHECKPOINT,
         atoms: AtomSettings = NATURAL,
         role: PointRole = "data",
+        precision: Precision | None = None,
+        start: PointStart = "cell",
     ) -> MdPoint:
         """A point for `cell`; the keywords are attributes of the class.
 
         Raises:
             ConditionError: a value is not possible, or not for this cell.
         """
-        point = cls(cell.name, cell.key, environment, engine, steps, timestep, interval, seed, checkpoint, atoms, role)
+        how = (engine, steps, timestep, interval, seed, checkpoint, atoms, role, precision, start)
+        point = cls(cell.name, cell.key, environment, *how)
         point.check(cell)
         return point
 
@@ -174,9 +197,14 @@ class MdPoint:
             )
 
     @property
-    def pace(self) -> tuple[int, float, int, int]:
-        """What the points of a batch have in common: steps, time step (fs), interval and checkpoint."""
-        return self.steps, self.timestep, self.interval, self.checkpoint
+    def pace(self) -> tuple[int, float, int, int, Precision | None]:
+        """What the points of a batch have in common: steps, time step (fs), interval, checkpoint and precision."""
+        return self.steps, self.timestep, self.interval, self.checkpoint, self.precision
+
+    @property
+    def can_start_warm(self) -> bool:
+        """Whether a barostat holds a pressure on a bulk crystal that no strain rate deforms."""
+        return self.environment.breathes_freely
 
     @property
     def can_be_batched(self) -> bool:
@@ -200,13 +228,14 @@ class MdPoint:
         return 1.0 if strain is None else 1.0 + strain.rate * step * self.timestep / 1000.0
 
     def legs(self, first: int) -> Iterator[int]:
-        """Steps after `first` at which the run starts afresh: knots of the schedule, checkpoints, and the end."""
+        """Steps after `first` at which the run starts afresh: knots of the schedule, checkpoints, looks, the end."""
         knots = {
             int(time)
             for profile in (self.environment.temperatures, self.environment.loads)
             for time in profile.in_steps(self.timestep).times
         }
-        ends = sorted({*knots, *range(self.checkpoint, self.steps, self.checkpoint), self.steps})
+        looks = self.precision.looks(self.steps) if self.precision else ()
+        ends = sorted({*knots, *looks, *range(self.checkpoint, self.steps, self.checkpoint), self.steps})
         return (end for end in ends if end > first)
 
     @property
@@ -223,6 +252,8 @@ class MdPoint:
             "interval": int(self.interval),
             "seed": int(self.seed),
             **({"atoms": self.atoms.json} if self.atoms != NATURAL else {}),
+            **({"precision": self.precision.json} if self.precision else {}),
+            **({"start": self.start} if self.start != "cell" else {}),
         }
         return values if self.checkpoint == CHECKPOINT else {**values, "checkpoint": int(self.checkpoint)}
 
@@ -232,8 +263,18 @@ class MdPoint:
         others = {name: values[name] for name in ("engine", "steps", "timestep", "interval", "seed")}
         checkpoint = values.get("checkpoint", CHECKPOINT)
         atoms = AtomSettings.from_json(values.get("atoms", {}))
-        more: dict[str, Any] = {"checkpoint": checkpoint, "atoms": atoms, "role": values.get("role", "data")}
-        return cls(values["cell"], values["key"], Environment.from_json(values), **others, **more)
+        precision = Precision(**values["precision"]) if values.get("precision") else None
+        return cls(
+            values["cell"],
+            values["key"],
+            Environment.from_json(values),
+            **others,
+            checkpoint=checkpoint,
+            atoms=atoms,
+            role=values.get("role", "data"),
+            precision=precision,
+            start=values.get("start", "cell"),
+        )
 
     @property
     def identity(self) -> dict[str, Any]:

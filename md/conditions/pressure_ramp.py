@@ -18,6 +18,9 @@ from md.conditions.environment import IN_PLANE, MAX_BATH_PRESSURE, MIN_PRESSURE
 from md.conditions.point import MdPoint
 from md.conditions.schedule import TENSOR, Profile, ScheduleValue
 
+COMPRESSION = 0.01
+"""Share of the volume, or of the area of a layer, by which a cell is compressed to learn its modulus."""
+
 MAX_JUMP = 0.1
 """Of a pressure, in bulk moduli, that a cell is given at once: it breathes by this share of its volume."""
 

@@ -14,9 +14,6 @@ from md.conditions.thermal_motion import degrees_of_freedom
 THERMOSTAT_TIME = 100.0
 """fs; relaxation time of the thermostat: about one period of an acoustic phonon at the zone edge."""
 
-BAROSTAT_TIME = 1000.0
-"""fs; of the barostat. A stiff solid breathes some ten times faster than this mass parameter suggests."""
-
 
 class Targets:
     """Temperature (K) and pressure (GPa) that a point has as targets at each step; both engines follow the same.

@@ -31,7 +31,7 @@ from md.students import save_student
 from md.students.accuracy import milliseconds
 from md.students.folders import STUDENT_PREFIX
 
-__all__ = ["finish", "student_name"]
+__all__ = ["cells_summary", "crystal_names", "errors_by_config_type", "finish", "student_name"]
 
 _PRESSURE_STEPS = 600
 """Of 2 fs at each temperature and pressure."""
@@ -74,7 +74,7 @@ def finish(
     calculator = calculator_of(made.student)
     examiner = _Examiner(calculator, teacher, folder, settings, workers, stage)
     tests = examiner.test_records(made)
-    names = _names(made.crystals)
+    names = crystal_names(made.crystals)
     hosts = {
         host: examiner.checks(host, crystal, bulk, defects)
         for host, (crystal, bulk, defects) in zip(names, made.large_cells(), strict=True)
@@ -84,10 +84,13 @@ def finish(
         "name": name,
         "elements": _symbols(made),
         "teacher": {"name": teacher.name, "source": teacher.source, "sha256": teacher.sha256},
-        "data": {"train": _contents(made.records), "test": _contents(tests)},
+        "data": {"train": cells_summary(made.records), "test": cells_summary(tests)},
         "training": {**asdict(settings), **made.plan.to_dict()},
         "domain": _domain(made, settings),
-        "errors": {"train": {"all": asdict(errors(calculator, made.records))}, "test": _by_kind(calculator, tests)},
+        "errors": {
+            "train": {"all": asdict(errors(calculator, made.records))},
+            "test": errors_by_config_type(calculator, tests),
+        },
         "hosts": hosts,
         "milliseconds": {"atoms": len(pristine), "per_evaluation": milliseconds(calculator, pristine.to_ase())},
         "minutes": round(minutes(), 1),
@@ -152,7 +155,7 @@ class _Examiner:
             return label(cells, self.teacher, self.folder / "labels", workers=self.workers, progress=report)
 
 
-def _names(crystals: Sequence[Crystal]) -> list[str]:
+def crystal_names(crystals: Sequence[Crystal]) -> list[str]:
     """Formulas, with the space group where two crystals share one."""
     often = Counter(crystal.host.formula for crystal in crystals)
     hosts = [crystal.host for crystal in crystals]
@@ -166,7 +169,7 @@ def _symbols(made: Distillation) -> list[str]:
 def _domain(made: Distillation, settings: DistilSettings) -> dict[str, Any]:
     from md.potentials.domain import fit_domain
 
-    names = _names(made.crystals)
+    names = crystal_names(made.crystals)
     hosts = [f"{c.host.formula} (space group {c.host.space_group_number})" for c in made.crystals]
     defects = [[defect.name for defect in found] for _, _, found in made.large_cells()]
     conditions = {
@@ -180,7 +183,8 @@ def _domain(made: Distillation, settings: DistilSettings) -> dict[str, Any]:
     return fit_domain([record.cell for record in made.records], conditions)
 
 
-def _contents(records: Sequence[Record]) -> dict[str, Any]:
+def cells_summary(records: Sequence[Record]) -> dict[str, Any]:
+    """How many cells there are, of which kinds and sizes, as JSON values."""
     kinds = Counter(record.config_type for record in records)
     sizes = Counter(len(record.cell) for record in records)
     return {
@@ -191,7 +195,8 @@ def _contents(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def _by_kind(calculator: Any, records: Sequence[Record]) -> dict[str, Any]:
+def errors_by_config_type(calculator: Any, records: Sequence[Record]) -> dict[str, Any]:
+    """Errors of a calculator on all records and on those of each config type, as JSON values."""
     groups: dict[str, list[Record]] = {"all": list(records)}
     for record in records:
         groups.setdefault(record.config_type, []).append(record)

@@ -34,7 +34,7 @@ from md.labels.record import Record, read_records, write_records
 from md.potentials import Potential
 from md.students.network import silent_mace
 
-__all__ = ["Distillation", "OpenStage", "distil", "refined"]
+__all__ = ["Distillation", "OpenStage", "calculator_of", "distil", "no_stage", "refined"]
 
 
 OpenStage = Callable[[str, str], AbstractContextManager[Progress]]
@@ -52,7 +52,8 @@ TRAINING_SHARE, LABEL_SHARE = 0.6, 0.15
 COMMITTEE = 2
 
 
-def _silent(_title: str, _unit: str) -> AbstractContextManager[Progress]:
+def no_stage(_title: str, _unit: str) -> AbstractContextManager[Progress]:
+    """Shows no progress."""
     return nullcontext(lambda _done, _total, _text: None)
 
 
@@ -88,7 +89,7 @@ def distil(
     settings: DistilSettings | None = None,
     *,
     workers: int = 2,
-    stage: OpenStage = _silent,
+    stage: OpenStage = no_stage,
 ) -> Distillation:
     """Make cells, label them, train two students, let them ask for more cells, and train one to the end.
 
@@ -128,7 +129,7 @@ def refined(
     *,
     shape: StudentShape | None = None,
     seed: int = 0,
-    stage: OpenStage = _silent,
+    stage: OpenStage = no_stage,
 ) -> Distillation:
     """A finished distillation trained further on the same cells, at a rate that moves its weights little at first.
 

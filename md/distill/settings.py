@@ -24,6 +24,10 @@ ROUNDS = 2
 """Times that two students look for cells on which they disagree."""
 
 
+DISTIL_ATOMS = 72
+"""Atoms of the largest cells that are labelled, where nothing is said."""
+
+
 @dataclass(frozen=True)
 class DistilSettings:
     """What a student must be good at, and what may be spent on it.
@@ -53,7 +57,7 @@ class DistilSettings:
     seed: int = 0
     effort: float | None = None
     steps: int | None = None
-    max_atoms: int = 72
+    max_atoms: int = DISTIL_ATOMS
     cutoff: float = 4.5
 
     def __post_init__(self) -> None:

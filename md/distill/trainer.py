@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from md.distill.network.dense import DenseGraphs, DenseMace, Labels
-from md.distill.network.graphs import LabelledGraph, collate_labelled, energy_weight, labelled_graphs
+from md.distill.network.graphs import LABEL_WEIGHTS, LabelledGraph, collate_labelled, labelled_graphs
 from md.distill.network.student import StudentShape, initial_network
 from md.distill.optimizer import RotatedAdam
 from md.labels.record import Record
@@ -177,7 +177,8 @@ class _Student:
         """Hash of the cells, their labels, the first weights and the settings."""
         digest = hashlib.sha256(repr((self.shape, self.settings)).encode())
         for record in self.records:
-            digest.update(np.array([record.energy, energy_weight(record)]).tobytes())
+            weights = [record.cell.provenance.get(name, 1.0) for name in LABEL_WEIGHTS]
+            digest.update(np.array([record.energy, *weights], dtype=float).tobytes())
             digest.update(np.ascontiguousarray(record.cell.positions).tobytes())
             digest.update(np.ascontiguousarray(record.forces).tobytes())
         for parameter in self.start.parameters():
@@ -252,12 +253,13 @@ def _order(data: Sequence[LabelledGraph], seed: int, epoch: int) -> list[list[in
 
 
 def _errors(dense: DenseMace, batch: _Batch) -> tuple[Any, Any, Any]:
-    """Mean squared errors of a batch: energies over the number of atoms, forces, stresses."""
+    """Weighted mean squared errors of a batch: energies over the number of atoms, forces, stresses."""
     graphs, labels, weights = batch
     out = dense(graphs)
     atoms = graphs.cells.bincount(minlength=len(weights))
-    energy = (weights * (out.energy - labels.energy) ** 2 / atoms).mean()
+    of_energy, of_forces, of_stress = weights.unbind(dim=1)
+    energy = (of_energy * (out.energy - labels.energy) ** 2 / atoms).mean()
     size = 1 + (labels.forces**2).sum(dim=1, keepdim=True) / _LARGE_FORCE**2
-    forces = ((out.forces - labels.forces) ** 2 / size).mean()
-    stress = ((out.stress - labels.stress) ** 2).mean()
+    forces = (of_forces[graphs.cells, None] * (out.forces - labels.forces) ** 2 / size).mean()
+    stress = (of_stress[:, None, None] * (out.stress - labels.stress) ** 2).mean()
     return energy, forces, stress

@@ -1,20 +1,63 @@
-"""The point that an engine follows: as asked for, with those jumps of its pressure ramped that its cell cannot take."""
+"""What an engine runs of a point: where it starts, and those jumps of its pressure ramped that its cell cannot take."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from augment.cell import DefectCell
 from augment.crystal.vacuum import LayerPlane
+from augment.errors import DataError
 from md.conditions.environment import IN_PLANE
 from md.conditions.in_plane_load import plane_of, tension_of
 from md.conditions.point import MdPoint
-from md.conditions.pressure_ramp import Stiffness, may_jump, ramped
+from md.conditions.pressure_ramp import COMPRESSION, Stiffness, may_jump, ramped
+from md.dynamics.start_volume import WarmCrystal, scaled, static_pressure
 from md.labels.evaluator import Divergence, Evaluation, Evaluator
 from md.potentials import Potential
 
-COMPRESSION = 0.01
-"""Share of the volume, or of the area of a layer, by which a cell is compressed to learn its modulus."""
+FindCrystal = Callable[[], WarmCrystal]
+"""Finds the pristine crystal at the conditions of a point, or raises a DataError that says why there is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """What an engine runs.
+
+    Attributes:
+        point: with those jumps of its pressure ramped that the cell cannot take.
+        cell: that the first step starts from.
+        note: what is done otherwise than asked; empty if nothing is.
+    """
+
+    point: MdPoint
+    cell: DefectCell
+    note: str
+
+
+def beginning(point: MdPoint, cell: DefectCell, potential: Potential, find_crystal: FindCrystal) -> Beginning:
+    """What an engine runs of a point in a cell: from the volume of the warm crystal, if that is asked for and found.
+
+    Raises:
+        PotentialError: the potential fails.
+    """
+    if point.start != "warm":
+        return Beginning(*_at(cell, followed_point(point, cell, potential)))
+    try:
+        crystal = find_crystal()
+        start = scaled(cell, crystal.scale_for(static_pressure(cell, potential)))
+    except (DataError, Divergence) as reason:
+        followed, note = followed_point(point, cell, potential)
+        said = f"starts from the volume at rest: {reason}"
+        return Beginning(followed, cell, "; ".join(filter(None, (said, note))))
+    held = float(point.environment.loads.after(0)[:3].mean())
+    return Beginning(*_at(start, ramped(point, Stiffness(held, crystal.bulk_modulus))))
+
+
+def _at(cell: DefectCell, followed: tuple[MdPoint, str]) -> tuple[MdPoint, DefectCell, str]:
+    return followed[0], cell, followed[1]
 
 
 def followed_point(point: MdPoint, cell: DefectCell, potential: Potential) -> tuple[MdPoint, str]:

@@ -10,10 +10,10 @@ from augment.cell import DefectCell, FloatArray
 from augment.errors import ConditionError, DataError
 from md.conditions.environment import check_temperature
 from md.conditions.thermal_motion import thermal_velocities
+from md.estimators.equilibration import equilibrated_mean
+from md.estimators.statistics import Mean
 from md.labels.evaluator import Divergence, Evaluator
 from md.labels.third_party import one_torch_thread
-from md.observables.estimators.equilibration import equilibrated_mean
-from md.observables.estimators.statistics import Mean
 from md.potentials import Potential
 
 TIMESTEP = 2.0

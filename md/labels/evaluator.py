@@ -17,7 +17,7 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
 from augment.cell import FloatArray, IntArray
-from augment.errors import PotentialError
+from augment.errors import PotentialError, UnconvergedError
 from augment.neighbours import closest_pair
 
 MIN_DISTANCE = 0.5
@@ -281,10 +281,11 @@ class Evaluator:
             energy, forces, stress = (np.array(calculator.results[name], dtype=float) for name in _LABELS)
             if stress.shape != _VOIGT:
                 stress = np.array(self._atoms.get_stress(), dtype=float)
-        except (Divergence, MemoryError):
+        except (Divergence, MemoryError, UnconvergedError):
             raise
         except Exception as error:
-            raise PotentialError(f"the potential failed at evaluation {self.calls}: {error!r}") from error
+            reason = str(error) if isinstance(error, PotentialError) else repr(error)
+            raise PotentialError(f"the potential failed at evaluation {self.calls}: {reason}") from error
         self._last = getattr(calculator, "atoms", None)
         return Evaluation(float(energy), forces, stress)
 

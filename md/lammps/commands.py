@@ -10,10 +10,11 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray, IntArray
 from md.conditions.atoms import AtomSettings
+from md.conditions.breathing import barostat_time
 from md.conditions.environment import IN_PLANE
 from md.conditions.in_plane_load import upright_axis
 from md.conditions.point import MdPoint
-from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME, Targets
+from md.conditions.targets import THERMOSTAT_TIME, Targets
 
 MOBILE = "mobile"
 FS_PER_PS = 1000.0
@@ -102,7 +103,7 @@ def _barostat(point: MdPoint, start: DefectCell, targets: Targets, first: int, l
         rotation @ (BAR_PER_GPA * pressure) @ rotation.T
         for pressure in (targets.pressure_after(first), targets.pressure(last))
     )
-    time = BAROSTAT_TIME / FS_PER_PS
+    time = barostat_time(point, start) / FS_PER_PS
     if environment.ensemble == IN_PLANE:
         across = _NAMES[upright_axis(start)]
         held = [

@@ -1,8 +1,7 @@
 """What is measured on a trajectory: averages with errors, response functions, structure, transport and spectra."""
 
-from md.observables.attempt import EQUILIBRATION
-from md.observables.curves import curves
-from md.observables.estimators.equilibration import (
+from md.dynamics.settling import EQUILIBRATION
+from md.estimators.equilibration import (
     Equilibration,
     autocorrelation,
     equilibrated_mean,
@@ -10,8 +9,9 @@ from md.observables.estimators.equilibration import (
     statistical_inefficiency,
     variance,
 )
-from md.observables.estimators.fits import Fit, fit
-from md.observables.estimators.statistics import Mean, block_average
+from md.estimators.fits import Fit, fit
+from md.estimators.statistics import Mean, block_average
+from md.observables.curves import curves
 from md.observables.local import Coordination, coordination, defect_radial_distribution
 from md.observables.mean_structure import MeanSymmetry, Shell, mean_symmetry, shells
 from md.observables.measures import defect_measures, measures

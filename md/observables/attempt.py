@@ -10,10 +10,8 @@ import numpy as np
 
 from augment.errors import ConditionError, DataError, SymmetryError
 from md.dynamics.response import Response
-from md.observables.estimators.statistics import Mean
-
-EQUILIBRATION = 1 / 3
-"""Share of the steps at the start that averages leave out: the cell is still adapting to its environment there."""
+from md.dynamics.settling import EQUILIBRATION
+from md.estimators.statistics import Mean
 
 
 def attempt(measures: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from augment.cell import FloatArray, IntArray
 from augment.defect import Defect
 from augment.errors import DataError
 from augment.groups.symmetry import FiniteGroup, orbits, schoenflies
+from md.estimators.statistics import Mean, block_average
 from md.labels.frames import Frames
-from md.observables.estimators.statistics import Mean, block_average
 from md.observables.sites import centre_fraction, check_cell, site_displacements
 
 MIN_MEAN_FRAMES = 8

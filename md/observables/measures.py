@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from augment.errors import ConditionError, DataError
 from augment.host import Host
 from md.conditions.environment import IN_PLANE
 from md.dynamics.response import Response
+from md.estimators.correlation import correlation_time
+from md.estimators.debye import debye_temperature, quantum_correction
+from md.estimators.equilibration import MIN_SAMPLES, equilibration
+from md.estimators.statistics import Mean
 from md.observables.attempt import attempt, first_frame, pair
-from md.observables.estimators.correlation import correlation_time
-from md.observables.estimators.equilibration import MIN_SAMPLES, equilibration
-from md.observables.estimators.statistics import Mean
 from md.observables.local import Coordination, coordination
 from md.observables.mean_structure import Shell, mean_symmetry, shells
 from md.observables.sites import defect_of
@@ -48,29 +50,32 @@ MAX_NAMED_STATES = 20
 def measures(response: Response) -> dict[str, Any]:
     """Response functions of a trajectory as JSON values, each `[value, error]`; None where it is too short.
 
-    `not_measurable` gives the reason for each None. Averages leave out what comes before `settled`, the step at which
-    equilibration ends by Chodera's criterion (`md.observables.estimators.equilibration`). `correlation_time` is that
-    of the potential energy, fs (`md.observables.estimators.correlation`). `diffusion` is of all atoms
+    `not_measurable` gives the reason for each None. Averages leave out what comes before `equilibrated`, the step at
+    which equilibration ends by Chodera's criterion (`md.estimators.equilibration`). `correlation_time` is that
+    of the potential energy, fs (`md.estimators.correlation`). `diffusion` is of all atoms
     together, `diffusion_of` of each element: the `coefficient` is None where it cannot be distinguished from zero, and
-    `upper_bound` is all that is known. Its error has a systematic part; every other error is statistical alone, and
-    knows nothing of what is slower than the run (`errors`).
+    `upper_bound` is all that is known. `quantum` has the `debye_temperature` (K) of the mean square of the frequencies,
+    the `energy` (eV per atom) that quantum atoms have more than classical ones at the mean temperature, and their
+    `heat_capacity` in that of these. The error of diffusion has a systematic part; every other
+    error is statistical alone, and knows nothing of what is slower than the run (`errors`).
     """
     series, frames = response.series, response.frames
     slow = series.volumes if response.point.environment.has_barostat else series.energies
-    settled = equilibration(slow).start if len(series) >= MIN_SAMPLES else 0
-    first = int(np.searchsorted(response.frame_steps, settled))
+    first_step = equilibration(slow).start if len(series) >= MIN_SAMPLES else 0
+    first = int(np.searchsorted(response.frame_steps, first_step))
     everything = np.ones(len(frames.start), dtype=bool)
     quantities: dict[str, Callable[[], Any]] = {
-        "lattice": lambda: {k: pair(v) for k, v in _lattice(response, settled).items()},
-        "strain_error": lambda: _strain_error(response, settled),
-        "bulk_modulus": lambda: pair(_bulk_modulus(response, settled)),
-        "heat_capacity": lambda: pair(heat_capacity(response, settled)),
-        "correlation_time": lambda: _correlation_time(response, settled),
+        "lattice": lambda: {k: pair(v) for k, v in _lattice(response, first_step).items()},
+        "strain_error": lambda: _strain_error(response, first_step),
+        "bulk_modulus": lambda: pair(_bulk_modulus(response, first_step)),
+        "heat_capacity": lambda: pair(heat_capacity(response, first_step)),
+        "correlation_time": lambda: _correlation_time(response, first_step),
         "diffusion": lambda: _diffusion(response, first, everything),
         "diffusion_of": lambda: _diffusion_of_elements(response, first),
+        "quantum": lambda: _quantum(response, first),
         "coordination": lambda: float(coordination(frames, first).numbers.mean()),
     }
-    return {"settled": settled, "errors": MEANING_OF_ERRORS, **attempt(quantities)}
+    return {"equilibrated": first_step, "errors": MEANING_OF_ERRORS, **attempt(quantities)}
 
 
 def defect_measures(response: Response, host: Host) -> dict[str, Any]:
@@ -103,31 +108,50 @@ def defect_measures(response: Response, host: Host) -> dict[str, Any]:
     return {**(values.pop("survival") or {"fate": None}), **values}
 
 
-def _lattice(response: Response, settled: int) -> dict[str, Mean]:
-    return lattice_parameters(response.series.cells[settled:])
+def _lattice(response: Response, first_step: int) -> dict[str, Mean]:
+    return lattice_parameters(response.series.cells[first_step:])
 
 
-def _strain_error(response: Response, settled: int) -> list[list[float]]:
-    errors: list[list[float]] = strain_tensor(response.frames.start.cell, response.series.cells[settled:])[1].tolist()
+def _strain_error(response: Response, first_step: int) -> list[list[float]]:
+    errors: list[list[float]] = strain_tensor(response.frames.start.cell, response.series.cells[first_step:])[
+        1
+    ].tolist()
     return errors
 
 
-def _correlation_time(response: Response, settled: int) -> float:
+def _correlation_time(response: Response, first_step: int) -> float:
     """Of the potential energy, fs."""
     if not response.point.environment.is_constant:
         raise ConditionError("a correlation time needs a constant temperature and pressure")
-    return response.point.timestep * correlation_time(response.series.energies[settled:])
+    return response.point.timestep * correlation_time(response.series.energies[first_step:])
 
 
-def _bulk_modulus(response: Response, settled: int) -> Mean:
+def _bulk_modulus(response: Response, first_step: int) -> Mean:
     environment = response.point.environment
     if not environment.has_barostat:
         raise ConditionError("a bulk modulus from fluctuations needs npt at a constant temperature and pressure")
     if environment.ensemble == IN_PLANE:
         raise ConditionError("a layer has no volume of its own; areas at several tensions give its stiffness")
-    require_fluctuations(response, settled)
+    require_fluctuations(response, first_step)
     temperature = float(environment.temperatures.array[0, 0])
-    return bulk_modulus_from_fluctuations(response.series.volumes[settled:], temperature)
+    return bulk_modulus_from_fluctuations(response.series.volumes[first_step:], temperature)
+
+
+def _quantum(response: Response, first: int) -> dict[str, float]:
+    """Debye's correction, by the mean square of the frequencies: <F²> / m is k T w² of a harmonic classical atom."""
+    from ase import units
+
+    frames, point = response.frames, response.point
+    if not point.environment.is_constant:
+        raise ConditionError("a Debye temperature needs a constant temperature")
+    if len(frames) - first < MIN_SAMPLES:
+        raise DataError(f"{len(frames) - first} frames are too few for forces (at least {MIN_SAMPLES}); run longer")
+    mobile = point.atoms.mobile(len(frames.start))
+    masses = point.atoms.masses_of(frames.start.numbers)[mobile]
+    kelvin = float(response.series.temperatures[response.frame_steps[first] :].mean())
+    squares = (frames.forces[first:, mobile] ** 2).mean(axis=(0, 2)) / masses
+    found = quantum_correction(debye_temperature(float(squares.mean()) / (units.kB * kelvin) * units.fs**2), kelvin)
+    return {name: float(f"{value:.5g}") for name, value in asdict(found).items()}
 
 
 def _diffusion(response: Response, first: int, chosen: NDArray[np.bool_]) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from augment.host import Host
 from md.conditions.environment import IN_PLANE
 from md.conditions.in_plane_load import area_of, plane_of, tension_of
 from md.dynamics.response import Response, Series
-from md.observables.attempt import EQUILIBRATION, first_frame
+from md.dynamics.settling import EQUILIBRATION, why_unsettled
+from md.estimators.equilibration import cautious_mean
+from md.estimators.statistics import block_average
+from md.observables.attempt import first_frame
 from md.observables.curves import block_means
-from md.observables.estimators.statistics import block_average
 from md.observables.measures import defect_measures, measures
 from md.observables.structure import mean_square_displacement, mean_strain, radial_distribution
 
@@ -50,8 +52,11 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
 
     The first third of the steps is left out of every average as equilibration (`equilibration`: how many steps).
     Keys and units: `volume` and `volume_error` in Å³ per atom and `energy` (potential) and `energy_error` in eV per
-    atom, the errors standard errors from block averaging; `temperature_mean` and `temperature_error` in K and
-    `pressure_mean` in GPa; `role`, `data` or `check` (a point that a second engine repeats and that is no data);
+    atom, the errors the larger of those from blocks and from the correlation time; `temperature_mean` and
+    `temperature_error` in K, `pressure_mean` and `pressure_error` in GPa; `settled`, whether the means are as precise
+    as asked for, the pressure is the one held, and equilibration took less than half of the run (None where the
+    environment changes), with the reasons in `unsettled`; `start_volume`, of the first step in that of the cell;
+    `role`, `data` or `check` (a point that a second engine repeats and that is no data);
     `frame_interval`, the time between kept frames, and `correlation_time` of the potential energy in fs: frames that
     are closer than twice that repeat one another;
     `pressure_tensor`, xx to xy in GPa, positive under compression; with a strain rate `axis_stress`, the engineering
@@ -65,9 +70,9 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
     outside what the potential learnt, and `outside_domain` says why (None where the potential does not know).
 
     Response functions and transport (`measures`), each with a standard error: `lattice` of the cell (Å, degrees),
-    `strain_error`, `settled` (the step where equilibration ends by Chodera's criterion), `bulk_modulus` in GPa from
-    volume fluctuations, `heat_capacity` in k_B per atom, `diffusion` in Å²/ps, `coordination`. What this run cannot
-    measure is None, and `not_measurable` says why; a single atom has no degree of freedom, and no average of a
+    `strain_error`, `equilibrated` (the step where equilibration ends by Chodera's criterion), `bulk_modulus` in GPa
+    from volume fluctuations, `heat_capacity` in k_B per atom, `diffusion` in Å²/ps, `coordination`. What this run
+    cannot measure is None, and `not_measurable` says why; a single atom has no degree of freedom, and no average of a
     temperature. `errors` says what the errors leave out.
 
     Args:
@@ -79,7 +84,7 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
         DefectError: the trajectory is of another host.
         DataError: its cell has the atoms or axes of no supercell of the host.
     """
-    averages = _averages(response)
+    averages, unsettled = _averages(response), why_unsettled(response)
     measured, course = measures(response), {} if host is None else defect_measures(response, host)
     reasons = {**measured.pop("not_measurable"), **course.pop("not_measurable", {})}
     identity = {
@@ -93,6 +98,9 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
         "completed_steps": max(len(response.series) - 1, 0),
         "seconds": _json(response.seconds),
         "notes": list(response.notes),
+        "settled": None if unsettled is None else not unsettled,
+        "unsettled": unsettled or [],
+        "start_volume": _start_volume(response),
         "potential": response.potential.name,
         "potential_sha256": response.potential.sha256,
     }
@@ -102,6 +110,12 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
         columns |= dict.fromkeys(THERMAL)
         reasons |= dict.fromkeys(THERMAL, NO_FREEDOM)
     return {**columns, "not_measurable": reasons}
+
+
+def _start_volume(response: Response) -> float | None:
+    if len(response.series) == 0:
+        return None
+    return round(float(response.series.volumes[0] / response.frames.start.volume), 6)
 
 
 def _outside(response: Response) -> dict[str, Any]:
@@ -116,9 +130,10 @@ def _averages(response: Response) -> dict[str, Any]:
     series, frames, atoms = response.series, response.frames, len(response.frames.start)
     skipped = int(len(series) * EQUILIBRATION)
     first = first_frame(response)
-    volume = block_average(series.volumes[skipped:] / atoms)
-    energy = block_average(series.energies[skipped:] / atoms)
-    temperature = block_average(series.temperatures[skipped:])
+    volume = cautious_mean(series.volumes[skipped:] / atoms)
+    energy = cautious_mean(series.energies[skipped:] / atoms)
+    temperature = cautious_mean(series.temperatures[skipped:])
+    pressure = cautious_mean(series.pressures[skipped:])
     r, g = radial_distribution(frames, first)
     msd = block_average(mean_square_displacement(frames, first)[1:])
     some = len(series) > 0
@@ -130,7 +145,8 @@ def _averages(response: Response) -> dict[str, Any]:
         "energy_error": energy.error,
         "temperature_mean": temperature.value,
         "temperature_error": temperature.error,
-        "pressure_mean": block_average(series.pressures[skipped:]).value,
+        "pressure_mean": pressure.value,
+        "pressure_error": pressure.error,
         "pressure_tensor": series.pressure_tensors[skipped:].mean(axis=0).round(6).tolist() if _known(series) else None,
         "axis_stress": _axis_stress(response) if _known(series) else None,
         "strain": mean_strain(frames.start.cell, series.cells[skipped:]).tolist() if some else None,

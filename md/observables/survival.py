@@ -15,8 +15,8 @@ from augment.elements import element_symbol
 from augment.errors import DataError
 from augment.naming import INTERSTITIAL, orbit_suffixes
 from augment.supercell import Edit
+from md.estimators.statistics import Mean
 from md.labels.frames import Frames
-from md.observables.estimators.statistics import Mean
 from md.observables.occupation import Occupation, occupation_of
 from md.observables.sites import check_cell
 

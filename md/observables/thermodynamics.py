@@ -9,13 +9,14 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError
 from augment.supercell import Supercell
+from md.conditions.breathing import BREATHING_MEMORY
 from md.conditions.environment import IN_PLANE
 from md.conditions.in_plane_load import EV_PER_SQUARE_ANGSTROM, area_of, plane_of
-from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
+from md.conditions.targets import THERMOSTAT_TIME
 from md.dynamics.response import Response
-from md.observables.estimators.equilibration import variance
-from md.observables.estimators.fits import fit
-from md.observables.estimators.statistics import Mean, block_average
+from md.estimators.equilibration import variance
+from md.estimators.fits import fit
+from md.estimators.statistics import Mean, block_average
 from md.observables.structure import strains
 
 POINTS_FOR_CURVATURE = 4
@@ -120,12 +121,12 @@ def require_fluctuations(response: Response, first: int = 0) -> None:
 
     Raises:
         ConditionError: the ensemble fixes the energy, or the environment changes in time.
-        DataError: they are fewer than ten times the time of the thermostat, with a barostat of that.
+        DataError: they are fewer than ten times the time of the thermostat, with a barostat of the breathing.
     """
     environment = response.point.environment
     if environment.ensemble == "nve" or not environment.is_constant:
         raise ConditionError("fluctuations need a constant temperature and pressure with a bath")
-    bath = BAROSTAT_TIME if environment.has_barostat else THERMOSTAT_TIME
+    bath = BREATHING_MEMORY if environment.has_barostat else THERMOSTAT_TIME
     covered = (len(response.series) - first) * response.point.timestep
     if covered < BATH_TIMES * bath:
         raise DataError(

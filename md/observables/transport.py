@@ -9,9 +9,9 @@ import numpy as np
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from md.observables.estimators.fits import fit
-from md.observables.estimators.spectral_density import MIN_MODES, ZeroFrequency, at_zero, independent_squares
-from md.observables.estimators.statistics import MIN_BLOCKS, Mean
+from md.estimators.fits import fit
+from md.estimators.spectral_density import MIN_MODES, ZeroFrequency, at_zero, independent_squares
+from md.estimators.statistics import MIN_BLOCKS, Mean
 
 MIN_DIFFUSION_FRAMES = 2 * MIN_MODES + 1
 """Frames below which the slow half of the spectrum is too few modes for a fit."""

@@ -96,6 +96,16 @@ class Potential:
             "potential_evaluator": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES[self.evaluator]),
         }
 
+    @property
+    def functional(self) -> str | None:
+        """The density functional that it imitates, as `pbe` or `r2scan`; None where nobody says."""
+        return None
+
+    @property
+    def holds_dispersion(self) -> bool:
+        """Whether what it learnt from holds dispersion, so that none is to be added."""
+        return False
+
     def atomic_energies(self, symbols: Iterable[str]) -> dict[str, float] | None:
         """Energies of lone atoms by element symbol, eV: those that its labels tend to where all bonds are broken.
 

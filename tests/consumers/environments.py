@@ -48,7 +48,7 @@ CONSUMERS = (
     Consumer("nequip", ("nequip==0.19.1", TORCH)),
     Consumer("fairchem", ("fairchem-core==2.24.0", TORCH)),
     Consumer("matgl", ("matgl==4.1.2", TORCH)),
-    Consumer("dpdata", ("dpdata==1.1.0", "ase", "h5py")),
+    Consumer("dpdata", ("deepmd-kit[cpu]==3.2.0", "dpdata==1.1.0", "ase", "h5py")),
     Consumer("calorine", ("calorine==4.1",)),
     Consumer("metatrain", ("metatrain==2026.4.1", TORCH)),
     Consumer(
@@ -70,7 +70,7 @@ def install(consumer: Consumer) -> None:
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    pip = [str(consumer.python), "-m", "pip", "install", "--quiet"]
+    pip = [str(consumer.python), "-m", "pip", "install", "--quiet", "--no-compile"]  # most modules are never imported
     first, *others = consumer.packages
     if consumer.alone:
         subprocess.run([*pip, "--no-deps", first], check=True)

@@ -119,7 +119,7 @@ def md_run(run: RunFolder) -> None:
                             "volume_error": 0.02 if not diverged else None,
                             "strain": [strain, strain, strain, 0.0, 0.0, 0.0],
                             "msd": temperature * 2.2e-5,
-                            "settled": 60,
+                            "equilibrated": 60,
                             **course(temperature, cell),
                             "rdf": {"r": r.round(3).tolist(), "g": g.round(3).tolist()},
                         }

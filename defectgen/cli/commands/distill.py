@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from augment.errors import SettingsError
 from defectgen.cli.options import (
     BulkOption,
     DopantsOption,
+    JsonOption,
     OutputOption,
     TrustOption,
     WorkersOption,
     say,
     several,
+    show,
 )
 
 if TYPE_CHECKING:
     from augment import Host
+    from md.distill.refinement.settings import RefineSettings
+    from md.distill.settings import DistilSettings
+    from md.potentials import Potential
 
 
 HostsArgument = Annotated[
@@ -49,6 +56,15 @@ EffortOption = Annotated[
 TrainingStepsOption = Annotated[
     int | None, typer.Option("--training-steps", help="steps of training, whatever time they take")
 ]
+LabelAtomsOption = Annotated[
+    int | None,
+    typer.Option("--max-atoms", help="most atoms in the supercell; of labelled cells: 72, and 16 with --refine"),
+]
+RefineOption = Annotated[
+    str | None,
+    typer.Option("--refine", metavar="STUDENT", help="teach this student further, by few labels: mace-mgo"),
+]
+LabelsOption = Annotated[int, typer.Option("--labels", help="with --refine: cells that the teacher labels")]
 RegisterOption = Annotated[
     bool, typer.Option("--register/--no-register", help="whether it joins your students, which `auto` prefers")
 ]
@@ -66,44 +82,102 @@ def distill_command(
     channels: Annotated[int, typer.Option("--channels", help="features of an atom in the student")] = 16,
     layer_cutoff: LayerCutoffOption = 4.5,
     minutes: MinutesOption = 20.0,
-    max_atoms: Annotated[int, typer.Option("--max-atoms", help="most atoms in the supercell; of labelled cells")] = 72,
+    max_atoms: LabelAtomsOption = None,
     effort: EffortOption = None,
     training_steps: TrainingStepsOption = None,
     seed: Annotated[int, typer.Option("--seed", help="seed of everything random")] = 0,
     name: Annotated[str | None, typer.Option("--name", help="name of the student; mace-mgo for MgO by default")] = None,
+    refine: RefineOption = None,
+    labels: LabelsOption = 200,
     register: RegisterOption = True,
     bulk: BulkOption = False,
     workers: WorkersOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Distil a small, fast MACE student for hosts and their defects; run it again to go on where it stopped."""
-    from defectgen.run.progress import progress, report_notes
-    from md.distill.finish import finish, student_name
-    from md.distill.run import distil
-    from md.distill.settings import DistilSettings
+    from defectgen.run.progress import report_notes
+    from md.distill.refinement.settings import REFINE_ATOMS, REFINE_STEPS, RefineSettings
+    from md.distill.settings import DISTIL_ATOMS, DistilSettings
     from md.distill.teachers import TEACHER, resolve_teacher
     from md.students import register_folder
 
-    began = time.monotonic()
     crystals = _crystals(hosts, bulk)
     for path, crystal in zip(hosts, crystals, strict=True):
         report_notes(f"{path.name}: {note}" for note in crystal.notes)
     own = {element for crystal in crystals for element in crystal.elements}
-    foreign = several(dopant) or []
-    settings = DistilSettings(
-        tuple(dict.fromkeys(e for e in foreign if e not in own)), max_temperature, max_pressure,
-        channels, minutes, seed, effort, training_steps, max_atoms, layer_cutoff,
-    )  # fmt: skip
-    who = resolve_teacher(teacher or TEACHER, {*own, *settings.dopants}, python=teacher_python, trust=trust_model)
+    dopants = tuple(dict.fromkeys(e for e in several(dopant) or [] if e not in own))
+    if refine is not None and dopants:
+        raise SettingsError(f"--refine with a dopant ({', '.join(dopants)}): name its crystals as hosts instead")
+    who = resolve_teacher(teacher or TEACHER, {*own, *dopants}, python=teacher_python, trust=trust_model)
     folder, count = output or Path("out") / f"distill_{hosts[0].stem}", workers or 2
-    made = distil(crystals, who, folder, settings, workers=count, stage=progress)
+    if refine is None:
+        settings = DistilSettings(
+            dopants, max_temperature, max_pressure, channels, minutes, seed, effort, training_steps,
+            max_atoms or DISTIL_ATOMS, layer_cutoff,
+        )  # fmt: skip
+        student, called = _distilled(crystals, who, folder, settings, name, count)
+    else:
+        wanted = RefineSettings(
+            labels=labels,
+            max_atoms=max_atoms or REFINE_ATOMS, steps=training_steps or REFINE_STEPS, seed=seed,
+            max_temperature=max_temperature, max_pressure=max_pressure,
+        )  # fmt: skip
+        student, called = _refined(crystals, refine, who, folder, wanted, name, count)
+    where = register_folder(student, called) if register else student
+    _report(student, where, as_json, refined=refine is not None)
+
+
+def _report(student: Path, where: Path, as_json: bool, *, refined: bool) -> None:
+    """Print a student's card, or where it is, with a table of what a refinement changed."""
+    from defectgen.cli.tables import refinement_table
+
+    card = json.loads((student / "card.json").read_text(encoding="utf-8"))
+    if as_json:
+        say(json.dumps({**card, "folder": str(where)}))
+        return
+    if refined:
+        show(*refinement_table(card))
+    say(f"student: {student}")
+    if where != student:
+        say(f"registered as {card['name']}: {where}")
+
+
+def _distilled(
+    crystals: list[Host], teacher: Potential, folder: Path, settings: DistilSettings, name: str | None, workers: int
+) -> tuple[Path, str]:
+    """Folder and name of a student made from the start."""
+    from defectgen.run.progress import progress
+    from md.distill.finish import finish, student_name
+    from md.distill.run import distil
+
+    began = time.monotonic()
+    made = distil(crystals, teacher, folder, settings, workers=workers, stage=progress)
     called = name or student_name([crystal.formula for crystal in crystals], settings.dopants)
     student = finish(
-        made, who, folder, settings, called,
-        workers=count, stage=progress, minutes=lambda: (time.monotonic() - began) / 60,
+        made, teacher, folder, settings, called,
+        workers=workers, stage=progress, minutes=lambda: (time.monotonic() - began) / 60,
     )  # fmt: skip
-    say(f"student: {student}")
-    if register:
-        say(f"registered as {called}: {register_folder(student, called)}")
+    return student, called
+
+
+def _refined(
+    crystals: list[Host], name: str, teacher: Potential, folder: Path, settings: RefineSettings, new: str | None,
+    workers: int,
+) -> tuple[Path, str]:  # fmt: skip
+    """Folder and name of a student taught further."""
+    from defectgen.run.progress import progress
+    from md.distill.refinement.finish import finish_refinement
+    from md.distill.refinement.run import refine
+    from md.potentials import resolve_potential
+
+    began = time.monotonic()
+    before = resolve_potential(name, {element for crystal in crystals for element in crystal.elements})
+    made = refine(crystals, before, teacher, folder, settings, workers=workers, stage=progress)
+    called = new or f"{name}-refined"
+    student = finish_refinement(
+        made, before, teacher, folder, settings, called, minutes=lambda: (time.monotonic() - began) / 60
+    )
+    return student, called
 
 
 def _crystals(hosts: list[Path], bulk: bool) -> list[Host]:

@@ -152,10 +152,13 @@ def _lammps() -> Iterator[Check]:
 
 def _potentials() -> Iterator[Check]:
     from md.potentials import list_potentials
+    from md.potentials.external import added_names
 
+    added = added_names()
     for potential in list_potentials():
         status: Status = "ok" if potential.usable else "missing"
-        advice = "" if potential.usable else "reinstall defectgen, or choose another potential"
+        remedy = f"defectgen potentials add {potential.name} ..." if potential.name in added else "reinstall defectgen"
+        advice = "" if potential.usable else f"{remedy}, or choose another potential"
         yield Check(f"potential {potential.name}", status, potential.detail, advice)
 
 

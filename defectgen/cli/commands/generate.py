@@ -14,6 +14,7 @@ from defectgen.cli.options import (
     ComplexOption,
     CutoffOption,
     DefectNamesOption,
+    DispersionOption,
     DistanceOption,
     DopantsOption,
     MaxAtomsOption,
@@ -28,6 +29,7 @@ from defectgen.cli.options import (
     WorkersOption,
     defect_changes,
     layer_changes,
+    potential_changes,
     say,
     settings_of,
     several,
@@ -89,6 +91,7 @@ def generate_command(
     model: ModelOption = None,
     forces: ForcesOption = None,
     potential: PotentialOption = None,
+    dispersion: DispersionOption = None,
     trust_model: TrustOption = False,
     label: LabelOption = False,
     workers: WorkersOption = None,
@@ -109,8 +112,7 @@ def generate_command(
         "generate.forces": forces,
         "generate.label": label or None,
         "workers": workers,
-        "potential.name": potential,
-        "potential.trust": trust_model or None,
+        **potential_changes(potential, dispersion, trust_model),
     }
     which = defect_changes(dopant, min_image_distance, max_atoms, max_voids, block) | layer_changes(bulk, slab)
     which |= _complex_changes(complexes, size, cutoff, propose, weight)
@@ -167,7 +169,7 @@ def _from_host(source: Path, changes: dict[str, Any], output: Path) -> None:
     settings = settings_of(source, {**changes, "output": output})
     prepared = prepare(settings)
     check_run(prepared)
-    report_notes(prepared.notes)
+    report_notes([*prepared.notes, *prepared.potential_notes])
     folder = start_folder(prepared)
     with folder.locked():
         if not folder.finished("generate"):

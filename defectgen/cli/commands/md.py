@@ -15,6 +15,7 @@ from defectgen.cli.options import (
     BlockOption,
     BulkOption,
     DeviceOption,
+    DispersionOption,
     JsonOption,
     OutputOption,
     OverwriteOption,
@@ -24,6 +25,8 @@ from defectgen.cli.options import (
     TrustOption,
     WorkersOption,
     layer_changes,
+    numbers,
+    potential_changes,
     say,
     show,
 )
@@ -74,8 +77,6 @@ CheckOption = Annotated[
 TrajectoryOption = Annotated[
     str | None, typer.Option("--trajectory", help="write each point's frames too; extxyz, traj (ASE) or dump (LAMMPS)")
 ]
-
-
 TimestepOption = Annotated[
     float | None, typer.Option("--timestep", metavar="fs", help="time step; by the lightest atom without it")
 ]
@@ -88,6 +89,15 @@ ShardOption = Annotated[
 ]
 
 
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="errors at which a point ends: of volume, relative, and of energy, eV/atom: 0.001,0.002",
+    ),
+]
+
+
 def md_command(
     sources: SourcesArgument,
     temperature: TemperaturesOption = None,
@@ -97,12 +107,15 @@ def md_command(
     strain: StrainOption = None,
     engine: EnginesOption = None,
     check: CheckOption = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="steps per point")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="exactly so many steps per point")] = None,
+    precision: PrecisionOption = None,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", help="most steps of a relaxation or a point")] = None,
     timestep: TimestepOption = None,
     sample: Annotated[int | None, typer.Option("--sample", metavar="STEPS", help="steps between stored frames")] = None,
     max_cells: CellsOfRunOption = None,
     seed: SeedOption = None,
     potential: PotentialOption = None,
+    dispersion: DispersionOption = None,
     device: DeviceOption = None,
     trust_model: TrustOption = False,
     output: OutputOption = None,
@@ -130,7 +143,7 @@ def md_command(
         "md.strain": strain,
         "md.engines": None if engine is None else [name.strip() for name in engine.split(",")],
         "md.check": check,
-        "md.steps": steps,
+        **_length(steps, precision, max_steps),
         "md.timestep": timestep,
         "md.sample": sample,
         "md.max_cells": max_cells,
@@ -138,18 +151,33 @@ def md_command(
         "workers": workers,
     }
     if len(sources) == 1 and sources[0].is_dir():
-        given = {"seed": seed, "potential": potential, "output": output, "shard": shard}
+        given = {"seed": seed, "potential": potential, "dispersion": dispersion, "output": output, "shard": shard}
         _refuse_options_of_files(sources[0], **given, bulk=bulk or None, block=block)
         rows = _run_folder(sources[0], changes, overwrite, quiet=as_json)
         written(sources[0] / "md")
     else:
-        names = {"potential.name": potential, "potential.trust": trust_model or None, "seed": seed}
-        changes["md.check"] = check or "none"
-        rows = _files(sources, {**changes, **names, **layer_changes(bulk, None)}, block, output, shard, deck=deck)
+        chosen = potential_changes(potential, dispersion, trust_model)
+        changes |= {**chosen, **layer_changes(bulk, None), "md.check": check or "none", "seed": seed}
+        rows = _files(sources, changes, block, output, shard, deck=deck)
         written(None if deck else output)
     _tell(rows, as_json=as_json)
     if rows and all(row["status"] == "diverged" for row in rows):
         raise typer.Exit(ALL_DIVERGED)
+
+
+def _length(steps: int | None, precision: str | None, max_steps: int | None) -> dict[str, Any]:
+    """Settings of how long a point runs; the command line says it in one way."""
+    errors = numbers(precision, "--precision") or []
+    if steps is not None and (errors or max_steps is not None):
+        raise ConditionError(
+            "--steps says how long points run, --precision and --max-steps let errors say it; give one"
+        )
+    if len(errors) > 2:  # noqa: PLR2004  volume and energy
+        raise ConditionError(f"--precision {precision!r}: give one or two numbers, of the volume and of the energy")
+    by_errors = bool(errors) or max_steps is not None
+    of_volume, of_energy, *_ = [*errors, None, None]
+    values = {"precision": of_volume, "energy_precision": of_energy, "max_steps": max_steps}
+    return {"md.steps": "none" if by_errors else steps, **{f"md.{name}": value for name, value in values.items()}}
 
 
 def _pressures(given: str | None, ensemble: str | None) -> list[str] | None:
@@ -225,7 +253,7 @@ def _files(
     for structure, vacuum in zip(structures, empty, strict=True):
         points += md_points(settings, [structure.cell], {structure.cell.name: structure.atoms}, vacuum=vacuum)
     points = with_check(settings, points)
-    potential = resolve_potential(settings.potential.name, symbols, trust=settings.potential.trust, like=cells[0])
+    potential = resolve_potential(settings.potential.spec, symbols, trust=settings.potential.trust, like=cells[0])
     report_notes(line for structure in structures for line in structure.lines)
     report_notes(vacuum_note(cell.name, settings) for cell, vacuum in zip(cells, empty, strict=True) if vacuum)
     report_notes(timestep_lines(settings, points))

@@ -1,4 +1,4 @@
-"""The command that lists the potentials that can be used here, and how long they take."""
+"""The commands for potentials: those that can be used here and how long they take, and those of other environments."""
 
 from __future__ import annotations
 
@@ -7,18 +7,31 @@ from typing import Annotated, Any
 
 import typer
 
+from defectgen.cli.commands.added_potentials import add_command, remove_command, retest_command
 from defectgen.cli.options import JsonOption, say, show
 
 _SIZES = (64, 216)
 
+TimeOption = Annotated[
+    bool,
+    typer.Option("--time", help="measure each; CPU milliseconds for energy, forces and stress of 64 and 216 atoms"),
+]
 
-def potentials_command(
-    as_json: JsonOption = False,
-    time: Annotated[
-        bool,
-        typer.Option("--time", help="measure each; CPU milliseconds for energy, forces and stress of 64 and 216 atoms"),
-    ] = False,
-) -> None:
+potentials_app = typer.Typer(
+    invoke_without_command=True, no_args_is_help=False, pretty_exceptions_enable=False, add_completion=False
+)
+"""`potentials` alone lists them, as `potentials list` does."""
+
+
+@potentials_app.callback()
+def potentials_command(context: typer.Context, as_json: JsonOption = False, time: TimeOption = False) -> None:
+    """List the potentials that can be used here; add, test and remove those of other environments."""
+    if context.invoked_subcommand is None:
+        list_command(as_json, time)
+
+
+@potentials_app.command("list", epilog="Example: defectgen potentials list --json")
+def list_command(as_json: JsonOption = False, time: TimeOption = False) -> None:
     """List the potentials that can be used here: what they cover, who evaluates them, how far they hold."""
     from md.potentials import list_potentials
 
@@ -28,6 +41,14 @@ def potentials_command(
             say(json.dumps(row))
     else:
         show(_table(rows, timed=time), "A MACE .model file, a name that mace knows or module:Class of ASE works too.")
+
+
+for _command, _example in (
+    (add_command, "add 7net-mf --python ~/sevenn/bin/python"),
+    (retest_command, "test 7net-mf"),
+    (remove_command, "remove 7net-mf"),
+):
+    potentials_app.command(_example.split()[0], epilog=f"Example: defectgen potentials {_example}")(_command)
 
 
 def _row(status: Any, *, timed: bool) -> dict[str, Any]:

@@ -8,33 +8,56 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
 
 from defectgen.dataset.card.manifest import DatasetManifest
+from defectgen.dataset.card.trainer_files import FAIRCHEM, NEQUIP, ORB
 
 INNER_VALID_FRACTION = 0.1
 """Share of train.extxyz that a trainer holds out where the dataset has no valid.extxyz."""
 
+MIN_INNER_VALID = 2
+"""Frames that it holds out at the least; some trainers save no model where there are none."""
+
+_SEVENNET_EPOCHS = 100
 _DEEPMD_STEPS = 100_000
 _NEP_GENERATIONS = 100_000
+
+
+@dataclass(frozen=True)
+class TrainerCommand:
+    """A code that trains on a dataset, and how.
+
+    Attributes:
+        name: in the card.
+        command: the shell command for a dataset.
+        package: distribution and version with which a test has run the command.
+        note: what else a user has to know; empty for nothing.
+        missing: what a test would need to train; empty where one has trained.
+    """
+
+    name: str
+    command: Callable[[DatasetManifest], str]
+    package: str
+    note: str = ""
+    missing: str = ""
+
+    @property
+    def experience(self) -> str:
+        """What a test has seen of the command, and the note, in a line."""
+        if self.missing:
+            seen = f"Not run by a test here: needs {self.missing}. Its input was written and read with {self.package}."
+        else:
+            seen = f"A test has run this for an epoch or a step with {self.package}."
+        return f"{seen} {self.note}".strip()
 
 
 def train_commands(manifest: DatasetManifest) -> dict[str, str]:
     """Shell commands of each trainer by its name; none where the dataset has no extended XYZ."""
     if "extxyz" not in manifest.settings["formats"]:
         return {}
-    makers: dict[str, Callable[[DatasetManifest], str]] = {
-        "MACE": mace,
-        "SevenNet": sevennet,
-        "NequIP": nequip,
-        "fairchem": fairchem,
-        "matgl": matgl,
-        "DeePMD": deepmd,
-        "NEP": nep,
-        "metatrain": metatrain,
-        "GRACE": grace,
-        "Orb": orb,
-    }
-    return {name: make(manifest) for name, make in makers.items()}
+    return {trainer.name: trainer.command(manifest) for trainer in TRAINERS}
 
 
 def elements_of_set(manifest: DatasetManifest) -> list[str]:
@@ -55,6 +78,12 @@ def _has(manifest: DatasetManifest, split: str) -> bool:
     return split in manifest.frames
 
 
+def _inner_share(manifest: DatasetManifest) -> float:
+    """Share of train.extxyz that a trainer is to hold out, half at the most."""
+    least = ceil(100 * MIN_INNER_VALID / manifest.frames["train"]) / 100
+    return min(0.5, max(INNER_VALID_FRACTION, least))
+
+
 def _written(name: str, text: str) -> str:
     """A shell command that writes a file."""
     return f"cat > {name} <<'END'\n{text}END\n"
@@ -71,7 +100,7 @@ def mace(manifest: DatasetManifest) -> str:
         isolated = '"' + str(by_number).replace(" ", "") + '"'
     options = [
         "--name=defects --train_file=train.extxyz",
-        "--valid_file=valid.extxyz" if _has(manifest, "valid") else f"--valid_fraction={INNER_VALID_FRACTION}",
+        "--valid_file=valid.extxyz" if _has(manifest, "valid") else f"--valid_fraction={_inner_share(manifest)}",
         *(["--test_file=test.extxyz"] if _has(manifest, "test") else []),
         f"--E0s={isolated} --model=MACE --num_channels=64 --max_L=1 --r_max=5.0 --compute_stress=True",
         "--loss=universal --energy_weight=1 --forces_weight=10 --stress_weight=100",
@@ -84,7 +113,10 @@ def mace(manifest: DatasetManifest) -> str:
 def sevennet(manifest: DatasetManifest) -> str:
     """`sevenn train` with the preset `base` and the files of this dataset."""
     files = {"valid": "['./valid.extxyz']", "test": "['./test.extxyz']"}
-    edits = ["-e \"s|load_trainset_path:.*|load_trainset_path: ['./train.extxyz']|\""]
+    edits = [
+        f'-e "s|epoch: 200|epoch: {_SEVENNET_EPOCHS}|"',
+        "-e \"s|load_trainset_path:.*|load_trainset_path: ['./train.extxyz']|\"",
+    ]
     for split in ("valid", "test"):
         key = f"load_{split}set_path"
         new = f"{key}: {files[split]}" if _has(manifest, split) else ""
@@ -100,75 +132,34 @@ def nequip(manifest: DatasetManifest) -> str:
     if _has(manifest, "valid"):
         files = "  train_file_path: train.extxyz\n  val_file_path: valid.extxyz\n"
     else:
-        share = INNER_VALID_FRACTION
-        files = f"  split_dataset: {{file_path: train.extxyz, train: {1 - share}, val: {share}}}\n"
+        share = _inner_share(manifest)
+        files = f"  split_dataset: {{file_path: train.extxyz, train: {1 - share:g}, val: {share:g}}}\n"
     if _has(manifest, "test"):
         files += "  test_file_path: test.extxyz\n"
-    text = _NEQUIP.replace("ELEMENTS", json.dumps(elements_of_set(manifest))).replace("FILES\n", files)
+    text = NEQUIP.replace("ELEMENTS", json.dumps(elements_of_set(manifest))).replace("FILES\n", files)
     text = text.replace("SHIFTS", shifts).replace("RUN", "[train, test]" if _has(manifest, "test") else "[train]")
     return _written("nequip.yaml", text) + 'nequip-train -cp "$PWD" -cn nequip'
 
 
-_NEQUIP = """\
-run: RUN
-symbols: ELEMENTS
-data:
-  _target_: nequip.data.datamodule.ASEDataModule
-  seed: 1
-FILES
-  transforms:
-    - {_target_: nequip.data.transforms.ChemicalSpeciesToAtomTypeMapper, model_type_names: "${symbols}"}
-    - {_target_: nequip.data.transforms.NeighborListTransform, r_max: 5.0}
-  train_dataloader: {_target_: torch.utils.data.DataLoader, batch_size: 4, shuffle: true}
-  val_dataloader: {_target_: torch.utils.data.DataLoader, batch_size: 4}
-  test_dataloader: "${data.val_dataloader}"
-  stats_manager:
-    _target_: nequip.data.CommonDataStatisticsManager
-    type_names: "${symbols}"
-    dataloader_kwargs: {batch_size: 4}
-trainer:
-  _target_: lightning.Trainer
-  max_epochs: 100
-  callbacks:
-    - _target_: lightning.pytorch.callbacks.ModelCheckpoint
-      monitor: val0_epoch/weighted_sum
-      dirpath: "${hydra:runtime.output_dir}"
-      filename: best
-training_module:
-  _target_: nequip.train.EMALightningModule
-  loss: {_target_: nequip.train.EnergyForceStressLoss, coeffs: {total_energy: 1.0, forces: 1.0, stress: 1.0}}
-  val_metrics:
-    _target_: nequip.train.EnergyForceStressMetrics
-    coeffs: {total_energy_mae: 1.0, forces_mae: 1.0, stress_mae: 1.0}
-  train_metrics: "${training_module.val_metrics}"
-  test_metrics: "${training_module.val_metrics}"
-  optimizer: {_target_: torch.optim.Adam, lr: 0.005}
-  model:
-    _target_: nequip.model.NequIPGNNModel
-    seed: 1
-    model_dtype: float64
-    type_names: "${symbols}"
-    r_max: 5.0
-    num_layers: 3
-    l_max: 1
-    num_features: 32
-    avg_num_neighbors: "${training_data_stats:num_neighbors_mean}"
-    per_type_energy_scales: "${training_data_stats:per_type_forces_rms}"
-    per_type_energy_shifts: SHIFTS
-"""
-
-
 def fairchem(manifest: DatasetManifest) -> str:
-    """The databases and the settings of a UMA fine-tuning; every file of a folder is read, so each split gets its own.
+    """The databases that fairchem makes of extended XYZ, and the training of a small eSCN-MD.
 
-    The script is in the repository of fairchem, not in its wheel; $FAIRCHEM is a checkout. A validation set is needed.
+    It needs a validation set. References are the energies of lone atoms, else the median energy per atom.
     """
+    from augment.elements import MAX_ATOMIC_NUMBER, element_number
+
+    middle = round(manifest.statistics["ranges"]["energy_per_atom"]["quantiles"]["0.5"], 6)
+    energies = baselines(manifest) or dict.fromkeys(elements_of_set(manifest), middle)
+    references = [0.0] * MAX_ATOMIC_NUMBER
+    for symbol, energy in energies.items():
+        references[element_number(symbol) or 0] = energy
     valid = "valid" if _has(manifest, "valid") else "train"
     return (
         f"mkdir -p fairchem/train fairchem/val && cp train.extxyz fairchem/train/ && cp {valid}.extxyz fairchem/val/\n"
-        'python "$FAIRCHEM/src/fairchem/core/scripts/create_uma_finetune_dataset.py" --train-dir fairchem/train '
-        "--val-dir fairchem/val --output-dir fairchem/uma --uma-task omat --regression-task efs\n"
-        "fairchem -c fairchem/uma/uma_sm_finetune_template.yaml"
+        "python -m fairchem.core.scripts.create_finetune_dataset --train-dir fairchem/train --val-dir fairchem/val "
+        "--output-dir fairchem/data --num-workers 1\n"
+        + _written("fairchem.yaml", FAIRCHEM.replace("REFERENCES", json.dumps(references)))
+        + "fairchem -c fairchem.yaml"
     )
 
 
@@ -216,7 +207,7 @@ def deepmd(manifest: DatasetManifest) -> str:
     return (
         _written("to_deepmd.py", convert)
         + _written("deepmd.json", text)
-        + ("python to_deepmd.py\ndp --pt train deepmd.json")
+        + ("python to_deepmd.py\ndp train deepmd.json\ndp freeze -o deepmd.pb")
     )
 
 
@@ -244,7 +235,7 @@ def metatrain(manifest: DatasetManifest) -> str:
     def data(split: str) -> str:
         return f"\n  systems: {systems % split}\n  targets: {target}\n"
 
-    valid = data("valid") if _has(manifest, "valid") else f" {INNER_VALID_FRACTION}\n"
+    valid = data("valid") if _has(manifest, "valid") else f" {_inner_share(manifest)}\n"
     test = data("test") if _has(manifest, "test") else " 0.0\n"
     text = (
         "seed: 1\narchitecture:\n  name: pet\n  training: {num_epochs: 100, batch_size: 4}\n"
@@ -257,7 +248,7 @@ def grace(manifest: DatasetManifest) -> str:
     """`gracemaker`; the zero of energy is that of lone atoms, else fitted."""
     known = baselines(manifest)
     held_out = "valid" if _has(manifest, "valid") else "test" if _has(manifest, "test") else None
-    test = f"  test_filename: {held_out}.extxyz\n" if held_out else f"  test_size: {INNER_VALID_FRACTION}\n"
+    test = f"  test_filename: {held_out}.extxyz\n" if held_out else f"  test_size: {_inner_share(manifest)}\n"
     text = (
         f"seed: 1\ncutoff: 6\ndata:\n  filename: train.extxyz\n{test}"
         f"  reference_energy: {json.dumps(known) if known else 'auto'}\n  stress_units: eV/A3\n"
@@ -269,10 +260,43 @@ def grace(manifest: DatasetManifest) -> str:
     return _written("grace.yaml", text) + "gracemaker grace.yaml"
 
 
-def orb(manifest: DatasetManifest) -> str:
-    """The fine-tuning script of Orb's repository ($ORB is a checkout), which reads one ASE database."""
-    if "ase-db" in manifest.settings["formats"]:
-        made, place = "", "ase-db"
-    else:
-        made, place = "defectgen export train.extxyz --held-out 0 -f ase-db -o orb_data\n", "orb_data/ase-db"
-    return f'{made}python "$ORB/finetune.py" --data_path {place}/train.db --base_model orb_v3_conservative_inf_omat'
+def orb(_: DatasetManifest) -> str:
+    """The fine-tuning of a trained Orb model on an ASE database."""
+    return _written("orb.py", ORB) + "python orb.py"
+
+
+TRAINERS = (
+    TrainerCommand("MACE", mace, "mace-torch 0.3.16"),
+    TrainerCommand("SevenNet", sevennet, "sevenn 0.13.0"),
+    TrainerCommand("NequIP", nequip, "nequip 0.19.1"),
+    TrainerCommand(
+        "fairchem",
+        fairchem,
+        "fairchem-core 2.24.0",
+        "A small network from scratch. UMA is fine-tuned on the same databases; no test does it, as its weights need "
+        "an account.",
+    ),
+    TrainerCommand("matgl", matgl, "matgl 4.1.2"),
+    TrainerCommand(
+        "DeePMD",
+        deepmd,
+        "deepmd-kit[cpu] 3.2.0",
+        "With TensorFlow. `dp --pt train` takes the same input for PyTorch, which no test does.",
+    ),
+    TrainerCommand(
+        "NEP",
+        nep,
+        "calorine 4.1",
+        missing="`nep`, a program of GPUMD, and a GPU with CUDA",
+    ),
+    TrainerCommand("metatrain", metatrain, "metatrain 2026.4.1"),
+    TrainerCommand("GRACE", grace, "tensorpotential 0.6.2.1"),
+    TrainerCommand(
+        "Orb",
+        orb,
+        "orb-models 0.5.5",
+        "It started from random weights there; the trained ones are downloaded. Releases for Python 3.12 and later "
+        "have other names.",
+    ),
+)
+"""In the order of the card."""

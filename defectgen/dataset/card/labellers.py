@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from md.potentials.chgnet.weights import WEIGHT_SETS
+from md.potentials.dispersion import split_dispersion
+from md.potentials.external.packages import package_of
+from md.potentials.functionals import functional_in
 from md.students import student_card, student_names
 
 SOLIDS = "13 solids, against experiment"
@@ -77,7 +80,28 @@ def labeller_of(name: str, sha256: str, frames: int) -> Labeller:
     if name == "emt":
         theory = "Effective medium theory of ASE, fitted to seven fcc metals: for tests, not for predictions."
         return Labeller(name, sha256, frames, theory, (), ("emt",))
-    return Labeller(name, sha256, frames, "Not known here: add it before you share the dataset.")
+    base, dispersion = split_dispersion(name)
+    if dispersion:
+        # The hash is that of both together, so that the base goes by its name.
+        own = student_card(base)["weights"]["sha256"] if base in student_names() else ""
+        known = labeller_of(base, own, frames)
+        theory = f"{known.theory} Dispersion by {dispersion.upper()} is on top."
+        return Labeller(name, sha256, frames, theory, (), known.works)
+    return Labeller(name, sha256, frames, _theory_by_name(name))
+
+
+def _theory_by_name(name: str) -> str:
+    """What a potential of another package stands for, as far as its name tells."""
+    package, functional = package_of(name), functional_in(name)
+    if package is None:
+        return "Not known here: add it before you share the dataset."
+    if package.electrons:
+        return (
+            f"Density functional theory by {package.distribution}, functional {name.partition(':')[2]}; settings and "
+            "hashes of the setups are in the provenance of the records."
+        )
+    learnt = f"by its name it learnt from {functional} labels" if functional else "its functional is not known here"
+    return f"A potential of {package.distribution}; {learnt}. Add its errors before you share the dataset."
 
 
 def _published(name: str) -> list[tuple[str, str, str]]:

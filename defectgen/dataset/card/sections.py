@@ -23,7 +23,7 @@ LABELS = (
     ("charge, total_charge", "integer", "total charge of the cell, e; most potentials know none"),
     ("momenta", "(n, 3) numbers", "of frames of dynamics that have them, Å (amu/eV)^-1/2 amu"),
 )
-"""SplitNames in extended XYZ: once as ASE's readers know them, once as MACE does."""
+"""Labels in extended XYZ: once as ASE's readers know them, once as MACE does."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -236,7 +236,7 @@ def filters(manifest: DatasetManifest) -> str:
 
 
 def fields(manifest: DatasetManifest) -> str:
-    """SplitNames and facts of a frame, with units."""
+    """Labels and facts of a frame, with units."""
     present = set(manifest.statistics["fields"])
     rows = [(f.name, f.kind, f.meaning) for f in FIELDS if f.name in present]
     return (

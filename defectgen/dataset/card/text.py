@@ -7,7 +7,7 @@ from pathlib import Path
 from augment.storage.archive import write_atomically
 from defectgen.dataset.card import sections
 from defectgen.dataset.card.citations import citations
-from defectgen.dataset.card.commands import train_commands
+from defectgen.dataset.card.commands import TRAINERS, train_commands
 from defectgen.dataset.card.header import formulas, header_text, spdx
 from defectgen.dataset.card.manifest import DatasetManifest
 from defectgen.dataset.card.pictures import PICTURE, sheet
@@ -62,7 +62,7 @@ def _heading(manifest: DatasetManifest) -> str:
         f"# Defective crystals of {', '.join(formulas(manifest))}\n\n"
         f"Labelled structures: {manifest.n_records}. Defects, pristine cells counted: {kinds}. Host crystals: {hosts}. "
         f"Made by defectgen {manifest.versions['defectgen']}.\n\n"
-        "**SplitNames of an interatomic potential, not DFT**, unless the table below says otherwise.\n\n"
+        "**Labels of an interatomic potential, not DFT**, unless the table below says otherwise.\n\n"
         f"Licence: {spdx(manifest.license) or manifest.license}"
     )
 
@@ -85,8 +85,7 @@ def _training(manifest: DatasetManifest) -> str:
             "that code. All read the same files with their defaults; epochs and sizes of networks are a first try."
         ),
     ]
-    for name, command in commands.items():
-        parts.append(f"### {name}\n\n```sh\n{_folded(command)}\n```")
+    parts += [f"### {t.name}\n\n{t.experience}\n\n```sh\n{_folded(commands[t.name])}\n```" for t in TRAINERS]
     return "\n\n".join(parts)
 
 

@@ -33,12 +33,12 @@ FRAME_SCHEMA = pa.schema(
         pa.field("pbc", pa.list_(pa.bool_(), 3)),
         pa.field("energy", pa.float64()),
         pa.field("forces", pa.list_(pa.list_(pa.float64(), 3))),
-        pa.field("stress", pa.list_(pa.list_(pa.float64(), 3), 3)),
+        pa.field("stress", pa.list_(pa.list_(pa.float64(), 3))),
         pa.field("charge", pa.int32()),
         pa.field("n_atoms", pa.int32()),
         pa.field("composition", pa.string()),
         pa.field("ideal_positions", pa.list_(pa.list_(pa.float64(), 3))),
-        pa.field("ideal_cell", pa.list_(pa.list_(pa.float64(), 3), 3)),
+        pa.field("ideal_cell", pa.list_(pa.list_(pa.float64(), 3))),
         *(pa.field(field.name, _TYPES[field.kind]) for field in FIELDS),
     ]
 )
@@ -103,7 +103,8 @@ def _row(frame: Frame) -> dict[str, Any]:
 class TableFile:
     """A compressed file of rows, written a group at a time.
 
-    Text is numbered, which is tried in vain, and slowly, for the digits of coordinates.
+    Text is numbered, and bounds are kept of what a query can compare; both would be tried in vain, and slowly, for the
+    digits of coordinates.
 
     Args:
         path: of the file.
@@ -113,7 +114,8 @@ class TableFile:
 
     def __init__(self, path: Path, schema: pa.Schema, group: int) -> None:
         text = [field.name for field in schema if pa.types.is_string(field.type)]
-        self._file = pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=text)
+        single = [field.name for field in schema if not pa.types.is_nested(field.type)]
+        self._file = pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=text, write_statistics=single)
         self._schema, self._group = schema, group
         self._waiting: list[dict[str, Any]] = []
 

@@ -43,16 +43,13 @@ def power_spectra(frame: Frame, elements: Sequence[int]) -> FloatArray:
         frame: the structure.
         elements: atomic numbers of the neighbours that count, in the order of the numbers.
     """
-    from scipy.sparse import csr_matrix
-
     first, second, distance, vector = _neighbours(frame)
     monomials, orders, factors = _monomials(vector / distance[:, None])
-    columns = (_radial(distance)[:, :, None] * monomials[:, None, :]).reshape(len(distance), -1)
+    radial = _radial(distance)
     found = []
     for element in elements:
         chosen = np.flatnonzero(frame.numbers[second] == element)
-        gather = csr_matrix((np.ones(len(chosen)), (first[chosen], np.arange(len(chosen)))), (len(frame), len(chosen)))
-        moments = (gather @ columns[chosen]).reshape(len(frame), len(_RADII), -1)
+        moments = _sums_over_neighbours(first[chosen], radial[chosen], monomials[chosen], len(frame))
         found.append(_legendre_sums(moments, orders, factors))
     return np.concatenate(found, axis=1)
 
@@ -80,10 +77,31 @@ def _monomials(units: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
     powers = [
         (a, b, k - a - b) for k in range(_MAX_ORDER + 1) for a in range(k + 1) for b in range(k + 1 - a)
     ]  # fmt: skip
-    raised = np.stack([units**k for k in range(_MAX_ORDER + 1)])
-    columns = np.stack([raised[a, :, 0] * raised[b, :, 1] * raised[c, :, 2] for a, b, c in powers], axis=1)
+    ones = np.ones((1, *units.T.shape))
+    raised = np.cumprod(np.concatenate([ones, *[units.T[None]] * _MAX_ORDER]), axis=0)
+    columns = np.ascontiguousarray(np.stack([raised[a, 0] * raised[b, 1] * raised[c, 2] for a, b, c in powers]).T)
     factors = [factorial(a + b + c) / (factorial(a) * factorial(b) * factorial(c)) for a, b, c in powers]
     return columns, np.array([sum(power) for power in powers]), np.array(factors)
+
+
+def _sums_over_neighbours(atoms: IntArray, radial: FloatArray, monomials: FloatArray, n: int) -> FloatArray:
+    """(n, radii, monomials) sums of radial function times monomial over the neighbours of each atom.
+
+    One sparse product, as the outer products of all pairs would be ten times as large as what comes out.
+
+    Args:
+        atoms: (pairs,) atom that a pair belongs to.
+        radial: (pairs, radii).
+        monomials: (pairs, monomials).
+        n: number of atoms.
+    """
+    from scipy.sparse import csr_matrix
+
+    pairs, radii = radial.shape
+    rows, columns = atoms[:, None] * radii + np.arange(radii), np.repeat(np.arange(pairs), radii)
+    weights = csr_matrix((radial.ravel(), (rows.ravel(), columns)), (n * radii, pairs))
+    sums: FloatArray = (weights @ monomials).reshape(n, radii, -1)
+    return sums
 
 
 @cache

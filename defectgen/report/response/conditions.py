@@ -10,15 +10,13 @@ from typing import Any
 from defectgen.report.blocks import Column
 from defectgen.report.gather import JsonRow
 from defectgen.report.plots import PALETTE
+from md.dynamics.settling import MAX_ERRORS, MAX_PRESSURE_MISS
 
 ConditionTexts = tuple[str, str]
 """Temperature in K and pressure in GPa, as texts."""
 
 TEMPERATURE_TOLERANCE = 0.1
 """Share by which a mean temperature may miss the one asked for; over 1 ps that of 54 atoms wanders by a few %."""
-
-MAX_PRESSURE_MISS = 0.5
-"""GPa by which a mean pressure may miss the one asked for: half a percent of the volume of a solid of 100 GPa."""
 
 _MAX_SHOWN = 4
 """Values of a schedule that a text spells out."""
@@ -44,7 +42,25 @@ def unbalanced(points: Sequence[JsonRow]) -> list[JsonRow]:
     """Points held at one pressure whose mean pressure is far from it: their volumes are not those of that pressure."""
     held = [p for p in points if holds_pressure(p) and is_steady(p)]
     known = [p for p in held if p.get("pressure_mean") is not None]
-    return [p for p in known if abs(p["pressure_mean"] - p["pressure"]) > MAX_PRESSURE_MISS]
+    return [p for p in known if abs(p["pressure_mean"] - p["pressure"]) > _allowed_miss(p)]
+
+
+def _allowed_miss(row: JsonRow) -> float:
+    """GPa by which the mean pressure of a row may miss the one held."""
+    return max(MAX_PRESSURE_MISS, MAX_ERRORS * (row.get("pressure_error") or 0.0))
+
+
+def not_settled(points: Sequence[JsonRow]) -> list[JsonRow]:
+    """Points that have not settled by what they say of themselves, or by their means where they are of older runs."""
+    out = {id(row) for row in (*unsettled(points), *unbalanced(points))}
+    return [p for p in points if p.get("settled") is False or id(p) in out]
+
+
+def equilibrated_at(row: JsonRow) -> int | None:
+    """Step at which equilibration ended, under the name that older runs have for it too."""
+    older = row.get("settled")
+    step = row.get("equilibrated", None if isinstance(older, bool) else older)
+    return None if step is None else int(step)
 
 
 def _holds_temperature(row: JsonRow) -> bool:
@@ -131,6 +147,12 @@ class Legend:
 def cells(rows: Sequence[JsonRow]) -> list[str]:
     """Names of the cells, each once."""
     return list(dict.fromkeys(str(r["cell"]) for r in rows))
+
+
+def point_name(row: JsonRow) -> str:
+    """A point in a sentence: `v_O at 300 K and 0 GPa`."""
+    temperature, held = condition(row)
+    return f"{row['cell']} at {temperature} K and {held.removesuffix(' N/m')} {load_unit(row)}"
 
 
 def condition_columns() -> tuple[Column, ...]:

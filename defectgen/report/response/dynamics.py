@@ -15,8 +15,9 @@ from defectgen.report.response.conditions import (
     cells,
     condition_columns,
     condition_texts,
-    unbalanced,
-    unsettled,
+    equilibrated_at,
+    not_settled,
+    point_name,
 )
 from defectgen.report.response.engine_checks import engine_check_section
 from defectgen.report.response.motion import motion_section
@@ -25,6 +26,8 @@ from defectgen.report.surroundings import fate_section, surroundings_section
 from md.lammps.commands import FS_PER_PS
 
 PER_MILLION = 1e6
+
+SETTLED_LEVELS = {"yes": "ok", "no": "warning"}
 
 
 def dynamics_sections(data: RunData) -> list[Section]:
@@ -73,7 +76,7 @@ def response_section(data: RunData) -> Section:
         blocks += condition_figure(rows, volume, varied, "V (Å³/atom)", f"volume-{varied}", caption)
     caption = "Mean lattice parameters of the host's conventional cell; those equal by symmetry are shown once."
     blocks += condition_figure(rows, _lengths(data), "temperature", "length (Å)", "lattice-temperature", caption)
-    blocks += [*_fluctuations(rows), *_constants(rows), _volume_table(rows), _response_table(rows)]
+    blocks += [*_below_debye(rows), *_fluctuations(rows), *_constants(rows), _volume_table(rows), _response_table(rows)]
     return Section("response", "Response to T and P", blocks)
 
 
@@ -91,6 +94,24 @@ def _length(name: str) -> Callable[[JsonRow], Measured | None]:
         return None if lattice is None else (lattice[name][0], lattice[name][1])
 
     return quantity
+
+
+def _below_debye(rows: Sequence[JsonRow]) -> list[Text]:
+    """What classical atoms lack, of the coldest point below its Debye temperature."""
+    told = [(r, r["quantum"]) for r in rows if r.get("quantum")]
+    known = [(r, quantum) for r, quantum in told if r["temperature"] < quantum["debye_temperature"]]
+    if not known:
+        return []
+    row, quantum = min(known, key=lambda pair: pair[0]["temperature"] / pair[1]["debye_temperature"])
+    return [
+        Text(
+            f"{len(known)} of {len(rows)} points are below the Debye temperature of their cell, which follows from the "
+            "mean square of the forces. Classical atoms have no zero-point motion, so that volumes lack the expansion "
+            f"by it. In Debye's harmonic model {point_name(row)}, with {quantum['debye_temperature']:.0f} K, would "
+            f"have {1000 * quantum['energy']:.0f} meV per atom more, and its heat capacity and thermal expansion "
+            f"{100 * quantum['heat_capacity']:.0f} % of the classical ones."
+        )
+    ]
 
 
 def _fluctuations(rows: Sequence[JsonRow]) -> list[Figure]:
@@ -111,12 +132,12 @@ def _fluctuations(rows: Sequence[JsonRow]) -> list[Figure]:
 
 def _constants(rows: Sequence[JsonRow]) -> list[Table]:
     """Thermal expansion and bulk modulus where the grid has two temperatures or two pressures."""
-    early, far = unsettled(rows), unbalanced(rows)
-    settled = [r for r in rows if r not in early]
+    left_out = not_settled(rows)
+    settled = [r for r in rows if r not in left_out]
     kinds: tuple[tuple[str, list[Constant], str, str, str, str, str, float], ...] = (
         (
             "expansion",
-            thermal_expansions([r for r in settled if r not in far]),
+            thermal_expansions(settled),
             "P",
             "GPa",
             "T",
@@ -148,9 +169,20 @@ def _constants(rows: Sequence[JsonRow]) -> list[Table]:
         if body:
             what = "Volumetric thermal expansion" if name == "expansion" else "Isothermal bulk modulus"
             along = "T" if name == "expansion" else "the mean P that the runs had"
-            caption = f"{what}: a weighted fit of ln V against {along}, over the points that have equilibrated."
+            caption = f"{what}: a weighted fit of ln V against {along}, over the points that have settled"
+            caption += f"; {len(left_out)} that have not are left out." if left_out else "."
             tables.append(Table(caption, columns, body))
     return tables
+
+
+def _settled_text(row: JsonRow) -> str:
+    own = row.get("settled")
+    return ("yes" if own else "no") if isinstance(own, bool) else "–"
+
+
+def _equilibrium_text(row: JsonRow) -> str:
+    step = equilibrated_at(row)
+    return "–" if step is None else number(step * row["timestep"] / FS_PER_PS, 1)
 
 
 def _volume_table(rows: Sequence[JsonRow]) -> Table:
@@ -159,7 +191,8 @@ def _volume_table(rows: Sequence[JsonRow]) -> Table:
         Column("ensemble"),
         Column("status", levels=STATUS_LEVELS),
         Column("steps", numeric=True),
-        Column("settled", "ps", numeric=True),
+        Column("settled", levels=SETTLED_LEVELS),
+        Column("equilibrium from", "ps", numeric=True),
         Column("τ", "fs", numeric=True),
         Column("frame every", "fs", numeric=True),
         Column("mean T", "K", numeric=True),
@@ -172,19 +205,21 @@ def _volume_table(rows: Sequence[JsonRow]) -> Table:
             str(r.get("ensemble", "")).upper(),
             status_of(r),
             str(r.get("completed_steps", "–")),
-            "–" if r.get("settled") is None else number(r["settled"] * r["timestep"] / FS_PER_PS, 1),
+            _settled_text(r),
+            _equilibrium_text(r),
             number(r.get("correlation_time"), 0),
             number(r.get("frame_interval"), 0),
             number(r.get("temperature_mean"), 0),
-            number(r.get("pressure_mean"), 2),
+            with_error(r.get("pressure_mean"), r.get("pressure_error"), 2),
             with_error(r.get("volume"), r.get("volume_error")),
         )
         for r in rows
     ]
     caption = (
-        "Means of every point, when it had settled by Chodera's criterion, the correlation time τ of its potential "
-        "energy, and how far apart its frames are; frames closer than 2 τ repeat one another, and a dash means that "
-        "the run is too short to decide."
+        "Means of every point, whether it has settled (its means are as precise as asked for, and its pressure is the "
+        "one that was held), from when on it was in equilibrium by Chodera's criterion, the correlation time τ of its "
+        "potential energy, and how far apart its frames are; frames closer than 2 τ repeat one another, and a dash "
+        "means that the run is too short to decide."
     )
     return Table(caption, columns, body)
 
@@ -247,10 +282,10 @@ def _course(row: JsonRow, course: JsonRow, values: Sequence[float], legend: Lege
     """The curve, and the dot where equilibration ends."""
     name, colour = legend.name(row), legend.colour(row)
     curve = line(course["t"], values, name, colour, dash=DASHES[legend.number(row)])
-    settled = row.get("settled")
-    if settled is None or not course["t"] or "schedule" in row:
+    step = equilibrated_at(row)
+    if step is None or not course["t"] or "schedule" in row:
         return [curve]
-    time = settled * row["timestep"] / FS_PER_PS
+    time = step * row["timestep"] / FS_PER_PS
     nearest = min(range(len(course["t"])), key=lambda k: abs(course["t"][k] - time))
     dot: dict[str, Any] = {
         "type": "scatter",

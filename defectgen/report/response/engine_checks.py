@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from defectgen.report.blocks import Column, Section, Table, Text, number, with_error
 from defectgen.report.gather import DATA, JsonRow
-from defectgen.report.response.conditions import condition
-from md.observables.estimators.statistics import Mean
+from defectgen.report.response.conditions import condition, point_name
+from md.estimators.statistics import Mean
 
 EXPECTED = 2.0
 """Standard errors within which 19 of 20 differences of two right engines lie."""
+
+MAX_AGREEING = 2.4
+"""Standard errors within which all three means of two right engines lie 19 times in 20."""
 
 _MEASURED = (
     ("energy", "energy", "energy_error", "meV/atom", 1000.0, 2),
@@ -89,6 +92,22 @@ def _difference(check: JsonRow, data: JsonRow | None, key: str, error: str) -> M
     return Mean(check[key] - data[key], joint)
 
 
+def agree(differences: Sequence[EngineCheck]) -> bool | None:
+    """Whether two engines agree at a point, in the standard errors of their differences; None where none is known."""
+    known = [one.deviation for one in differences if math.isfinite(one.deviation)]
+    return max(known) <= MAX_AGREEING if known else None
+
+
+def verdict(differences: Sequence[EngineCheck]) -> str:
+    """`agree` in a sentence."""
+    found = agree(differences)
+    if found is None:
+        return "cannot be told whether they agree"
+    worst = max((one for one in differences if math.isfinite(one.deviation)), key=lambda one: one.deviation)
+    how = f"{worst.deviation:.1f} standard errors apart in the {worst.name}; up to {MAX_AGREEING:g} is usual"
+    return f"they {'agree' if found else 'disagree'} ({how})"
+
+
 def engine_check_section(checks: Sequence[JsonRow], data: Sequence[JsonRow]) -> Section:
     """The differences as a table, or what there was to compare."""
     rows = list(engine_checks(checks, data))
@@ -117,7 +136,19 @@ def engine_check_section(checks: Sequence[JsonRow], data: Sequence[JsonRow]) -> 
     ]
     caption = "Means of the same point by two engines, with other seeds; the frames of a check are no data."
     note = f"Two right engines differ by less than {EXPECTED:g} errors 19 times in 20; short runs know theirs badly."
-    return Section("engines", "Check by a second engine", [Table(caption, columns, body, note)])
+    return Section("engines", "Check by a second engine", [_verdicts(rows), Table(caption, columns, body, note)])
+
+
+def _verdicts(rows: Sequence[EngineCheck]) -> Text:
+    """What the checks say together, and the point where they disagree most."""
+    by_check = [[row for row in rows if row.check is check] for check in {id(r.check): r.check for r in rows}.values()]
+    known = [each for each in by_check if agree(each) is not None]
+    if not known:
+        return Text("No check can tell whether the engines agree.")
+    worst = max(known, key=lambda each: max((one.deviation for one in each if math.isfinite(one.deviation)), default=0))
+    count = sum(agree(each) is True for each in known)
+    where = f"{worst[0].check['engine']}, {point_name(worst[0].check)}"
+    return Text(f"The engines agree at {count} of {len(known)} points. {where}: {verdict(worst)}.")
 
 
 def check_lines(rows: Sequence[JsonRow]) -> Iterator[str]:
@@ -131,4 +162,4 @@ def check_lines(rows: Sequence[JsonRow]) -> Iterator[str]:
         if against is None:
             yield f"{head}: nothing to compare, {check['reason'] or 'the point that it repeats has not finished'}"
         else:
-            yield f"{head} less {against['engine']}: {', '.join(one.text for one in found)}"
+            yield f"{head} less {against['engine']}: {', '.join(one.text for one in found)}; {verdict(found)}"

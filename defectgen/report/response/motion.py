@@ -11,7 +11,7 @@ from defectgen.report.gather import JsonRow, RunData
 from defectgen.report.panels import MAX_CURVE_PANELS, curve_figure
 from defectgen.report.plots import MARKERS, PALETTE, Trace, once, panel_grid, short
 from defectgen.report.response.conditions import Legend, condition_columns, condition_texts, is_steady, load, load_unit
-from md.observables.estimators.statistics import Mean
+from md.estimators.statistics import Mean
 from md.observables.transport import DETECTED, Arrhenius, arrhenius
 
 _LAG = "lag"

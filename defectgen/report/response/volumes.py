@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from augment.errors import DataError
-from md.observables.estimators.statistics import Mean
+from md.estimators.statistics import Mean
 from md.observables.thermodynamics import bulk_modulus_from_pressures, thermal_expansion
 
 Point = Mapping[str, Any]

@@ -14,10 +14,13 @@ from augment.neighbours import neighbours
 from md.distill.network.dense import DenseGraphs, Labels
 from md.labels.record import Record
 
-__all__ = ["ENERGY_WEIGHT", "LabelledGraph", "collate_labelled", "energy_weight", "labelled_graphs"]
+__all__ = ["ENERGY_WEIGHT", "LABEL_WEIGHTS", "LabelledGraph", "collate_labelled", "energy_weight", "labelled_graphs"]
 
 ENERGY_WEIGHT = "energy_weight"
 """Key of `DefectCell.provenance`: how much the energy of a cell counts; 1 without it, 0 to learn its forces alone."""
+
+LABEL_WEIGHTS = (ENERGY_WEIGHT, "forces_weight", "stress_weight")
+"""Keys of `DefectCell.provenance`: how much the energy, the forces and the stress of a cell count; 1 without one."""
 
 _PADDING = 2.0
 """Length of the vectors of padding, in units of the cutoff: beyond the range of all that depends on distance."""
@@ -33,7 +36,7 @@ class LabelledGraph:
         vectors: (n, k, 3) to the neighbours, Å; longer than the cutoff in padding.
         volume: Å³.
         energy: less atomic energies and repulsion, eV; forces (n, 3) eV/Å and stress (3, 3) eV/Å³ less the repulsion.
-        weight: of the energy.
+        weights: of the energy, the forces and the stress.
     """
 
     species: IntArray
@@ -43,7 +46,7 @@ class LabelledGraph:
     energy: float
     forces: FloatArray
     stress: FloatArray
-    weight: float
+    weights: tuple[float, float, float]
 
     def __len__(self) -> int:
         return len(self.species)
@@ -62,7 +65,7 @@ def labelled_graphs(records: Sequence[Record], network: Any) -> list[LabelledGra
 
 
 def collate_labelled(graphs: Sequence[LabelledGraph], cutoff: float) -> tuple[DenseGraphs, Labels, torch.Tensor]:
-    """One batch in float32: its neighbours, its labels, and the weights (g,) of its energies."""
+    """One batch in float32: its neighbours, its labels, and the weights (g, 3) of its energies, forces and stresses."""
     sizes = np.array([len(g) for g in graphs])
     starts, width = np.cumsum(sizes) - sizes, max(g.senders.shape[1] for g in graphs)
     senders = np.zeros((sizes.sum(), width), dtype=np.int64)
@@ -83,7 +86,7 @@ def collate_labelled(graphs: Sequence[LabelledGraph], cutoff: float) -> tuple[De
         _single(np.concatenate([g.forces for g in graphs])),
         _single(np.stack([g.stress for g in graphs])),
     )
-    return batch, labels, _single([g.weight for g in graphs])
+    return batch, labels, _single([g.weights for g in graphs])
 
 
 def _single(values: Any) -> torch.Tensor:
@@ -104,8 +107,9 @@ def _graph(record: Record, numbers: list[int], atomic: FloatArray, cutoff: float
     species = np.array([numbers.index(z) for z in atoms.numbers], dtype=np.int64)
     energy = record.energy - float(atomic[species].sum())
     stress = np.asarray(voigt_6_to_full_3x3_stress(record.stress))
-    weight = energy_weight(record)
-    return LabelledGraph(species, table, padded, record.cell.volume, energy, record.forces, stress, weight)
+    of_energy, of_forces, of_stress = (float(record.cell.provenance.get(name, 1.0)) for name in LABEL_WEIGHTS)
+    weights = (of_energy, of_forces, of_stress)
+    return LabelledGraph(species, table, padded, record.cell.volume, energy, record.forces, stress, weights)
 
 
 def _without_repulsion(graph: LabelledGraph, network: Any) -> LabelledGraph:

@@ -57,7 +57,7 @@ def _input(point: MdPoint, cell: DefectCell, potential: Potential) -> Iterator[s
     yield f"# {point.label}, seed {point.seed}, {potential.name} (sha256 {potential.sha256})"
     yield f"# {how} -in {INPUT}"
     targets, first = Targets(point, cell), 0
-    for last in replace(point, checkpoint=point.steps).legs(0):
+    for last in replace(point, checkpoint=point.steps, precision=None).legs(0):
         yield ""
         yield from (*PRELUDE, f"read_data {DATA}") if first == 0 else ("clear", f"read_restart {_RESTART}")
         yield from (*pair, *mass_commands(cell.numbers), *NEIGHBOUR_COMMANDS)

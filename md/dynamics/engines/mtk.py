@@ -14,10 +14,11 @@ from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, MaskedMTKNPT
 
 from augment.cell import DefectCell, FloatArray
 from augment.crystal.vacuum import LayerPlane
+from md.conditions.breathing import barostat_time
 from md.conditions.environment import IN_PLANE
 from md.conditions.in_plane_load import plane_of
 from md.conditions.point import MdPoint
-from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME
+from md.conditions.targets import THERMOSTAT_TIME
 
 _CHAINS = ("_thermostat._eta", "_thermostat._p_eta", "_barostat._xi", "_barostat._p_xi")
 
@@ -160,7 +161,7 @@ class MtkDynamics:
             temperature_K=kelvin,
             pressure_au=0.0,
             tdamp=THERMOSTAT_TIME * units.fs,
-            pdamp=BAROSTAT_TIME * units.fs,
+            pdamp=barostat_time(point, cell) * units.fs,
             **_what_moves(point, cell),
         )
         _leave_out_the_centre_of_mass(self._dynamics._thermostat)  # noqa: SLF001

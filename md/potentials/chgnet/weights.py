@@ -94,6 +94,11 @@ def describe_chgnet(name: str = DEFAULT) -> Potential:
 class ChgnetPotential(Potential):
     """One of CHGNet's sets of weights."""
 
+    @property
+    def functional(self) -> str:
+        """By its set of weights."""
+        return "r2scan" if WEIGHT_SETS[self.name].functional == "r2SCAN" else "pbe"
+
     def atomic_energies(self, symbols: Iterable[str]) -> dict[str, float] | None:
         """None: its reference energies (`AtomRef`) are a linear fit to compounds, and no energies of lone atoms."""
         self.require(symbols)

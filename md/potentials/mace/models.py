@@ -18,6 +18,7 @@ from augment.elements import element_symbol
 from augment.errors import PotentialError
 from md.labels.third_party import silent_loading
 from md.potentials.domain import Domain, domain_of
+from md.potentials.functionals import functional_in, names_dispersion
 from md.potentials.mace.native import NotNativeError, native_calculator
 from md.potentials.mace.torch_calculator import torch_calculator
 from md.potentials.potential import EvaluatorName, Potential
@@ -49,6 +50,16 @@ class StudentPotential(Potential):
         """Where it may be believed, by its card."""
         return _domain(self.name)
 
+    @property
+    def functional(self) -> str | None:
+        """Of its teacher, by its card."""
+        return functional_in(_teacher_text(self.name))
+
+    @property
+    def holds_dispersion(self) -> bool:
+        """Whether its teacher did."""
+        return names_dispersion(_teacher_text(self.name))
+
     def load(self) -> Any:
         """The calculator of the student, by its evaluator.
 
@@ -64,6 +75,13 @@ class StudentPotential(Potential):
                 f"the weights of {self.name} are not those of its card: altered, or chosen before a change"
             )
         return _calculator(self.sha256, self.evaluator, lambda: load_student(self.name)[0])
+
+
+def _teacher_text(name: str) -> str:
+    from md.students import student_card
+
+    teacher = student_card(name).get("teacher", {})
+    return f"{teacher.get('name', '')} {teacher.get('source', '')}"
 
 
 @lru_cache(maxsize=8)
@@ -91,6 +109,16 @@ def describe_model(path: Path) -> Potential:
 @dataclass(frozen=True)
 class ModelPotential(Potential):
     """A user's trusted MACE model; `source` is its path."""
+
+    @property
+    def functional(self) -> str | None:
+        """By the name of its file."""
+        return functional_in(self.name)
+
+    @property
+    def holds_dispersion(self) -> bool:
+        """By the name of its file."""
+        return names_dispersion(self.name)
 
     def load(self) -> Any:
         """The calculator of the model, by its evaluator.

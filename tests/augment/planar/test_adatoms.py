@@ -6,8 +6,8 @@ import warnings
 
 import numpy as np
 import pytest
-from pymatgen.analysis.adsorption import AdsorbateSiteFinder
 from pymatgen.core import Lattice, Structure
+from pymatgen.core.adsorption import AdsorbateSiteFinder
 from pymatgen.core.surface import Slab
 
 from augment.planar import PlanarHost, surfaces

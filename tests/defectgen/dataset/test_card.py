@@ -16,7 +16,7 @@ import yaml
 
 from augment.storage.archive import file_hash
 from defectgen.dataset import DatasetManifest, export_dataset
-from defectgen.dataset.card.commands import train_commands
+from defectgen.dataset.card.commands import TRAINERS, train_commands
 from defectgen.dataset.card.header import header, size_category, spdx
 from defectgen.dataset.card.labellers import labeller_of
 from defectgen.dataset.card.pictures import PICTURE
@@ -34,7 +34,7 @@ HOSTS = [
     for metal in METALS
     for anion in ANIONS
 ]
-TRAINERS = {"MACE", "SevenNet", "NequIP", "fairchem", "matgl", "DeePMD", "NEP", "metatrain", "GRACE", "Orb"}
+NAMES = {"MACE", "SevenNet", "NequIP", "fairchem", "matgl", "DeePMD", "NEP", "metatrain", "GRACE", "Orb"}
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +178,10 @@ def test_a_student_is_known_by_its_weights_and_not_by_its_name() -> None:
     assert impostor.errors == ()
     assert "other weights" in impostor.theory
     assert "Not known" in labeller_of("my-model", "0" * 64, 7).theory
+    assert "7net-mf" in labeller_of("mace-mgo+d3bj", "0" * 64, 7).theory
+    assert "Dispersion by D3BJ is on top" in labeller_of("mace-mgo+d3bj", "0" * 64, 7).theory
+    assert "Density functional theory by gpaw, functional PBEsol" in labeller_of("gpaw:PBEsol", "", 1).theory
+    assert "learnt from r2scan labels" in labeller_of("TensorNet-MatPES-r2SCAN-v2025.1", "", 1).theory
     chgnet = labeller_of("chgnet-r2scan", "", 1)
     assert "r2SCAN" in chgnet.theory
     assert {"0.4 %", "14.4 %", "16.76 meV/atom"} <= {error for _, error, _ in chgnet.errors}
@@ -200,13 +204,28 @@ def test_independent_frames_are_never_more_than_there_are() -> None:
 def test_every_trainer_has_a_command_on_files_that_exist(made: tuple[Path, DatasetManifest]) -> None:
     out, manifest = made
     commands = train_commands(manifest)
-    assert set(commands) == TRAINERS
+    assert set(commands) == NAMES
     for name, command in commands.items():
         named = {f"{split}.extxyz" for split in ("train", "valid", "test") if f"{split}.extxyz" in command}
         assert all((out / file).is_file() for file in named), name
         assert "train" in command
     assert train_commands(replace(manifest, settings={**manifest.settings, "formats": ["parquet"]})) == {}
     assert "was not written" in card_text(replace(manifest, settings={**manifest.settings, "formats": ["parquet"]}))
+
+
+def test_the_card_says_which_commands_a_test_has_run(made: tuple[Path, DatasetManifest]) -> None:
+    text = card_text(made[1])
+    for trainer in TRAINERS:
+        block = text.split(f"### {trainer.name}\n\n")[1].split("```")[0]
+        assert trainer.package in block
+        assert ("Not run by a test here: needs" in block) == (trainer.name == "NEP")
+
+
+def test_an_inner_validation_set_is_never_empty(made: tuple[Path, DatasetManifest]) -> None:
+    for frames, share in ((4, 0.5), (7, 0.29), (20, 0.1), (10**6, 0.1)):
+        manifest = replace(made[1], frames={"train": frames})
+        assert f"--valid_fraction={share} " in train_commands(manifest)["MACE"]
+        assert int(frames * share) >= 2
 
 
 @pytest.mark.parametrize("splits", [("train",), ("train", "valid"), ("train", "test"), ("train", "valid", "test")])

@@ -15,7 +15,7 @@ from augment.supercells.search import find_supercell
 from defectgen.dataset import DatasetSettings, check_split, export_records
 from defectgen.dataset.extxyz import read_frames
 from defectgen.dataset.frame import Frame
-from defectgen.dataset.splits import MAX_HELD_OUT_SHARE, assign, group_names, split_frames
+from defectgen.dataset.splits import MAX_HELD_OUT_SHARE, assign, groups_of_frames, split_frames
 from defectgen.dataset.survey import survey_frames
 from md.labels.record import Record, write_records
 from tests.support.export_runs import WEIGHTS, make_record
@@ -90,7 +90,8 @@ def test_frames_of_one_group_are_never_apart(by: str) -> None:
         frames.append(frame(f"MgO{host + 1}", "Mg2O2", k, **facts))
     survey = survey_frames(frames)
     split = split_frames(survey, np.ones(600, dtype=bool), DatasetSettings.model_validate({"split": by}))
-    groups = group_names(survey, split.by)
+    names, group = groups_of_frames(survey, split.by)
+    groups = names[group]
     check_split({name: groups[split.labels == name].tolist() for name in split.names})
     assert (by == "elements") == (len(split.names) == 1)  # all of Mg and O here
 

@@ -11,7 +11,13 @@ from defectgen.cli.tables import md_table
 from defectgen.report.gather import JsonRow, read_run
 from defectgen.report.page import facts, notices
 from defectgen.report.response.dynamics import dynamics_sections
-from defectgen.report.response.engine_checks import check_lines, engine_check_section, engine_checks
+from defectgen.report.response.engine_checks import (
+    agree,
+    check_lines,
+    engine_check_section,
+    engine_checks,
+    verdict,
+)
 from tests.support.report_runs import whole_run
 
 DATA: JsonRow = {
@@ -56,6 +62,17 @@ def test_differences_have_the_errors_of_both() -> None:
     assert temperature.difference == pytest.approx((8.0, 72**0.5))
 
 
+def test_engines_agree_within_the_errors_of_their_means_and_disagree_beyond() -> None:
+    assert agree(list(engine_checks([CHECK], [DATA]))) is True
+    far = list(engine_checks([CHECK | {"energy": -2.98}], [DATA]))
+    assert agree(far) is False
+    assert verdict(far).startswith("they disagree (4.0 standard errors apart in the energy")
+    unknown = dict.fromkeys(("energy_error", "temperature_error"))
+    assert agree(list(engine_checks([CHECK | unknown], [DATA]))) is None
+    [line] = check_lines([DATA, CHECK])
+    assert "they agree (2.0 standard errors apart" in line
+
+
 @pytest.mark.parametrize(
     "change", [{"status": "diverged"}, {"cell": "v_O"}, {"steps": 200}, {"temperature": 400.0}, {"ensemble": "nvt"}]
 )
@@ -78,7 +95,8 @@ def test_a_check_is_in_no_figure_and_no_mean_but_in_its_table(run: Path) -> None
     data = read_run(run)
     assert len(data.points) == len(data.curves) == len(data.checks) == 12
     sections = {section.id: section for section in dynamics_sections(data)}
-    [table] = sections.pop("engines").blocks
+    said, table = sections.pop("engines").blocks
+    assert "The engines agree at" in said.text
     assert len(table.rows) == 3 * 12
     assert {row[1:3] for row in table.rows} == {("ase", "lammps"), ("ase", "–")}  # v_Mg diverged in ase
     limits = sections.pop("divergences")

@@ -20,7 +20,7 @@ from defectgen.report.energies import reactions
 from defectgen.report.gather import read_run
 from defectgen.report.page import script_json
 from defectgen.report.plots import line, panel_grid
-from defectgen.report.response.conditions import condition, unbalanced, unsettled
+from defectgen.report.response.conditions import condition, not_settled, unbalanced, unsettled
 from defectgen.report.response.motion import motion_section
 from defectgen.report.response.volumes import bulk_moduli, thermal_expansions
 from defectgen.report.scenes import element_styles, scenes
@@ -198,6 +198,34 @@ def test_a_ramp_is_never_called_unsettled_and_a_stress_at_one_temperature_may_be
     ramp = {**cold, "schedule": [{"values": [300.0, 900.0]}, flat, None]}
     stressed = {**cold, "schedule": [{"values": [900.0]}, {"values": [[1.0, 0, 0, 0, 0, 0]]}, None]}
     assert unsettled([cold, ramp, stressed]) == [cold, stressed]
+
+
+def test_points_that_have_not_settled_are_said_and_counted_out_of_fits(tmp_path: Path) -> None:
+    run = whole_run(tmp_path / "run")
+    rows, count = run.file("md", "summary.jsonl"), len(run.read_lines("md/summary.jsonl"))
+    for index in range(count):
+        rewrite_row(rows, index, temperature_mean=None, settled=True, unsettled=[])
+    before = Page(write_report(run.path).read_text(encoding="utf-8")).text
+    assert "have not settled" not in before
+    assert "that have not are left out" not in before
+    why = "the volume is known to 0.9 %, not to 0.3 %"
+    rewrite_row(rows, 0, settled=False, unsettled=[why])
+    after = Page(write_report(run.path).read_text(encoding="utf-8")).text
+    assert f"1 of {count} MD points have not settled and are left out of fits" in after
+    assert why in after
+    assert "; 1 that have not are left out" in after
+
+
+def test_points_below_the_debye_temperature_say_what_classical_atoms_lack(tmp_path: Path) -> None:
+    run = whole_run(tmp_path / "run")
+    rows, count = run.file("md", "summary.jsonl"), len(run.read_lines("md/summary.jsonl"))
+    assert "zero-point" not in Page(write_report(run.path).read_text(encoding="utf-8")).text
+    for index in range(count):
+        quantum = {"debye_temperature": 500.0, "energy": 0.011, "heat_capacity": 0.87}
+        rewrite_row(rows, index, quantum=quantum)
+    text = Page(write_report(run.path).read_text(encoding="utf-8")).text
+    assert f"{count // 2} of {count} points are below the Debye temperature" in text
+    assert "with 500 K, would have 11 meV per atom more" in text
 
 
 def test_scheduled_points_are_in_no_mean_against_temperature(tmp_path: Path) -> None:
@@ -409,7 +437,12 @@ def test_a_run_that_still_swings_gives_the_modulus_at_the_pressures_that_it_had(
     assert found.between == (-1.3, 6.8)
     assert bulk_moduli([points[0], {**points[1], "pressure": 0.0}]) == [], "one pressure asked for is no grid"
     assert unbalanced(points) == points
-    assert unbalanced([{**p, "pressure_mean": p["pressure"] + 0.4} for p in points]) == []
+    assert unbalanced([{**p, "pressure_mean": p["pressure"] + 0.15} for p in points]) == []
+    near = [{**p, "pressure_mean": p["pressure"] + 0.4} for p in points]
+    assert unbalanced(near) == near
+    assert unbalanced([{**p, "pressure_error": 0.25} for p in near]) == []
+    assert not_settled([points[0], {**near[1], "pressure_error": 0.25}]) == points[:1]
+    assert not_settled([{**near[1], "pressure_error": 0.25, "settled": False}])
     assert unbalanced([{**p, "ensemble": "nvt"} for p in points]) == []
 
 

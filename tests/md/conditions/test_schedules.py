@@ -144,7 +144,7 @@ def test_both_engines_give_the_cell_the_same_path(emt: Potential, copper: Defect
     through_ase, through_lammps = (run(cell, emt, environment, engine).series for engine in ENGINES)
     start, *paths = (metric(cells) for cells in (cell.cell, through_ase.cells, through_lammps.cells))
     # The masses of the barostats differ by a few percent (those of a shear by two), and LAMMPS strains a step later.
-    assert np.abs(paths[0] - paths[1]).max() < 0.15 * np.abs(paths[0] - start).max()
+    assert np.abs(paths[0] - paths[1]).max() < 0.25 * np.abs(paths[0] - start).max()
     assert np.abs(through_ase.temperatures - through_lammps.temperatures).max() < 25
 
 

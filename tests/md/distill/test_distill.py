@@ -321,4 +321,8 @@ def test_a_whole_student_of_copper_survives_a_kill_and_is_preferred(
 def test_two_crystals_of_one_formula_keep_their_names() -> None:
     centred = host_from_structure(Structure.from_spacegroup(229, Lattice.cubic(2.9), ["Cu"], [[0, 0, 0]]))
     hosts = [read_host(HOSTS / "Cu.cif"), centred, read_host(HOSTS / "MgO.cif")]
-    assert finish._names([Crystal(host, (0.9, 1.1), 2.0, {}) for host in hosts]) == ["Cu (225)", "Cu (229)", "MgO"]
+    assert finish.crystal_names([Crystal(host, (0.9, 1.1), 2.0, {}) for host in hosts]) == [
+        "Cu (225)",
+        "Cu (229)",
+        "MgO",
+    ]

@@ -210,7 +210,8 @@ def test_an_item_is_done_by_one_at_a_time(tmp_path: Path) -> None:
         return square(payload)
 
     sweep(tasks(1), square_and_intrude, tmp_path, workers=1, shard=Shard(0, 1))
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "item0.json", "item0.npz"]
+    left = {path.name for path in tmp_path.iterdir()} - {".lock"}  # which some versions of filelock remove
+    assert left == {"item0.json", "item0.npz"}
 
 
 @pytest.mark.parametrize("text", ["2/2", "1", "a/b", "-1/2", "0/0", "1/2/3"])

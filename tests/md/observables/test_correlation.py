@@ -8,8 +8,8 @@ from augment.errors import DataError
 from md.conditions.environment import Environment
 from md.conditions.schedule import ramp
 from md.dynamics import MdPoint, run_point
+from md.estimators.correlation import MIN_CORRELATION_TIMES, correlation_time
 from md.observables import summary
-from md.observables.estimators.correlation import MIN_CORRELATION_TIMES, correlation_time
 from md.potentials import Potential
 from tests.support.cells import cell_of
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.signal import lfilter
 
 from augment.errors import DataError
+from md.estimators.spectral_density import independent_squares
 from md.observables import diffusion_coefficient
-from md.observables.estimators.spectral_density import independent_squares
 
 Motion = Callable[[np.random.Generator], np.ndarray]
 

@@ -8,6 +8,7 @@ from ase.build import bulk
 from augment.errors import ConditionError, DataError
 from md.conditions.environment import Environment
 from md.dynamics import MdPoint, Response, Series
+from md.estimators.equilibration import equilibration
 from md.labels.frames import Frames
 from md.observables import (
     Mean,
@@ -26,7 +27,6 @@ from md.observables import (
     variance,
     velocity_autocorrelation,
 )
-from md.observables.estimators.equilibration import equilibration
 from md.observables.spectra import midpoint_velocities
 from md.potentials import Potential
 from tests.support.cells import cell_of

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -22,7 +23,7 @@ from augment.cell import DefectCell, IntArray
 from augment.elements import elements_of
 from augment.errors import ConditionError
 from md.conditions.point import MdPoint
-from md.conditions.pressure_ramp import Stiffness, may_jump, ramped
+from md.conditions.pressure_ramp import COMPRESSION, Stiffness, may_jump, ramped
 from md.conditions.targets import Targets
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.guards import (
@@ -35,14 +36,18 @@ from md.dynamics.engines.batched.guards import (
 from md.dynamics.engines.batched.recorder import BatchRecorder
 from md.dynamics.engines.batched.steps import Motion, baths, first_half, kicked, noise
 from md.dynamics.engines.protocol import start_velocities
-from md.dynamics.followed import COMPRESSION
+from md.dynamics.followed import Beginning, FindCrystal, beginning
 from md.dynamics.response import Response
+from md.dynamics.settling import is_precise, looks_at
+from md.dynamics.start_volume import warm_crystal
 from md.jobs.checkpoint import Arrays, Checkpoints, RunState
 from md.labels.evaluator import max_strain
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.potentials.device import Device, resolve_device
 from md.potentials.mace.models import through_torch
+
+Finders = Sequence[FindCrystal | None] | None
 
 
 def run_batch(
@@ -51,14 +56,16 @@ def run_batch(
     *,
     device: Device = "auto",
     checkpoints: Checkpoints | None = None,
+    finders: Finders = None,
 ) -> list[Response]:
     """Run molecular dynamics of many points at once, each in its cell; the responses come in their order.
 
     Args:
-        points: of engine `batched`, alike in steps, time step, interval and checkpoint.
+        points: of engine `batched`, alike in steps, time step, interval, checkpoint and precision.
         potential: a student or a MACE model; evaluated by mace-torch, in float64.
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         checkpoints: the batch goes on from the newest of them and adds its own.
+        finders: what finds the warm crystal of each point that starts so; without it each cell is a crystal of its own.
 
     Raises:
         ConditionError: a point is not possible, or not with the others.
@@ -71,15 +78,36 @@ def run_batch(
     on = resolve_device(device)
     with one_torch_thread(wanted=on == "cpu"):
         forces = BatchForces(potential, on)
-        followed = _followed(points, forces)
-        run = _Run([(point, cell) for (point, _), (_, cell) in zip(followed, points, strict=True)], forces)
+        begun = _beginnings(points, forces, potential, finders)
+        run = _Run(begun, [cell for _, cell in points], forces)
         run.through(checkpoints)
     share = (time.perf_counter() - began) / len(points)
     found = run.responses(through_torch(potential), share)
     return [
-        replace(response, point=point, notes=(note,) if note else ())
-        for response, (point, _), (_, note) in zip(found, points, followed, strict=True)
+        replace(response, point=point, notes=(begin.note,) if begin.note else ())
+        for response, (point, _), begin in zip(found, points, begun, strict=True)
     ]
+
+
+def _beginnings(
+    points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces, potential: Potential, finders: Finders
+) -> list[Beginning]:
+    """What is run of each point: the warm ones one by one, the others with their pressures from one pass."""
+    warm = [point.start == "warm" for point, _ in points]
+    cold = iter(_followed([pair for pair, is_warm in zip(points, warm, strict=True) if not is_warm], forces))
+    begun = []
+    for (point, cell), is_warm, find in zip(points, warm, finders or [None] * len(points), strict=True):
+        if is_warm:
+            own = partial(warm_crystal, point, cell, potential, partial(_run_alone, device=forces.device))
+            begun.append(beginning(point, cell, through_torch(potential), find or own))
+        else:
+            followed, note = next(cold)
+            begun.append(Beginning(followed, cell, note))
+    return begun
+
+
+def _run_alone(point: MdPoint, cell: DefectCell, potential: Potential, *, device: Device) -> Response:
+    return run_batch([(point, cell)], potential, device=device)[0]
 
 
 def _followed(points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces) -> list[tuple[MdPoint, str]]:
@@ -118,7 +146,7 @@ def _check(points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential) -
         potential.require(elements_of(cell.numbers))
     if len({point.pace for point, _ in points}) > 1:
         raise ConditionError(
-            "the points of a batch differ in steps, time step, interval or checkpoint; give them alike"
+            "the points of a batch differ in steps, time step, interval, checkpoint or precision; give them alike"
         )
 
 
@@ -134,21 +162,22 @@ class _Run:
     """One batch under way.
 
     Args:
-        points: with their cells.
+        begun: what is run of each point.
+        cells: that the points are of.
         forces: the potential.
     """
 
-    def __init__(self, points: Sequence[tuple[MdPoint, DefectCell]], forces: BatchForces) -> None:
-        self._points, self._cells = [p for p, _ in points], [cell for _, cell in points]
+    def __init__(self, begun: Sequence[Beginning], cells: Sequence[DefectCell], forces: BatchForces) -> None:
+        self._points, self._cells = [begin.point for begin in begun], list(cells)
         self._forces, self._device = forces, forces.device
-        self._targets = [Targets(point, cell) for point, cell in points]
+        self._targets = [Targets(begin.point, begin.cell) for begin in begun]
         self._hottest = np.array([float(p.environment.temperatures.array.max()) for p in self._points])
         self._recorder = BatchRecorder(self._cells, self._points[0].interval)
-        self._whole = Flat.of(self._cells, self._device)
-        masses = [point.atoms.masses_of(cell.numbers) for point, cell in points]
+        self._whole = Flat.of([begin.cell for begin in begun], self._device)
+        masses = [begin.point.atoms.masses_of(begin.cell.numbers) for begin in begun]
         self._masses = torch.as_tensor(np.concatenate(masses), device=self._device)[:, None]
         self._rngs: list[np.random.Generator] = []
-        self._reasons = [""] * len(points)
+        self._reasons = [""] * len(begun)
 
     def through(self, checkpoints: Checkpoints | None) -> None:
         """Run to the end, from the newest checkpoint if there is one."""
@@ -158,12 +187,23 @@ class _Run:
         point = self._points[0]
         now, step = self._start() if state is None else self._read(state), state.step if state else 0
         for end in sorted(set(chain.from_iterable(p.legs(step) for p in self._points))):
-            now = self._advance(now, step, end, observe)
-            step = end
+            now = self._without_precise(now, step)
             if len(now.alive) == 0:
                 return
+            now = self._advance(now, step, end, observe)
+            step = end
             if checkpoints and end % point.checkpoint == 0 and end < point.steps:
                 checkpoints.write(RunState(end, self._arrays(now)), self._recorder.take_new())
+
+    def _without_precise(self, now: _Now, step: int) -> _Now:
+        """The points that go on: those whose means are not yet as precise as asked for."""
+        if not looks_at(self._points[0], step):
+            return now
+        precise = {
+            int(i) for i in now.alive if is_precise(self._recorder.series(i), self._points[i], len(self._cells[i]))
+        }
+        places = np.array([k for k, i in enumerate(now.alive) if int(i) not in precise], dtype=np.int64)
+        return _Now(now.alive[places], now.motion.only(places))
 
     def _start(self) -> _Now:
         started = [start_velocities(point, cell) for point, cell in zip(self._points, self._cells, strict=True)]

@@ -95,14 +95,18 @@ class BatchRecorder:
                 rows += list(part[name])
         self._taken = {name: len(rows) for name, rows in self._columns.items()}
 
-    def results(self, index: int) -> tuple[Series, Frames, IntArray]:
-        """Series, frames and the (k,) step of each frame of one point, up to where it was stopped."""
+    def series(self, index: int) -> Series:
+        """The scalars of one point so far, up to where it was stopped."""
         scalars = np.array([rows[index] for rows in self._columns["scalars"]]).reshape(-1, len(_SCALARS))
         cells = np.array([rows[index] for rows in self._columns["cells"]]).reshape(-1, 3, 3)
         good = int(np.isfinite(scalars[:, 0]).sum())
         energies, kinetic, temperatures, pressures = (scalars[:good, k].copy() for k in range(4))
-        series = Series(energies, kinetic, temperatures, pressures, cells[:good], scalars[:good, 4:].copy())
-        steps = np.arange(0, good, self._interval, dtype=np.int64)
+        return Series(energies, kinetic, temperatures, pressures, cells[:good], scalars[:good, 4:].copy())
+
+    def results(self, index: int) -> tuple[Series, Frames, IntArray]:
+        """Series, frames and the (k,) step of each frame of one point, up to where it was stopped."""
+        series = self.series(index)
+        steps = np.arange(0, len(series), self._interval, dtype=np.int64)
         return series, self._frames(index, series, steps), steps
 
     def _frames(self, index: int, series: Series, steps: IntArray) -> Frames:

@@ -27,13 +27,14 @@ from ase import units
 from torch import Tensor
 
 from augment.cell import FloatArray, IntArray
+from md.conditions.breathing import STOCHASTIC_TIME
 from md.conditions.point import MdPoint
-from md.conditions.targets import BAROSTAT_TIME, THERMOSTAT_TIME, Targets
+from md.conditions.targets import THERMOSTAT_TIME, Targets
 from md.dynamics.engines.batched.forces import BatchLabels, Flat
 
 COMPRESSIBILITY = 0.01
 """1/GPa; of a stiff oxide. It sets how fast the volume relaxes and nothing of what it relaxes to: a crystal with this
-compressibility does so within `BAROSTAT_TIME`, a harder one faster."""
+compressibility does so within `STOCHASTIC_TIME`, a harder one faster."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ def baths(points: Sequence[MdPoint], targets: Sequence[Targets], step: int, devi
     timestep = points[0].timestep
     ensembles = [point.environment for point in points]
     memory = math.exp(-timestep / THERMOSTAT_TIME)
-    mobility = COMPRESSIBILITY / units.GPa / (BAROSTAT_TIME * units.fs)
+    mobility = COMPRESSIBILITY / units.GPa / (STOCHASTIC_TIME * units.fs)
     rows = (
         [units.kB * target.temperature(step) for target in targets],
         [1.0 if e.ensemble == "nve" else memory for e in ensembles],

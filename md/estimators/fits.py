@@ -9,7 +9,7 @@ import numpy as np
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from md.observables.estimators.statistics import Mean
+from md.estimators.statistics import Mean
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from md.observables.estimators.statistics import Mean
+from md.estimators.statistics import Mean, block_average
 
 MIN_SAMPLES = 8
 """Values below which a correlation time cannot be seen: fewer than the blocks that an error needs."""
@@ -102,6 +102,20 @@ def equilibrated_mean(series: FloatArray) -> Mean:
     return Mean(float(production.mean()), float(production.std() / np.sqrt(max(part.effective - 1, 1.0))))
 
 
+def cautious_mean(series: FloatArray) -> Mean:
+    """Mean of a series (s,) in equilibrium and the larger of two standard errors of it.
+
+    One is that of blocks, the other sqrt(var g / s) by the statistical inefficiency g; in a short run either is too
+    small now and then, and seldom both.
+    """
+    blocks = block_average(series)
+    if len(series) < MIN_SAMPLES:
+        return blocks
+    values = np.asarray(series, dtype=float)
+    effective = len(values) / statistical_inefficiency(values)
+    return Mean(blocks.value, max(blocks.error, float(values.std() / np.sqrt(max(effective - 1, 1.0)))))
+
+
 def variance(series: FloatArray) -> Mean:
     """Variance of a correlated series (s,) and its standard error, in squared units of the series.
 
@@ -112,8 +126,6 @@ def variance(series: FloatArray) -> Mean:
     Raises:
         DataError: the series holds fewer than 8 values, or fewer than 8 independent ones.
     """
-    from md.observables.estimators.statistics import block_average
-
     values = np.asarray(series, dtype=float)
     effective = len(values) / statistical_inefficiency(values)
     if effective < MIN_SAMPLES:

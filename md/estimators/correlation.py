@@ -6,7 +6,7 @@ import numpy as np
 
 from augment.cell import FloatArray
 from augment.errors import DataError
-from md.observables.estimators.equilibration import MIN_SAMPLES, autocorrelation
+from md.estimators.equilibration import MIN_SAMPLES, autocorrelation
 
 SOKAL_WINDOW = 5.0
 """Correlation times after which the sum ends: what is left of an exponential is below 1 %, and noise adds up beyond."""
