@@ -162,7 +162,7 @@ def unattributed(text: str) -> list[str]:
     bad = []
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         found = MEASURED.search(section)
-        scripts = re.findall(r"`(benchmarks/[^`]+)`", found["scripts"]) if found else []
+        scripts = re.findall(r"`((?:benchmarks|tests)/[^`]+)`", found["scripts"]) if found else []
         if not scripts or not all((ROOT / script).is_file() for script in scripts):
             bad.append(section.splitlines()[0])
     return bad
