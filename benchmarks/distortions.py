@@ -227,7 +227,7 @@ def million(folder: Path) -> None:
 
 
 def main() -> None:
-    """Print the tables asked for."""
+    """Print the requested tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer-python", help="an interpreter with ShakeNBreak")
     parser.add_argument(

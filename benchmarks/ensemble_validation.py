@@ -1,4 +1,4 @@
-"""Whether both engines sample the ensembles that they are asked for, and the same averages.
+"""Whether both engines sample the ensembles that are requested, and the same averages.
 
     OMP_NUM_THREADS=1 python benchmarks/ensemble_validation.py [--steps 20000] [--workers 2] [--folder FOLDER]
 

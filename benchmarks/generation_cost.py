@@ -1,4 +1,4 @@
-"""What a generated structure costs: CPU seconds and memory against how many are asked for, the forces included.
+"""What a generated structure costs: CPU seconds and memory against their number, the forces included.
 
     OMP_NUM_THREADS=1 python benchmarks/generation_cost.py [--host Cu] [--image-distance 9] [--forces teacher]
 

@@ -76,7 +76,7 @@ def crystal(name: str) -> Any:
 
 
 def task(name: str, kind: str, atoms: Any) -> dict[str, Any]:
-    """What the worker is asked to do."""
+    """Work for the worker."""
     arrays = {"cell": atoms.cell.array.tolist(), "positions": atoms.positions.tolist()}
     return {"name": name, "kind": kind, "numbers": atoms.numbers.tolist(), **arrays}
 

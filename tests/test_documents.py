@@ -26,6 +26,9 @@ PAGES = sorted(p for p in DOCS.rglob("*.md") if not {"_build", "_generated"} & s
 WITH_PYTHON = [p for p in PAGES if "```python" in p.read_text(encoding="utf-8")]
 
 
+MAX_PICTURE = 150_000
+"""Bytes."""
+
 NOT_OFFERED = {"defectgen/cli/__init__.py"}
 """The command line is documented as commands."""
 
@@ -34,13 +37,17 @@ def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def reference_pages() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference_pages", DOCS / "reference_pages.py")
+def module_of_docs(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["reference_pages"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def reference_pages() -> ModuleType:
+    return module_of_docs("reference_pages")
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.stem)
@@ -162,7 +169,7 @@ def unattributed(text: str) -> list[str]:
     bad = []
     for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         found = MEASURED.search(section)
-        scripts = re.findall(r"`(benchmarks/[^`]+)`", found["scripts"]) if found else []
+        scripts = re.findall(r"`((?:benchmarks|tests)/[^`]+)`", found["scripts"]) if found else []
         if not scripts or not all((ROOT / script).is_file() for script in scripts):
             bad.append(section.splitlines()[0])
     return bad
@@ -182,6 +189,28 @@ def test_a_section_without_a_day_or_with_a_lost_script_is_found() -> None:
     text += "## C\n*Script: `benchmarks/nowhere.py`. Day: 2026-11-22. Machine: shared.*\n"
     text += "## D\n*Script: `benchmarks/defects.py`. Day: November. Machine: shared.*\n"
     assert unattributed(text) == ["B", "C", "D"]
+
+
+def test_pictures_are_small_and_say_what_they_show() -> None:
+    shown = []
+    for page in PAGES:
+        for words, name in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            shown.append(page.parent / name)
+            assert len(words.split()) > 4, f"{page.name}: {name} needs words for those who do not see it"
+            assert shown[-1].stat().st_size < MAX_PICTURE, f"{name}: make it smaller"
+    assert {path.name for path in shown if path.suffix == ".svg"} == {
+        path.name for path in DOCS.rglob("concepts/*.svg")
+    }
+    assert len(shown) > 7
+
+
+def test_what_a_page_loads_from_the_network_is_found() -> None:
+    pytest.importorskip("sphinx")
+    loaded = module_of_docs("offline").loaded_from_elsewhere
+    assert loaded('<script async src="https://cdn.jsdelivr.net/npm/mathjax@4/tex.js"></script>')
+    assert loaded('<link rel="stylesheet" href="//fonts.example.org/a.css" />')
+    assert not loaded('<link rel="canonical" href="https://example.org/"/><a href="https://example.org/">text</a>')
+    assert not loaded('<script src="../_static/doctools.js"></script><img src="picture.svg" alt="a picture"/>')
 
 
 def test_the_readme_is_short() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -52,6 +53,30 @@ def test_no_public_name_means_two_things(structure, files) -> None:
 def test_bounds_are_called_max_and_min(structure, files) -> None:
     dialect = ("MOST_", "LONGEST_", "FEWEST_", "LARGEST_", "HIGHEST_", "SMALLEST_", "SHORTEST_", "LEAST_", "LOWEST_")
     assert not [name for name in structure.public_names(files) if name.startswith(dialect)]
+
+
+DIALECT = {"told": "input features, or the noun of the value", "untold": "unconditional", "TELLING": "MIN_..."}
+"""Words that the code once had for things with names of their own, and what to say instead."""
+
+STORED = {"defectgen/model/network/latent.py"}
+"""Where such a word is the name of a parameter in stored weights."""
+
+
+def dialect(text: str) -> set[str]:
+    """Words of the dialect in a text."""
+    return {word for word in DIALECT if re.search(rf"\b{word}\b", text)}
+
+
+def test_things_have_the_names_of_the_field() -> None:
+    found = {}
+    for package in ("augment", "md", "defectgen"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            if name not in STORED and dialect(path.read_text(encoding="utf-8")):
+                found[name] = dialect(path.read_text(encoding="utf-8"))
+    assert not found, DIALECT
+    assert dialect("what the network is told") == {"told"}
+    assert not dialect("toldness")
 
 
 def test_tests_import_no_helpers_of_another_folder() -> None:

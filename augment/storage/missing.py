@@ -6,14 +6,14 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-MIN_SIMILARITY = 0.6
-"""Ratio of difflib; a letter left out, doubled or swapped in a short name is above it, another name below."""
+MIN_SIMILARITY = 0.7
+"""Ratio of difflib; a letter left out, doubled or swapped in a name of four is above it, another name mostly below."""
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str:
+def nearest_name(name: str, known: Iterable[str], similarity: float = MIN_SIMILARITY) -> str:
     """The known name that is most like another, whatever the case of its letters; empty where none is."""
     names = {text.lower(): text for text in known}
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=MIN_SIMILARITY)
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=similarity)
     return names[near[0]] if near else ""
 
 

@@ -31,7 +31,7 @@ POOL = 256
 """Complexes drawn uniformly, of which the best is what a sampler has to beat."""
 
 SAMPLED = 128
-"""Complexes asked of a sampler; with fewer, its share in the lowest tenth is known to a factor of two only."""
+"""Complexes requested of a sampler; with fewer, its share in the lowest tenth is known to a factor of two only."""
 
 BEST_OF = 32
 """The first so many of these compete with the whole pool."""
@@ -111,7 +111,7 @@ class ComplexScore:
         uniqueness: share of distinct complexes.
         novelty: share of the distinct ones that are not in the pool.
         coverage: distinct complexes as a share of all there are.
-        valid: share of answers that are complexes of the composition asked for.
+        valid: share of answers that are complexes of the requested composition.
     """
 
     enrichment: float
@@ -204,7 +204,7 @@ def best_margin(energies: FloatArray, pool: FloatArray) -> float:
 
 
 def decode(answers: Iterable[Any], request: ComplexBenchmarkRequest) -> list[Defect]:
-    """Those of the answers that are complexes of the composition asked for, in their supercell, as defects."""
+    """Those of the answers that are complexes of the requested composition, in their supercell, as defects."""
     wanted = {name: count for name, (count, _) in request.recipe.counts.items()}
     form = request.space.supercell.hermite_normal_form
     defects = []
@@ -230,11 +230,11 @@ def score_sampler(
         energy: of a complex, eV; called once for each distinct one where it remembers.
 
     Raises:
-        DataError: no answer is a complex of the composition asked for.
+        DataError: no answer is a complex of the requested composition.
     """
     chosen = decode(islice(answers, request.n), request)
     if not chosen:
-        raise DataError(f"no answer is a complex of {dict(request.recipe.counts)} in the supercell asked for")
+        raise DataError(f"no answer is a complex of {dict(request.recipe.counts)} in the requested supercell")
     drawn = list(sample_complexes(request.space, request.recipe, POOL, request.seed))
     pool = np.array([energy(d) for d in drawn])
     energies = np.array([energy(d) for d in chosen])

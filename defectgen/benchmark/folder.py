@@ -20,7 +20,7 @@ _CONDITIONS = ("temperature", "pressure", "snapshot", "subgroup")
 
 @dataclass(frozen=True, eq=False)
 class Structures:
-    """Structures read from files, asked for like a generator.
+    """Structures read from files, called like a generator.
 
     Attributes:
         atoms: ASE Atoms in the order of the files, the best guess of each defect first.
@@ -31,7 +31,7 @@ class Structures:
     sha256: str
 
     def __call__(self, request: BenchmarkRequest) -> Iterable[Any]:
-        """The first `n` structures of this defect whose `info` does not name other conditions than are asked for."""
+        """The first `n` structures of this defect whose `info` does not name other conditions than are requested."""
         return [atoms for atoms in self.atoms if _answers(atoms.info, request)][: request.n]
 
 
@@ -59,7 +59,7 @@ def read_structures(path: Path) -> Structures:
 
 
 def write_requests(path: Path, tasks: TaskSet) -> int:
-    """Write the ideal cell of each task with what is asked for in `info` to an extended XYZ file; how many there are.
+    """Write the ideal cell of each task with the request in `info` to an extended XYZ file; how many there are.
 
     A program in any language reads it, moves the atoms, keeps `info`, and gives the file back as a generator.
 

@@ -37,7 +37,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     UNCORRECTED: {"corrections": 0},
     CORRECTED: {"corrections": 4},
 }
-"""Variants of the default model, by what is asked of it."""
+"""Variants of the default model, by their changes to its request."""
 
 REGRESSOR = "regressor"
 """Name of the weights that were trained to answer at once."""
@@ -72,7 +72,7 @@ def unrelaxed(request: BenchmarkRequest) -> Iterable[DefectCell]:
 
 
 def symmetric_rattle(request: BenchmarkRequest) -> Iterable[DefectCell]:
-    """Gaussian displacements of `RATTLE` that keep the symmetry asked for, the whole stabilizer if none is named."""
+    """Gaussian displacements of `RATTLE` that keep the requested symmetry, the whole stabilizer if none is named."""
     return [_rattled(request, "symmetric-rattle", index, request.symmetry) for index in range(request.n)]
 
 
@@ -141,7 +141,7 @@ def load_generator(spec: str) -> NamedGenerator:
     Args:
         spec: a baseline (`unrelaxed`, `symmetric-rattle`, `rattle`, `enumeration`, `distortions`, `descent`), a shipped
             model (`default`, or a baseline with weights such as `vae`) or a .safetensors file, `one-shot` (the model
-            called `regressor`, or where there is none the default one, asked once and without noise), `blind` (the
+            called `regressor`, or where there is none the default one, evaluated once and without noise), `blind` (the
             default model without forces), `uncorrected` (the default model without its last step), `corrected` (with
             four of them), a folder or file of structures, or `module:function` of any package that can be imported
             from here.

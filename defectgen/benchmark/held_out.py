@@ -49,7 +49,7 @@ class Score:
 
 
 def label_symmetry(case: Case, label: Label) -> CellSymmetry:
-    """H that a label is asked with: what it keeps of the full stabilizer."""
+    """H that is requested for a label: what it keeps of the full stabilizer."""
     return case.symmetry_of(label)
 
 
@@ -111,7 +111,7 @@ def diffusion(
 
 
 def one_shot(model: Model) -> Method:
-    """The same network asked once, at t = 0 and without noise: a regressor."""
+    """The same network evaluated once, at t = 0 and without noise: a regressor."""
 
     def propose(case: Case, label: Label) -> Distortion:
         start = Distortion(np.zeros_like(label.state.displacements), np.zeros((3, 3)))

@@ -13,10 +13,10 @@ import numpy as np
 from augment import CellSymmetry, Defect, DefectCell, Host
 
 FULL = "full"
-"""The whole stabilizer, as a subgroup that is asked for."""
+"""The whole stabilizer, as a subgroup that is requested."""
 
 NONE = "1"
-"""No symmetry, as a subgroup that is asked for."""
+"""No symmetry, as a subgroup that is requested."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +53,11 @@ class BenchmarkRequest:
 
     @cached_property
     def symmetry(self) -> CellSymmetry:
-        """The symmetry that is asked for, acting on the atoms of `ideal`; the whole stabilizer where none is named."""
+        """The symmetry that is requested, acting on the atoms of `ideal`; the whole stabilizer where none is named."""
         return CellSymmetry.trivial(len(self.ideal)) if self.subgroup == NONE else self.defect.symmetry()
 
     def rng(self, name: str, index: int) -> np.random.Generator:
-        """Random numbers of one structure of a generator; they depend on nothing else that is asked for."""
+        """Random numbers of one structure of a generator; they depend on nothing else that is requested."""
         text = f"{self.seed}|{name}|{self.defect.key}|{self.temperature}|{self.pressure}|{self.subgroup}|{index}"
         return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]))
 

@@ -29,7 +29,7 @@ PAIR_RELAXATION_STEPS = 8
 """Of the relaxation of each pair at most; as many as of the arrangements in the corpus."""
 
 DEFAULT_BOLTZMANN_ENERGY = 0.3
-"""eV; k_B T where no temperature is asked for. Vacancies bind by more: far below it the same few come again."""
+"""eV; k_B T where no temperature is requested. Vacancies bind by more: far below it the same few come again."""
 
 
 CountProgress = Callable[[int, int], None]

@@ -23,7 +23,7 @@ TEACHER, NONE = "teacher", "none"
 """Names that ask for the potential whose labels a model has learnt, and for none."""
 
 CACHE_SIZE = 8
-"""Surfaces that are remembered: those of defects that are asked for again under other conditions."""
+"""Surfaces that are remembered: those of defects that are requested again under other conditions."""
 
 Remembered = TypeVar("Remembered")
 

@@ -37,11 +37,11 @@ MAX_DRAWS_PER_COMPLEX = 1000
 
 @dataclass(frozen=True)
 class ComplexConditions:
-    """What arrangements are asked for.
+    """Which arrangements are requested.
 
     Attributes:
         temperature: K; arrangements come with their Boltzmann weights at it. None does not ask.
-        energy: eV above the lowest of the composition; without a temperature the lowest are asked for.
+        energy: eV above the lowest of the composition; without a temperature the lowest are requested.
         guidance: weight of the conditions; 1 is what was learnt, more exaggerates them, 0 ignores them.
         best_of: draw so many for each that is kept and keep those of the lowest predicted energy, the lowest first and
             none twice while there are others.
@@ -89,7 +89,7 @@ def propose_complexes(
         model: a model, or the name of one, with a network of occupations.
         pairs: energies of pairs of the edits, which then decide instead of the network.
         temperature: K; complexes come with their Boltzmann weights at it. None does not ask.
-        energy: eV above the lowest of the composition; without a temperature the lowest are asked for.
+        energy: eV above the lowest of the composition; without a temperature the lowest are requested.
         guidance: weight of the conditions; 1 is what was learnt.
         best_of: draw so many for each that is kept, and keep those of the lowest predicted energy.
 
@@ -153,7 +153,7 @@ def paired_diffusion(request: ComplexRequest) -> list[Defect]:
 
 
 class NetworkScorer:
-    """The network of occupations bound to one edit space and what is asked."""
+    """The network of occupations bound to one edit space and a request."""
 
     def __init__(self, model: Model, space: EditSpace, conditions: ComplexConditions) -> None:
         self._network = model.occupation

@@ -1,4 +1,4 @@
-"""Proposals of relaxed or thermal geometries: the trained bridge run for each defect with what was asked held fixed."""
+"""Proposals of relaxed or thermal geometries: the trained bridge run for each defect with the request held fixed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def generate(
     """Propose geometries, `n` of each defect in order.
 
     Species, counts, charge and H hold by construction. The noise of a structure is that of (seed, defect key,
-    subgroup, sample), so what else is asked for does not matter; the same request gives the same bytes.
+    subgroup, sample), so the rest of the request does not matter; the same request gives the same bytes.
 
     Args:
         defects: defects, or ideal defect cells with their `host`.
@@ -130,7 +130,7 @@ def geometry_stream(
 
     Args:
         defect: whose geometries.
-        request: what is asked for.
+        request: species are those of the defect; symmetry, conditions, number.
         model: the trained networks.
         plan: H of each structure; by default that of the request.
     """
@@ -200,7 +200,7 @@ def _frames(
 
 
 def _keeps_cell(defect: Defect, request: GeometryRequest) -> bool:
-    """Whether the cell is that of the relaxed host, as is asked for or a vacuum in it needs."""
+    """Whether the cell is that of the relaxed host, as requested or as a vacuum in it needs."""
     return request.keep_cell or defect.supercell.host.has_vacuum
 
 

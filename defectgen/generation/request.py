@@ -1,4 +1,4 @@
-"""What geometries are asked for of the generative model, within limits."""
+"""Requests of geometries from the generative model, within limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAMPLED, BEST, FULL, TRIVIAL = "sample", "best", "full", "1"
 
 @dataclass(frozen=True)
 class GeometryRequest:
-    """What geometries are asked for.
+    """Which geometries are requested.
 
     Attributes:
         subgroup: `full` for the whole stabilizer, the Hermann-Mauguin or Schoenflies symbol of one of its subgroups,
@@ -42,7 +42,7 @@ class GeometryRequest:
         charge: e, a condition of the network; None where it is none.
         forces: potential whose energy surface gives input features, if the network has learnt from any: `teacher` for
             the one that labelled its corpus, a name, or `none`. Elements that it does not cover have none.
-        corrections: steps down that surface from a structure of the network, if it is asked for at 0 K; a force
+        corrections: steps down that surface from a structure of the network, if it is requested at 0 K; a force
             evaluation each. They keep H and the cell.
         keep_cell: the cell is that of the relaxed host whatever the temperature and the pressure.
     """
@@ -82,7 +82,7 @@ class GeometryRequest:
             raise ConditionError(f"energy {self.energy} eV above the lowest is not between 0 and {MAX_ENERGY:g} eV")
 
     def spread_of(self, index: int, *, known: bool) -> float:
-        """Scale of the noise of one sample; `known` says whether it has the symmetry asked for without any."""
+        """Scale of the noise of one sample; `known` says whether it has the requested symmetry without any."""
         if self.spread is not None:
             return self.spread
         return 0.0 if index == 0 and known and not self.snapshot else 1.0

@@ -17,7 +17,7 @@ from defectgen.model.weights import Model
 
 
 def find_subgroup(defect: Defect, request: GeometryRequest) -> CellSymmetry:
-    """The subgroup H that is asked for by name; the first class of that symbol where there are several.
+    """The subgroup H that is requested by name; the first class of that symbol where there are several.
 
     Raises:
         ConditionError: the stabilizer has no such subgroup; the message lists those that it has.
@@ -40,7 +40,7 @@ def find_subgroup(defect: Defect, request: GeometryRequest) -> CellSymmetry:
 
 
 def _named(request: GeometryRequest) -> bool:
-    """Whether a subgroup is asked for that structures are to keep, whatever the model thinks of it."""
+    """Whether a subgroup is requested that structures are to keep, whatever the model thinks of it."""
     return request.subgroup not in (None, TRIVIAL, BEST, SAMPLED)
 
 

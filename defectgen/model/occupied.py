@@ -28,7 +28,7 @@ class Occupied:
         number: (k,) what each holds.
         charge: (k,) formal charge of each, e.
         open_nodes: nodes that may still be edited.
-        conditions: what is asked for.
+        conditions: of the request.
     """
 
     template: Template

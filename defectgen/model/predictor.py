@@ -31,7 +31,7 @@ def predictor(
         model: the trained network and its noise.
         templates: the defect, with the empty voids that the network is meant to see; of several states each has its
             own, which differ in their energy features alone, or all have one.
-        conditions: what is asked for.
+        conditions: of the request.
         guidance: weight of the conditions (classifier-free guidance, Ho and Salimans, 2022,
             doi:10.48550/arXiv.2207.12598); with 1 one pass of the network answers, otherwise two.
         groups: H and the full stabilizer, whose freedoms of each atom are input features.

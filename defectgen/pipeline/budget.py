@@ -63,8 +63,8 @@ class RunPlan:
     @property
     def lines(self) -> list[str]:
         """What is said before a run starts."""
-        told = self.estimate is not None and self.asked.budget != AUTO_BUDGET
-        return [*(self.estimate.lines if told and self.estimate else []), *self.cut_lines]
+        shown = self.estimate is not None and self.asked.budget != AUTO_BUDGET
+        return [*(self.estimate.lines if shown and self.estimate else []), *self.cut_lines]
 
     @property
     def cut_lines(self) -> list[str]:
@@ -249,7 +249,7 @@ _CUTS: tuple[RunCut, ...] = (
     _at_most("md.max_cells", 0),
     _defects(1),
 )
-"""In the order in which they are made: what costs much and tells little first."""
+"""In the order in which they are made: what costs much and yields little first."""
 
 _WHAT = {
     "defects.min_image_distance": "least distance between images (Å)",

@@ -22,7 +22,7 @@ RELAXATION_EVALUATIONS = 14
 """Of a point defect to 0.03 eV/Å; 9 on average over 18 of them in MgO, and 13 in boron nitride."""
 
 DEFECT_EVALUATIONS = 11
-"""Of the forces that the model is told of a defect: three points of its descent and eight of its curvatures."""
+"""Of the forces that are input features of a defect: three points of its descent and eight of its curvatures."""
 
 BROKEN_SYMMETRY_EVALUATIONS = 4
 """More for a request that keeps less than the whole stabilizer: directions that are tried."""
@@ -60,7 +60,7 @@ class Costs:
 
     Attributes:
         own: of the potential of the run.
-        forces: of that whose forces the model is told; 0 without one.
+        forces: of that whose forces are input features; 0 without one.
     """
 
     own: float
@@ -138,10 +138,10 @@ def nominal_costs(prepared: PreparedRun) -> Costs | None:
     from defectgen.energy_surface.source import find_forces
     from defectgen.model.weights import load_model
 
-    told = find_forces(prepared.settings.generate.forces, load_model(prepared.settings.generate.model).card)
-    own = NOMINAL.get(prepared.potential.kind)
-    forces = 0.0 if told is None else NOMINAL.get(told.potential.kind)
-    return None if own is None or forces is None else Costs(own, forces)
+    source = find_forces(prepared.settings.generate.forces, load_model(prepared.settings.generate.model).card)
+    potential = NOMINAL.get(prepared.potential.kind)
+    forces = 0.0 if source is None else NOMINAL.get(source.potential.kind)
+    return None if potential is None or forces is None else Costs(potential, forces)
 
 
 def measured_costs(prepared: PreparedRun) -> Costs:
@@ -167,11 +167,11 @@ def measured_costs(prepared: PreparedRun) -> Costs:
         return max(time.process_time() - began, 1e-5) / len(cell)
 
     own = each(prepared.potential)
-    told = find_forces(prepared.settings.generate.forces, load_model(prepared.settings.generate.model).card)
-    if told is None or not told.potential.covers(elements_of(cell.numbers)):
+    source = find_forces(prepared.settings.generate.forces, load_model(prepared.settings.generate.model).card)
+    if source is None or not source.potential.covers(elements_of(cell.numbers)):
         return Costs(own, 0.0)
-    same = told.potential.sha256 == prepared.potential.sha256 and told.potential.name == prepared.potential.name
-    return Costs(own, own if same else each(told.potential))
+    same = source.potential.sha256 == prepared.potential.sha256 and source.potential.name == prepared.potential.name
+    return Costs(own, own if same else each(source.potential))
 
 
 def estimate(prepared: PreparedRun, costs: Costs) -> RunEstimate:
@@ -186,15 +186,15 @@ def estimate(prepared: PreparedRun, costs: Costs) -> RunEstimate:
 
 def _generation(prepared: PreparedRun, costs: Costs) -> StageEstimate:
     atoms, defects = prepared.supercell.n_atoms, len(prepared.chosen)
-    asked = prepared.settings.generate
-    broken = sum(subgroup != "full" for subgroup in asked.subgroups)
-    proposals = len(asked.subgroups) * asked.samples
-    directions = broken * (BROKEN_SYMMETRY_EVALUATIONS + asked.samples - 1)
-    each = DEFECT_EVALUATIONS + directions + proposals * asked.corrections
-    told = each * costs.forces
-    seconds = atoms * defects * (told + proposals * (NETWORK_SECONDS + (costs.own if asked.label else 0.0)))
+    settings = prepared.settings.generate
+    broken = sum(subgroup != "full" for subgroup in settings.subgroups)
+    proposals = len(settings.subgroups) * settings.samples
+    directions = broken * (BROKEN_SYMMETRY_EVALUATIONS + settings.samples - 1)
+    each = DEFECT_EVALUATIONS + directions + proposals * settings.corrections
+    features = each * costs.forces
+    seconds = atoms * defects * (features + proposals * (NETWORK_SECONDS + (costs.own if settings.label else 0.0)))
     count = defects * proposals
-    evaluations = (defects * each if costs.forces else 0) + (count if asked.label else 0)
+    evaluations = (defects * each if costs.forces else 0) + (count if settings.label else 0)
     return StageEstimate("generate", count, evaluations, seconds, seconds, count * atoms * EXPORT_BYTES)
 
 

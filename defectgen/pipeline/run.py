@@ -37,11 +37,11 @@ def dry_run_lines(settings: Settings) -> list[str]:
     """What a run would make and take, and what it would leave out; nothing is written.
 
     Raises:
-        DefectgenError: something asked for is not possible.
+        DefectgenError: a request is not possible.
     """
     plan = _planned(settings)
-    told = ["no potential here says what an evaluation costs; give --budget"]
-    return [*(plan.estimate.lines if plan.estimate else told), *plan.cut_lines]
+    unknown = ["no potential here says what an evaluation costs; give --budget"]
+    return [*(plan.estimate.lines if plan.estimate else unknown), *plan.cut_lines]
 
 
 def run_pipeline(settings: Settings) -> Path:
@@ -50,7 +50,7 @@ def run_pipeline(settings: Settings) -> Path:
     What was left out is said before the first stage and after the last.
 
     Raises:
-        DefectgenError: something asked for is not possible; nothing has been written then, or what had finished
+        DefectgenError: a request is not possible; nothing has been written then, or what had finished
             before stays and the same settings go on from there.
     """
     plan = _planned(settings)

@@ -1,4 +1,4 @@
-"""The conditions that a geometry is asked for under, as the network sees them."""
+"""The conditions of a requested geometry, as the network sees them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from augment.cell import FloatArray
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a geometry is asked for. What is None or hidden is no input of the network.
+    """Conditions of a geometry. What is None or hidden is no input of the network.
 
     Attributes:
         temperature: K; 0 for a relaxed structure.

@@ -46,7 +46,7 @@ class Template:
         site_order: (m,) order of the site-symmetry group of the site.
         multiplicity: (m,) multiplicity of the site's orbit in the conventional cell of the host.
         descent: (m, k, 2, 3) displacements and forces of some points on the way down from the ideal geometry, Å and
-            eV/Å, zero at vacant nodes; None where no potential was asked (see `defectgen.energy_surface.surface`).
+            eV/Å, zero at vacant nodes; None without a potential (see `defectgen.energy_surface.surface`).
     """
 
     key: str

@@ -380,7 +380,7 @@ def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
     if first["type"] == "extra_forbidden":
-        close = nearest_name(name, _flat_names())
+        close = nearest_name(name, _flat_names(), 0.5)  # a part of a long name is enough
         hint = f"; did you mean {close}?" if close else "; `defectgen init` lists every key"
         return f"unknown key {name}{hint}"
     if first["type"] == "missing":

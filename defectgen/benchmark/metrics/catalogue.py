@@ -65,14 +65,14 @@ METRICS: Mapping[str, Metric] = {
         "broken in vain", "", "lower", "first structures broken where the lowest geometry is not", ("free",), share=True
     ),
     "valid": Metric("valid", "", "higher", "structures that meet all constraints below", ALL_KINDS, share=True),
-    "composition": Metric("composition", "", "higher", "species and counts as asked", ALL_KINDS, share=True),
-    "charge": Metric("charge", "", "higher", "as asked", ALL_KINDS, share=True),
+    "composition": Metric("composition", "", "higher", "species and counts as requested", ALL_KINDS, share=True),
+    "charge": Metric("charge", "", "higher", "as requested", ALL_KINDS, share=True),
     "placed": Metric(
         "lattice", "", "higher", "lattice vectors are those of the ideal cell strained", ALL_KINDS, share=True
     ),
     "no_overlap": Metric("no overlap", "", "higher", "closest contact above 0.6 covalent radii", ALL_KINDS, share=True),
     "key_kept": Metric(
-        "defect kept", "", "higher", "recognised again as the defect asked for", RELAXED_KINDS, share=True
+        "defect kept", "", "higher", "recognised again as the requested defect", RELAXED_KINDS, share=True
     ),
     "diversity": Metric("diversity (PDD)", "Å", "higher", "mean distance between structures of a task", ("free",)),
     "msd_error": Metric("MSD error", "", "lower", "relative, against MD frames", ("snapshot",), share=True),

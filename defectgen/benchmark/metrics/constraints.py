@@ -1,4 +1,4 @@
-"""Whether a structure is what was asked for, and whether its atoms leave each other room."""
+"""Whether a structure is what was requested, and whether its atoms leave each other room."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOND = 1.25
 
 
 def same_composition(numbers: IntArray, requested: IntArray) -> bool:
-    """Whether atomic numbers (n,) are those asked for (m,), in any order: species and counts."""
+    """Whether atomic numbers (n,) are those requested (m,), in any order: species and counts."""
     return np.array_equal(np.sort(numbers), np.sort(requested))
 
 

@@ -56,7 +56,7 @@ def place(cell: FloatArray, numbers: IntArray, positions: FloatArray, ideal: Def
         DataError: the composition is another, or the lattice vectors are not those of the ideal cell strained.
     """
     if not np.array_equal(np.sort(numbers), np.sort(ideal.numbers)):
-        raise DataError(f"{ideal.name}: the structure has another composition than was asked for")
+        raise DataError(f"{ideal.name}: the structure has another composition than was requested")
     strain, turn = stretch_and_turn(ideal.cell, cell, ideal.name)
     lattice, there = ideal.cell @ (np.eye(3) + strain), ideal.positions @ (np.eye(3) + strain)
     here = positions @ turn.T

@@ -24,8 +24,8 @@ from defectgen.benchmark.protocol import FULL, NONE, BenchmarkRequest
 TaskKind = Literal["symmetric", "broken", "free", "pressed", "mean", "snapshot"]
 
 TASK_KINDS: Mapping[TaskKind, str] = {
-    "symmetric": "relaxed at 0 GPa, asked to keep the whole stabilizer",
-    "broken": "relaxed at 0 GPa, asked for without symmetry where that is lower",
+    "symmetric": "relaxed at 0 GPa, with the whole stabilizer requested",
+    "broken": "relaxed at 0 GPa, without symmetry requested where that is lower",
     "free": "relaxed at 0 GPa, the generator decides which symmetry survives",
     "pressed": "relaxed in the cell of the host under pressure",
     "mean": "mean of a thermal ensemble",
@@ -34,7 +34,7 @@ TASK_KINDS: Mapping[TaskKind, str] = {
 """What each kind of task is about."""
 
 ENSEMBLE = 16
-"""Frames that are asked for at least of a thermal ensemble; fewer say little about a spread."""
+"""Least number of frames requested of a thermal ensemble; fewer say little about a spread."""
 
 TASKS_FORMAT = 1
 TASKS_VERSION = "4"
@@ -88,7 +88,7 @@ class Task:
         return self.defect.host.formula
 
     def count(self, n: int) -> int:
-        """Structures that a generator is asked for where `n` of each task are wanted."""
+        """Structures requested of a generator where `n` of each task are wanted."""
         return max(n, ENSEMBLE) if self.kind == "snapshot" else n
 
     def request(self, n: int, seed: int) -> BenchmarkRequest:

@@ -160,9 +160,7 @@ def md_command(
         changes |= {**chosen, **layer_changes(bulk, None), "md.check": check or "none", "seed": seed}
         rows = _files(sources, changes, block, output, shard, deck=deck)
         written(None if deck else output)
-    _tell(rows, as_json=as_json)
-    if rows and all(row["status"] == "diverged" for row in rows):
-        raise typer.Exit(ALL_DIVERGED)
+    _print(rows, as_json=as_json)
 
 
 def _length(steps: int | None, precision: str | None, max_steps: int | None) -> dict[str, Any]:
@@ -276,7 +274,8 @@ def _decks(points: list[Any], potential: Any, output: Path) -> list[dict[str, An
     return []
 
 
-def _tell(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print a line a point, and end with a code of its own where all of them diverged."""
     if as_json:
         for row in rows:
             say(json.dumps(row))
@@ -285,3 +284,5 @@ def _tell(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         from defectgen.report.response.engine_checks import check_lines
 
         show(md_table(rows), *check_lines(rows))
+    if rows and all(row["status"] == "diverged" for row in rows):
+        raise typer.Exit(ALL_DIVERGED)

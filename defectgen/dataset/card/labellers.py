@@ -91,7 +91,7 @@ def labeller_of(name: str, sha256: str, frames: int) -> Labeller:
 
 
 def _theory_by_name(name: str) -> str:
-    """What a potential of another package stands for, as far as its name tells."""
+    """What a potential of another package stands for, as far as its name says."""
     package, functional = package_of(name), functional_in(name)
     if package is None:
         return "Not known here: add it before you share the dataset."

@@ -53,7 +53,7 @@ class LatentGenerator:
         return self.sample(ask.defect, GeometryRequest(subgroup=ask.subgroup, n=ask.n, seed=ask.seed, **climate))
 
     def sample(self, defect: Defect, request: GeometryRequest) -> list[DefectCell]:
-        """`n` geometries of a defect with H as asked; a pass of the decoder for all that fit into `MAX_BATCH_NODES`."""
+        """`n` geometries of a defect with the requested H, decoded in batches of at most `MAX_BATCH_NODES`."""
         ideal, symmetry, config = defect.cell(), find_subgroup(defect, request), self.network.config
         surface = None if self.forces is None else self.forces(defect)
         descent = None if surface is None else surface.descent

@@ -85,7 +85,7 @@ class BatchItem:
     Attributes:
         template: nodes.
         edges: of the ideal geometry.
-        conditions: what is asked for.
+        conditions: of the request.
         freedom: (m, 2) share of the directions that H, and the full stabilizer, let each node move; 0 where unknown.
     """
 

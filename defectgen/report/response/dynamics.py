@@ -98,8 +98,8 @@ def _length(name: str) -> Callable[[JsonRow], Measured | None]:
 
 def _below_debye(rows: Sequence[JsonRow]) -> list[Text]:
     """What classical atoms lack, of the coldest point below its Debye temperature."""
-    told = [(r, r["quantum"]) for r in rows if r.get("quantum")]
-    known = [(r, quantum) for r, quantum in told if r["temperature"] < quantum["debye_temperature"]]
+    corrected = [(r, r["quantum"]) for r in rows if r.get("quantum")]
+    known = [(r, quantum) for r, quantum in corrected if r["temperature"] < quantum["debye_temperature"]]
     if not known:
         return []
     row, quantum = min(known, key=lambda pair: pair[0]["temperature"] / pair[1]["debye_temperature"])

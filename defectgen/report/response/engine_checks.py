@@ -102,7 +102,7 @@ def verdict(differences: Sequence[EngineCheck]) -> str:
     """`agree` in a sentence."""
     found = agree(differences)
     if found is None:
-        return "cannot be told whether they agree"
+        return "it cannot be decided whether they agree"
     worst = max((one for one in differences if math.isfinite(one.deviation)), key=lambda one: one.deviation)
     how = f"{worst.deviation:.1f} standard errors apart in the {worst.name}; up to {MAX_AGREEING:g} is usual"
     return f"they {'agree' if found else 'disagree'} ({how})"
@@ -144,7 +144,7 @@ def _verdicts(rows: Sequence[EngineCheck]) -> Text:
     by_check = [[row for row in rows if row.check is check] for check in {id(r.check): r.check for r in rows}.values()]
     known = [each for each in by_check if agree(each) is not None]
     if not known:
-        return Text("No check can tell whether the engines agree.")
+        return Text("No check can decide whether the engines agree.")
     worst = max(known, key=lambda each: max((one.deviation for one in each if math.isfinite(one.deviation)), default=0))
     count = sum(agree(each) is True for each in known)
     where = f"{worst[0].check['engine']}, {point_name(worst[0].check)}"

@@ -102,13 +102,13 @@ def _energies(formula: str, checks: Mapping[str, Any]) -> str:
 
 def _limits(card: Mapping[str, Any]) -> str:
     moved, teacher = card["change"]["forces_rmse"], card["teacher"]["name"]
-    told = (
+    moved_text = (
         f"On large cells with defects its forces moved by {1000 * moved:.0f} meV/Å (root mean square).\n"
         if moved
         else ""
     )
     return f"""## Limits
 
-{told}Labels are of small cells: energies of defects in them hold interactions with their images, and count little.
+{moved_text}Labels are of small cells: energies of defects in them hold interactions with images, and count little.
 Neutral cells only, without spin unless the teacher's settings say so. Where {teacher} is wrong, so is the student.
 """

@@ -221,8 +221,8 @@ class _Run:
             for cell in first_cells(large, dopants, self.settings.max_temperature, amounts, seed):
                 found = Evaluator(cell.numbers, calculator, cell.volume, np.inf)(cell.positions, cell.cell)
                 weights = dict(zip(LABEL_WEIGHTS, (self.settings.replay, self.settings.replay, 0.0), strict=True))
-                told = replace(cell, provenance={**cell.provenance, **weights})
-                made.append(Record(told, found.energy, found.forces, found.stress, "replay"))
+                weighted = replace(cell, provenance={**cell.provenance, **weights})
+                made.append(Record(weighted, found.energy, found.forces, found.stress, "replay"))
         return [record for record in made if np.abs(record.forces).max() < MAX_TRAINING_FORCE]
 
     def _member(self, start: Any, records: Sequence[Record], index: int) -> Any:

@@ -40,13 +40,13 @@ class ExternalSpec:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the adapter is told."""
+        """Values for the adapter."""
         values: dict[str, Any] = json.loads(self.settings_json)
         return values
 
     @property
     def task(self) -> dict[str, Any]:
-        """What the worker is told."""
+        """Values for the worker."""
         return {
             "adapter": str(self.package.file),
             "name": self.name,

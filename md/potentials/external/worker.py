@@ -152,7 +152,7 @@ def _labels(calculator: Any, numbers: Any, positions: Any, cell: Any) -> tuple[f
             energy = atoms.get_potential_energy()
         forces, stress = atoms.get_forces(), atoms.get_stress()
         return float(energy), np.asarray(forces, float), np.asarray(stress, float), "", ""
-    except Exception as error:  # noqa: BLE001  told to the other side
+    except Exception as error:  # noqa: BLE001  reported to the other side
         kind = UNCONVERGED if "Convergence" in type(error).__name__ else "failed"
         return np.nan, np.full((len(numbers), 3), np.nan), np.full(6, np.nan), _text(error), kind
 
@@ -172,7 +172,7 @@ def serve_requests() -> None:
     try:
         calculator, facts = build(task)
         about = describe(task, facts)
-    except Exception as error:  # noqa: BLE001  told to the other side
+    except Exception as error:  # noqa: BLE001  reported to the other side
         write_message(out, error=_text(error))
         return
     write_message(out, about=json.dumps(about))
