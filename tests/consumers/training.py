@@ -93,8 +93,8 @@ TRAININGS = {
     "GRACE": Training(
         "grace",
         (("maxiter: 150", "maxiter: 1"),),
-        "seed/1/**/*.index",
-        "assert open(path, 'rb').read()",
+        "seed/1/saved_model/saved_model.pb",
+        "from tensorpotential.calculator import TPCalculator; TPCalculator(path.rpartition('/')[0])",
     ),
     "Orb": Training(
         "orb",

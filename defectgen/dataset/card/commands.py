@@ -245,7 +245,7 @@ def metatrain(manifest: DatasetManifest) -> str:
 
 
 def grace(manifest: DatasetManifest) -> str:
-    """`gracemaker`; the zero of energy is that of lone atoms, else fitted."""
+    """`gracemaker`, and the export of its best model; the zero of energy is that of lone atoms, else fitted."""
     known = baselines(manifest)
     held_out = "valid" if _has(manifest, "valid") else "test" if _has(manifest, "test") else None
     test = f"  test_filename: {held_out}.extxyz\n" if held_out else f"  test_size: {_inner_share(manifest)}\n"
@@ -255,9 +255,10 @@ def grace(manifest: DatasetManifest) -> str:
         "potential: {preset: GRACE_1LAYER_latest}\n"
         "fit:\n  loss: {energy: {type: huber, weight: 1, delta: 0.1}, forces: {type: huber, weight: 5, delta: 0.1}, "
         "stress: {type: huber, weight: 0.1, delta: 0.1}}\n"
-        "  maxiter: 150\n  optimizer: Adam\n  opt_params: {learning_rate: 0.01}\n  batch_size: 8\n"
+        "  maxiter: 150\n  optimizer: Adam\n  opt_params: {learning_rate: 0.01}\n"
+        "  scheduler: cosine_decay\n  scheduler_params: {minimum_learning_rate: 0.0006}\n  batch_size: 8\n"
     )
-    return _written("grace.yaml", text) + "gracemaker grace.yaml"
+    return _written("grace.yaml", text) + "gracemaker grace.yaml\ngracemaker -r -s grace.yaml"
 
 
 def orb(_: DatasetManifest) -> str:
