@@ -20,8 +20,8 @@ DEFAULTS: dict[str, Any] = {
     "max_iterations": 150,
     "spinpol": False,
 }
-"""Plane waves up to so many eV; k-points for each 1/Å, and whether Γ is one of them; width of the Fermi-Dirac smearing, eV; change
-of the density at convergence, electrons per valence electron."""
+"""Plane waves up to so many eV; k-points for each 1/Å, and whether Γ is one of them; width of the Fermi-Dirac smearing,
+eV; change of the density at convergence, electrons per valence electron."""
 
 SETUPS = "/usr/share/gpaw-setups"
 """Where Debian's gpaw-data has them."""
