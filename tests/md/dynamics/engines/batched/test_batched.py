@@ -184,9 +184,11 @@ def test_interrupted_and_resumed_to_the_same_bits(
 
 
 def test_each_point_ends_where_its_own_means_are_precise(
-    student: Potential, cells: list[DefectCell], tmp_path: Path
+    student: Potential, cells: list[DefectCell], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the others do, and interrupted or not."""
+    """Whatever the others do, and interrupted or not; here two samples are enough."""
+    monkeypatch.setattr("md.dynamics.settling.MIN_SAMPLES", 2)
+    monkeypatch.setattr("md.dynamics.settling.MAX_DRIFTING_SHARE", 1.0)
     points = points_of(cells, steps=60, interval=10, checkpoint=10, precision=Precision(0.5, 1.0, stretch=20))
     together = run_batch(points, student, device="cpu")
     lengths = [len(response.series) - 1 for response in together]
