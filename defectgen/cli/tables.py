@@ -144,7 +144,8 @@ def md_table(rows: Sequence[dict[str, Any]]) -> Table:
         temperature, pressure = condition(row)
         at = f"{temperature}{_mean_of_nve(row)}", pressure
         engine = f"{row['engine']}, check" if is_check(row) else row["engine"]
-        table.add_row(row["cell"], engine, *at, row["status"], *numbers)
+        status = f"{row['status']}, unsettled" if row.get("settled") is False else row["status"]
+        table.add_row(row["cell"], engine, *at, status, *numbers)
     return table
 
 

@@ -99,7 +99,7 @@ def begun_settings(settings: Settings) -> Settings:
     if before.budget != settings.budget:
         return settings
     asked, kept = _flat(settings), _flat(before)
-    chosen = {name: kept[name] for name in _WHAT if _is_less(asked[name], kept[name])}
+    chosen = {name: kept[name] for name in _WHAT if _is_less(name, asked[name], kept[name])}
     return settings.replaced({name: "none" if value is None else value for name, value in chosen.items()})
 
 
@@ -174,6 +174,16 @@ def _at_most(name: str, number: float) -> RunCut:
     return cut
 
 
+def _fixed_steps(number: int) -> RunCut:
+    """Cut the steps of points for which a number was given."""
+
+    def cut(prepared: PreparedRun) -> dict[str, Any] | None:
+        steps = prepared.settings.md.steps
+        return {"md.steps": number} if steps is not None and steps > number else None
+
+    return cut
+
+
 def _first(name: str) -> RunCut:
     """Cut a list to its first value."""
 
@@ -203,8 +213,9 @@ def _smaller_cell(distance: float) -> RunCut:
     """Cut the distance of a defect to its images, where a supercell is searched by it."""
 
     def cut(prepared: PreparedRun) -> dict[str, Any] | None:
-        asked = prepared.settings.defects
-        searched = asked.supercell is None and asked.min_image_distance > distance
+        asked, complexes = prepared.settings.defects, prepared.settings.complexes
+        by_energies = bool(complexes.names) and complexes.weight == "pairs"  # all would be evaluated again
+        searched = asked.supercell is None and asked.min_image_distance > distance and not by_energies
         return {"defects.min_image_distance": distance} if searched else None
 
     return cut
@@ -222,7 +233,8 @@ def _defects(count: int) -> RunCut:
     """Cut the defects that are relaxed, and have proposals for these alone."""
 
     def cut(prepared: PreparedRun) -> dict[str, Any] | None:
-        if count >= len(prepared.chosen) or count >= (prepared.settings.relax.max_defects or count + 1):
+        most = prepared.settings.relax.max_defects
+        if count >= len(prepared.chosen) or (most is not None and count >= most):
             return None
         return {"relax.max_defects": count, "generate.only": [defect.name for defect in prepared.chosen[:count]]}
 
@@ -231,18 +243,23 @@ def _defects(count: int) -> RunCut:
 
 _CUTS: tuple[RunCut, ...] = (
     _only_relaxed,
+    _first("md.engines"),
     _at_most("md.max_steps", 2000),
+    _fixed_steps(2000),
     _at_most("md.max_cells", 2),
     _no_check,
     _defects(8),
     _smaller_cell(7.0),
     _at_most("md.max_steps", 1000),
+    _fixed_steps(1000),
+    _at_most("generate.samples", 1),
     _defects(6),
     _at_most("md.max_cells", 1),
     _one_pressure,
     _smaller_cell(6.0),
     _defects(4),
     _at_most("md.max_steps", 500),
+    _fixed_steps(500),
     _first("md.temperatures"),
     _defects(3),
     _defects(2),
@@ -253,6 +270,9 @@ _CUTS: tuple[RunCut, ...] = (
 
 _WHAT = {
     "defects.min_image_distance": "least distance between images (Å)",
+    "generate.samples": "proposals for a defect and symmetry",
+    "md.engines": "engines",
+    "md.steps": "steps of a point",
     PROPOSED: "defects with proposals",
     "relax.max_defects": "defects relaxed, at most",
     "md.max_cells": "cells in dynamics",
@@ -269,10 +289,12 @@ def _flat(settings: Settings) -> dict[str, Any]:
     return {name: values[name.partition(".")[0]][name.partition(".")[2]] for name in _WHAT}
 
 
-def _is_less(asked: Any, kept: Any) -> bool:
+def _is_less(name: str, asked: Any, kept: Any) -> bool:
     """Whether a value that a folder keeps can be a cut of the one asked for."""
     if isinstance(asked, str):
         return kept is None
+    if name == "md.steps" and asked is None:  # it means a precision, and not any number
+        return False
     if isinstance(kept, tuple):
         return kept != asked and (not asked or set(kept) < set(asked))
     return kept is not None and (asked is None or kept < asked)

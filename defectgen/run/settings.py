@@ -289,6 +289,12 @@ class Settings(_Section):
     md: MdSettings = MdSettings()
     export: DatasetSettings = DatasetSettings()
 
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _no_budget(cls, value: object) -> object:
+        """`null` means none too."""
+        return NO_BUDGET if value is None else value
+
     def replaced(self, changes: dict[str, Any]) -> Settings:
         """These settings with some changed; keys are dotted names (`md.steps`), None leaves a value alone.
 

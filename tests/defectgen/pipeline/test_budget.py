@@ -75,6 +75,20 @@ def test_a_smaller_budget_never_leaves_more(tmp_path: Path, monkeypatch: pytest.
     assert plan.prepared.settings.md.max_cells == 0
 
 
+def test_no_cut_is_larger_than_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("defectgen.pipeline.budget.measured_costs", lambda _prepared: Costs(1.0, 1.0))
+    small = {"relax.max_defects": 0, "md.max_cells": 1, "md.steps": 40, "generate.samples": 1, "md.max_steps": 300}
+    asked = copper(tmp_path / "run", budget="1s").replaced(small)
+    found = plan_run(PreparedRun.of(asked), asked).prepared.settings
+    assert found.relax.max_defects == 0
+    assert found.md.max_cells == 0
+    assert (found.md.steps, found.md.max_steps, found.generate.samples) == (40, 300, 1)
+    many = copper(tmp_path / "run", budget="1s").replaced({"md.steps": 5000, "generate.samples": 9})
+    least = plan_run(PreparedRun.of(many), many).prepared.settings
+    assert least.generate.samples == 1
+    assert least.relax.max_defects == 1
+
+
 def test_nobody_is_cut_without_a_budget_where_nothing_is_known_of_the_cost(tmp_path: Path) -> None:
     asked = copper(tmp_path / "run")
     plan = plan_run(PreparedRun.of(asked), asked)

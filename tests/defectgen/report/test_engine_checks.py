@@ -89,6 +89,8 @@ def test_the_terminal_names_the_check_and_compares_in_one_line() -> None:
     [engines] = [column for column in md_table([DATA, CHECK]).columns if column.header == "engine"]
     assert list(engines.cells) == ["lammps", "ase, check"]
     assert list(check_lines([DATA])) == []
+    [status] = [c for c in md_table([DATA, DATA | {"settled": False}]).columns if c.header == "status"]
+    assert list(status.cells) == ["finished", "finished, unsettled"]
 
 
 def test_a_check_is_in_no_figure_and_no_mean_but_in_its_table(run: Path) -> None:

@@ -14,15 +14,17 @@ from augment.errors import ConditionError, PotentialError, ResumeError, Settings
 from augment.groups.cell_symmetry import CellSymmetry
 from md.campaigns.relax_and_md import md_all, relax_all
 from md.conditions.environment import Environment, Strain
+from md.conditions.precision import Precision
 from md.conditions.schedule import constant, quench, ramp
 from md.dynamics import MdPoint, Response, run_point
 from md.dynamics.engines.batched.engine import run_batch
 from md.dynamics.engines.batched.forces import BatchForces, BatchLabels, Flat
 from md.dynamics.engines.batched.steps import Baths, Motion, first_half, kicked
-from md.jobs.checkpoint import Checkpoints
+from md.dynamics.start_volume import WarmCrystal, static_pressure
+from md.jobs.checkpoint import Checkpoints, RunState
 from md.potentials import Potential
 from md.potentials.device import resolve_device
-from md.potentials.mace.models import describe_student
+from md.potentials.mace.models import describe_student, through_torch
 from md.relaxation.batched import relax_batched
 from md.relaxation.relax import RelaxSettings, relax_structure
 from tests.support.cells import cell_of
@@ -179,6 +181,47 @@ def test_interrupted_and_resumed_to_the_same_bits(
     assert bytes_of(resumed) == bytes_of(whole)
     with pytest.raises(ResumeError):
         run_batch(points, student, device="cpu", checkpoints=Checkpoints(tmp_path, "another"))
+
+
+def test_each_point_ends_where_its_own_means_are_precise(
+    student: Potential, cells: list[DefectCell], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the others do, and interrupted or not; here two samples are enough."""
+    monkeypatch.setattr("md.dynamics.settling.MIN_SAMPLES", 2)
+    monkeypatch.setattr("md.dynamics.settling.MAX_DRIFTING_SHARE", 1.0)
+    points = points_of(cells, steps=60, interval=10, checkpoint=10, precision=Precision(0.5, 1.0, stretch=20))
+    together = run_batch(points, student, device="cpu")
+    lengths = [len(response.series) - 1 for response in together]
+    assert set(lengths) <= {20, 40, 60}
+    assert min(lengths) < 60
+    for pair, response in zip(points, together, strict=True):
+        (alone,) = run_batch([pair], student, device="cpu")
+        assert len(alone.series) == len(response.series)
+        assert response.status == "finished"
+
+    class Stopping(Checkpoints):
+        def write(self, state: RunState, recorded: Any) -> None:
+            super().write(state, recorded)
+            if state.step == min(lengths):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(points, student, device="cpu", checkpoints=Stopping(tmp_path, "batch"))
+    resumed = run_batch(points, student, device="cpu", checkpoints=Checkpoints(tmp_path, "batch"))
+    for one, other in zip(resumed, together, strict=True):
+        assert {k: v.tobytes() for k, v in one.to_arrays().items()} == {
+            k: v.tobytes() for k, v in other.to_arrays().items()
+        }
+
+
+def test_a_point_starts_warm_in_a_batch(student: Potential, cells: list[DefectCell]) -> None:
+    asked = MdPoint.of(cells[0], Environment(300, 2), engine="batched", steps=5, interval=5, start="warm")
+    other = points_of(cells, steps=5, interval=5)[0]
+    crystal = WarmCrystal(1.02, 80.0, static_pressure(cells[0], through_torch(student)))
+    warm, cold = run_batch([(asked, cells[0]), other], student, device="cpu", finders=[lambda: crystal, None])
+    assert warm.series.volumes[0] == pytest.approx(1.02 * cells[0].volume)
+    assert warm.frames.start is cells[0]
+    assert cold.series.volumes[0] == pytest.approx(cells[0].volume)
 
 
 def test_relaxations_end_where_those_one_by_one_do(student: Potential, cells: list[DefectCell]) -> None:
