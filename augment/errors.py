@@ -26,7 +26,7 @@ class ConditionError(DefectgenError):
 
 
 class PotentialError(DefectgenError):
-    """A potential that is missing, cannot be loaded, or does not cover the elements asked for."""
+    """A potential that is missing, cannot be loaded, or does not cover the elements requested."""
 
 
 class UnconvergedError(PotentialError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import pkgutil
 import re
 import shlex
 import shutil
@@ -219,6 +220,23 @@ def test_the_readme_is_short() -> None:
     assert sum(line.startswith("|") for line in lines) <= 10
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", "\n".join(lines)):
         assert (ROOT / target).exists(), target
+
+
+def lost_names(text: str) -> list[str]:
+    """Dotted names of our packages in a text that no module, class or function has."""
+    lost = []
+    for name in sorted(set(re.findall(r"`((?:augment|md|defectgen)\.[\w.]+)`", text))):
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError):
+            lost.append(name)
+    return lost
+
+
+def test_the_names_of_the_glossary_exist() -> None:
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    assert lost_names(text) == []
+    assert lost_names("`augment.host.Hots` is `augment.host.Host`") == ["augment.host.Hots"]
 
 
 def test_links_between_pages_lead_somewhere() -> None:

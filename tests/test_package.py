@@ -61,7 +61,8 @@ def test_the_wheel_holds_what_the_product_needs_and_nothing_else(built: Path) ->
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         inside = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
-    assert {"README.md", "pyproject.toml", "docs/conf.py", "tests/test_package.py"} <= inside
+    assert {"README.md", "CHANGELOG.md", "CITATION.cff", "pyproject.toml", "docs/conf.py", ".ci/find-python"} <= inside
+    assert {"tests/test_package.py", "conda/recipe.yaml"} <= inside
 
 
 @pytest.mark.slow

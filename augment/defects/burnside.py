@@ -128,7 +128,7 @@ class CycleCounter:
 
     @cached_property
     def _wanted(self) -> NDArray[np.bool_]:
-        """Which numbers of edits of each kind are asked for."""
+        """Which numbers of edits of each kind are requested."""
         counts = np.stack(np.meshgrid(*[np.arange(n) for n in self._shape], indexing="ij"), axis=-1)
         rows = counts.reshape(-1, len(self._shape))
         chosen = rows.sum(axis=1) == self.size

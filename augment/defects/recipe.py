@@ -49,7 +49,7 @@ class Recipe:
         """The sizes to make.
 
         Raises:
-            DefectError: a count is of a kind that the space lacks, or more edits are asked for than there are sites.
+            DefectError: a count is of a kind that the space lacks, or more edits are requested than there are sites.
         """
         for name, (fewest, _) in self.counts.items():
             if name not in space.names:
@@ -89,7 +89,7 @@ class Recipe:
         return self.accepts_counts(space, counts)
 
     def accepts_counts(self, space: EditSpace, counts: IntArray) -> BoolArray:
-        """Whether each composition (c, names), in edits of each kind, is asked for."""
+        """Whether each composition (c, names), in edits of each kind, is requested."""
         accepted = np.ones(len(counts), dtype=bool)
         for name, (fewest, most) in self.counts.items():
             count = counts[:, space.names.index(name)]

@@ -56,7 +56,7 @@ def modes(defect: Defect, *, only: Sequence[str] | None = None) -> tuple[Symmetr
         only: labels of the irreps wanted (`T1u`); all by default.
 
     Raises:
-        ConditionError: an irrep asked for has no displacement, or there is none at all.
+        ConditionError: a requested irrep has no displacement, or there is none at all.
     """
     group, action = defect.stabilizer, defect.symmetry()
     free = displacement_characters(action)

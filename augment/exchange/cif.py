@@ -71,7 +71,7 @@ def write_cifs(folder: Path, cells: Iterable[DefectCell], *, symmetric: Host | N
 
     Raises:
         DataError: the folder has other content or cannot be written.
-        SymmetryError: symmetry was asked for and a geometry does not have it.
+        SymmetryError: symmetry was requested and a geometry does not have it.
     """
     names, written = UniqueNames(), []
     with atomic_folder(folder) as draft:

@@ -74,7 +74,7 @@ class Concentration:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The kinds that are asked for, without the compensating one."""
+        """The kinds that are requested, without the compensating one."""
         return (*self.fractions, *self.counts)
 
 

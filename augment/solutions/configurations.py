@@ -22,7 +22,7 @@ from augment.storage.missing import did_you_mean
 SamplingMode = Literal["exact", "random", "sqs"]
 
 MAX_EXACT = 10_000
-"""Configurations that are enumerated without being asked for more."""
+"""Configurations that are enumerated without a larger limit."""
 
 _MAX_LISTED = 20_000
 """Configurations of whole fragments, equivalent ones too, that are listed to find the distinct ones: some seconds."""

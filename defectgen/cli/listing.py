@@ -58,7 +58,7 @@ class Exports:
 def list_defects(
     supercell: Supercell, defects: Callable[[], Iterator[Defect]], exports: Exports, *, as_json: bool
 ) -> None:
-    """Write the files asked for, then print each defect as it is found, or a table of the first ones."""
+    """Write the files requested, then print each defect as it is found, or a table of the first ones."""
     exports.write(supercell, defects)
     if as_json:
         for defect in defects():

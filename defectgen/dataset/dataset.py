@@ -173,7 +173,7 @@ def dataset_contents(
 
 
 def _write_frames(sources: Sequence[Source], draft: Path, plan: _Plan, report: Progress) -> LeakageReport | None:
-    """Write every frame that stays; returns how far those held out are from train, where that is asked for."""
+    """Write every frame that stays; returns how far those held out are from train, where that is requested."""
     probes = choose_probes(plan.survey, plan.split) if plan.settings.leakage else []
     wanted, probed = probed_indices(probes), {}
     heads, total = len(plan.contents.potentials) > 1, sum(plan.contents.frames.values())

@@ -38,7 +38,7 @@ def write_proposals(folder: Path, cells: Sequence[DefectCell]) -> None:
 
 
 def proposal_frame(cell: DefectCell) -> Frame:
-    """A proposal as a frame without labels; what it was asked for, and how it was made, are its facts."""
+    """A proposal as a frame without labels; its request, and how it was made, are its facts."""
     facts: dict[str, FrameFact] = {"config_type": "proposal", "name": cell.name, "defect_key": cell.key}
     facts |= {name: cell.provenance[name] for name in _SHOWN if name in cell.provenance}
     facts["forces_by"] = cell.provenance.get("forces_by", "none")

@@ -38,11 +38,11 @@ class Selection:
 
 
 def select(survey: Survey, settings: DatasetSettings, *, labelled: bool = True) -> Selection:
-    """Choose frames: first what was asked for, then what can be trusted, then one of each cluster of duplicates.
+    """Choose frames: first what was requested, then what can be trusted, then one of each cluster of duplicates.
 
     Args:
         survey: of all frames.
-        settings: what is asked for.
+        settings: what is requested.
         labelled: leave out frames without energy or forces.
 
     Raises:

@@ -27,7 +27,7 @@ WORTH_HOLDING = 0.2
 """Of the share that is to be held out: with less `auto` tries smaller groups."""
 
 AUTOMATIC: tuple[SplitBy, ...] = ("host", "defect")
-"""What `auto` tries, the strictest first; runs of one defect are too much alike to be apart without being asked for."""
+"""What `auto` tries, the strictest first; runs of one defect are too much alike to be apart unless requested."""
 
 _DROPPED = ""
 

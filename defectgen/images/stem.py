@@ -198,7 +198,7 @@ def stem_image(
         report: called after every configuration.
 
     Raises:
-        ConditionError: abTEM is missing, or what is asked for is not possible.
+        ConditionError: abTEM is missing, or what is requested is not possible.
         DataError: the pristine cell is of another supercell.
     """
     asked = settings or StemSettings()

@@ -38,7 +38,7 @@ class RunPlan:
 
     Attributes:
         prepared: the run, with the settings that fit.
-        asked: settings that were asked for.
+        asked: settings that were requested.
         estimate: what it takes; None where nothing says what an evaluation costs.
         allowed: seconds that it may take; None for any.
     """
@@ -50,7 +50,7 @@ class RunPlan:
 
     @property
     def left_out(self) -> list[str]:
-        """What of the settings asked for is left out, a line each."""
+        """What of the settings requested is left out, a line each."""
         before, after = _flat(self.asked), _flat(self.prepared.settings)
         before[PROPOSED] = len(before[PROPOSED]) or len(self.prepared.defects)
         after[PROPOSED] = len(after[PROPOSED]) or len(self.prepared.defects)
@@ -111,7 +111,7 @@ def plan_run(prepared: PreparedRun, asked: Settings) -> RunPlan:
 
     Args:
         prepared: the run, with the settings of its folder if it has one.
-        asked: the settings that were asked for.
+        asked: the settings that were requested.
 
     Raises:
         PotentialError: a potential fails.
@@ -290,7 +290,7 @@ def _flat(settings: Settings) -> dict[str, Any]:
 
 
 def _is_less(name: str, asked: Any, kept: Any) -> bool:
-    """Whether a value that a folder keeps can be a cut of the one asked for."""
+    """Whether a value that a folder keeps can be a cut of the one requested."""
     if isinstance(asked, str):
         return kept is None
     if name == "md.steps" and asked is None:  # it means a precision, and not any number

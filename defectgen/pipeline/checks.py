@@ -6,7 +6,7 @@ from defectgen.pipeline.prepared import PreparedRun
 
 
 def check_run(prepared: PreparedRun) -> None:
-    """Check everything asked for that can be checked without long work, before anything is written.
+    """Check everything requested that can be checked without long work, before anything is written.
 
     Raises:
         DefectgenError: names what is not possible.
@@ -29,7 +29,7 @@ def check_environments(prepared: PreparedRun) -> None:
     """Check the temperatures, pressures and engines of the dynamics.
 
     Raises:
-        ConditionError: one is not possible in the ensemble, the engine or the cell asked for.
+        ConditionError: one is not possible in the ensemble, the engine or the cell requested.
     """
     from defectgen.pipeline.md_grid import check_points
 
@@ -37,10 +37,10 @@ def check_environments(prepared: PreparedRun) -> None:
 
 
 def check_engines(prepared: PreparedRun) -> None:
-    """Check that there is the potential, and that it runs on the device and in the engines asked for.
+    """Check that there is the potential, and that it runs on the device and in the engines requested.
 
     Raises:
-        PotentialError: it does not cover an element, or is no MACE network where CUDA or batches are asked for.
+        PotentialError: it does not cover an element, or is no MACE network where CUDA or batches are requested.
         SettingsError: there is no such device.
     """
     from md.campaigns.relax_and_md import on_cuda
@@ -53,7 +53,7 @@ def check_engines(prepared: PreparedRun) -> None:
 
 
 def _check_subgroups(prepared: PreparedRun) -> None:
-    """Check that every defect has the subgroups asked for by symbol; every one has `full` and `1`.
+    """Check that every defect has the subgroups requested by symbol; every one has `full` and `1`.
 
     Raises:
         ConditionError: one has not; the message lists those that it has.

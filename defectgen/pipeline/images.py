@@ -198,7 +198,7 @@ def _distinct(labels: Sequence[str]) -> list[str]:
 def make_images(
     sources: Sequence[ImageSource], request: ImageRequest, folder: Path, progress: Progress
 ) -> Iterator[list[Path]]:
-    """Make what is asked for of every source, and give the files of each when they are in place.
+    """Make what is requested of every source, and give the files of each when they are in place.
 
     An image that is there already, made with the same settings of the same cell, is made again: a folder has no state.
     """

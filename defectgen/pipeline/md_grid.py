@@ -86,7 +86,7 @@ def md_environments(settings: Settings, timestep: float, *, vacuum: bool = False
 
 
 def check_points(settings: Settings, *, vacuum: bool = False) -> None:
-    """Check that the engines do what is asked for, in whatever cell, or in whatever cell with a vacuum.
+    """Check that the engines do what is requested, in whatever cell, or in whatever cell with a vacuum.
 
     Raises:
         ConditionError: an environment, an engine or a schedule is not possible.

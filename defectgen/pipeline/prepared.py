@@ -154,7 +154,7 @@ class PreparedRun:
         """What is asked of the generative model for each defect, one request a subgroup.
 
         Raises:
-            ConditionError: a snapshot is asked for without a temperature.
+            ConditionError: a snapshot is requested without a temperature.
         """
         from defectgen.generation.request import GeometryRequest
 

@@ -1,4 +1,4 @@
-"""Labels of proposals: each evaluated once with the potential of the run, whenever that is asked for."""
+"""Labels of proposals: each evaluated once with the potential of the run, whenever that is requested."""
 
 from __future__ import annotations
 

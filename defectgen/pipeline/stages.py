@@ -137,7 +137,7 @@ def _remarks(prepared: PreparedRun, proposals: Sequence[DefectCell]) -> Counts:
 
 
 def propose(defect: Defect, prepared: PreparedRun, reference: RelaxedHost) -> list[DefectCell]:
-    """Proposals for one defect on the relaxed host, under every distinct subgroup asked for.
+    """Proposals for one defect on the relaxed host, under every distinct subgroup requested.
 
     Raises:
         ConditionError: a subgroup is none of this defect's.

@@ -1,4 +1,4 @@
-"""From settings to defects: the supercell, and the point defects, named sets and complexes asked for, one by one."""
+"""From settings to defects: the supercell, and the point defects, named sets and complexes requested, one by one."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def complex_space(settings: Settings, supercell: Supercell) -> tuple[EditSpace, 
     """The edits that complexes are made of, and how many of them.
 
     Raises:
-        DefectError: a kind does not fit the host, or more edits are asked for than there are sites.
+        DefectError: a kind does not fit the host, or more edits are requested than there are sites.
     """
     asked = settings.complexes
     space = EditSpace.of(supercell, asked.names, settings.defects.cutoff)
@@ -156,7 +156,7 @@ def dispersion_notes(potential: Potential, host: Host) -> tuple[str, ...]:
 
 
 def requested_elements(settings: Settings) -> set[str]:
-    """Symbols of the elements that the defects asked for put into the host, besides its own."""
+    """Symbols of the elements that the defects requested put into the host, besides its own."""
     named = {put_element(name) for name in settings.complexes.names}
     sets = {name.partition(":")[2] for name in settings.defects.sets if name.startswith("dopant-vacancy:")}
     return {*settings.defects.dopants, *named, *sets} - {""}

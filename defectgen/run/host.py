@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def read_crystal(
     cif: Path, settings: PlanarSettings, block: str | None = None, *, max_atoms: int | None = None
 ) -> tuple[Host, PlanarHost | None]:
-    """The host of a CIF, read once: bulk, a layer, or with the plane that is asked for; and that plane.
+    """The host of a CIF, read once: bulk, a layer, or with the plane that is requested; and that plane.
 
     Args:
         cif: file of the crystal.
@@ -33,7 +33,7 @@ def read_crystal(
     Raises:
         CifError: the file holds no usable ideal crystal.
         SupercellError: there is no such plane, or the primitive cell has more atoms than that.
-        ConditionError: several planes are asked for, or one of a layer.
+        ConditionError: several planes are requested, or one of a layer.
     """
     if settings.kinds:
         plane = planar_crystal(cif, settings, block)
@@ -47,12 +47,12 @@ def read_crystal(
 
 
 def planar_crystal(cif: Path, settings: PlanarSettings, block: str | None = None) -> PlanarHost:
-    """The planar host that is asked for; a layer needs no asking. Arguments as for `read_crystal`.
+    """The planar host that is requested; a layer needs no request. Arguments as for `read_crystal`.
 
     Raises:
         CifError: the file holds no usable ideal crystal.
         SupercellError: there is no such plane.
-        ConditionError: not exactly one kind of plane is asked for, or what a kind needs is missing.
+        ConditionError: not exactly one kind of plane is requested, or what a kind needs is missing.
     """
     if not settings.kinds:
         layer = read_crystal(cif, settings, block)[1]

@@ -83,7 +83,7 @@ class PlanarSettings(_Section):
 
     @property
     def kinds(self) -> list[str]:
-        """The planes asked for; not more than one is possible."""
+        """The planes requested; not more than one is possible."""
         return [name for name in ("slab", "surface", "fault", "grain_boundary") if getattr(self, name) is not None]
 
 
@@ -367,7 +367,7 @@ def _text(value: object) -> str:
 def differences(one: Settings, other: Settings) -> list[str]:
     """Names of the settings that differ and matter to the results, with both values.
 
-    Labels of proposals are beside the results: they can be asked for when all else is done.
+    Labels of proposals are beside the results: they can be requested when all else is done.
     """
     ignored: dict[str, Any] = {"host": True, "output": True, "workers": True, "budget": True, "generate": {"label"}}
     a, b = (_flat(s.model_dump(exclude=ignored)) for s in (one, other))

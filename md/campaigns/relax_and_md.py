@@ -76,7 +76,7 @@ def relax_all(
 
     Raises:
         ResumeError: another process works in the folder.
-        PotentialError: an element is not covered, the potential fails, or CUDA was asked for and it is no MACE network.
+        PotentialError: an element is not covered, the potential fails, or CUDA was requested and it is no MACE network.
         SettingsError: there is no such device.
         DataError: there are not as many symmetries as cells.
     """
@@ -224,7 +224,7 @@ def md_all(
     Raises:
         ConditionError: a point is not possible in its cell, or not on the device.
         ResumeError: another process works in the folder, or a checkpoint cannot be trusted.
-        PotentialError: an element is not covered, the potential fails, an engine is missing, or CUDA was asked for and
+        PotentialError: an element is not covered, the potential fails, an engine is missing, or CUDA was requested and
             the potential is no MACE network.
         SettingsError: there is no such device.
     """
@@ -247,7 +247,7 @@ def md_all(
 def _placed(
     points: Sequence[tuple[MdPoint, DefectCell]], potential: Potential, device: Device
 ) -> list[tuple[MdPoint, DefectCell]]:
-    """The points, on CUDA those of the batched engine that it does; all data where CUDA was asked for by name."""
+    """The points, on CUDA those of the batched engine that it does; all data where CUDA was requested by name."""
     if not on_cuda(potential, device):
         return list(points)
     must = device == "cuda"
@@ -298,7 +298,7 @@ def on_cuda(potential: Potential, device: Device) -> bool:
 
     Raises:
         SettingsError: there is no such device.
-        PotentialError: CUDA is asked for by name, and the potential is no MACE network.
+        PotentialError: CUDA is requested by name, and the potential is no MACE network.
     """
     if potential.kind not in NETWORKS and device == "auto":
         return False

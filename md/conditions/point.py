@@ -64,7 +64,7 @@ class MdPoint:
         atoms: what is given of the atoms besides their places.
         role: `data`, or `check` where a second engine repeats a point with another seed.
         precision: standard errors at which the point ends; without it after its steps.
-        start: `cell`, or `warm`: the cell is scaled first, to a volume at which the crystal has the pressure asked for.
+        start: `cell`, or `warm`: the cell is scaled first, to a volume at which the crystal has the pressure requested.
 
     Raises:
         ConditionError: a value is not possible.

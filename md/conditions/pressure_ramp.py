@@ -54,7 +54,7 @@ class Stiffness:
 def may_jump(point: MdPoint, load: float) -> bool:
     """Whether the load may jump by more than a cell can follow that starts under a pressure, GPa, or a tension, N/m.
 
-    Without it no bulk modulus, however small, makes a jump of what is asked for.
+    Without it no bulk modulus, however small, makes a jump of what is requested.
     """
     environment = point.environment
     if not environment.has_barostat:

@@ -38,7 +38,7 @@ class Beginning:
 
 
 def beginning(point: MdPoint, cell: DefectCell, potential: Potential, find_crystal: FindCrystal) -> Beginning:
-    """What an engine runs of a point in a cell: from the volume of the warm crystal, if that is asked for and found.
+    """What an engine runs of a point in a cell: from the volume of the warm crystal, if that is requested and found.
 
     Raises:
         PotentialError: the potential fails.
@@ -64,7 +64,7 @@ def followed_point(point: MdPoint, cell: DefectCell, potential: Potential) -> tu
     """The point with its jumps of pressure as the cell can follow them, and what was changed.
 
     Under a barostat it takes one evaluation for the pressure of the start, and another one for the bulk modulus where a
-    pressure other than 0 is asked for or the start is not at rest.
+    pressure other than 0 is requested or the start is not at rest.
 
     Raises:
         PotentialError: the potential fails.

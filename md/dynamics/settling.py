@@ -1,4 +1,4 @@
-"""Whether a run has settled: its means are as precise as asked for, and its pressure is the one that was held."""
+"""Whether a run has settled: its means are as precise as requested, and its pressure is the one that was held."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def is_precise(series: Series, point: MdPoint, atoms: int) -> bool:
 
 
 def _imprecise(series: Series, point: MdPoint, atoms: int) -> Iterator[str]:
-    """What is not precise enough; nothing where no precision is asked for."""
+    """What is not precise enough; nothing where no precision is requested."""
     asked, breathes = point.precision, point.environment.has_barostat
     if asked is None:
         return

@@ -143,7 +143,7 @@ def hessian_of(forces: PositionForces, positions: FloatArray, symmetry: CellSymm
     Args:
         forces: (n, 3) at positions (n, 3).
         positions: where.
-        symmetry: a group that the positions have; `difference_evaluations` says how often forces are asked for.
+        symmetry: a group that the positions have; `difference_evaluations` says how often forces are requested.
     """
     n = len(positions)
     blocks = np.zeros((n, 3, n, 3))

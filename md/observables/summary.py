@@ -54,7 +54,7 @@ def summary(response: Response, host: Host | None = None) -> dict[str, Any]:
     Keys and units: `volume` and `volume_error` in Å³ per atom and `energy` (potential) and `energy_error` in eV per
     atom, the errors the larger of those from blocks and from the correlation time; `temperature_mean` and
     `temperature_error` in K, `pressure_mean` and `pressure_error` in GPa; `settled`, whether the means are as precise
-    as asked for, the pressure is the one held, and equilibration took less than half of the run (None where the
+    as requested, the pressure is the one held, and equilibration took less than half of the run (None where the
     environment changes), with the reasons in `unsettled`; `start_volume`, of the first step in that of the cell;
     `role`, `data` or `check` (a point that a second engine repeats and that is no data);
     `frame_interval`, the time between kept frames, and `correlation_time` of the potential energy in fs: frames that

@@ -154,7 +154,7 @@ class DispersionPotential(Potential):
         return self.parts[0].atomic_energies(symbols)
 
     def calculator(self) -> Any:
-        """ASE calculator of both; that of the base is asked for too, which may have an earlier job to forget.
+        """ASE calculator of both; that of the base is made anew too, which may have an earlier job to forget.
 
         Raises:
             PotentialError: as of the base, or the library is not installed.

@@ -146,7 +146,7 @@ def _count(settings: Any, *, as_json: bool) -> None:
 
 
 def _list(settings: Any, exports: Exports, plot: Path | None, *, start: bool, as_json: bool) -> None:
-    """Each defect as soon as it is found, or a table of the first ones, and the files asked for."""
+    """Each defect as soon as it is found, or a table of the first ones, and the files requested."""
     from defectgen.pipeline.prepared import PreparedRun
     from defectgen.run.defects import each_defect
     from defectgen.run.progress import report_notes

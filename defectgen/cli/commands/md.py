@@ -179,7 +179,7 @@ def _length(steps: int | None, precision: str | None, max_steps: int | None) -> 
 
 
 def _pressures(given: str | None, ensemble: str | None) -> list[str] | None:
-    """The pressures of the command line: none to hold where an ensemble without a barostat is asked for."""
+    """The pressures of the command line: none to hold where an ensemble without a barostat is requested."""
     from md.conditions.schedule_text import split_list
 
     if given is not None:
@@ -188,7 +188,7 @@ def _pressures(given: str | None, ensemble: str | None) -> list[str] | None:
 
 
 def _trajectory_writer(kind: str | None) -> Callable[[Path | None], object]:
-    """What writes the trajectories of the points in a folder into it; nothing where no format is asked for."""
+    """What writes the trajectories of the points in a folder into it; nothing where no format is requested."""
     if kind is None:
         return lambda _folder: None
     from defectgen.dataset.trajectory import check_format, write_trajectories

@@ -131,7 +131,7 @@ def planar_command(
 
 
 def _plane(host: Path, block: str | None, asked: dict[str, Any]) -> PlanarHost:
-    """The plane that is asked for; what was dropped or assumed of its file is said."""
+    """The plane that is requested; what was dropped or assumed of its file is said."""
     from defectgen.run.host import planar_crystal
     from defectgen.run.progress import report_notes
     from defectgen.run.settings import validated

@@ -72,7 +72,7 @@ def record_facts(record: Record) -> Facts:
 
 
 def _conditions(info: Mapping[str, Any], dynamics: Mapping[str, Any]) -> Facts:
-    """Engine, ensemble, temperature and pressure of a frame of dynamics, or those that a proposal was asked for."""
+    """Engine, ensemble, temperature and pressure of a frame of dynamics, or those of the request of a proposal."""
     asked = dynamics or {key: info.get(key) for key in ("temperature", "pressure") if info.get("subgroup")}
     step = float(dynamics["timestep"]) if dynamics else 0.0
     return {

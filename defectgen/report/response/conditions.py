@@ -16,7 +16,7 @@ ConditionTexts = tuple[str, str]
 """Temperature in K and pressure in GPa, as texts."""
 
 TEMPERATURE_TOLERANCE = 0.1
-"""Share by which a mean temperature may miss the one asked for; over 1 ps that of 54 atoms wanders by a few %."""
+"""Share by which a mean temperature may miss the one requested; over 1 ps that of 54 atoms wanders by a few %."""
 
 _MAX_SHOWN = 4
 """Values of a schedule that a text spells out."""

@@ -65,7 +65,7 @@ def _constants(points: Sequence[Point], varied: str, held: str, fitted: Callable
 
 
 def _reached(point: Point, varied: str) -> float:
-    """The temperature (K) asked for, or the pressure (GPa) that the run had on average."""
+    """The temperature (K) requested, or the pressure (GPa) that the run had on average."""
     mean = point.get("pressure_mean") if varied == "pressure" else None
     return float(point[varied] if mean is None else mean)
 

@@ -47,9 +47,9 @@ class RemoteCalculator(Calculator):  # type: ignore[misc]  # ase is untyped here
         self._forget = True
 
     def evaluate_ahead(self, structures: Sequence[Structure]) -> None:
-        """Evaluate structures in one message; each is then at hand where `calculate` is asked for it, once.
+        """Evaluate structures in one message; each is then at hand for one call of `calculate`.
 
-        Errors wait until their structure is asked for.
+        Errors wait until their structure is requested.
 
         Raises:
             PotentialError: the process ended twice over them.

@@ -87,7 +87,7 @@ class WorkerProcess:
             log.close()
             raise PotentialError(f"{self._command[0]}: no interpreter that starts ({error.strerror})") from None
         self._process, self._log = process, log
-        # Both ends of the pipes are there, because they were asked for.
+        # Both ends of the pipes are there, because `Popen` opened both.
         self._to, self._from = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         self._end = weakref.finalize(self, _end, process, log)
         first = read_message(self._from)

@@ -196,7 +196,7 @@ class _Run:
                 checkpoints.write(RunState(end, self._arrays(now)), self._recorder.take_new())
 
     def _without_precise(self, now: _Now, step: int) -> _Now:
-        """The points that go on: those whose means are not yet as precise as asked for."""
+        """The points that go on: those whose means are not yet as precise as requested."""
         if not looks_at(self._points[0], step):
             return now
         precise = {

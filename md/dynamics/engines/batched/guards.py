@@ -84,7 +84,7 @@ def tripped_courses(flat: Flat, labels: BatchLabels, before: Before, limit: floa
 
 
 def tripped_temperatures(temperatures: FloatArray, hottest: FloatArray) -> GuardFailures:
-    """Points (b,) that are far hotter than the hottest that they are asked for, K."""
+    """Points (b,) that are far hotter than the hottest of their target temperatures, K."""
     suspects = np.flatnonzero(~(temperatures < MAX_TEMPERATURE_MULTIPLE * hottest + MAX_TEMPERATURE_OFFSET)).tolist()
     return _reasons(suspects, lambda i: check_instantaneous_temperature(float(temperatures[i]), float(hottest[i])))
 
