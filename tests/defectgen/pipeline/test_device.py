@@ -83,7 +83,7 @@ def test_what_batches_cannot_do_is_said_before_a_run_begins(call, tmp_path: Path
     for words, text in {
         "takes a MACE network": "potential: {name: chgnet}\nmd: {engines: [batched]}",
         "does not do the ensemble npt-full": "md: {engines: [batched], ensemble: npt-full}",
-        "takes 5000 fs": 'md: {temperatures: ["ramp(300,900,5ps)"]}',
+        "takes 5000 fs": 'md: {temperatures: ["ramp(300,900,5ps)"], steps: 300}',
     }.items():
         path.write_text(f"host: {MGO}\noutput: {out}\n{text}\n", encoding="utf-8")
         assert words in one_line(call, "run", path)
