@@ -11,9 +11,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,8 @@ from defectgen.dataset.settings import DatasetSettings
 from tests.consumers.environments import CONSUMERS, install
 from tests.support.export_runs import make_run
 
-_LIMIT = 1800
-"""Seconds for a training."""
+_LIMIT = 3600
+"""Seconds for a training; a few minutes of CPU time, which a loaded machine stretches."""
 
 
 @dataclass(frozen=True)
@@ -151,13 +153,18 @@ def shortened(command: str, training: Training) -> str:
 
 
 def run(training: Training, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program of an environment in a folder."""
+    """Run a program of an environment in a folder; what it has started ends with it where the time is up."""
     (consumer,) = (c for c in CONSUMERS if c.name == training.consumer)
     path = f"{consumer.python.parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run(
-        arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=_LIMIT, check=False
-    )
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(arguments, cwd=folder, env=environment, start_new_session=True, **pipes) as process:
+        try:
+            output, errors = process.communicate(timeout=_LIMIT)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
 
 def check(done: subprocess.CompletedProcess[str]) -> None:

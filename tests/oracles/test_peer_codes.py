@@ -75,7 +75,7 @@ def test_bsym_counts_the_same_substitutions_with_the_same_degeneracies(name, ele
 
 @pytest.mark.parametrize(("name", "kinds"), [("MgO", "v_O,Al_Mg"), ("TiO2_rutile", "v_O,Nb_Ti"), ("GaN", "v_N,Mg_Ga")])
 def test_structure_matcher_tells_distinct_complexes_apart_and_joins_equivalent_ones(name, kinds) -> None:
-    from pymatgen.analysis.structure_matcher import StructureMatcher
+    from pymatgen.core.structure_matcher import StructureMatcher
 
     matcher = StructureMatcher(
         primitive_cell=False, scale=False, attempt_supercell=False, stol=0.05, ltol=0.01, angle_tol=1

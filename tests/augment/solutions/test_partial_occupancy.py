@@ -200,7 +200,7 @@ def test_half_an_alloy_has_the_known_number_of_configurations(written) -> None:
     with pytest.raises(DefectError, match="more than 3"):
         ensemble(solution, "exact", max_exact=3)
     structures = [m.defect.cell().to_pymatgen() for m in found]
-    from pymatgen.analysis.structure_matcher import StructureMatcher
+    from pymatgen.core.structure_matcher import StructureMatcher
 
     matcher = StructureMatcher(primitive_cell=False, attempt_supercell=False, scale=False)
     groups = matcher.group_structures(structures)

@@ -75,7 +75,7 @@ def test_match_everyone_counts_references_and_penalises_what_nothing_matches():
 
 def test_the_normalised_error_is_structure_matchers(vacancy):
     """An oracle: pymatgen's matcher gives the same number where it keeps lattice and order."""
-    from pymatgen.analysis.structure_matcher import StructureMatcher
+    from pymatgen.core.structure_matcher import StructureMatcher
 
     from augment.groups.distortion import apply_distortion
 

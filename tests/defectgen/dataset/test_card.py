@@ -148,7 +148,7 @@ def test_known_problems_are_those_of_the_numbers(made: tuple[Path, DatasetManife
         "2 frames are of relaxations that did not converge": changed(quiet, ends={"converged": 3, "not_converged": 2}),
         "Nothing is held out": replace(quiet, frames={"train": 9}),
         "There is no test set": replace(quiet, frames={"train": 9, "valid": 30}),
-        "too few to tell the elements": changed(quiet, separable=False),
+        "too few to separate the elements": changed(quiet, separable=False),
         "Some cells are charged": changed(quiet, charges=[-1, 0]),
         "same trajectory twice": changed(quiet, engines={"ase": 1, "lammps": 1}),
         "This split leaks": replace(
@@ -161,8 +161,8 @@ def test_known_problems_are_those_of_the_numbers(made: tuple[Path, DatasetManife
     for problem, poisoned in cases.items():
         assert problem not in before
         assert problem in " ".join(known_problems(poisoned)), problem
-    known = replace(cases["too few to tell the elements"], atomic_energies={"morse": {"O": 1.0}})
-    assert "too few to tell" not in " ".join(known_problems(known))
+    known = replace(cases["too few to separate the elements"], atomic_energies={"morse": {"O": 1.0}})
+    assert "too few to separate" not in " ".join(known_problems(known))
 
 
 def test_a_student_is_known_by_its_weights_and_not_by_its_name() -> None:

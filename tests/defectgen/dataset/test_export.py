@@ -198,7 +198,7 @@ def test_the_card_warns_where_compositions_do_not_separate_the_elements(tmp_path
     for name, records in (("one", [pristine]), ("two", [pristine, vacancy])):
         write_records(tmp_path / name / "relax/records.npz", records)
         export_dataset([tmp_path / name], tmp_path / f"out-{name}")
-    warned = ["tell the elements apart" in (tmp_path / f"out-{n}/README.md").read_text() for n in ("one", "two")]
+    warned = ["separate the elements" in (tmp_path / f"out-{n}/README.md").read_text() for n in ("one", "two")]
     assert warned == [True, False]
 
 

@@ -70,7 +70,7 @@ def test_a_damaged_database_is_refused(name: str, suffix: str, tmp_path: Path) -
 
 def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.extxyz", tmp_path):
-        with pytest.raises(DataError, match=r"no such dataset|no file of frames"):
+        with pytest.raises(DataError, match=r"no such file|no file of frames"):
             validate_dataset([path])
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(DataError, match="run folder"):

@@ -101,7 +101,7 @@ def test_a_lattice_that_is_off_overshoots_less(
     followed = run_point(point, cell, aluminium)
     assert "the start is under" in followed.notes[0]
     assert followed.point == point
-    monkeypatch.setattr("md.dynamics.run.followed_point", lambda point, _cell, _potential: (point, ""))
+    monkeypatch.setattr("md.dynamics.followed.followed_point", lambda point, _cell, _potential: (point, ""))
     at_once = run_point(point, cell, aluminium)
     assert at_once.notes == ()
     assert overshoot(followed) < 0.6 * overshoot(at_once)
