@@ -46,7 +46,7 @@ REFINE_RATE = 0.005
 _REPLAY_SHARE = 0.25
 """Of a distillation's first cells, that the student labels itself."""
 
-_TEST_INTERVAL = 8
+_TEST_SHARE = 8
 """Of the chosen cells one in so many is held out."""
 
 _LABEL_BATCH = 32
@@ -145,18 +145,19 @@ class _Run:
         known = [record for curve in curves for record in curve]
         half = self.settings.labels // 2
         first = self._labelled("cells_0", lambda: self._chosen(half, [r.cell for r in known], None))
-        train = [*known, *_kept(first)]
+        learnt, test = _split(first, self.settings.seed)
+        train = [*known, *learnt]
         before = self._levelled(self.network, train)
         replay = self._replay(before)
         committee = [self._member(before, [*train, *replay], i) for i in range(COMMITTEE)]
         seen = [r.cell for r in (*known, *first)]
         rest = self.settings.labels - half
         second = self._labelled("cells_1", lambda: self._chosen(rest, seen, committee))
-        train += _kept(second)
+        learnt, more = _split(second, self.settings.seed)
+        train, test = [*train, *learnt], [*test, *more]
         before = self._levelled(self.network, train)
         replay = self._replay(before)
         after = self._train("training", [*train, *replay], self.settings.steps, self.settings.seed, "last", before)
-        test = [*_held_out(first), *_held_out(second)]
         after = self._levelled(after, train)
         return Refinement(before, after, train, test, replay, self.crystals, curves, self.dopants)
 
@@ -206,7 +207,7 @@ class _Run:
 
     def _numbers(self, pool: dict[str, list[DefectCell]], count: float) -> dict[str, int]:
         """How many cells of each kind; kinds without cells, or that are not wanted, leave theirs to the others."""
-        there = [kind for kind, cells in pool.items() if cells and (self.settings.defects or "defect" not in kind)]
+        there = [kind for kind, cells in pool.items() if cells and (self.settings.with_defects or "defect" not in kind)]
         whole = sum(SHARES[kind] for kind in there)
         return {kind: max(1, round(count * SHARES[kind] / whole)) for kind in there}
 
@@ -265,9 +266,8 @@ def _scaled(crystal: Crystal, ratio: float, max_atoms: int) -> Crystal:
     return Crystal(host, crystal.volumes, crystal.nearest * length, supercells(host, max_atoms))
 
 
-def _kept(records: Sequence[Record]) -> list[Record]:
-    return [record for i, record in enumerate(records) if (i + 4) % _TEST_INTERVAL]
-
-
-def _held_out(records: Sequence[Record]) -> list[Record]:
-    return [record for i, record in enumerate(records) if not (i + 4) % _TEST_INTERVAL]
+def _split(records: Sequence[Record], seed: int) -> tuple[list[Record], list[Record]]:
+    """Those to learn from, and those held out: one in `_TEST_SHARE`, drawn at random over all kinds."""
+    count = max(1, len(records) // _TEST_SHARE)
+    held = set(np.random.default_rng([seed, 11, len(records)]).permutation(len(records))[:count].tolist())
+    return [r for i, r in enumerate(records) if i not in held], [r for i, r in enumerate(records) if i in held]

@@ -21,6 +21,10 @@ SMALLEST_CELL, LARGEST_CELL = 4, 64
 plane waves takes an hour."""
 
 
+MIN_DEFECT_ATOMS = 16
+"""Of MgO, vacancies learnt from cells of 8 atoms, which hold more of their images than of themselves, made a Schottky
+pair 5 eV too expensive."""
+
 REFINE_ATOMS, REFINE_STEPS = 16, 4000
 """Atoms of the largest cells that are labelled, and steps of training, where nothing is said."""
 
@@ -32,7 +36,7 @@ class RefineSettings:
     Attributes:
         labels: cells that the new teacher labels, over all hosts, besides the curves of energy over volume.
         max_atoms: of the cells that are labelled.
-        defects: label cells with point defects as well.
+        defects: label cells with point defects as well, where they have `MIN_DEFECT_ATOMS`.
         max_temperature: K; of the cells.
         max_pressure: GPa; of the cells.
         steps: of training.
@@ -67,6 +71,11 @@ class RefineSettings:
             raise SettingsError(f"a weight of {self.replay} for what the student knew; give one from 0 to 1")
         if self.max_pressure < 0 or self.seed < 0:
             raise SettingsError(f"a pressure of {self.max_pressure} GPa and seed {self.seed}; neither can be negative")
+
+    @property
+    def with_defects(self) -> bool:
+        """Whether cells with defects are labelled."""
+        return self.defects and self.max_atoms >= MIN_DEFECT_ATOMS
 
     def identity(self, hosts: Sequence[str], student: str, teacher: dict[str, str]) -> str:
         """Hash of all that decides the outcome: settings, hashes of the hosts and of the student, the teacher."""
