@@ -1,8 +1,8 @@
 """Every training command of a dataset's card saves a model, in the environment of its code; `make test-consumers`.
 
 The command is taken from the card and run in a copy of the dataset. What is shortened in its text, numbers of epochs
-and steps, is stated here, as is where a code cannot run as it stands: Orb starts from random weights in the place of
-those that it downloads, and of NEP, whose trainer needs CUDA, the input is read back.
+and steps and the compilation of GRACE, is stated here, as is where a code cannot run as it stands: Orb starts from
+random weights in the place of those that it downloads, and of NEP, whose trainer needs CUDA, the input is read back.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ TRAININGS = {
     ),
     "GRACE": Training(
         "grace",
-        (("maxiter: 150", "maxiter: 1"),),
+        (("maxiter: 150", "maxiter: 1"), ("batch_size: 8", "batch_size: 8\n  jit_compile: False")),
         "seed/1/saved_model/saved_model.pb",
         "from tensorpotential.calculator import TPCalculator; TPCalculator(path.rpartition('/')[0])",
     ),

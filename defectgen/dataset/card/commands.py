@@ -291,7 +291,13 @@ TRAINERS = (
         missing="`nep`, a program of GPUMD, and a GPU with CUDA",
     ),
     TrainerCommand("metatrain", metatrain, "metatrain 2026.4.1"),
-    TrainerCommand("GRACE", grace, "tensorpotential 0.6.2.1"),
+    TrainerCommand(
+        "GRACE",
+        grace,
+        "tensorpotential 0.6.2.1",
+        "The first epoch was trained, and the export of the model not seen.",
+        missing="half an hour of compilation on a free machine",
+    ),
     TrainerCommand(
         "Orb",
         orb,
