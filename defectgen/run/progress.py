@@ -16,6 +16,9 @@ _CLOCK = ("seconds", "finished")
 PLAIN_INTERVAL = 10.0
 """s between lines where there is no terminal."""
 
+MIN_SHARE = 0.01
+"""Of the work, or one piece of it, before rate and time left are shown: preparing the first piece is not its pace."""
+
 
 @contextmanager
 def progress(title: str, unit: str) -> Iterator[Progress]:
@@ -80,10 +83,11 @@ def _plain(title: str, unit: str) -> Progress:
             return
         last = now
         made, elapsed = done - first[0], now - start
-        left = f", {duration(elapsed / made * (total - done))} left" if made and done < total else ""
+        paced = made > 0 and made >= min(MIN_SHARE * (total - first[0]), 1)
+        left = f", {duration(elapsed / made * (total - done))} left" if paced and done < total else ""
         about = f" ({label})" if label else ""
         whole = f" of {total}" if total else ""
-        sys.stderr.write(f"{title}: {done:.4g}{whole} {_rate(made, elapsed, unit)}{left}{about}\n")
+        sys.stderr.write(f"{title}: {done:.4g}{whole} {_rate(made if paced else 0, elapsed, unit)}{left}{about}\n")
         sys.stderr.flush()
 
     return report

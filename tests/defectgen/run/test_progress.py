@@ -37,10 +37,24 @@ def test_rates_are_told_in_the_unit_that_reads_well(
     now = [0.0]
     monkeypatch.setattr(defectgen.run.progress.time, "monotonic", lambda: now[0])
     with progress("x", "points") as report:
-        report(0, 1000, "")
+        report(0, 10, "")
         now[0] = seconds
-        report(done, 1000, "")
+        report(done, 10, "")
     assert rate in capsys.readouterr().err
+
+
+def test_what_prepares_the_first_piece_is_not_taken_for_the_pace(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(defectgen.run.progress.time, "monotonic", lambda: now[0])
+    with progress("md", "points") as report:
+        report(0, 9, "")
+        for now[0], done in ((20.0, 0.001), (40.0, 0.3)):
+            report(done, 9, "bulk")
+    first, early, later = capsys.readouterr().err.splitlines()
+    assert (first, early) == ("md: 0 of 9 points", "md: 0.001 of 9 points (bulk)")
+    assert "left" in later
 
 
 def test_durations_read_well() -> None:
