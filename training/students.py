@@ -114,6 +114,16 @@ class Family:
         return StudentShape(numbers, self.channels, self.cutoff)
 
 
+def _fluorite(cation: str, anion: str, a: float) -> Start:
+    return Start(225, _cubic(a), ((cation, _ORIGIN), (anion, _QUARTER)))
+
+
+def _body_centred(element: str, a: float) -> Start:
+    return Start(229, _cubic(a), ((element, _ORIGIN),))
+
+
+TENSORNET = "TensorNet-MatPES-r2SCAN-v2025.1"
+
 FAMILIES = {
     "mgo": Family((_rock_salt("Mg", "O", 4.21),), channels=16, cutoff=6.0, teacher="7net-mf"),
     "mgo-cao-nio": Family(
@@ -123,7 +133,7 @@ FAMILIES = {
     ),
     "ceo2-zro2": Family(
         (
-            Start(225, _cubic(5.41), (("Ce", _ORIGIN), ("O", _QUARTER))),
+            _fluorite("Ce", "O", 5.41),
             Start(
                 14,
                 (5.15, 5.21, 5.32, 90.0, 99.2, 90.0),
@@ -158,6 +168,27 @@ FAMILIES = {
     "cu-al-ni": Family(
         (_close_packed("Cu", 3.615), _close_packed("Al", 4.05), _close_packed("Ni", 3.524)), (), 700.0, 20.0
     ),
+    "al2o3": Family(
+        (Start(167, _hexagonal(4.76, 12.99), (("Al", (0.0, 0.0, 0.352)), ("O", (0.306, 0.0, 0.25)))),),
+        ("Mg", "Cr"), channels=16, cutoff=6.0, teacher=TENSORNET,
+    ),
+    "lif-nacl": Family(
+        (_rock_salt("Li", "F", 4.03), _rock_salt("Na", "Cl", 5.64)), (), 1000.0, 10.0, 16, cutoff=6.0, teacher=TENSORNET
+    ),
+    "mgal2o4": Family(
+        (Start(227, _cubic(8.08), (("Mg", (0.125,) * 3), ("Al", (0.5,) * 3), ("O", (0.2624,) * 3))),),
+        channels=16, cutoff=6.0, teacher=TENSORNET,
+    ),
+    "caf2-baf2": Family(
+        (_fluorite("Ca", "F", 5.463), _fluorite("Ba", "F", 6.2)), (), 1200.0, 10.0, 16, cutoff=6.0, teacher=TENSORNET
+    ),
+    "cdte-znte": Family(
+        (_zinc_blende("Cd", "Te", 6.48), _zinc_blende("Zn", "Te", 6.10)), (), 1000.0, 5.0, 16, cutoff=6.0, teacher=TENSORNET
+    ),
+    "w-mo-ta": Family(
+        (_body_centred("W", 3.165), _body_centred("Mo", 3.147), _body_centred("Ta", 3.303)),
+        (), 2500.0, 40.0, 24, cutoff=5.0, teacher=TENSORNET,
+    ),
 }  # fmt: skip
 
 
@@ -177,7 +208,7 @@ def make(name: str, folder: Path, options: argparse.Namespace) -> Path:
     teacher = resolve_teacher(family.teacher, elements, python=options.teacher_python)
     settings = DistilSettings(
         family.dopants, family.temperature, family.pressure, family.channels, options.minutes, family.seed,
-        cutoff=family.cutoff,
+        steps=options.steps, cutoff=family.cutoff,
     )  # fmt: skip
     if options.refine:
         shipped = _shipped(name, hosts, teacher, settings, _labels(name, "train", teacher, folder, workers))
@@ -240,6 +271,7 @@ def main() -> None:
     parser.add_argument("families", nargs="*", choices=[*FAMILIES, []], help="which; all of them by default")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "students", help="where the runs are kept")
     parser.add_argument("--minutes", type=float, default=40.0, help="wall time to aim at for each, on two cores")
+    parser.add_argument("--steps", type=int, help="of training, instead of what the minutes allow")
     parser.add_argument("--workers", type=int, default=2, help="processes that label")
     parser.add_argument("--refine", type=int, default=0, help="steps to train on the shipped labels instead")
     parser.add_argument("--teacher-python", type=Path, help="interpreter with sevenn, for the families that it teaches")

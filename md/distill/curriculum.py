@@ -25,10 +25,16 @@ from md.campaigns.labelling import CONFIG_TYPE
 from md.distill.crystal import Crystal
 from md.distill.network.graphs import ENERGY_WEIGHT
 
-__all__ = ["CellCounts", "first_cells", "ideal_defects", "thermal_copy", "with_config_type"]
+__all__ = ["CellCounts", "first_cells", "ideal_defects", "phonon_copy", "thermal_copy", "with_config_type"]
 
 _SHEAR = 0.025
 """Of the random traceless strain, standard deviation of a component."""
+
+_PHONON_DISPLACEMENTS = (0.01, 0.04)
+"""Å, standard deviations: from where forces are linear to the zero-point motion of a light atom."""
+
+_PHONON_SHEAR = 0.004
+"""As `_SHEAR`, of cells whose forces are to be linear in the displacements."""
 
 _MAX_VOIDS = 2
 """Kinds of interstitial site that are filled, widest first: narrower ones relax into these."""
@@ -56,6 +62,7 @@ class CellCounts:
         small: pristine cells of the small supercell.
         medium: pristine cells of the medium supercell.
         large: pristine cells of the large supercell.
+        phonon: pristine cells of the medium supercell, swollen, with small displacements.
         defect_medium: copies of each defect in the medium supercell.
         defect_large: copies in the large one, besides the ideal one.
         pairs: random pairs of defects in the medium supercell, in all.
@@ -64,6 +71,7 @@ class CellCounts:
     small: int = 40
     medium: int = 24
     large: int = 4
+    phonon: int = 24
     defect_medium: int = 3
     defect_large: int = 1
     pairs: int = 8
@@ -97,6 +105,8 @@ def first_cells(
         pristine = crystal.cells[size].bulk_cell()
         made.append(with_config_type(pristine, "bulk_static", 1.0))
         made += [thermal_copy(pristine, crystal, temperature, rng, "bulk_static") for _ in range(count)]
+    swollen = crystal.cells["medium"].bulk_cell()
+    made += [phonon_copy(swollen, crystal, rng) for _ in range(amounts.phonon)]
     for defect in ideal_defects(crystal.cells["large"], dopants):
         cell = defect.cell()
         made.append(with_config_type(cell, "defect_static", 1.0))
@@ -147,6 +157,16 @@ def thermal_copy(
     except ConditionError:  # an interstitial in a narrow void: leave the rattle out
         moved = rattle(moved, 0.0, seed)
     return with_config_type(moved, kind, energy_weight)
+
+
+def phonon_copy(cell: DefectCell, crystal: Crystal, rng: np.random.Generator) -> DefectCell:
+    """A copy at a volume that heat alone gives, its atoms moved by a few hundredths of an Å.
+
+    How frequencies fall while a crystal swells decides its thermal expansion; violent cells say little of it.
+    """
+    moved = strained(cell, random_strain(rng, *crystal.warm_volumes, _PHONON_SHEAR))
+    moved = rattle(moved, rng.uniform(*_PHONON_DISPLACEMENTS), int(rng.integers(2**31)))
+    return with_config_type(moved, "bulk_phonon")
 
 
 def random_strain(rng: np.random.Generator, low: float, high: float, shear: float) -> FloatArray:

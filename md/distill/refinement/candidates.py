@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell
-from augment.distort import rattle, strained
+from augment.distort import strained
 from md.distill.crystal import Crystal
 from md.distill.curriculum import (
     SMALL_CELL_WEIGHT,
     ideal_defects,
+    phonon_copy,
     random_strain,
     thermal_copy,
     with_config_type,
@@ -38,14 +39,8 @@ SHARES: Mapping[str, float] = {
 CURVE = (0.94, 0.96, 0.98, 1.0, 1.02, 1.04, 1.06)
 """Volumes of the curve of energy over volume, over the student's."""
 
-_PHONON_DISPLACEMENTS = (0.01, 0.04)
-"""Å, standard deviations: from where forces are linear to the zero-point motion of a light atom."""
-
-_PHONON_VOLUMES = (0.98, 1.06)
-"""Over the relaxed one: what thermal expansion reaches, where frequencies have to soften rightly."""
-
-_PHONON_SHEAR, _SHEAR = 0.004, 0.02
-"""Standard deviations of a component of the traceless strain."""
+_SHEAR = 0.02
+"""Standard deviation of a component of the traceless strain of hot cells."""
 
 _COPIES = 60
 """Candidates of each kind of pristine cell of a host."""
@@ -71,7 +66,7 @@ def candidates(
     rng = np.random.default_rng([*seed, 5])
     pristine = crystal.cells["small"].bulk_cell()
     found: dict[str, list[DefectCell]] = {
-        "bulk_phonon": [_displaced(pristine, rng) for _ in range(_COPIES)],
+        "bulk_phonon": [phonon_copy(pristine, crystal, rng) for _ in range(_COPIES)],
         "bulk_static": [thermal_copy(pristine, crystal, temperature, rng, "bulk_static") for _ in range(_COPIES)],
         "bulk_dynamics": list(_hot(pristine, crystal, calculator, temperature, rng, "bulk_dynamics", _HOT_RUNS)),
         "defect_relaxed": [],
@@ -92,12 +87,6 @@ def volume_curve(crystal: Crystal) -> list[DefectCell]:
     pristine = crystal.cells["small"].bulk_cell()
     swollen = [strained(pristine, (ratio ** (1 / 3) - 1) * np.eye(3)) for ratio in CURVE]
     return [with_config_type(cell, "bulk_volume") for cell in swollen]
-
-
-def _displaced(pristine: DefectCell, rng: np.random.Generator) -> DefectCell:
-    moved = strained(pristine, random_strain(rng, *_PHONON_VOLUMES, _PHONON_SHEAR))
-    moved = rattle(moved, rng.uniform(*_PHONON_DISPLACEMENTS), int(rng.integers(2**31)))
-    return with_config_type(moved, "bulk_phonon")
 
 
 def _hot(

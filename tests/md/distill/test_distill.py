@@ -49,7 +49,7 @@ def crystal(host: Host) -> Crystal:
 @pytest.fixture(scope="module")
 def records(crystal: Crystal, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     small = replace(crystal, cells=supercells(crystal.host, 16))
-    cells = first_cells(small, (), 600.0, CellCounts(6, 1, 1, 1, 1, 1), [0])
+    cells = first_cells(small, (), 600.0, CellCounts(6, 1, 1, 1, 1, 1, 1), [0])
     return label(cells, resolve_potential("emt"), tmp_path_factory.mktemp("labels"), workers=1)
 
 
@@ -81,6 +81,19 @@ def test_the_first_cells_hold_every_point_defect_within_the_range(crystal: Cryst
     assert all((a.positions == b.positions).all() for a, b in zip(cells, again, strict=True))
     other = first_cells(crystal, ("Ni",), 600.0, CellCounts().scaled(0.1), [4])
     assert any((a.positions != b.positions).any() for a, b in zip(cells, other, strict=False) if len(a) == len(b))
+
+
+def test_some_cells_are_swollen_with_small_displacements(crystal: Crystal) -> None:
+    cells = [
+        c for c in first_cells(crystal, (), 600.0, CellCounts(), [3]) if c.provenance["config_type"] == "bulk_phonon"
+    ]
+    assert len(cells) == CellCounts().phonon
+    ideal = crystal.cells["medium"].bulk_cell()
+    for cell in cells:
+        fractions = cell.positions @ np.linalg.inv(cell.cell) - ideal.positions @ np.linalg.inv(ideal.cell)
+        moved = (fractions - np.rint(fractions)) @ cell.cell
+        assert 0.005 < moved.std() < 0.06
+        assert 0.98 <= cell.volume / ideal.volume <= crystal.volumes[1] - 0.03
 
 
 def test_atomic_energies_give_energies_that_are_sums_of_them(records: list[Record]) -> None:
