@@ -170,20 +170,21 @@ FAMILIES = {
     ),
     "al2o3": Family(
         (Start(167, _hexagonal(4.76, 12.99), (("Al", (0.0, 0.0, 0.352)), ("O", (0.306, 0.0, 0.25)))),),
-        ("Mg", "Cr"), channels=16, cutoff=6.0, teacher=TENSORNET,
+        channels=16, cutoff=6.0, teacher=TENSORNET,
     ),
     "lif-nacl": Family(
         (_rock_salt("Li", "F", 4.03), _rock_salt("Na", "Cl", 5.64)), (), 1000.0, 10.0, 16, cutoff=6.0, teacher=TENSORNET
     ),
     "mgal2o4": Family(
-        (Start(227, _cubic(8.08), (("Mg", (0.125,) * 3), ("Al", (0.5,) * 3), ("O", (0.2624,) * 3))),),
+        (Start(227, _cubic(8.08), (("Mg", _ORIGIN), ("Al", (0.625,) * 3), ("O", (0.3874,) * 3))),),
         channels=16, cutoff=6.0, teacher=TENSORNET,
     ),
     "caf2-baf2": Family(
         (_fluorite("Ca", "F", 5.463), _fluorite("Ba", "F", 6.2)), (), 1200.0, 10.0, 16, cutoff=6.0, teacher=TENSORNET
     ),
     "cdte-znte": Family(
-        (_zinc_blende("Cd", "Te", 6.48), _zinc_blende("Zn", "Te", 6.10)), (), 1000.0, 5.0, 16, cutoff=6.0, teacher=TENSORNET
+        (_zinc_blende("Cd", "Te", 6.48), _zinc_blende("Zn", "Te", 6.10)),
+        (), 1000.0, 5.0, 16, cutoff=6.0, teacher=TENSORNET,
     ),
     "w-mo-ta": Family(
         (_body_centred("W", 3.165), _body_centred("Mo", 3.147), _body_centred("Ta", 3.303)),
