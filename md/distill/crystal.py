@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from augment.cell import DefectCell
+from augment.distort import shortest_distance
 from augment.errors import DefectgenError, SettingsError
 from augment.host import Host, host_from_structure
 from augment.supercell import Supercell
@@ -14,7 +16,7 @@ from augment.supercells.search import widest_supercell
 from md.potentials import Potential
 from md.relaxation.relaxed_host import RelaxedHost
 
-__all__ = ["Crystal", "relax_crystal", "supercells"]
+__all__ = ["Crystal", "atoms_apart", "relax_crystal", "supercells"]
 
 _SIZES = {"small": (6, 16), "medium": (20, 40)}
 """Atoms; the large cells end at what the settings allow."""
@@ -27,6 +29,10 @@ _EXPANSION = 5e-5
 
 _LINDEMANN = 0.0017
 """Amplitude of thermal motion over the nearest distance and sqrt(K): a tenth of it near 3500 K (Lindemann, 1910)."""
+
+
+_MIN_DISTANCE_RATIO, _LONG = 0.55, 2.0
+"""Of the nearest distance of a crystal, which counts up to so many Å: atoms nearer than this are no crystal."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,6 @@ def relax_crystal(
     """
     if host.has_vacuum:
         raise SettingsError(f"{host.formula}: a layer with vacuum; a student is distilled from a bulk crystal")
-    from augment.distort import shortest_distance
-
     reference = RelaxedHost.of(host, teacher)
     relaxed = reference.crystal
     symmetric = host_from_structure(relaxed.to_pymatgen(), where=f"{host.formula} relaxed by {teacher.name}")
@@ -81,6 +85,11 @@ def relax_crystal(
     hot = 1 + _EXPANSION * max_temperature
     bulk = Supercell.primitive(relaxed).bulk_cell()
     return Crystal(relaxed, (least - _SLACK, hot + _SLACK), shortest_distance(bulk), supercells(relaxed, max_atoms))
+
+
+def atoms_apart(cell: DefectCell, nearest: float) -> bool:
+    """Whether no two atoms are much nearer than `nearest`, Å."""
+    return shortest_distance(cell) > _MIN_DISTANCE_RATIO * min(nearest, _LONG)
 
 
 def supercells(host: Host, max_atoms: int) -> dict[str, Supercell]:

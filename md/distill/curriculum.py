@@ -22,7 +22,7 @@ from augment.elements import element_symbol
 from augment.errors import ConditionError, DefectError
 from augment.supercell import Edit, Supercell
 from md.campaigns.labelling import CONFIG_TYPE
-from md.distill.crystal import Crystal
+from md.distill.crystal import Crystal, atoms_apart
 from md.distill.network.graphs import ENERGY_WEIGHT
 
 __all__ = ["CellCounts", "first_cells", "ideal_defects", "phonon_copy", "thermal_copy", "with_config_type"]
@@ -114,7 +114,8 @@ def first_cells(
             made.append(thermal_copy(cell, crystal, _COLD * temperature, rng, "defect_static"))
     medium = ideal_defects(crystal.cells["medium"], dopants)
     several = [defect for defect in medium for _ in range(amounts.defect_medium)]
-    for defect in [*several, *_pairs(crystal.cells["medium"], medium, amounts.pairs, sum(seed))]:
+    pairs = _pairs(crystal.cells["medium"], medium, amounts.pairs, sum(seed))
+    for defect in [*several, *(pair for pair in pairs if atoms_apart(pair.cell(), crystal.nearest))]:
         kind = "complex_static" if len(defect.edits) > 1 else "defect_static"
         cell = thermal_copy(defect.cell(), crystal, _COLD * temperature, rng, kind, SMALL_CELL_WEIGHT)
         made.append(cell)

@@ -16,7 +16,7 @@ from augment.cell import BULK, DefectCell, FloatArray
 from augment.defects.split_interstitials import split_interstitials
 from augment.distort import shortest_distance, strained
 from augment.errors import DefectgenError
-from md.distill.crystal import Crystal
+from md.distill.crystal import Crystal, atoms_apart
 from md.distill.curriculum import SMALL_CELL_WEIGHT, ideal_defects, with_config_type
 from md.distill.network.graphs import ENERGY_WEIGHT
 from md.labels.evaluator import Divergence, Evaluator
@@ -40,9 +40,6 @@ _BULK_RUNS = 2
 
 _SWELLING, _SWOLLEN = 400, 5
 """Steps of each exploring run at zero pressure, and the moments stored of it."""
-
-_MIN_DISTANCE_RATIO = 0.55
-"""Of the nearest distance: atoms nearer than this are a failure of the student, not a crystal."""
 
 _MAX_FORCE = 30.0
 """eV/Å; a student that says more than this has left the crystal."""
@@ -187,5 +184,4 @@ def query(
 
 
 def _is_crystal(moved: DefectCell, start: DefectCell) -> bool:
-    near = min(shortest_distance(start), 2.0)
-    return bool(np.isfinite(moved.positions).all()) and shortest_distance(moved) > _MIN_DISTANCE_RATIO * near
+    return bool(np.isfinite(moved.positions).all()) and atoms_apart(moved, shortest_distance(start))

@@ -14,8 +14,9 @@ from augment.elements import element_symbol
 from augment.storage.archive import write_atomically
 from md.campaigns.labelling import label
 from md.distill.crystal import Crystal
+from md.distill.labelled import OpenStage
 from md.distill.readme import readme
-from md.distill.run import Distillation, OpenStage, calculator_of
+from md.distill.run import Distillation, calculator_of
 from md.distill.settings import DistilSettings
 from md.distill.validate import (
     errors,

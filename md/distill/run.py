@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,28 +16,24 @@ import numpy as np
 from augment.cell import DefectCell
 from augment.errors import SettingsError
 from augment.host import Host
-from augment.storage.archive import read_cells, write_atomically, write_cells
+from augment.storage.archive import write_atomically
 from augment.storage.claim import claim
 from augment.storage.lock import folder_lock
-from md.campaigns.labelling import label
 from md.distill.crystal import Crystal, relax_crystal, supercells
 from md.distill.curriculum import CellCounts, first_cells, ideal_defects
 from md.distill.explore import explored_cells
+from md.distill.labelled import Labeller, OpenStage, no_stage
 from md.distill.network.graphs import energy_weight
 from md.distill.network.student import StudentShape, refit_atomic_energies, shape_of
 from md.distill.settings import MIN_TRAINING_STEPS, ROUNDS, DistilSettings, Plan
 from md.distill.trainer import MAX_TRAINING_FORCE, StudentTrainSettings, step_seconds, train_student
-from md.jobs.sweep import Progress
 from md.labels.evaluator import Evaluator
-from md.labels.record import Record, read_records, write_records
+from md.labels.record import Record
 from md.potentials import Potential
 from md.students.network import silent_mace
 
-__all__ = ["Distillation", "OpenStage", "calculator_of", "distil", "no_stage", "refined"]
+__all__ = ["Distillation", "calculator_of", "distil", "refined"]
 
-
-OpenStage = Callable[[str, str], AbstractContextManager[Progress]]
-"""Opens the progress of a stage: its title and what is counted."""
 
 _ENOUGH = 12_000
 """Atoms of first cells; what is explored makes it four times as many, enough for a student of this size."""
@@ -50,11 +45,6 @@ TRAINING_SHARE, LABEL_SHARE = 0.6, 0.15
 """Of the minutes; the rest goes to exploration and validation."""
 
 COMMITTEE = 2
-
-
-def no_stage(_title: str, _unit: str) -> AbstractContextManager[Progress]:
-    """Shows no progress."""
-    return nullcontext(lambda _done, _total, _text: None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,17 +267,7 @@ class _Run:
         return found
 
     def _labelled(self, name: str, make: Callable[[], list[DefectCell]]) -> list[Record]:
-        """Records of the cells that `make` gives, made and labelled once."""
-        done, path = self.folder / f"{name}_labels.npz", self.folder / f"{name}.npz"
-        if done.exists():
-            return read_records(done)
-        if not path.exists():
-            write_cells(path, make())
-        cells = read_cells(path)
-        with self.stage(f"labels by {self.teacher.name} ({len(cells)} cells)", "batches") as report:
-            records = label(cells, self.teacher, self.folder / "labels", workers=self.workers, progress=report)
-        write_records(done, records)
-        return records
+        return Labeller(self.teacher, self.folder, self.workers, self.stage).labelled(name, make)
 
     def _train(self, title: str, records: Sequence[Record], how: StudentTrainSettings, state: Path, start: Any) -> Any:
         with self.stage(title, "steps") as report:

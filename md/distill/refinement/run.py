@@ -17,25 +17,25 @@ from typing import Any
 import numpy as np
 
 from augment.cell import DefectCell
+from augment.errors import DataError
 from augment.host import Host
-from augment.storage.archive import read_cells, write_cells
 from augment.storage.claim import claim
 from augment.storage.lock import folder_lock
 from augment.supercell import Supercell
-from md.campaigns.labelling import label
 from md.distill.crystal import Crystal, relax_crystal, supercells
 from md.distill.curriculum import CellCounts, first_cells
+from md.distill.labelled import Labeller, OpenStage, no_stage
 from md.distill.network.graphs import LABEL_WEIGHTS
 from md.distill.network.student import refit_atomic_energies, shape_of
 from md.distill.refinement.candidates import SHARES, candidates, volume_curve
 from md.distill.refinement.choose import farthest, most_disputed
 from md.distill.refinement.curve import CurveFit, fit_curve
 from md.distill.refinement.settings import RefineSettings
-from md.distill.run import COMMITTEE, OpenStage, calculator_of, no_stage
+from md.distill.run import COMMITTEE, calculator_of
 from md.distill.settings import DISTIL_ATOMS
 from md.distill.trainer import MAX_TRAINING_FORCE, StudentTrainSettings, train_student
 from md.labels.evaluator import Evaluator
-from md.labels.record import Record, read_records, write_records
+from md.labels.record import Record
 from md.potentials import Potential
 
 __all__ = ["Refinement", "refine"]
@@ -171,7 +171,10 @@ class _Run:
     def _curves(self) -> tuple[list[Record], ...]:
         """Labels of each host at several volumes."""
         each = [volume_curve(crystal) for crystal in self._by_student]
-        records = iter(self._labelled("curves", lambda: [cell for curve in each for cell in curve]))
+        found = self._labelled("curves", lambda: [cell for curve in each for cell in curve])
+        if len(found) < sum(map(len, each)):
+            raise DataError(f"{self.teacher.name} has no label for some of the crystals at seven volumes: no curve")
+        records = iter(found)
         return tuple([next(records) for _ in curve] for curve in each)
 
     @cached_property
@@ -238,18 +241,8 @@ class _Run:
             return train_student(records, shape_of(start), how, state, start=start, progress=report)
 
     def _labelled(self, name: str, make: Callable[[], list[DefectCell]]) -> list[Record]:
-        """Records of the cells that `make` gives, made and labelled once."""
-        done, path = self.folder / f"{name}_labels.npz", self.folder / f"{name}.npz"
-        if done.exists():
-            return read_records(done)
-        if not path.exists():
-            write_cells(path, make())
-        cells, where = read_cells(path), self.folder / "labels"
-        with self.stage(f"labels by {self.teacher.name} ({len(cells)} cells)", "batches") as report:
-            how: dict[str, Any] = {"workers": self.workers, "batch_atoms": _LABEL_BATCH, "progress": report}
-            records = label(cells, self.teacher, where, **how)
-        write_records(done, records)
-        return records
+        labeller = Labeller(self.teacher, self.folder, self.workers, self.stage, _LABEL_BATCH)
+        return labeller.labelled(name, make)
 
     def _levelled(self, network: Any, records: Sequence[Record]) -> Any:
         """The network with atomic energies fitted to the labels: another code has other zeros of energy."""

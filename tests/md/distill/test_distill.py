@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +17,13 @@ import torch
 from pymatgen.core import Lattice, Structure
 
 from augment import host_from_structure, read_host
-from augment.errors import ConditionError, PotentialError, ResumeError, SettingsError
+from augment.errors import ConditionError, DataError, PotentialError, ResumeError, SettingsError
 from augment.host import Host
 from md.campaigns.labelling import label
 from md.distill import finish
 from md.distill.crystal import Crystal, relax_crystal, supercells
 from md.distill.curriculum import CellCounts, first_cells, ideal_defects
+from md.distill.labelled import Labeller, no_stage
 from md.distill.network.dense import DenseMace
 from md.distill.network.graphs import ENERGY_WEIGHT, collate_labelled, labelled_graphs
 from md.distill.network.student import StudentShape, atomic_energies, initial_network, refit_atomic_energies
@@ -94,6 +97,27 @@ def test_some_cells_are_swollen_with_small_displacements(crystal: Crystal) -> No
         moved = (fractions - np.rint(fractions)) @ cell.cell
         assert 0.005 < moved.std() < 0.06
         assert 0.98 <= cell.volume / ideal.volume <= crystal.volumes[1] - 0.03
+
+
+def test_cells_without_a_label_are_left_out_and_counted(crystal: Crystal, tmp_path: Path) -> None:
+    good = [crystal.cells["small"].bulk_cell() for _ in range(9)]
+    cells = [c.with_geometry(c.positions + 0.01 * i * np.eye(len(c), 3)) for i, c in enumerate(good)]
+    clash = cells[0].positions.copy()
+    clash[1] = clash[0] + 0.1
+    said: list[str] = []
+
+    @contextmanager
+    def stage(_title: str, _unit: str) -> Iterator[Callable[[float, int, str], None]]:
+        yield lambda _done, _total, text: said.append(text)
+
+    labeller = Labeller(resolve_potential("emt"), tmp_path / "few", 1, stage)
+    records = labeller.labelled("cells", lambda: [*cells, cells[0].with_geometry(clash)])
+    assert len(records) == len(cells)
+    assert any("1 of 10 cells" in text and "apart" in text for text in said)
+    assert len(labeller.labelled("cells", list)) == len(cells)  # as they were
+    all_bad = Labeller(resolve_potential("emt"), tmp_path / "all", 1, no_stage)
+    with pytest.raises(DataError, match="1 of 1 cells"):
+        all_bad.labelled("cells", lambda: [cells[0].with_geometry(clash)])
 
 
 def test_atomic_energies_give_energies_that_are_sums_of_them(records: list[Record]) -> None:
