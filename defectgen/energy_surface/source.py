@@ -69,19 +69,21 @@ class DefectForces:
             return None
 
 
-def find_forces(name: str, card: Mapping[str, Any]) -> DefectForces | None:
-    """Forces for a model: of its teacher, of a named potential, or none.
+def find_forces(asked: str | Potential, card: Mapping[str, Any]) -> DefectForces | None:
+    """Forces for a model: of its teacher, of some potential, or none.
 
     Args:
-        name: `teacher`, `none`, or what `resolve_potential` knows.
+        asked: `teacher`, `none`, what `resolve_potential` knows, or a potential.
         card: of the model; one that names no teacher gets none of it.
 
     Raises:
         PotentialError: there is no such potential.
     """
-    if name == NONE or (name == TEACHER and "teacher" not in card):
+    if isinstance(asked, Potential):
+        return _remembered(_POTENTIALS, f"{asked.name} {asked.sha256}", lambda: DefectForces(asked))
+    if asked == NONE or (asked == TEACHER and "teacher" not in card):
         return None
-    return forces_by(str(card["teacher"]["potential"]) if name == TEACHER else name)
+    return forces_by(str(card["teacher"]["potential"]) if asked == TEACHER else asked)
 
 
 @lru_cache(maxsize=4)
@@ -92,6 +94,10 @@ def forces_by(potential: str) -> DefectForces:
         PotentialError: there is no such potential.
     """
     return DefectForces(resolve_potential(potential))
+
+
+_POTENTIALS: dict[str, DefectForces] = {}
+"""Forces by potentials that came as such, by name and hash."""
 
 
 def _remembered(memory: dict[str, Remembered], name: str, make: Callable[[], Remembered]) -> Remembered:

@@ -25,6 +25,7 @@ from defectgen.model.predictor import predictor
 from defectgen.model.weights import Model, load_model
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Template
+from md.potentials import Potential
 from md.relaxation.relaxed_host import RelaxedHost
 
 DIRECTIONS = 4
@@ -42,7 +43,7 @@ def generate(
     snapshot: bool = GeometryRequest.snapshot,
     seed: int = GeometryRequest.seed,
     model: Model | str = "default",
-    forces: str = GeometryRequest.forces,
+    forces: str | Potential = GeometryRequest.forces,
     corrections: int = GeometryRequest.corrections,
     steps: int = GeometryRequest.steps,
     eta: float = GeometryRequest.eta,

@@ -8,6 +8,7 @@ from augment.errors import ConditionError
 from defectgen.energy_surface.source import TEACHER
 from defectgen.model.bridge import SAMPLER_STEPS
 from md.conditions.environment import check_pressure, check_temperature
+from md.potentials import Potential
 
 MAX_SPREAD = 10.0
 MAX_GUIDANCE = 10.0
@@ -59,7 +60,7 @@ class GeometryRequest:
     spread: float | None = None
     energy: float | None = 0.0
     charge: int | None = None
-    forces: str = TEACHER
+    forces: str | Potential = TEACHER
     corrections: int = 1
     keep_cell: bool = False
 

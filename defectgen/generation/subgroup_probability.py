@@ -11,6 +11,7 @@ from defectgen.energy_surface.source import TEACHER, find_forces
 from defectgen.model.weights import Model
 from defectgen.representation.conditions import Conditions
 from defectgen.representation.template import Template
+from md.potentials import Potential
 
 
 def subgroup_probabilities(
@@ -20,7 +21,7 @@ def subgroup_probabilities(
     temperature: float = 0.0,
     pressure: float = 0.0,
     charge: int | None = None,
-    forces: str = TEACHER,
+    forces: str | Potential = TEACHER,
 ) -> tuple[FloatArray, tuple[CellSymmetry, ...]]:
     """Probability of each conjugacy class of subgroups of the stabilizer, and the class's representative.
 

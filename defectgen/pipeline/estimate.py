@@ -138,7 +138,7 @@ def nominal_costs(prepared: PreparedRun) -> Costs | None:
     from defectgen.energy_surface.source import find_forces
     from defectgen.model.weights import load_model
 
-    source = find_forces(prepared.settings.generate.forces, load_model(prepared.settings.generate.model).card)
+    source = find_forces(prepared.forces, load_model(prepared.settings.generate.model).card)
     potential = NOMINAL.get(prepared.potential.kind)
     forces = 0.0 if source is None else NOMINAL.get(source.potential.kind)
     return None if potential is None or forces is None else Costs(potential, forces)
@@ -167,7 +167,7 @@ def measured_costs(prepared: PreparedRun) -> Costs:
         return max(time.process_time() - began, 1e-5) / len(cell)
 
     own = each(prepared.potential)
-    source = find_forces(prepared.settings.generate.forces, load_model(prepared.settings.generate.model).card)
+    source = find_forces(prepared.forces, load_model(prepared.settings.generate.model).card)
     if source is None or not source.potential.covers(elements_of(cell.numbers)):
         return Costs(own, 0.0)
     same = source.potential.sha256 == prepared.potential.sha256 and source.potential.name == prepared.potential.name

@@ -22,7 +22,7 @@ from augment.supercell import Supercell
 from defectgen.run.defects import build_supercell, dispersion_notes, each_defect, find_potential
 from defectgen.run.folder import RunFolder
 from defectgen.run.host import host_notes, read_crystal
-from defectgen.run.settings import Settings
+from defectgen.run.settings import RUN_POTENTIAL, Settings
 
 if TYPE_CHECKING:
     from defectgen.generation.request import GeometryRequest
@@ -149,6 +149,12 @@ class PreparedRun:
         """
         return find_potential(self.settings, self.host)
 
+    @property
+    def forces(self) -> str | Potential:
+        """Whose forces tell the model."""
+        asked = self.settings.generate.forces
+        return self.potential if asked == RUN_POTENTIAL else asked
+
     @cached_property
     def requests(self) -> tuple[GeometryRequest, ...]:
         """What is asked of the generative model for each defect, one request a subgroup.
@@ -168,7 +174,7 @@ class PreparedRun:
                 n=asked.samples,
                 seed=self.settings.seed,
                 steps=asked.steps,
-                forces=asked.forces,
+                forces=self.forces,
                 corrections=asked.corrections,
                 keep_cell=self.host.has_vacuum,
             )

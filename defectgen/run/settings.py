@@ -25,6 +25,9 @@ PointDefectKind = Literal["vacancy", "antisite", "substitution", "interstitial"]
 
 AUTO_BUDGET, NO_BUDGET = "auto", "none"
 
+RUN_POTENTIAL = "potential"
+"""Of `generate.forces`: the potential of the run."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -162,9 +165,9 @@ class GenerateSettings(_Section):
         "default", description="name of the shipped weights, or a .safetensors file with its card beside it"
     )
     forces: str = Field(
-        "teacher",
+        RUN_POTENTIAL,
         description="potential whose forces, on the way down from the ideal cell, are input features of the model: "
-        "teacher (that of its corpus), none, or a name that `defectgen potentials` lists",
+        "potential (that of the run), teacher (that of its corpus), none, or a name that `defectgen potentials` lists",
     )
     corrections: int = Field(1, ge=0, le=100, description="steps down that potential from each relaxed proposal")
     label: bool = Field(

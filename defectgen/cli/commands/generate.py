@@ -65,7 +65,8 @@ ProposalsOption = Annotated[
 ]
 ModelOption = Annotated[str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")]
 ForcesOption = Annotated[
-    str | None, typer.Option("--forces", help="potential whose forces are input features; teacher, none, or a name")
+    str | None,
+    typer.Option("--forces", help="whose forces are input features: potential (of the run), teacher, none, or a name"),
 ]
 
 

@@ -129,8 +129,17 @@ def test_elements_that_the_model_never_saw_are_named(tmp_path):
     assert folder.times["generate"]["geometries_extrapolated_for"] == "Pu"
     written = folder.file("generate", "proposals.extxyz").read_text()
     assert 'extrapolates="Pu"' in written
-    assert 'forces_by="chgnet-r2scan"' in written
+    assert 'forces_by="chgnet"' in written, "those of the run's own potential"
     assert "without_forces" not in folder.times["generate"]
+
+
+def test_the_model_is_told_by_the_potential_of_the_run_unless_another_is_named(tmp_path):
+    settings = read_settings(settings_file(tmp_path)).replaced({"output": tmp_path / "run", "potential.name": "emt"})
+    prepared = PreparedRun.of(settings)
+    assert {request.forces for request in prepared.requests} == {prepared.potential}
+    for name in ("teacher", "none", "chgnet"):
+        named = PreparedRun.of(settings.replaced({"generate.forces": name}))
+        assert {request.forces for request in named.requests} == {name}
 
 
 def test_proposals_without_forces_are_counted(tmp_path):
