@@ -52,8 +52,8 @@ def show(host: str, potential: Potential, max_atoms: int) -> None:
     defects = [defect for defect in point_defects(supercell) if defect.edits]
     ideal = [reference.place(defect) for defect in defects]
     ends = [relaxation(cell, defect, potential) for cell, defect in zip(ideal, defects, strict=True)]
-    kept = [i for i, end in enumerate(ends) if end.status == "converged" and end.record is not None]
-    print(f"\n{host} with {potential.name}: {supercell.n_atoms} atoms, {len(kept)} of {len(defects)} defects relax")
+    relaxed = {i: end.record.cell for i, end in enumerate(ends) if end.status == "converged" and end.record}
+    print(f"\n{host} with {potential.name}: {supercell.n_atoms} atoms, {len(relaxed)} of {len(defects)} defects relax")
     print(f"{'':24}{'error, Å':>10}{'nearer':>9}{'evaluations':>13}{'CPU s':>8}")
     rows: dict[str, tuple[list[DefectCell], float]] = {"unrelaxed": (ideal, 0.0)}
     for forces in (TEACHER, potential.name, "none"):
@@ -63,15 +63,13 @@ def show(host: str, potential: Potential, max_atoms: int) -> None:
     base: dict[int, float] = {}
     for name, (cells, seconds) in rows.items():
         errors, shares = [], []
-        for i in kept:
+        for i in relaxed:
             centre = reference.on(defects[i]).centre()
-            end = ends[i].record
-            assert end is not None
-            errors.append(error(cells[i], end.cell, ideal[i], centre))
+            errors.append(error(cells[i], relaxed[i], ideal[i], centre))
             again = relaxation(cells[i], defects[i], potential)
             shares.append(len(again.energies) / len(ends[i].energies))
             base.setdefault(i, errors[-1])
-        nearer = np.mean([e < base[i] for e, i in zip(errors, kept, strict=True)])
+        nearer = np.mean([e < base[i] for e, i in zip(errors, relaxed, strict=True)])
         print(f"{name:24}{np.mean(errors):10.4f}{nearer:9.0%}{np.median(shares):13.2f}{seconds:8.1f}", flush=True)
 
 
