@@ -63,9 +63,9 @@ def show(host: str, potential: Potential, max_atoms: int) -> None:
     base: dict[int, float] = {}
     for name, (cells, seconds) in rows.items():
         errors, shares = [], []
-        for i in relaxed:
+        for i, end in relaxed.items():
             centre = reference.on(defects[i]).centre()
-            errors.append(error(cells[i], relaxed[i], ideal[i], centre))
+            errors.append(error(cells[i], end, ideal[i], centre))
             again = relaxation(cells[i], defects[i], potential)
             shares.append(len(again.energies) / len(ends[i].energies))
             base.setdefault(i, errors[-1])
