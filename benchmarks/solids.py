@@ -279,7 +279,7 @@ def show(spec: str, found: Mapping[str, Mapping[str, Any]], truth: Mapping[str, 
     """One table for a potential."""
     for name, values in found.items():
         missing = f"  {values['missing']}" if "missing" in values else ""
-        if len(values) > 2 or not missing:  # noqa: PLR2004  else the potential does not cover it
+        if len(values) > 2 or not missing:
             print(f"\n{name} with {spec}, {values['CPU s']:.0f} CPU s here{missing}")
         for quantity, known in truth[name].items():
             if isinstance(value := values.get(quantity), float):
