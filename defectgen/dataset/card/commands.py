@@ -282,7 +282,8 @@ TRAINERS = (
         "DeePMD",
         deepmd,
         "deepmd-kit[cpu] 3.2.0",
-        "With TensorFlow. `dp --pt train` takes the same input for PyTorch, which no test does.",
+        "With TensorFlow. With PyTorch, of `deepmd-kit[torch]`, the last two lines are `dp --pt train deepmd.json` and "
+        "`dp --pt freeze -o deepmd.pth`; a test has run them too.",
     ),
     TrainerCommand(
         "NEP",
@@ -295,8 +296,7 @@ TRAINERS = (
         "GRACE",
         grace,
         "tensorpotential 0.6.2.1",
-        "The first epoch was trained, and the export of the model not seen.",
-        missing="half an hour of compilation on a free machine",
+        "It was run with `jit_compile: False` under `fit`, as compiling takes more than half an hour on a busy CPU.",
     ),
     TrainerCommand(
         "Orb",
