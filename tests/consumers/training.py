@@ -86,7 +86,7 @@ TRAININGS = {
     "fairchem": Training(
         "fairchem",
         (("max_epochs: 100", "max_epochs: 1"),),
-        "fairchem/runs/**/inference_ckpt.pt",
+        "fairchem/runs/*/checkpoints/final/inference_ckpt.pt",
         "from fairchem.core import FAIRChemCalculator\n"
         "from fairchem.core.units.mlip_unit import load_predict_unit\n"
         "calculator = FAIRChemCalculator(load_predict_unit(path, device='cpu'), task_name='defects')" + _CALCULATES,
