@@ -77,8 +77,8 @@ TRAININGS = {
     "MACE": Training("mace", (("max_num_epochs=100", "max_num_epochs=1"),), "defects.model", _MACE),
     "SevenNet": Training(
         "sevennet",
-        (("epoch: 200|epoch: 100|", "epoch: 200|epoch: 1|"),),
-        "checkpoint_*.pth",
+        (('epoch: 200|epoch: 100|"', 'epoch: 200|epoch: 1|" -e "s|per_epoch: 10 |per_epoch: 1 |"'),),
+        "checkpoint_1.pth",  # that of epoch 0 is not trained
         "from sevenn.calculator import SevenNetCalculator; calculator = SevenNetCalculator(path, device='cpu')"
         + _CALCULATES,
     ),
@@ -86,10 +86,10 @@ TRAININGS = {
     "fairchem": Training(
         "fairchem",
         (("max_epochs: 100", "max_epochs: 1"),),
-        "fairchem/runs/*/checkpoints/final/inference_ckpt.pt",
+        "fairchem/runs/*/checkpoints/final/inference_ckpt.pt",  # not that of step 0
         "from fairchem.core import FAIRChemCalculator\n"
         "from fairchem.core.units.mlip_unit import load_predict_unit\n"
-        "calculator = FAIRChemCalculator(load_predict_unit(path, device='cpu'), task_name='defects')" + _CALCULATES,
+        "calculator = FAIRChemCalculator(load_predict_unit(path, 'batch', device='cpu'), 'defects')" + _CALCULATES,
     ),
     "matgl": Training(
         "matgl",

@@ -274,8 +274,9 @@ TRAINERS = (
         "fairchem",
         fairchem,
         "fairchem-core 2.24.0",
-        "A small network from scratch. UMA is fine-tuned on the same databases; no test does it, as its weights need "
-        "an account.",
+        "A small network from scratch; its model is `fairchem/runs/*/checkpoints/final/inference_ckpt.pt`. On a CPU "
+        '`load_predict_unit(path, "batch", device="cpu")` leaves out minutes of compilation. UMA is fine-tuned on the '
+        "same databases; no test does it, as its weights need an account.",
     ),
     TrainerCommand("matgl", matgl, "matgl 4.1.2"),
     TrainerCommand(
