@@ -105,7 +105,7 @@ def _export(
 
     runs = [source for source in sources if (source / "run.json").is_file()]
     for folder in runs:
-        RunFolder.open(folder).require("relax")
+        RunFolder.open(folder).require("relax", "search")
     if output is None and (len(sources) > 1 or not runs):
         raise ConditionError("a dataset of several sources, or of another dataset, needs a folder; give it with -o")
     target = output or sources[0] / "export"

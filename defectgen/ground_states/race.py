@@ -16,7 +16,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.groups.cell_symmetry import CellSymmetry
-from defectgen.search.same_geometry import distance, same_geometry
+from defectgen.ground_states.same_geometry import distance, same_geometry
 from md.campaigns.relax_and_md import relax_all
 from md.jobs.sweep import Progress
 from md.potentials import Potential

@@ -12,7 +12,7 @@ from augment.cell import DefectCell, FloatArray
 from augment.defect import Defect
 from augment.distort import bond_distorted, mode_distorted, rattle, shortest_distance
 from augment.errors import ConditionError
-from defectgen.search.rearranged import rearranged
+from defectgen.ground_states.rearranged import rearranged
 
 __all__ = ["SOURCES", "Start", "distorted_starts", "in_turn"]
 

@@ -9,12 +9,14 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.defect import Defect
 from augment.errors import DataError, SettingsError
+from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import Distortion, distortion_of
 from augment.groups.subgroups import SubgroupClasses
 from augment.storage.archive import read_cells, write_atomically, write_cells
@@ -23,12 +25,12 @@ from augment.storage.lock import folder_lock
 from defectgen.energy_surface.curvature import Krylov
 from defectgen.energy_surface.source import find_forces
 from defectgen.generation.geometries import generate
+from defectgen.ground_states.minima import Minimum, SearchResult, by_source
+from defectgen.ground_states.race import OpenStage, Racer, merged, race, starts_for, to_rest
+from defectgen.ground_states.same_geometry import same_geometry
+from defectgen.ground_states.starts import Start, distorted_starts, in_turn
+from defectgen.ground_states.words import in_words
 from defectgen.model.weights import Model, load_model
-from defectgen.search.minima import Minimum, SearchResult, by_source
-from defectgen.search.race import OpenStage, Racer, merged, race, starts_for, to_rest
-from defectgen.search.same_geometry import same_geometry
-from defectgen.search.starts import Start, distorted_starts, in_turn
-from defectgen.search.words import in_words
 from md.jobs.sweep import Progress
 from md.labels.evaluator import Divergence, Evaluator
 from md.labels.third_party import one_torch_thread
@@ -37,11 +39,20 @@ from md.relaxation.relaxed_host import RelaxedHost
 
 __all__ = ["MIN_EVALUATIONS", "SearchSettings", "search"]
 
+_VERSION = 1
+"""Of the algorithms: raised when the same request comes to give other minima, so that no old folder is gone on from."""
+
 MIN_EVALUATIONS = 100
 """One start; the evaluations that tell the model come on top."""
 
 MODEL_SHARE = 0.3
 """Of the starts that the model proposes, a third of them with the whole stabilizer or what p(H) says."""
+
+_LEAST_OF_A_START = 10
+"""Evaluations: no start takes fewer, so that no more starts are made."""
+
+_WORTH_A_RACE = 40
+"""Evaluations that are left, below which no other race begins."""
 
 _SADDLES = 4
 """Minima with a symmetry, the lowest, that are tried for a way down."""
@@ -101,8 +112,9 @@ def search(
 ) -> SearchResult:
     """The low-lying minima of a defect in the cell of the relaxed host, lowest first.
 
-    Starts of many kinds (`defectgen.search.starts.SOURCES`) race by successive halving; duplicates under the stabilizer
-    and the exchange of like atoms are merged; symmetric ends that are saddle points are left in a soft direction.
+    Starts of many kinds (`defectgen.ground_states.starts.SOURCES`) race by successive halving; duplicates under the
+    stabilizer and the exchange of like atoms are merged; symmetric ends that are saddle points are left in a soft
+    direction.
 
     Args:
         defect: whose minima.
@@ -156,32 +168,57 @@ class _Search:
     def identity(self) -> str:
         """Hash of all that decides the result."""
         digest = hashlib.sha256(json.dumps(asdict(self.settings), sort_keys=True).encode())
-        digest.update(f"{self.defect.key} {self.potential.name} {self.potential.sha256} {self.model.name}".encode())
+        digest.update(
+            f"{_VERSION} {self.defect.key} {self.potential.name} {self.potential.sha256} {self.model.name}".encode()
+        )
         for array in (self.defect.cell().positions, self.defect.cell().cell, *self.carried):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:32]
 
     def result(self) -> SearchResult:
         """Starts, the race, ways down from saddle points, and what was found."""
-        ideal, symmetry = self.defect.cell(), self.defect.symmetry()
+        ideal = self.defect.cell()
         starts, told = self._starts(ideal)
-        racers = [Racer((s.source,), s.cell, 0, np.array([np.inf]), np.inf, (i,)) for i, s in enumerate(starts)]
-        how = {"fmax": self.settings.fmax, "workers": self.workers, "stage": self.stage}
-        ended, lost, spent = race(racers, symmetry, ideal, self.potential, self.folder, **how)  # type: ignore[arg-type]
+        ended, lost, spent, begun = self._raced(starts, told, ideal)
         lower, used = self._off_saddles(ended, ideal)
+        spent += used
         if lower:
-            where = self.folder / "off_saddles"
-            more, also_lost, also = to_rest(lower, symmetry, ideal, self.potential, where, **how)  # type: ignore[arg-type]
-            ended, lost, spent = merged([*ended, *more], symmetry, ideal), lost + also_lost, spent + also
+            more, also_lost, used = to_rest(lower, *self._frame(ideal), self.folder / "off_saddles", **self._how)
+            ended, lost, spent = merged([*ended, *more], self.defect.symmetry(), ideal), lost + also_lost, spent + used
         if not ended:
             who = self.potential.name
             raise DataError(f"{self.defect.name}: no start came to rest with {who}; give more evaluations")
         lowest = ended[0].energy
         kept = [one for one in ended if one.energy <= lowest + self.settings.window]
         minima = tuple(self._minimum(one, lowest, ideal, starts) for one in kept)
-        ends = [next((k for k, one in enumerate(kept) if i in one.numbers), None) for i in range(len(starts))]
-        sources = by_source([start.source for start in starts], ends)
-        return SearchResult(self.defect, self.potential.name, minima, told + spent + used, sources, lost)
+        ends = [next((k for k, one in enumerate(kept) if i in one.numbers), None) for i in range(begun)]
+        sources = by_source([start.source for start in starts[:begun]], ends)
+        return SearchResult(self.defect, self.potential.name, minima, spent, sources, lost)
+
+    @property
+    def _how(self) -> dict[str, Any]:
+        return {"fmax": self.settings.fmax, "workers": self.workers, "stage": self.stage}
+
+    def _frame(self, ideal: DefectCell) -> tuple[CellSymmetry, DefectCell, Potential]:
+        return self.defect.symmetry(), ideal, self.potential
+
+    def _raced(self, starts: Sequence[Start], told: int, ideal: DefectCell) -> tuple[list[Racer], int, int, int]:
+        """Ends of so many races as the evaluations are enough for; starts that failed; evaluations; starts that began.
+
+        Most starts come to a place where others are, so that a race takes less than it might: another follows.
+        """
+        ended: list[Racer] = []
+        lost, spent, begun = 0, told, 0
+        while begun < len(starts) and (begun == 0 or self.settings.evaluations - spent > _WORTH_A_RACE):
+            count = min(starts_for(self.settings.evaluations - spent), len(starts) - begun)
+            racers = [
+                Racer((starts[i].source,), starts[i].cell, 0, np.array([np.inf]), np.inf, (i,))
+                for i in range(begun, begun + count)
+            ]
+            more, also_lost, used = race(racers, *self._frame(ideal), self.folder / f"race_{begun}", **self._how)
+            ended = merged([*ended, *more], self.defect.symmetry(), ideal)
+            lost, spent, begun = lost + also_lost, spent + used, begun + count
+        return ended, lost, spent, begun
 
     def _starts(self, ideal: DefectCell) -> tuple[list[Start], int]:
         """The starts, made once, and evaluations that told the model."""
@@ -197,11 +234,10 @@ class _Search:
     def _made_starts(self, ideal: DefectCell) -> tuple[list[Start], int]:
         symmetry = self.defect.symmetry()
         by_kind = distorted_starts(self.defect, self.carried, self.settings.seed)
-        count, told = starts_for(self.settings.evaluations), 0
+        count, told = max(4, self.settings.evaluations // _LEAST_OF_A_START), 0
         if self.settings.use_model:
-            proposals, told = self._proposals(max(2, round(MODEL_SHARE * count)))
+            proposals, told = self._proposals(max(2, round(MODEL_SHARE * starts_for(self.settings.evaluations))))
             by_kind["diffusion"] = iter(proposals)
-            count = max(2, starts_for(self.settings.evaluations - told))
 
         def differs(cell: DefectCell, others: Sequence[DefectCell]) -> bool:
             return not any(same_geometry(cell.positions, other.positions, ideal, symmetry) for other in others)

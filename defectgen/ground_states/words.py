@@ -8,7 +8,7 @@ from ase.data import covalent_radii
 from augment.cell import DefectCell, FloatArray
 from augment.defect import Defect
 from augment.elements import element_symbol
-from defectgen.search.same_geometry import wrapped
+from defectgen.ground_states.same_geometry import aligned, wrapped
 
 __all__ = ["in_words"]
 
@@ -30,6 +30,8 @@ _MOST = 2
 
 def in_words(defect: Defect, ideal: DefectCell, positions: FloatArray) -> str:
     """What distinguishes a geometry (n, 3), Å, from the ideal one: "Te-Te 2.72 Å, Cd left its site by 1.9 Å"."""
+    # An atom that took the place of a like one left nothing behind.
+    positions = positions[aligned(positions, ideal.numbers, ideal.positions, ideal.numbers, ideal.cell)]
     moved = wrapped(positions - ideal.positions, ideal.cell)
     moved = moved - np.median(moved, axis=0)
     far = np.linalg.norm(moved, axis=1)

@@ -15,7 +15,7 @@ from augment.defect import Defect
 from augment.defects.split_interstitials import split_interstitials
 from augment.errors import DefectgenError
 from augment.groups.cell_symmetry import CellSymmetry
-from defectgen.search.same_geometry import aligned, wrapped
+from defectgen.ground_states.same_geometry import aligned, wrapped
 
 __all__ = ["rearranged"]
 
