@@ -100,11 +100,11 @@ def test_a_geometry_is_said_in_words() -> None:
     assert in_words(defect, ideal, swapped) == "ideal sites", "like atoms have no names"
     atom = int(np.flatnonzero(ideal.sites == defect.edits[0].site)[0])
     others = oxygen[oxygen != atom]
-    to_nearest = min(wrapped(ideal.positions[others] - ideal.positions[atom], ideal.cell), key=np.linalg.norm)
-    length = float(np.linalg.norm(to_nearest))
+    away = wrapped(ideal.positions[others] - ideal.positions[atom], ideal.cell)
+    nearest = int(np.linalg.norm(away, axis=1).argmin())
     peroxide = ideal.positions.copy()
-    peroxide[atom] += to_nearest * (1 - 1.42 / length)
-    peroxide[others] += [0.06, 0.0, 0.0]  # so that both have moved
+    peroxide[others[nearest]] += 0.1 * away[nearest]
+    peroxide[atom] += 1.1 * away[nearest] - 1.42 * away[nearest] / np.linalg.norm(away[nearest])
     assert "O-O 1.4" in in_words(defect, ideal, peroxide)
     off = ideal.positions.copy()
     off[atom] += [0.3, 0.0, 0.0]
