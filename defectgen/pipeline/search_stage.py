@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +12,13 @@ import numpy as np
 from augment.cell import FloatArray
 from augment.defect import Defect
 from augment.elements import elements_of
-from augment.storage.archive import write_atomically
 from defectgen.ground_states import SearchResult, SearchSettings, search
 from defectgen.ground_states.same_geometry import wrapped
 from defectgen.pipeline.prepared import PreparedRun
 from defectgen.run.folder import RunFolder
 from defectgen.run.progress import progress, report_notes
 from md.campaigns.labelling import CONFIG_TYPE
-from md.labels.record import Record, read_records, write_records
+from md.labels.record import Record, write_records
 from md.potentials import Potential, resolve_potential
 
 MINIMA, SUMMARY = ("search", "minima.npz"), "search/summary.jsonl"
@@ -118,29 +115,3 @@ def carried_over(defect: Defect, results: Sequence[SearchResult]) -> list[FloatA
         if np.array_equal(other.sites, ideal.sites) and result.defect.key != defect.key:
             found += [wrapped(m.record.cell.positions - other.positions, ideal.cell) for m in result.minima]
     return found
-
-
-def write_poscars(run: Path, count: int) -> list[Path]:
-    """The lowest so many minima of each defect as POSCAR files in `search/poscar`, numbered from the lowest.
-
-    Args:
-        run: a folder in which a search has ended.
-        count: of each defect.
-    """
-    from pymatgen.io.vasp.inputs import Poscar
-
-    folder = run / "search" / "poscar"
-    folder.mkdir(parents=True, exist_ok=True)
-    written, seen = [], Counter[str]()
-    for record in read_records(run.joinpath(*MINIMA)):
-        cell, rank = record.cell, seen[record.cell.key]
-        seen[cell.key] += 1
-        if rank < count:
-            name = f"{cell.name}-{hashlib.sha256(cell.key.encode()).hexdigest()[:6]}-{rank}.vasp"
-            comment = (
-                f"{cell.name} #{rank}, {cell.provenance['above']:.3f} eV above the lowest: {cell.provenance['words']}"
-            )
-            poscar = Poscar(cell.to_pymatgen().get_sorted_structure(), comment=comment)
-            write_atomically(folder / name, poscar.get_str(significant_figures=12).encode())
-            written.append(folder / name)
-    return written

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from augment.errors import ConditionError
+from defectgen.cli.listing import PoscarOption
 from defectgen.cli.options import (
     BlockOption,
     BulkOption,
@@ -45,10 +46,10 @@ SecondOption = Annotated[
     list[str] | None,
     typer.Option("--second", metavar="NAME,...", help="potentials that evaluate every minimum once, to compare"),
 ]
-WindowOption = Annotated[float | None, typer.Option("--window", metavar="eV", help="leave out minima that are higher")]
-PoscarOption = Annotated[
-    int | None, typer.Option("--poscar", help="write the lowest so many minima of each defect as POSCAR files")
+WindowOption = Annotated[
+    float | None, typer.Option("--window", metavar="eV", help="energy above the lowest up to which minima are kept")
 ]
+KeepOption = Annotated[int | None, typer.Option("--keep", help="most minima of a defect that are written")]
 
 DEFAULT_EVALUATIONS = 400
 
@@ -59,6 +60,7 @@ def search_command(
     evaluations: EvaluationsOption = None,
     window: WindowOption = None,
     second: SecondOption = None,
+    keep: KeepOption = None,
     poscar: PoscarOption = None,
     dopant: DopantsOption = None,
     min_image_distance: DistanceOption = None,
@@ -77,15 +79,16 @@ def search_command(
     as_json: JsonOption = False,
 ) -> None:
     """Search all low-lying minima of defects: many starts, symmetry broken on purpose, lowest first."""
-    from defectgen.pipeline.search_stage import SUMMARY, write_poscars
+    from augment.exchange import write_poscars
+    from defectgen.pipeline.search_stage import MINIMA, SUMMARY
     from defectgen.run.folder import RunFolder
+    from md.labels.record import read_records
 
-    if poscar is not None and poscar < 1:
-        raise ConditionError(f"--poscar {poscar}: give 1 or more")
     asked = {
         "search.only": several(defect),
         "search.evaluations": evaluations,
         "search.window": window,
+        "search.keep": keep,
         "search.second": several(second),
         "workers": workers,
         **potential_changes(potential, dispersion, trust_model),
@@ -101,11 +104,12 @@ def search_command(
     else:
         folder = _from_host(source, {**asked, **which, "seed": seed}, output)
     rows = RunFolder.open(folder).read_lines(SUMMARY)
-    files = write_poscars(folder, poscar) if poscar else []
-    _report(rows, folder, files, as_json=as_json)
+    if poscar is not None:
+        write_poscars(poscar, (record.cell for record in read_records(folder.joinpath(*MINIMA))))
+    _report(rows, folder, as_json=as_json)
 
 
-def _report(rows: list[dict[str, Any]], folder: Path, files: list[Path], *, as_json: bool) -> None:
+def _report(rows: list[dict[str, Any]], folder: Path, *, as_json: bool) -> None:
     from defectgen.cli.tables import minima_table
 
     if as_json:
@@ -114,8 +118,6 @@ def _report(rows: list[dict[str, Any]], folder: Path, files: list[Path], *, as_j
         return
     for row in rows:
         show(*minima_table(row))
-    if files:
-        say(f"{len(files)} POSCAR files: {files[0].parent}")
     say(f"{folder / 'search'}")
 
 
