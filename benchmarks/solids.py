@@ -36,7 +36,7 @@ from augment.errors import DefectgenError
 from augment.host import Host
 from augment.supercell import Supercell
 from augment.supercells.search import widest_supercell
-from md.distill.teacher_choice import family_of
+from md.distill.teacher_choice import crystal_family
 from md.energetics import elastic_constants
 from md.labels.evaluator import Evaluator
 from md.potentials import Potential, resolve_potential
@@ -316,7 +316,7 @@ def ranking(found: Mapping[str, Mapping[str, Any]], truth: Mapping[str, Mapping[
             known = {q: v for q, v in truth[name].items() if re.fullmatch(KINDS[kind], q)}
             each = [abs(error(q, values[q], v)) if isinstance(values.get(q), float) else 1.0 for q, v in known.items()]
             if each:
-                errors[family_of(read_host(HOSTS / f"{FILES[name]}.cif").elements)].append(
+                errors[crystal_family(read_host(HOSTS / f"{FILES[name]}.cif").elements)].append(
                     float(np.mean(np.minimum(np.nan_to_num(each, nan=1.0), 1.0)))
                 )
     return {family: round(float(np.mean(values)), 3) for family, values in errors.items()}

@@ -7,8 +7,7 @@ steps less what it fell in the second half of them: a start that is still fallin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,16 +15,13 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.groups.cell_symmetry import CellSymmetry
-from defectgen.ground_states.same_geometry import distance, same_geometry
+from defectgen.ground_states.same_geometry import distance, same_minimum
 from md.campaigns.relax_and_md import relax_all
-from md.jobs.sweep import Progress
+from md.jobs.sweep import OpenStage, Progress
 from md.potentials import Potential
 from md.relaxation.relax import Relaxation, RelaxSettings
 
-__all__ = ["FINAL_STEPS", "RUNGS", "OpenStage", "Racer", "merged", "race", "starts_for", "to_rest"]
-
-OpenStage = Callable[[str, str], AbstractContextManager[Progress]]
-"""Opens the progress of a stage: its title and what is counted."""
+__all__ = ["FINAL_STEPS", "RUNGS", "Racer", "merged", "race", "starts_for", "to_rest"]
 
 RUNGS = (6, 12, 24)
 """Steps of each round; half go on after each."""
@@ -192,7 +188,7 @@ def merged(racers: Sequence[Racer], symmetry: CellSymmetry, ideal: DefectCell) -
 def _together(one: Racer, other: Racer, symmetry: CellSymmetry, ideal: DefectCell) -> bool:
     if abs(one.energy - other.energy) > MAX_MERGED_ENERGY:
         return False
-    return same_geometry(one.cell.positions, other.cell.positions, ideal, symmetry)
+    return same_minimum(one.cell.positions, other.cell.positions, ideal, symmetry)
 
 
 def chosen(racers: Sequence[Racer], count: int, symmetry: CellSymmetry, ideal: DefectCell) -> list[Racer]:

@@ -10,9 +10,9 @@ from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import Distortion
 from augment.groups.subgroups import transformed
 
-__all__ = ["SAME_PLACE", "aligned", "distance", "same_geometry", "wrapped"]
+__all__ = ["MAX_SAME_MINIMUM", "aligned", "distance", "same_minimum", "wrapped"]
 
-SAME_PLACE = 0.15
+MAX_SAME_MINIMUM = 0.15
 """Å; atoms of two relaxed copies of one minimum are nearer, those of two minima are not: bonds that differ do so by a
 tenth of an Å or more."""
 
@@ -64,9 +64,9 @@ def distance(first: FloatArray, second: FloatArray, ideal: DefectCell, symmetry:
     return least
 
 
-def same_geometry(first: FloatArray, second: FloatArray, ideal: DefectCell, symmetry: CellSymmetry) -> bool:
-    """Whether `distance` is below `SAME_PLACE`."""
-    return distance(first, second, ideal, symmetry) < SAME_PLACE
+def same_minimum(first: FloatArray, second: FloatArray, ideal: DefectCell, symmetry: CellSymmetry) -> bool:
+    """Whether `distance` is below `MAX_SAME_MINIMUM`."""
+    return distance(first, second, ideal, symmetry) < MAX_SAME_MINIMUM
 
 
 def _centred(displacements: FloatArray) -> FloatArray:

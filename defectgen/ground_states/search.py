@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,12 +26,12 @@ from defectgen.energy_surface.curvature import Krylov
 from defectgen.energy_surface.source import find_forces
 from defectgen.generation.geometries import generate
 from defectgen.ground_states.minima import Minimum, SearchResult, by_source
-from defectgen.ground_states.race import OpenStage, Racer, merged, race, starts_for, to_rest
-from defectgen.ground_states.same_geometry import same_geometry
+from defectgen.ground_states.race import Racer, merged, race, starts_for, to_rest
+from defectgen.ground_states.same_geometry import same_minimum
 from defectgen.ground_states.starts import Start, distorted_starts, in_turn
 from defectgen.ground_states.words import in_words
 from defectgen.model.weights import Model, load_model
-from md.jobs.sweep import Progress
+from md.jobs.sweep import OpenStage, no_stage
 from md.labels.evaluator import Divergence, Evaluator
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
@@ -139,7 +139,7 @@ def search(
         where = Path(stack.enter_context(TemporaryDirectory()) if folder is None else folder)
         placed = reference.on(defect)
         network = load_model(model) if isinstance(model, str) else model
-        run = _Search(placed, potential, asked, network, tuple(carried), where, workers, stage or _no_stage)
+        run = _Search(placed, potential, asked, network, tuple(carried), where, workers, stage or no_stage)
         claim(
             where / "search.json", {"identity": run.identity}, "a search",
             notes={"defect": defect.name, "potential": potential.name},
@@ -147,10 +147,6 @@ def search(
         )  # fmt: skip
         stack.enter_context(folder_lock(where))
         return _with_others(run.result(), others)
-
-
-def _no_stage(_title: str, _unit: str) -> AbstractContextManager[Progress]:
-    return nullcontext(lambda _done, _total, _text: None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +236,7 @@ class _Search:
             by_kind["diffusion"] = iter(proposals)
 
         def differs(cell: DefectCell, others: Sequence[DefectCell]) -> bool:
-            return not any(same_geometry(cell.positions, other.positions, ideal, symmetry) for other in others)
+            return not any(same_minimum(cell.positions, other.positions, ideal, symmetry) for other in others)
 
         return in_turn(by_kind, count, differs), told
 

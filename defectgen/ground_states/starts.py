@@ -22,7 +22,7 @@ SOURCES = (
 )  # fmt: skip
 """Kinds of start; the first of each come first."""
 
-MIN_DISTANCE = 0.45
+MIN_START_DISTANCE = 0.45
 """Of the shortest distance in the crystal, that of cation and anion in most: dimers of like atoms are shorter."""
 
 _RATTLE = 0.1
@@ -53,7 +53,7 @@ def distorted_starts(defect: Defect, carried: Sequence[FloatArray], seed: int) -
         seed: of everything random.
     """
     ideal = defect.cell()
-    limit = MIN_DISTANCE * shortest_distance(defect.supercell.bulk_cell())
+    limit = MIN_START_DISTANCE * shortest_distance(defect.supercell.bulk_cell())
 
     def start(source: str, name: str, positions: FloatArray) -> Start | None:
         cell = ideal.with_geometry(positions, geometry="start", source=source, start=name)

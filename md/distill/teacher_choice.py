@@ -12,11 +12,11 @@ from pathlib import Path
 from augment.errors import PotentialError
 from md.potentials.external.registry import added_names
 
-__all__ = ["AUTO_TEACHER", "FAMILIES", "RankedTeacher", "family_of", "ranked_teachers"]
+__all__ = ["AUTO_TEACHER", "CRYSTAL_FAMILIES", "RankedTeacher", "crystal_family", "ranked_teachers"]
 
 AUTO_TEACHER = "auto"
 
-FAMILIES = ("oxide", "halide", "metal", "semiconductor")
+CRYSTAL_FAMILIES = ("oxide", "halide", "metal", "semiconductor")
 """Of crystals, by what holds them together."""
 
 _HALOGENS = frozenset({"F", "Cl", "Br", "I"})
@@ -39,8 +39,8 @@ class RankedTeacher:
     error: float
 
 
-def family_of(symbols: Iterable[str]) -> str:
-    """The family of a crystal of these elements: one of `FAMILIES`."""
+def crystal_family(symbols: Iterable[str]) -> str:
+    """The family of a crystal of these elements: one of `CRYSTAL_FAMILIES`."""
     from pymatgen.core import Element
 
     held = set(symbols)
@@ -59,7 +59,7 @@ def ranked_teachers(symbols: Iterable[str]) -> list[RankedTeacher]:
     Raises:
         PotentialError: there is none, which a damaged installation alone has.
     """
-    family = family_of(symbols)
+    family = crystal_family(symbols)
     found = [RankedTeacher(name, family, error) for name, error in _errors(family)]
     if not found:
         raise PotentialError(f"no potential here has measured errors for a {family}; name one with --teacher")

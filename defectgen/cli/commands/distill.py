@@ -132,10 +132,10 @@ def distill_command(
 
 
 def _family(elements: set[str]) -> str:
-    from md.distill.teacher_choice import family_of, ranked_teachers
+    from md.distill.teacher_choice import crystal_family, ranked_teachers
 
     others = [f"{one.name} {one.error:.0%}" for one in ranked_teachers(elements)]
-    return f"{family_of(elements)}s, by mean error {', '.join(others)}"
+    return f"{crystal_family(elements)}s, by mean error {', '.join(others)}"
 
 
 def _report(student: Path, where: Path, as_json: bool, *, refined: bool) -> None:

@@ -23,6 +23,7 @@ from defectgen.cli.options import (
     OutputOption,
     OverwriteOption,
     PotentialOption,
+    RunOrHostArgument,
     SeedOption,
     SlabOption,
     TrustOption,
@@ -36,9 +37,6 @@ from defectgen.cli.options import (
     show,
 )
 
-RunOrHostArgument = Annotated[
-    Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or CIF of the host crystal to start one")
-]
 EvaluationsOption = Annotated[
     int | None, typer.Option("--evaluations", help="force evaluations for each defect, about; 400 by default")
 ]

@@ -6,7 +6,7 @@ import pytest
 from augment import Defect, conventional_supercell, point_defects, read_host
 from augment.groups.distortion import Distortion
 from augment.groups.subgroups import transformed
-from defectgen.ground_states.same_geometry import SAME_PLACE, aligned, distance, same_geometry, wrapped
+from defectgen.ground_states.same_geometry import MAX_SAME_MINIMUM, aligned, distance, same_minimum, wrapped
 from tests.support.places import HOSTS
 
 
@@ -29,12 +29,12 @@ def test_images_under_the_stabilizer_are_the_same_and_others_are_not(vacancy: De
         image = ideal.positions + transformed(u, symmetry, int(operation)).displacements
         assert distance(one, image, ideal, symmetry) < 1e-9
     other = distorted(vacancy, seed + 100)
-    assert distance(one, other, ideal, symmetry) > SAME_PLACE
-    assert not same_geometry(one, other, ideal, symmetry)
+    assert distance(one, other, ideal, symmetry) > MAX_SAME_MINIMUM
+    assert not same_minimum(one, other, ideal, symmetry)
     # Without the stabilizer the images are others: it is what makes them the same.
     alone = symmetry.generated_by([])
     assert symmetry.order > 1
-    assert distance(one, ideal.positions + transformed(u, symmetry, 7).displacements, ideal, alone) > SAME_PLACE
+    assert distance(one, ideal.positions + transformed(u, symmetry, 7).displacements, ideal, alone) > MAX_SAME_MINIMUM
 
 
 def test_like_atoms_may_change_places_and_the_whole_may_shift(vacancy: Defect) -> None:
@@ -56,9 +56,9 @@ def test_one_atom_elsewhere_is_another_geometry(vacancy: Defect) -> None:
     ideal, symmetry = vacancy.cell(), vacancy.symmetry()
     moved = ideal.positions.copy()
     moved[3] += [0.4, 0.0, 0.0]
-    assert not same_geometry(ideal.positions, moved, ideal, symmetry)
+    assert not same_minimum(ideal.positions, moved, ideal, symmetry)
     moved[3] = ideal.positions[3] + [0.05, 0.0, 0.0]
-    assert same_geometry(ideal.positions, moved, ideal, symmetry)
+    assert same_minimum(ideal.positions, moved, ideal, symmetry)
 
 
 def test_atoms_are_put_in_the_order_of_others(vacancy: Defect) -> None:

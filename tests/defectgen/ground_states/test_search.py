@@ -14,7 +14,7 @@ from defectgen.ground_states import SearchResult, SearchSettings, search
 from defectgen.ground_states import race as race_module
 from defectgen.ground_states.race import MIN_SURVIVORS, Racer, chosen, merged, starts_for
 from defectgen.ground_states.rearranged import rearranged
-from defectgen.ground_states.same_geometry import same_geometry
+from defectgen.ground_states.same_geometry import same_minimum
 from md.energetics import minimum, normal_modes
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relax import relax_structure
@@ -63,7 +63,7 @@ def test_minima_are_minima_in_order_and_distinct(result: SearchResult, emt: Pote
         assert found.degeneracy % result.defect.degeneracy == 0
         for other in result.minima[:k]:
             apart = abs(other.record.energy - found.record.energy) > 0.05
-            assert apart or not same_geometry(other.record.cell.positions, cell.positions, ideal, symmetry)
+            assert apart or not same_minimum(other.record.cell.positions, cell.positions, ideal, symmetry)
     assert normal_modes(result.lowest.record.cell, emt).frequencies.min() > -0.3, "no way down is left"
 
 

@@ -10,7 +10,7 @@ from augment import Defect, DefectCell, point_defects, read_host
 from augment.distort import shortest_distance
 from augment.supercells.search import widest_supercell
 from defectgen.ground_states.rearranged import rearranged
-from defectgen.ground_states.same_geometry import same_geometry, wrapped
+from defectgen.ground_states.same_geometry import same_minimum, wrapped
 from defectgen.ground_states.starts import SOURCES, distorted_starts, in_turn
 from defectgen.ground_states.words import in_words
 from tests.support.places import HOSTS
@@ -77,7 +77,7 @@ def test_each_kind_has_its_turn_and_no_start_comes_twice() -> None:
     ideal, symmetry = defect.cell(), defect.symmetry()
 
     def differs(cell: DefectCell, others: Sequence[DefectCell]) -> bool:
-        return not any(same_geometry(cell.positions, other.positions, ideal, symmetry) for other in others)
+        return not any(same_minimum(cell.positions, other.positions, ideal, symmetry) for other in others)
 
     chosen = in_turn(distorted_starts(defect, (), 0), 8, differs)
     assert len(chosen) == 8

@@ -6,7 +6,7 @@ import pytest
 
 from augment.errors import PotentialError
 from md.distill import teacher_choice, teachers
-from md.distill.teacher_choice import FAMILIES, family_of, ranked_teachers
+from md.distill.teacher_choice import CRYSTAL_FAMILIES, crystal_family, ranked_teachers
 from md.distill.teachers import resolve_teacher
 
 
@@ -17,14 +17,14 @@ from md.distill.teachers import resolve_teacher
 )  # fmt: skip
 def test_crystals_belong_to_a_family(elements: str, family: str) -> None:
     held = {"Mg", "O"} if elements == "MgO" else set(elements.split())
-    assert family_of(held) == family
+    assert crystal_family(held) == family
 
 
 def test_the_measured_table_knows_every_family_and_is_read_whole() -> None:
     table = teacher_choice._measured()
     assert {"chgnet-r2scan"} <= table.keys()
     for errors in table.values():
-        assert set(errors) == set(FAMILIES)
+        assert set(errors) == set(CRYSTAL_FAMILIES)
         assert all(0 < error <= 1 for error in errors.values())
 
 
