@@ -1,5 +1,6 @@
 """The search: minima that are minima, lowest first, each once; resumed to the same bits; told what it costs."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,19 +8,28 @@ import numpy as np
 import pytest
 
 import defectgen as dg
-from augment import Defect, point_defects, read_host
+from augment import Defect, DefectCell, point_defects, read_host
 from augment.errors import ResumeError, SettingsError
+from augment.groups.distortion import Distortion
+from augment.groups.subgroups import transformed
 from augment.supercells.search import widest_supercell
+from defectgen.energy_surface import source
+from defectgen.energy_surface.source import find_forces
+from defectgen.generation.geometries import generate
 from defectgen.ground_states import SearchResult, SearchSettings, search
 from defectgen.ground_states import race as race_module
 from defectgen.ground_states.race import MIN_SURVIVORS, Racer, chosen, merged, starts_for
 from defectgen.ground_states.rearranged import rearranged
-from defectgen.ground_states.same_geometry import same_minimum
+from defectgen.ground_states.same_geometry import same_minimum, wrapped
+from defectgen.ground_states.starts import Start
+from defectgen.model.weights import load_model
 from md.energetics import minimum, normal_modes
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relax import relax_structure
 from md.relaxation.relaxed_host import RelaxedHost
 from tests.support.places import HOSTS
+
+search_module = sys.modules[search.__module__]
 
 FEW = SearchSettings(evaluations=150, use_model=False)
 
@@ -67,6 +77,19 @@ def test_minima_are_minima_in_order_and_distinct(result: SearchResult, emt: Pote
     assert normal_modes(result.lowest.record.cell, emt).frequencies.min() > -0.3, "no way down is left"
 
 
+def test_copies_are_the_images_under_the_stabilizer(result: SearchResult) -> None:
+    ideal, symmetry = result.defect.cell(), result.defect.symmetry()
+    for found in result.minima:
+        moved = wrapped(found.record.cell.positions - ideal.positions, ideal.cell)
+        u = Distortion(moved - moved.mean(axis=0), np.zeros((3, 3)))
+        images: list[np.ndarray] = []
+        for operation in range(symmetry.order):
+            image = transformed(u, symmetry, operation).displacements
+            if all(abs(image - other).max() > 0.1 for other in images):
+                images.append(image)
+        assert found.degeneracy == result.defect.degeneracy * len(images)
+
+
 def test_what_it_took_is_counted(result: SearchResult, interstitial: Defect, emt: Potential, monkeypatch) -> None:
     from md.labels import evaluator
 
@@ -110,9 +133,27 @@ def test_other_potentials_give_their_opinion_at_the_same_geometries(interstitial
         assert one.others == {"emt": pytest.approx(one.above, abs=1e-6)}
 
 
-def test_the_model_proposes_and_its_evaluations_count(interstitial: Defect, emt: Potential) -> None:
+def ideal_start(run) -> DefectCell:
+    ideal = run.defect.cell()
+    return ideal.with_geometry(ideal.positions, source="ideal", start="")
+
+
+def test_the_model_proposes_and_its_evaluations_count(interstitial: Defect, emt: Potential, monkeypatch) -> None:
     found = search(interstitial, emt, settings=SearchSettings(evaluations=100))
     assert "diffusion" in {count.source for count in found.sources}
+    forces, model = find_forces(emt, {}), load_model()
+    assert forces is not None
+    told = forces.evaluations
+    calls = []
+    whole = source._evaluated
+    monkeypatch.setattr(source, "_evaluated", lambda *a, **k: calls.append(1) or whole(*a, **k))
+    generate([interstitial], model=model, forces=emt, seed=5, subgroup="1")
+    assert forces.evaluations - told == len(calls) > 0
+    monkeypatch.setattr(
+        search_module._Search, "_made_starts", lambda self, ideal: ([Start("ideal", "", ideal_start(self))], 5000)
+    )
+    assert search(interstitial, emt, settings=SearchSettings(evaluations=100)).evaluations > 5000
+    monkeypatch.undo()
     without = search(interstitial, emt, settings=SearchSettings(evaluations=100, use_model=False))
     assert "diffusion" not in {count.source for count in without.sources}
 

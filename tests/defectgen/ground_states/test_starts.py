@@ -109,3 +109,4 @@ def test_a_geometry_is_said_in_words() -> None:
     off = ideal.positions.copy()
     off[atom] += [0.3, 0.0, 0.0]
     assert "O 0.30 Å off its site" in in_words(defect, ideal, off)
+    assert "Mg-O" not in in_words(defect, ideal, ideal.positions * 0.97), "bonds of the host are not new"
