@@ -26,6 +26,9 @@ EDIT_COST = 1.2
 MAX_FROM_SITE = 1.6
 """Å; an atom farther from its site than this is on none."""
 
+CERTAIN_COST = 0.1
+"""Å² an atom; a superlattice that is wrong by a rotation of the lattice costs more than a hot crystal."""
+
 _REACH = 1.0
 """Å; an atom farther than this from every site of its element says nothing of the origin."""
 
@@ -104,12 +107,8 @@ def register(
     forms = [supercell.hermite_normal_form for supercell in known]
     if expected is not None and any(o.axis for o in expected.orbits):
         host = with_dumbbells(host)
-    placements = [
-        _placed(Supercell(host, fitted.matrix), fitted, fractional, numbers)
-        for fitted in fitted_lattices(host, lattice[axes], forms)
-    ]
-    best = min(placements, key=lambda placement: placement.cost)
-    wanted = _as_expected(best, expected, fractional, numbers) if expected is not None else None
+    best = _best_placement(host, fitted_lattices(host, lattice[axes], forms), fractional, numbers)
+    wanted = _as_expected(best, expected, numbers) if expected is not None else None
     best = best if wanted is None else wanted
     worst = int(np.linalg.norm(best.vectors, axis=1).argmax())
     if (far := float(np.linalg.norm(best.vectors[worst]))) > MAX_FROM_SITE:
@@ -120,10 +119,26 @@ def register(
     return _registered(best, numbers, charge, known)
 
 
+def _best_placement(
+    host: Host, lattices: Sequence[FittedLattice], fractional: FloatArray, numbers: IntArray
+) -> _Placement:
+    """The placement of least cost; the first that leaves no doubt ends the search."""
+    best: _Placement | None = None
+    for fitted in lattices:
+        placement = _placed(Supercell(host, fitted.matrix), fitted, fractional, numbers)
+        if best is None or placement.cost < best.cost:
+            best = placement
+        if best.cost < CERTAIN_COST * len(numbers):
+            break
+    assert best is not None  # noqa: S101  there is at least one lattice
+    return best
+
+
 def _placed(
     supercell: Supercell, fitted: FittedLattice, fractional: FloatArray, numbers: IntArray
 ) -> _Placement:
     """The atoms on the sites of one superlattice, with the origin at which most are nearest."""
+    fractional = fitted.sign * fractional
     origin = _origin(supercell, fractional @ fitted.matrix, numbers) @ np.linalg.inv(fitted.matrix)
     for _ in range(2):
         placement = _assigned(supercell, fitted, fractional - origin, numbers)
@@ -226,7 +241,7 @@ def _edited(placement: _Placement, numbers: IntArray) -> tuple[IntArray, IntArra
 
 
 def _as_expected(
-    best: _Placement, expected: Defect, fractional: FloatArray, numbers: IntArray
+    best: _Placement, expected: Defect, numbers: IntArray
 ) -> _Placement | None:
     """The atoms on the sites of the copy of an expected defect that they are nearest to; None where none is near.
 
@@ -242,31 +257,26 @@ def _as_expected(
         return None
     if Defect(supercell, tuple(Edit(int(s), int(occupation[s])) for s in edited)).edits == expected.edits:
         return best
-    origin = np.zeros(3)
-    copies = _copies(supercell, expected)
-    if copies is None:
-        return None
-    shift = fractional - _aligned(best, fractional)
-    del origin
-    found = [_on_copy(best, fractional - shift, numbers, copy) for copy in copies]
+    aligned = _aligned(best)
+    found = [_on_copy(best, aligned, numbers, copy) for copy in _copies(supercell, expected)]
     near = [p for p in found if p is not None and np.linalg.norm(p.vectors, axis=1).max() < MAX_FROM_SITE]
     return min(near, key=lambda placement: placement.cost) if near else None
 
 
-def _aligned(placement: _Placement, fractional: FloatArray) -> FloatArray:
+def _aligned(placement: _Placement) -> FloatArray:
     """Fractions of the atoms with the origin that a placement found."""
     supercell = placement.supercell
     at = supercell.sites.positions[placement.site] @ np.linalg.inv(supercell.cell)
     offset = placement.vectors @ np.linalg.inv(_strained(placement))
-    return np.asarray(at + offset + 0 * fractional)
+    return np.asarray(at + offset)
 
 
-def _copies(supercell: Supercell, expected: Defect) -> list[IntArray] | None:
-    """Occupation of all sites in each copy of a defect; None where there are too many."""
+def _copies(supercell: Supercell, expected: Defect) -> list[IntArray]:
+    """Occupation of all sites in each copy of a defect; none where there are too many."""
     sites = np.array([edit.site for edit in expected.edits], dtype=np.int64)
     images = np.unique(supercell.images(sites), axis=0)
     if len(images) > _MAX_IMAGES:
-        return None
+        return []
     copies = []
     for image in images:
         occupation = supercell.sites.numbers.copy()
@@ -319,7 +329,7 @@ def _registered(
         defect,
         ideal.with_geometry(positions, ideal.cell @ strain),
         order,
-        placement.fitted.rotation.T @ turn,
+        placement.fitted.rotation.T @ turn * placement.fitted.sign,
         np.linalg.norm(placement.vectors, axis=1)[order],
     )
 

@@ -24,15 +24,17 @@ MAX_CANDIDATES = 12
 
 @dataclass(frozen=True, eq=False)
 class FittedLattice:
-    """A superlattice of the host that a lattice C is, C = (matrix P) (1 + strain) rotation, vectors as rows.
+    """A superlattice of the host that a lattice C is, sign C = (matrix P) (1 + strain) rotation, vectors as rows.
 
     Attributes:
         matrix: (3, 3) integers on the host's primitive lattice P.
+        sign: 1, or -1 where a mirror of the crystal is used: then fractions of C change their sign as well.
         strain: (3, 3) symmetric, in the host's axes.
         rotation: (3, 3) orthogonal; turns row vectors in the host's axes into those of C.
     """
 
     matrix: IntArray
+    sign: int
     strain: FloatArray
     rotation: FloatArray
 
@@ -59,7 +61,8 @@ def fitted_lattices(host: Host, lattice: FloatArray, preferred: Sequence[IntArra
     """
     short = reduced_matrix(np.eye(3, dtype=np.int64), lattice)
     back = np.rint(np.linalg.inv(short)).astype(np.int64)
-    found = [_fitted(host, back @ m, lattice) for m in _matrices(host.primitive, short @ lattice, _rotations(host))]
+    proper = host.group.rotations[np.linalg.det(host.group.rotations) > 0]
+    found = [_fitted(host, back @ m, lattice) for m in _matrices(host.primitive, short @ lattice, proper)]
     found = [f for f in found if np.abs(np.linalg.eigvalsh(f.strain)).max() < MAX_LATTICE_STRAIN]
     if not found:
         lengths = ", ".join(f"{x:.2f}" for x in np.linalg.norm(lattice, axis=1))
@@ -70,34 +73,28 @@ def fitted_lattices(host: Host, lattice: FloatArray, preferred: Sequence[IntArra
     found.sort(key=lambda fitted: fitted.misfit)
     wanted = {form.tobytes() for form in preferred}
     best: dict[bytes, FittedLattice] = {}
+    signs = [1 if np.linalg.det(rotation) > 0 else -1 for rotation in host.group.rotations]
     for fitted in (f for f in found if f.misfit < found[0].misfit + STRAIN_MARGIN):
-        equal = [_fitted(host, fitted.matrix @ r.T, lattice) for r in _rotations(host)]
-        name = min(e.matrix.tobytes() for e in equal)
+        equal = [(sign * fitted.matrix @ r.T, sign) for r, sign in zip(host.group.rotations, signs, strict=True)]
+        name = min(matrix.tobytes() + bytes([sign + 1]) for matrix, sign in equal)
         if name not in best:
-            forms = [hermite_normal_form(e.matrix).tobytes() for e in equal]
-            order = sorted(range(len(equal)), key=lambda k: (forms[k] not in wanted, forms[k]))
-            best[name] = equal[order[0]]
+            forms = [hermite_normal_form(matrix).tobytes() for matrix, _ in equal]
+            first = min(range(len(equal)), key=lambda k: (forms[k] not in wanted, forms[k]))
+            best[name] = _fitted(host, equal[first][0], lattice, equal[first][1])
         if len(best) == MAX_CANDIDATES:
             break
     return list(best.values())
 
 
-def _rotations(host: Host) -> IntArray:
-    """The proper rotations of the crystal and, for the others, minus them: what they do to a superlattice."""
-    rotations = host.group.rotations
-    signs = np.rint(np.linalg.det(rotations)).astype(np.int64)
-    return np.unique(rotations * signs[:, None, None], axis=0)
-
-
-def _fitted(host: Host, matrix: IntArray, lattice: FloatArray) -> FittedLattice:
+def _fitted(host: Host, matrix: IntArray, lattice: FloatArray, sign: int = 1) -> FittedLattice:
     ideal = matrix @ host.primitive
-    gradient = np.linalg.solve(ideal, lattice)
+    gradient = np.linalg.solve(ideal, sign * lattice)
     left, stretch, right = np.linalg.svd(gradient)
-    return FittedLattice(matrix, (left * stretch) @ left.T - np.eye(3), left @ right)
+    return FittedLattice(matrix, sign, (left * stretch) @ left.T - np.eye(3), left @ right)
 
 
 def _matrices(primitive: FloatArray, lattice: FloatArray, rotations: IntArray) -> Iterator[IntArray]:
-    """Integer matrices whose vectors have the lengths and angles of a reduced lattice, up to the crystal's rotations."""
+    """Integer matrices whose vectors have the lengths and angles of a reduced lattice, up to the proper rotations of the crystal."""
     lengths = np.linalg.norm(lattice, axis=1)
     points = _lattice_points(primitive, lengths.max() * (1 + MAX_LATTICE_STRAIN))
     vectors = points @ primitive

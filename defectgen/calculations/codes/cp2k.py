@@ -80,8 +80,8 @@ def _solver(scf: str, mesh: tuple[int, int, int]) -> list[tuple[str, str]]:
     if mesh != (1, 1, 1):
         return [(f"{scf}/DIAGONALIZATION", "ALGORITHM STANDARD"), (f"{scf}/MIXING", "METHOD BROYDEN_MIXING")]
     return [
-        (f"{scf}/OT", "MINIMIZER DIIS"),
-        (f"{scf}/OT", "PRECONDITIONER FULL_SINGLE_INVERSE"),
+        (f"{scf}/OT", "MINIMIZER CG"),
+        (f"{scf}/OT", "PRECONDITIONER FULL_ALL"),
         (f"{scf}/OUTER_SCF", "MAX_SCF 10"),
         (f"{scf}/OUTER_SCF", "EPS_SCF 1.0E-6"),
     ]
