@@ -134,9 +134,7 @@ def _best_placement(
     return best
 
 
-def _placed(
-    supercell: Supercell, fitted: FittedLattice, fractional: FloatArray, numbers: IntArray
-) -> _Placement:
+def _placed(supercell: Supercell, fitted: FittedLattice, fractional: FloatArray, numbers: IntArray) -> _Placement:
     """The atoms on the sites of one superlattice, with the origin at which most are nearest."""
     fractional = fitted.sign * fractional
     origin = _origin(supercell, fractional @ fitted.matrix, numbers) @ np.linalg.inv(fitted.matrix)
@@ -173,9 +171,7 @@ def _origin(supercell: Supercell, points: FloatArray, numbers: IntArray) -> Floa
     return min(scored, key=lambda pair: pair[1])[0]
 
 
-def _settled_origin(
-    origin: FloatArray, points: FloatArray, numbers: IntArray, host: Host
-) -> tuple[FloatArray, float]:
+def _settled_origin(origin: FloatArray, points: FloatArray, numbers: IntArray, host: Host) -> tuple[FloatArray, float]:
     """An origin moved to the mean of the atoms that are near their sites, and the sum of their truncated squares."""
     inverse = np.linalg.inv(host.primitive)
     score = np.inf
@@ -205,9 +201,7 @@ def _nearest(points: FloatArray, numbers: IntArray, host: Host) -> tuple[FloatAr
     return vectors, squares
 
 
-def _assigned(
-    supercell: Supercell, fitted: FittedLattice, fractional: FloatArray, numbers: IntArray
-) -> _Placement:
+def _assigned(supercell: Supercell, fitted: FittedLattice, fractional: FloatArray, numbers: IntArray) -> _Placement:
     """Each atom on a site of its own, so that displacements and changes cost least.
 
     A lattice site that holds its element costs the square of the distance, any other site `EDIT_COST` more.
@@ -223,9 +217,7 @@ def _assigned(
     return _Placement(supercell, fitted, site.astype(np.int64), vectors[atoms, site], float(cost[atoms, site].sum()))
 
 
-def _vectors(
-    supercell: Supercell, fitted: FittedLattice, fractional: FloatArray, sites: IntArray
-) -> FloatArray:
+def _vectors(supercell: Supercell, fitted: FittedLattice, fractional: FloatArray, sites: IntArray) -> FloatArray:
     """Vectors (atoms, sites, 3), Å, from sites to atoms in the strained host's axes, of the nearest images."""
     cell = supercell.cell @ (np.eye(3) + fitted.strain)
     between = fractional[:, None] - supercell.sites.positions[sites] @ np.linalg.inv(supercell.cell)
@@ -240,9 +232,7 @@ def _edited(placement: _Placement, numbers: IntArray) -> tuple[IntArray, IntArra
     return np.flatnonzero(occupation != table.numbers), occupation
 
 
-def _as_expected(
-    best: _Placement, expected: Defect, numbers: IntArray
-) -> _Placement | None:
+def _as_expected(best: _Placement, expected: Defect, numbers: IntArray) -> _Placement | None:
     """The atoms on the sites of the copy of an expected defect that they are nearest to; None where none is near.
 
     Raises:
@@ -285,9 +275,7 @@ def _copies(supercell: Supercell, expected: Defect) -> list[IntArray]:
     return list({copy.tobytes(): copy for copy in copies}.values())
 
 
-def _on_copy(
-    best: _Placement, fractional: FloatArray, numbers: IntArray, occupation: IntArray
-) -> _Placement | None:
+def _on_copy(best: _Placement, fractional: FloatArray, numbers: IntArray, occupation: IntArray) -> _Placement | None:
     """The atoms on the sites of one copy of a defect, each on one of its element; None where one is far from all."""
     from scipy.optimize import linear_sum_assignment
 
@@ -303,9 +291,7 @@ def _on_copy(
     )
 
 
-def _registered(
-    placement: _Placement, numbers: IntArray, charge: int, known: Sequence[Supercell]
-) -> Registration:
+def _registered(placement: _Placement, numbers: IntArray, charge: int, known: Sequence[Supercell]) -> Registration:
     """The structure in the canonical cell: the operation that takes the edits to the canonical ones acts on all."""
     supercell = placement.supercell
     edited, occupation = _edited(placement, numbers)
@@ -334,9 +320,7 @@ def _registered(
     )
 
 
-def _canonical_operation(
-    supercell: Supercell, defect: Defect, edited: IntArray, occupation: IntArray
-) -> IntArray:
+def _canonical_operation(supercell: Supercell, defect: Defect, edited: IntArray, occupation: IntArray) -> IntArray:
     """Index (1,) of an operation that takes the edited sites to those of the canonical defect."""
     if not len(edited):
         return np.array([0], dtype=np.int64)

@@ -18,7 +18,7 @@ MAX_LATTICE_STRAIN = 0.08
 STRAIN_MARGIN = 0.02
 """Strain by which a superlattice may fit worse than the best one and still be looked at."""
 
-MAX_CANDIDATES = 12
+MAX_SUPERLATTICES = 12
 """Superlattices that are looked at; they differ by a rotation that the lattice has and the crystal has not."""
 
 
@@ -67,8 +67,8 @@ def fitted_lattices(host: Host, lattice: FloatArray, preferred: Sequence[IntArra
     if not found:
         lengths = ", ".join(f"{x:.2f}" for x in np.linalg.norm(lattice, axis=1))
         raise DefectError(
-            f"a cell with axes of {lengths} Å is no supercell of {host.formula} within {MAX_LATTICE_STRAIN:.0%}; give the "
-            "host that it was made of"
+            f"a cell with axes of {lengths} Å is no supercell of {host.formula} within {MAX_LATTICE_STRAIN:.0%}; "
+            "give the host that it was made of"
         )
     found.sort(key=lambda fitted: fitted.misfit)
     wanted = {form.tobytes() for form in preferred}
@@ -81,7 +81,7 @@ def fitted_lattices(host: Host, lattice: FloatArray, preferred: Sequence[IntArra
             forms = [hermite_normal_form(matrix).tobytes() for matrix, _ in equal]
             first = min(range(len(equal)), key=lambda k: (forms[k] not in wanted, forms[k]))
             best[name] = _fitted(host, equal[first][0], lattice, equal[first][1])
-        if len(best) == MAX_CANDIDATES:
+        if len(best) == MAX_SUPERLATTICES:
             break
     return list(best.values())
 
@@ -94,7 +94,7 @@ def _fitted(host: Host, matrix: IntArray, lattice: FloatArray, sign: int = 1) ->
 
 
 def _matrices(primitive: FloatArray, lattice: FloatArray, rotations: IntArray) -> Iterator[IntArray]:
-    """Integer matrices whose vectors have the lengths and angles of a reduced lattice, up to the proper rotations of the crystal."""
+    """Integer matrices whose vectors have the lengths and angles of a reduced lattice, up to proper rotations."""
     lengths = np.linalg.norm(lattice, axis=1)
     points = _lattice_points(primitive, lengths.max() * (1 + MAX_LATTICE_STRAIN))
     vectors = points @ primitive

@@ -19,9 +19,9 @@ from defectgen.calculations.results.qe import pw_result
 from defectgen.calculations.results.vasp import outcar_result, vasprun_result
 from defectgen.calculations.results.xyz import xyz_results
 
-Reader = Callable[[Path], Calculation]
+ResultReader = Callable[[Path], Calculation]
 
-_TEXTS: tuple[tuple[str, Reader], ...] = (
+_TEXTS: tuple[tuple[str, ResultReader], ...] = (
     ("Program PWSCF", pw_result),
     ("CP2K|", cp2k_result),
     ("FHI-aims", aims_result),
@@ -61,24 +61,28 @@ def find_calculations(sources: Sequence[Path]) -> Iterator[FoundCalculation]:
     """
     for source in sources:
         if not source.exists():
-            raise DataError(f"{source}: {no_such_file(source, 'give a folder of calculations or an extended XYZ file')}")
+            raise DataError(f"{source}: {no_such_file(source, 'give a folder or an extended XYZ file')}")
         if source.is_file():
             yield from _of_file(source)
             continue
-        folders = [source, *sorted(p for p in source.rglob("*") if p.is_dir() and not _is_scratch(p))]
+        folders = [source, *sorted(p for p in source.rglob("*") if p.is_dir() and not _is_scratch(p, source))]
         for folder in folders:
             yield from _of_folder(folder, source)
 
 
-def _is_scratch(folder: Path) -> bool:
-    return any(part.startswith(".") or part in {"scratch", "pseudo"} or part.endswith(".save") for part in folder.parts[1:])
+def _is_scratch(folder: Path, root: Path) -> bool:
+    """Whether a folder below a root holds what codes leave behind, not results."""
+    names = folder.relative_to(root).parts
+    return any(name[:1] == "." or name in {"scratch", "pseudo"} or name.endswith(".save") for name in names)
 
 
 def _of_file(path: Path) -> Iterator[FoundCalculation]:
     if path.suffix in {".xyz", ".extxyz"}:
         for count, found in enumerate(xyz_results(path), start=1):
             where = f"{path}: structure {count}"
-            yield FoundCalculation(where, None if isinstance(found, str) else found, found if isinstance(found, str) else "", None)
+            yield FoundCalculation(
+                where, None if isinstance(found, str) else found, found if isinstance(found, str) else "", None
+            )
         return
     output = _reader_of(path)
     if output is None:
@@ -90,7 +94,9 @@ def _of_folder(folder: Path, root: Path) -> Iterator[FoundCalculation]:
     outputs = [(path, reader) for path in sorted(folder.iterdir()) if (reader := _reader_of(path)) is not None]
     job = job_of(folder, root)
     if not outputs:
-        if (folder / JOB_FILE).is_file() and not any(p.is_dir() for p in folder.iterdir() if not _is_scratch(p)):
+        if (folder / JOB_FILE).is_file() and not any(
+            p.is_dir() for p in folder.iterdir() if not _is_scratch(p, folder)
+        ):
             yield FoundCalculation(str(folder), None, "no output yet", job)
         return
     path, reader = max(outputs, key=lambda pair: (-_rank(pair[0]), pair[0].stat().st_mtime))
@@ -102,14 +108,14 @@ def _rank(path: Path) -> int:
     return next((rank for rank, name in enumerate(names) if name in path.name), len(names))
 
 
-def _read(path: Path, reader: Reader, job: dict[str, Any] | None) -> FoundCalculation:
+def _read(path: Path, reader: ResultReader, job: dict[str, Any] | None) -> FoundCalculation:
     try:
         return FoundCalculation(str(path), reader(path), "", job)
     except DefectgenError as error:
         return FoundCalculation(str(path), None, str(error).removeprefix(f"{path}: "), job)
 
 
-def _reader_of(path: Path) -> Reader | None:
+def _reader_of(path: Path) -> ResultReader | None:
     """What reads a file; None where it is no output of a code."""
     if not path.is_file() or path.name.startswith("."):
         return None
@@ -140,7 +146,7 @@ def job_of(folder: Path, root: Path) -> dict[str, Any] | None:
                 job = json.loads(path.read_text(encoding="utf-8"))
                 return {"key": str(job["key"]), "charge": int(job["charge"]), **job}
             except (OSError, ValueError, KeyError, TypeError) as error:
-                raise DataError(f"{path}: damaged ({error!r}); restore it, or remove it to have it recognised") from None
+                raise DataError(f"{path}: damaged ({error!r}); restore or remove it") from None
         if place == root:
             break
     return None

@@ -151,7 +151,7 @@ def calculation_jobs(
         cells: geometries by key, see `starting_cells`.
         charges: of each defect, by key.
         select: how many geometries besides the pristine one; None for all.
-        order: which are chosen: those farthest apart in their surroundings, or the lowest minima of each defect in turn.
+        order: which are chosen: those whose surroundings differ most, or the lowest minima of each defect in turn.
     """
     pristine = [pair for key, pairs in cells.items() for pair in pairs[:1] if pair[1].name == BULK]
     others = [pair for key, pairs in cells.items() for pair in pairs if key in charges]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from augment.cell import FloatArray
+from augment.cell import BULK, FloatArray
 from augment.defect import Defect
 from augment.errors import DataError, DefectError, DefectgenError
 from augment.exchange.registration import Registration, register
@@ -29,9 +28,7 @@ from md.labels.calculated import (
     write_calculated,
 )
 
-NO_POTENTIAL_HASH = "none"
-
-Row = dict[str, Any]
+_Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Labelled:
         records: how many records the run has now.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[_Row, ...]
     records: int
 
     @property
@@ -66,7 +63,7 @@ def label_run(folder: RunFolder, host: Host, supercell: Supercell, sources: Sequ
     """
     path = folder.file(*CALCULATED_RECORDS.parts)
     known = {str(r.cell.provenance["calculation"]): r for r in (read_calculated(path) if path.is_file() else [])}
-    rows: list[Row] = []
+    rows: list[_Row] = []
     for found in find_calculations(sources):
         try:
             record, row = _labelled(found, host, supercell, known.values())
@@ -77,7 +74,7 @@ def label_run(folder: RunFolder, host: Host, supercell: Supercell, sources: Sequ
         rows.append(row)
     if not rows:
         raise DataError(f"{', '.join(map(str, sources))}: no calculation in it; give the folders that the code ran in")
-    records = sorted(known.values(), key=lambda r: (r.cell.name != "bulk", r.cell.key, str(r.cell.provenance["potential"]), r.energy))
+    records = sorted(known.values(), key=_rank)
     if records:
         write_calculated(path, records)
     earlier = [row for row in _earlier_rows(folder) if row["where"] not in {new["where"] for new in rows}]
@@ -85,13 +82,16 @@ def label_run(folder: RunFolder, host: Host, supercell: Supercell, sources: Sequ
     return Labelled(tuple(rows), len(records))
 
 
-def _earlier_rows(folder: RunFolder) -> list[Row]:
+def _rank(record: CalculatedRecord) -> tuple[bool, str, str, float]:
+    """The pristine cell first, then by defect, level of theory and energy."""
+    return record.cell.name != BULK, record.cell.key, str(record.cell.provenance["potential"]), record.energy
+
+
+def _earlier_rows(folder: RunFolder) -> list[_Row]:
     return folder.read_lines(str(CALCULATED_ROWS)) if folder.file(*CALCULATED_ROWS.parts).is_file() else []
 
 
-def _labelled(
-    found: FoundCalculation, host: Host, supercell: Supercell, others: Any
-) -> tuple[CalculatedRecord, Row]:
+def _labelled(found: FoundCalculation, host: Host, supercell: Supercell, others: Any) -> tuple[CalculatedRecord, _Row]:
     """The record of a calculation and its row.
 
     Raises:
@@ -174,8 +174,8 @@ def _check_setups(result: Calculation, others: Any) -> None:
             used = info["dft"]["setups"].get(symbol, setup)
             if used != setup:
                 raise DataError(
-                    f"its {symbol} is {setup}, and others of {result.level.name} in this run used {used}: their energies "
-                    "cannot be compared; label it into another run folder"
+                    f"its {symbol} is {setup}, and others of {result.level.name} in this run used {used}: their "
+                    "energies cannot be compared; label it into another run folder"
                 )
 
 

@@ -13,13 +13,13 @@ from augment.cell import FloatArray
 from augment.errors import ConditionError
 from augment.storage.missing import did_you_mean
 
-Code = Literal["vasp", "qe", "cp2k", "gpaw", "aims"]
+CodeName = Literal["vasp", "qe", "cp2k", "gpaw", "aims"]
 
-CODES: tuple[Code, ...] = get_args(Code)
+CODES: tuple[CodeName, ...] = get_args(CodeName)
 
 SpinChoice = Literal["auto", "always", "never"]
 
-DEFAULT_CUTOFFS: dict[Code, float] = {"qe": 816.0, "cp2k": 8163.0, "gpaw": 500.0}
+DEFAULT_CUTOFFS: dict[CodeName, float] = {"qe": 816.0, "cp2k": 8163.0, "gpaw": 500.0}
 """eV; 60 Ry of plane waves for QE, a grid of 600 Ry for CP2K, and what GPAW's setups are tested with. VASP has that of
 pymatgen's set, and FHI-aims has basis sets of its own."""
 
@@ -32,7 +32,7 @@ DEFAULT_MAX_FORCE = 0.02
 SMEARING = 0.05
 """eV; width of the Gaussian occupation."""
 
-FUNCTIONALS: dict[Code, tuple[str, ...]] = {
+FUNCTIONALS: dict[CodeName, tuple[str, ...]] = {
     "vasp": ("PBE", "PBEsol", "r2SCAN", "HSE06"),
     "qe": ("PBE", "PBEsol", "LDA"),
     "cp2k": ("PBE", "LDA"),
@@ -58,7 +58,7 @@ class CalculationSettings:
         data_folder: pseudopotentials of QE (UPF files), or species defaults of FHI-aims.
     """
 
-    code: Code
+    code: CodeName
     functional: str = "PBE"
     cutoff: float | None = None
     kpoint_spacing: float | None = None

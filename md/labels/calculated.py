@@ -28,6 +28,11 @@ CALCULATED_ROWS = Path("label/summary.jsonl")
 """In a run folder: one line a calculation that was read, those that were left out with the reason."""
 
 
+def is_calculated(labeller: str) -> bool:
+    """Whether the name of who made labels is that of a level of theory, and not of a potential."""
+    return labeller.startswith(DFT_PREFIX)
+
+
 @dataclass(frozen=True)
 class TheoryLevel:
     """What energies of a code have to share to be compared.

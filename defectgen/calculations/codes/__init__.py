@@ -11,7 +11,7 @@ from defectgen.calculations.codes.cp2k import cp2k_assumptions, cp2k_inputs
 from defectgen.calculations.codes.gpaw import gpaw_assumptions, gpaw_inputs
 from defectgen.calculations.codes.qe import qe_assumptions, qe_inputs
 from defectgen.calculations.codes.vasp import vasp_assumptions, vasp_inputs
-from defectgen.calculations.settings import CalculationSettings, Code
+from defectgen.calculations.settings import CalculationSettings, CodeName
 
 __all__ = ["INPUT_WRITERS", "InputWriter"]
 
@@ -29,7 +29,7 @@ class InputWriter:
     assumptions: Callable[[CalculationSettings], list[str]]
 
 
-INPUT_WRITERS: dict[Code, InputWriter] = {
+INPUT_WRITERS: dict[CodeName, InputWriter] = {
     "vasp": InputWriter(vasp_inputs, vasp_assumptions),
     "qe": InputWriter(qe_inputs, qe_assumptions),
     "cp2k": InputWriter(cp2k_inputs, cp2k_assumptions),

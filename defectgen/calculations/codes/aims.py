@@ -34,7 +34,10 @@ def aims_inputs(cell: DefectCell, settings: CalculationSettings) -> dict[str, st
         write_aims(stream, atoms, scaled=False)
     geometry = "\n".join(line for line in stream.getvalue().splitlines() if not line.startswith("#"))
     lines = [f"{name:<24} {value}" for name, value in _control(cell, settings, polarised=polarised)]
-    return {AIMS_CONTROL: "\n".join([*lines, "", *_species(cell, settings)]) + "\n", AIMS_GEOMETRY: geometry.strip() + "\n"}
+    return {
+        AIMS_CONTROL: "\n".join([*lines, "", *_species(cell, settings)]) + "\n",
+        AIMS_GEOMETRY: geometry.strip() + "\n",
+    }
 
 
 def aims_assumptions(settings: CalculationSettings) -> list[str]:

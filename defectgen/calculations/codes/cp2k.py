@@ -33,10 +33,11 @@ def cp2k_inputs(cell: DefectCell, settings: CalculationSettings) -> dict[str, st
 
 def cp2k_assumptions(settings: CalculationSettings) -> list[str]:
     """What is taken for granted, a line each."""
+    grid = f"{settings.cutoff_energy / EV_PER_RYDBERG:.4g} Ry"
     return [
-        f"Quickstep (GPW), {MOLOPT_BASIS} basis, GTH pseudopotentials, a grid of {settings.cutoff_energy / EV_PER_RYDBERG:.4g} "
-        "Ry; Gamma only where the mesh is 1 1 1, else a Monkhorst-Pack mesh of odd divisions, which holds Gamma. Check the basis of your elements: BASIS_MOLOPT "
-        "has this one for most, not for all.",
+        f"Quickstep (GPW), {MOLOPT_BASIS} basis, GTH pseudopotentials, a grid of {grid}.",
+        "Gamma only where the mesh is 1 1 1, else a Monkhorst-Pack mesh of odd divisions, which holds Gamma.",
+        "BASIS_MOLOPT has this basis for most elements, not for all: check yours.",
         "Orbital transformation, which needs a gap: for a metal use DIAGONALIZATION with SMEAR.",
         "The multiplicity is the lowest that the parity of the electrons allows, or high spin on magnetic elements.",
     ]

@@ -61,7 +61,7 @@ def gpaw_inputs(cell: DefectCell, settings: CalculationSettings) -> dict[str, st
 def gpaw_assumptions(settings: CalculationSettings) -> list[str]:
     """What is taken for granted, a line each."""
     return [
-        f"Plane waves to {settings.cutoff_energy:g} eV, Fermi-Dirac occupation of {SMEARING} eV, a Gamma-centred mesh, "
-        "the default setups of the functional; symmetry is switched off.",
+        f"Plane waves to {settings.cutoff_energy:g} eV, Fermi-Dirac occupation of {SMEARING} eV, a Gamma-centred mesh.",
+        "The default setups of the functional; symmetry is switched off.",
         "The stress of a plane-wave basis at this cutoff holds Pulay terms of about 1 GPa.",
     ]

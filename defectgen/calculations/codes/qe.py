@@ -43,7 +43,7 @@ def qe_inputs(cell: DefectCell, settings: CalculationSettings) -> dict[str, str]
     write_espresso_in(
         stream,
         atoms,
-        input_data=_namelists(cell, settings, names, polarised=polarised),
+        input_data=_namelists(cell, settings, polarised=polarised),
         pseudopotentials=names,
         kpts=settings.mesh(cell.cell),
         format="espresso-in",
@@ -53,11 +53,11 @@ def qe_inputs(cell: DefectCell, settings: CalculationSettings) -> dict[str, str]
 
 def qe_assumptions(settings: CalculationSettings) -> list[str]:
     """What is taken for granted, a line each."""
-    where = f"from {settings.data_folder}" if settings.data_folder else "named ELEMENT.UPF unless you named others"
+    where = f"of {settings.data_folder}" if settings.data_folder else "of `pseudo` in this folder, ELEMENT.UPF or named"
     return [
-        f"pw.x reads pseudopotentials ({where}) in `pseudo` of this folder unless a folder was given; they decide the functional, which has to be {settings.functional}.",
-        f"ecutwfc {settings.cutoff_energy / EV_PER_RYDBERG:.4g} Ry, ecutrho {DENSITY_CUTOFF_RATIO} times that; Gaussian "
-        f"smearing of {SMEARING} eV; a Gamma-centred mesh; no symmetry is used (nosym).",
+        f"pw.x reads pseudopotentials ({where}); they decide the functional, which has to be {settings.functional}.",
+        f"ecutwfc {settings.cutoff_energy / EV_PER_RYDBERG:.4g} Ry, ecutrho {DENSITY_CUTOFF_RATIO} times that.",
+        f"Gaussian smearing of {SMEARING} eV; a Gamma-centred mesh; no symmetry is used (nosym).",
         "Charged cells have tot_charge set; QE adds the compensating background itself.",
     ]
 
@@ -81,9 +81,7 @@ def pseudopotential(symbol: str, settings: CalculationSettings) -> str:
     return found[0]
 
 
-def _namelists(
-    cell: DefectCell, settings: CalculationSettings, names: dict[str, str], *, polarised: bool
-) -> dict[str, Any]:
+def _namelists(cell: DefectCell, settings: CalculationSettings, *, polarised: bool) -> dict[str, Any]:
     """The namelists of pw.x."""
     cutoff = settings.cutoff_energy / EV_PER_RYDBERG
     folder = settings.data_folder.resolve() if settings.data_folder else Path("../pseudo")

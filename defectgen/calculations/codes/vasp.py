@@ -14,7 +14,7 @@ from defectgen.calculations.settings import SMEARING, CalculationSettings
 
 _SETS = {"PBE": "MPRelaxSet", "PBEsol": "MPRelaxSet", "r2SCAN": "MPScanRelaxSet", "HSE06": "MPHSERelaxSet"}
 
-ENERGY_TOLERANCE = 1e-5
+ELECTRONIC_TOLERANCE = 1e-5
 """eV; of the electronic loop: that of the sets grows with the cell, which is too coarse for forces of 0.02 eV/Å."""
 
 MAX_IONIC_STEPS = 150
@@ -45,8 +45,8 @@ def vasp_assumptions(settings: CalculationSettings) -> list[str]:
     """What is taken for granted, a line each."""
     chosen = _SETS[settings.functional]
     return [
-        f"pymatgen's {chosen} with ISIF = 2, ISMEAR = 0, SIGMA = {SMEARING}, ISYM = 0, EDIFF = {ENERGY_TOLERANCE:g}, "
-        "LVHAR = True (the electrostatic potential, for finite-size corrections); +U, ENCUT and MAGMOM are the set's.",
+        f"pymatgen's {chosen} with ISIF = 2, ISMEAR = 0, SIGMA = {SMEARING}, ISYM = 0, EDIFF = {ELECTRONIC_TOLERANCE:g}.",
+        "LVHAR = True: the electrostatic potential, for finite-size corrections; +U, ENCUT and MAGMOM are the set's.",
         "POTCAR.txt names the POTCAR files of the set; make POTCAR of yours in that order.",
         "NELECT of charged cells is the number of valence electrons of these POTCARs minus the charge.",
     ]
@@ -72,7 +72,7 @@ def _changes(settings: CalculationSettings) -> dict[str, Any]:
         "ISIF": 2,
         "IBRION": 2 if settings.relax else -1,
         "NSW": steps,
-        "EDIFF": ENERGY_TOLERANCE,
+        "EDIFF": ELECTRONIC_TOLERANCE,
         "EDIFFG": -settings.max_force,
         "ISMEAR": 0,
         "SIGMA": SMEARING,

@@ -12,6 +12,7 @@ import numpy as np
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import DataError, UnconvergedError
+from defectgen.dataset.extxyz import six_components
 from md.labels.calculated import TheoryLevel
 
 
@@ -71,7 +72,7 @@ def calculation_of_atoms(atoms: Any, files: tuple[Path, ...], level: TheoryLevel
         float(energy),
         level,
         forces=_array(results.get("forces")),
-        stress=_array(results.get("stress")),
+        stress=six_components(results["stress"]) if results.get("stress") is not None else None,
         moments=None if moments is None or np.shape(moments) != (len(atoms),) else _array(moments),
         charge=None if charge is None else whole_charge(charge, files[0]),
         **known,

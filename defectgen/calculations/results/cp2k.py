@@ -41,7 +41,7 @@ def cp2k_result(path: Path) -> Calculation:
         numbers,
         positions,
         float(energies[-1]) * _HARTREE,
-        TheoryLevel("cp2k", first_group(r"FUNCTIONAL\| ([A-Za-z0-9_]+):", text, "unknown"), float(cutoff) * _HARTREE),
+        TheoryLevel("cp2k", _functional(text), float(cutoff) * _HARTREE),
         forces=_forces(text, len(numbers)),
         stress=_stress(text),
         charge=int(first_group(r"DFT\| Charge\s+(-?\d+)", text, "0")),
@@ -49,6 +49,11 @@ def cp2k_result(path: Path) -> Calculation:
         setups=_setups(text),
         relaxed=relaxing,
     )
+
+
+def _functional(text: str) -> str:
+    name = first_group(r"FUNCTIONAL\| ([A-Za-z0-9_]+):", text, "unknown")
+    return {"PADE": "LDA"}.get(name, name)
 
 
 def _check_end(path: Path, text: str, *, relaxing: bool) -> None:
@@ -82,7 +87,9 @@ def _geometry(path: Path, text: str, *, relaxing: bool) -> tuple[IntArray, Float
         return np.array(atoms.numbers, dtype=np.int64), np.array(atoms.positions), (path, trajectories[0])
     block = text.rpartition("ATOMIC COORDINATES IN")[2]
     unit = 1 / BOHR_PER_ANGSTROM if re.match(r"\s+bohr", block, re.IGNORECASE) else 1.0
-    rows = re.findall(rf"^\s+\d+\s+\d+\s+([A-Z][a-z]?)\s+(\d+)\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}", block, re.MULTILINE)
+    rows = re.findall(
+        rf"^\s+\d+\s+\d+\s+([A-Z][a-z]?)\s+(\d+)\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}", block, re.MULTILINE
+    )
     if not rows:
         raise DataError(f"{path}: no atoms in it; print them with PRINT_LEVEL MEDIUM")
     positions = np.array([[float(x) for x in row[2:]] for row in rows]) * unit

@@ -7,7 +7,7 @@ import re
 import warnings
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 
@@ -27,6 +27,10 @@ _KBAR_PER_EV = 1602.1766208
 _SIX_OF_VASP = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
+_GGA = {"PE": "PBE", "PS": "PBEsol", "91": "PW91", "CA": "LDA", "RP": "RPBE"}
+"""Tags of INCAR, by what they are called."""
+
+
 def vasprun_result(path: Path) -> Calculation:
     """The last geometry of a vasprun.xml.
 
@@ -41,7 +45,7 @@ def vasprun_result(path: Path) -> Calculation:
             warnings.simplefilter("ignore")
             run: Any = Vasprun(str(path), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
             valence = _valences(path)
-    except ElementTree.ParseError as error:
+    except ET.ParseError as error:
         raise unfinished(path, f"ends in the middle ({error}): the run was killed or still runs") from None
     except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
         raise DataError(f"{path}: not readable as vasprun.xml ({error!r})") from None
@@ -70,24 +74,33 @@ def vasprun_result(path: Path) -> Calculation:
 
 
 def _functional(run: Any) -> str:
-    """Functional as pymatgen names the type of run, the +U left to the setups."""
+    """Functional by the type of run that pymatgen names; where GGA is not set it is that of the POTCARs."""
+    if run.incar.get("METAGGA") in {None, "", "--", "None"} and not run.parameters.get("LHFCALC"):
+        gga = str(run.parameters.get("GGA", run.incar.get("GGA", "--"))).strip().upper()
+        return _GGA.get(gga, gga) if gga not in {"", "--", "NONE"} else _of_potcar(list(run.potcar_symbols))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        name = str(run.run_type)
-    return {"GGA": "PBE", "PBESOL": "PBEsol", "R2SCAN": "r2SCAN"}.get(name.removesuffix("+U"), name.removesuffix("+U"))
+        name = str(run.run_type).removesuffix("+U")
+    return {"R2SCAN": "r2SCAN"}.get(name, name)
+
+
+def _of_potcar(titles: list[str]) -> str:
+    """Functional that POTCARs were made for, by their titles; VASP takes it where INCAR names none."""
+    kinds = {title.split()[0] for title in titles}
+    names = {"PAW_PBE": "PBE", "PAW_GGA": "PW91", "PAW": "LDA", "US": "LDA"}
+    return names.get(next(iter(kinds)), "unknown") if len(kinds) == 1 else "unknown"
 
 
 def _setups(run: Any) -> dict[str, str]:
     titles = {symbol.split()[1].partition("_")[0]: symbol for symbol in run.potcar_symbols}
     hubbard = dict(run.hubbards) if run.is_hubbard else {}
-    return {element: f"{title} U={hubbard[element]:g}" if hubbard.get(element) else title for element, title in titles.items()}
+    return {e: f"{title} U={hubbard[e]:g}" if hubbard.get(e) else title for e, title in titles.items()}
 
 
 def _valences(path: Path) -> float:
     """Valence electrons of the neutral cell, by the table of atom types."""
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    with opened as stream:
-        for _, element in ElementTree.iterparse(stream):  # noqa: S314  as pymatgen reads it
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        for _, element in ET.iterparse(stream):  # noqa: S314  as pymatgen reads it
             if element.tag == "array" and element.get("name") == "atomtypes":
                 rows = [[c.text or "" for c in row] for row in element.iterfind("set/rc")]
                 return sum(int(row[0]) * float(row[3]) for row in rows)
@@ -108,9 +121,8 @@ def outcar_result(path: Path) -> Calculation:
     """
     from ase.io import read
 
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8", errors="replace")
-    with opened as stream:
-        text = stream.read()
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    text = content.decode("utf-8", errors="replace")
     if "General timing and accounting" not in text:
         raise unfinished(path, "ends in the middle: the run was killed or still runs")
     steps = int(first_group(r"NSW\s*=\s*(-?\d+)", text, "0"))
@@ -131,7 +143,7 @@ def outcar_result(path: Path) -> Calculation:
         TheoryLevel("vasp", _outcar_functional(text), float(first_group(r"ENCUT\s*=\s*([\d.]+)", text, "0"))),
         charge=valence - float(electrons) if electrons and valence else None,
         version=first_group(r"vasp\.(\S+)", text),
-        setups={title.split()[1].partition("_")[0]: title.strip() for title in re.findall(r"TITEL\s*=\s*(.+)", text)},
+        setups={title.split()[1].partition("_")[0]: title for title in _outcar_titles(text)},
         relaxed=relaxing,
     )
 
@@ -139,17 +151,21 @@ def outcar_result(path: Path) -> Calculation:
 def _outcar_valence(text: str) -> float:
     """Valence electrons of the neutral cell; 0 where the file does not say them."""
     counts = [int(n) for n in first_group(r"ions per type\s*=\s*([\d ]+)", text).split()]
-    zvals = [float(z) for z in re.findall(r"POMASS\s*=.*ZVAL\s*=\s*([\d.]+)", text)]
-    return float(np.dot(counts, zvals[: len(counts)])) if counts and len(zvals) >= len(counts) else 0.0
+    zvals = [float(z) for z in re.findall(r"\d+\.\d+", first_group(r"^\s*ZVAL\s*=\s*([\d. ]+)$", text))]
+    return float(np.dot(counts, zvals)) if counts and len(zvals) == len(counts) else 0.0
+
+
+def _outcar_titles(text: str) -> list[str]:
+    """Titles of the POTCARs, in their order."""
+    found = re.findall(r"TITEL\s*=\s*(.+)", text) or re.findall(r"^\s*POTCAR:\s+(.+)", text, re.MULTILINE)
+    return list(dict.fromkeys(title.strip() for title in found))
 
 
 def _outcar_functional(text: str) -> str:
     meta, hybrid = first_group(r"METAGGA\s*=\s*(\S+)", text, "--"), first_group(r"LHFCALC\s*=\s*(\S)", text, "F")
-    if meta not in {"--", "F"}:
+    if meta not in {"--", "F", "NONE"}:
         return {"R2SCA": "r2SCAN", "R2SCAN": "r2SCAN"}.get(meta.upper(), meta)
     if hybrid == "T":
         return "HSE06"
-    gga = first_group(r"GGA\s*=\s*(\S+)", text, "--")
-    known = {"PE": "PBE", "PS": "PBEsol", "91": "PW91", "CA": "LDA", "--": first_group(r"LEXCH\s*=\s*(\S+)", text)}
-    name = known.get(gga, gga)
-    return {"8": "PBE", "2": "LDA", "PE": "PBE", "CA": "LDA"}.get(name, name)
+    gga = first_group(r"^\s+GGA\s*=\s*(\S+)", text, "--").upper()
+    return _GGA.get(gga, gga) if gga != "--" else _of_potcar(_outcar_titles(text))

@@ -37,6 +37,8 @@ def xyz_results(path: Path) -> Iterator[Calculation | str]:
         )
         charge = info.get("charge", info.get("total_charge", 0))
         try:
-            yield calculation_of_atoms(atoms, (path,), level, charge=float(charge), version=str(info.get("version", "")))
+            yield calculation_of_atoms(
+                atoms, (path,), level, charge=float(charge), version=str(info.get("version", ""))
+            )
         except (DefectgenError, ValueError) as error:
             yield str(error).removeprefix(f"{path}: ")

@@ -109,8 +109,8 @@ class RunSource:
             raise DataError(f"{self.path}: no such run folder")
         if not any((self.path / name).is_file() for name in (RELAXED_RECORDS, SUMMARY, CALCULATED_RECORDS)):
             raise DataError(
-                f"{self.path}: no relaxed cells and no MD points to export; run `defectgen relax {self.path}` first, or `defectgen label` "
-                "where calculations are there"
+                f"{self.path}: no relaxed cells and no MD points to export; run `defectgen relax {self.path}` first, "
+                "or `defectgen label` where calculations are there"
             )
 
     def frames(self) -> Iterator[Frame]:
@@ -163,7 +163,9 @@ class RunSource:
     def _pristine(self) -> dict[tuple[str, str], float]:
         """Energies of the pristine supercells at rest, eV, by superlattice and potential."""
         archives = [self.path / name for name in (PRISTINE_RECORDS, RELAXED_RECORDS)]
-        records: list[Record | CalculatedRecord] = [r for path in archives if path.is_file() for r in read_records(path)]
+        records: list[Record | CalculatedRecord] = [
+            r for path in archives if path.is_file() for r in read_records(path)
+        ]
         records = [r for r in (*records, *self._calculated) if r.cell.name == BULK]
         return {(r.cell.key.split("/")[1], str(r.cell.provenance.get("potential"))): r.energy for r in records}
 

@@ -35,10 +35,8 @@ ChargesOption = Annotated[
     list[str] | None,
     typer.Option("--charges", metavar="NAME=Q,...", help="charge states of a defect; v_O=0,1,2, may be repeated"),
 ]
-StartOption = Annotated[
-    str, typer.Option("--start", help="geometry to begin with; auto, relaxed, proposed or ideal")
-]
-SelectOption = Annotated[int | None, typer.Option("--select", help="only so many geometries; each in its charge states")]
+StartOption = Annotated[str, typer.Option("--start", help="geometry to begin with; auto, relaxed, proposed or ideal")]
+SelectOption = Annotated[int | None, typer.Option("--select", help="only so many geometries, each in all charges")]
 OrderOption = Annotated[str, typer.Option("--by", help="which ones --select takes; diverse or lowest")]
 PseudoOption = Annotated[
     list[str] | None,
@@ -148,7 +146,7 @@ def _write(
     host = {"formula": prepared.host.formula, "hash": prepared.host.hash, "run": str(folder.path)}
     done = write_inputs(target, jobs, settings, host)
     if prepared.host.has_vacuum and any(job.cell.charge for job in jobs):
-        report_notes(["charged cells of a layer: their energy depends on the vacuum, and needs a correction of its own"])
+        report_notes(["charged cells of a layer: their energy depends on the vacuum and needs a correction for it"])
     if as_json:
         say_json([{**asdict(done), "folder": str(done.folder)}])
     else:
