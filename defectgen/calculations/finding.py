@@ -94,9 +94,8 @@ def _of_folder(folder: Path, root: Path) -> Iterator[FoundCalculation]:
     outputs = [(path, reader) for path in sorted(folder.iterdir()) if (reader := _reader_of(path)) is not None]
     job = job_of(folder, root)
     if not outputs:
-        if (folder / JOB_FILE).is_file() and not any(
-            p.is_dir() for p in folder.iterdir() if not _is_scratch(p, folder)
-        ):
+        inside = [p for p in folder.iterdir() if p.is_dir() and not _is_scratch(p, folder)]
+        if (folder / JOB_FILE).is_file() and not inside:
             yield FoundCalculation(str(folder), None, "no output yet", job)
         return
     path, reader = max(outputs, key=lambda pair: (-_rank(pair[0]), pair[0].stat().st_mtime))

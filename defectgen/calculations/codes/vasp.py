@@ -45,7 +45,7 @@ def vasp_assumptions(settings: CalculationSettings) -> list[str]:
     """What is taken for granted, a line each."""
     chosen = _SETS[settings.functional]
     return [
-        f"pymatgen's {chosen} with ISIF = 2, ISMEAR = 0, SIGMA = {SMEARING}, ISYM = 0, EDIFF = {ELECTRONIC_TOLERANCE:g}.",
+        f"pymatgen's {chosen} with ISIF 2, ISMEAR 0, SIGMA {SMEARING}, ISYM 0, EDIFF {ELECTRONIC_TOLERANCE:g}.",
         "LVHAR = True: the electrostatic potential, for finite-size corrections; +U, ENCUT and MAGMOM are the set's.",
         "POTCAR.txt names the POTCAR files of the set; make POTCAR of yours in that order.",
         "NELECT of charged cells is the number of valence electrons of these POTCARs minus the charge.",

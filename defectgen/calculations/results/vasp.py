@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import warnings
 from pathlib import Path
@@ -40,13 +41,13 @@ def vasprun_result(path: Path) -> Calculation:
     """
     from pymatgen.io.vasp import Vasprun
 
+    if b"</modeling>" not in _content(path)[-200:]:
+        raise unfinished(path, "ends in the middle: the run was killed or still runs")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             run: Any = Vasprun(str(path), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
             valence = _valences(path)
-    except ET.ParseError as error:
-        raise unfinished(path, f"ends in the middle ({error}): the run was killed or still runs") from None
     except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
         raise DataError(f"{path}: not readable as vasprun.xml ({error!r})") from None
     if not run.converged_electronic:
@@ -71,6 +72,11 @@ def vasprun_result(path: Path) -> Calculation:
         setups=_setups(run),
         relaxed=int(run.parameters.get("NSW", 0)) > 0 and int(run.parameters.get("IBRION", -1)) > 0,
     )
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file, which may be compressed."""
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
 
 def _functional(run: Any) -> str:
@@ -99,11 +105,10 @@ def _setups(run: Any) -> dict[str, str]:
 
 def _valences(path: Path) -> float:
     """Valence electrons of the neutral cell, by the table of atom types."""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-        for _, element in ET.iterparse(stream):  # noqa: S314  as pymatgen reads it
-            if element.tag == "array" and element.get("name") == "atomtypes":
-                rows = [[c.text or "" for c in row] for row in element.iterfind("set/rc")]
-                return sum(int(row[0]) * float(row[3]) for row in rows)
+    for _, element in ET.iterparse(io.BytesIO(_content(path))):  # noqa: S314  as pymatgen reads it
+        if element.tag == "array" and element.get("name") == "atomtypes":
+            rows = [[c.text or "" for c in row] for row in element.iterfind("set/rc")]
+            return sum(int(row[0]) * float(row[3]) for row in rows)
     raise DataError(f"{path}: no table of atom types")
 
 
@@ -121,8 +126,7 @@ def outcar_result(path: Path) -> Calculation:
     """
     from ase.io import read
 
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    text = content.decode("utf-8", errors="replace")
+    text = _content(path).decode("utf-8", errors="replace")
     if "General timing and accounting" not in text:
         raise unfinished(path, "ends in the middle: the run was killed or still runs")
     steps = int(first_group(r"NSW\s*=\s*(-?\d+)", text, "0"))
