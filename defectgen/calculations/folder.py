@@ -57,7 +57,7 @@ def write_inputs(
 
     Raises:
         DataError: a folder holds other inputs, or cannot be written; nothing is written then.
-        ConditionError: a code cannot be told what the settings ask for.
+        ConditionError: a code cannot do what the settings ask for.
     """
     files = {job.folder: _files(job, settings) for job in jobs}
     entries = _known_entries(folder, settings)
