@@ -36,6 +36,7 @@ from augment.errors import DefectgenError
 from augment.host import Host
 from augment.supercell import Supercell
 from augment.supercells.search import widest_supercell
+from md.distill.teacher_choice import crystal_family
 from md.energetics import elastic_constants
 from md.labels.evaluator import Evaluator
 from md.potentials import Potential, resolve_potential
@@ -75,6 +76,9 @@ KINDS = {
     "zone-centre modes": r"gamma_.*",
 }
 """Columns of the table, and the quantities in them."""
+
+RANKED = ("expansion at 300 K", "bulk modulus", "elastic constants", "zone-centre modes")
+"""Kinds that a ranking of teachers looks at: all that forces decide; heat capacities hardly tell them apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,8 +274,8 @@ def answers(spec: str, solids: Sequence[str], folder: Path) -> dict[str, Any]:
 
 
 def error(quantity: str, value: float, truth: float) -> float:
-    """Relative; of a volume that of its length."""
-    ratio = value / truth
+    """Relative; of a volume that of its length. The sign of C14 is that of the axes."""
+    ratio = abs(value / truth) if quantity == "C14" else value / truth
     return (ratio ** (1 / 3) if quantity == "volume" else ratio) - 1
 
 
@@ -301,23 +305,43 @@ def mean_errors(found: Mapping[str, Mapping[str, Any]], truth: Mapping[str, Mapp
     return row
 
 
+def ranking(found: Mapping[str, Mapping[str, Any]], truth: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """By family of crystals the mean relative error of what forces decide, each crystal and kind alike.
+
+    What a potential has not, for a crystal is unstable with it, counts as an error of 100 %, as does a larger one.
+    """
+    errors: defaultdict[str, list[float]] = defaultdict(list)
+    for name, values in found.items():
+        for kind in RANKED:
+            known = {q: v for q, v in truth[name].items() if re.fullmatch(KINDS[kind], q)}
+            each = [abs(error(q, values[q], v)) if isinstance(values.get(q), float) else 1.0 for q, v in known.items()]
+            if each:
+                errors[crystal_family(read_host(HOSTS / f"{FILES[name]}.cif").elements)].append(
+                    float(np.mean(np.minimum(np.nan_to_num(each, nan=1.0), 1.0)))
+                )
+    return {family: round(float(np.mean(values)), 3) for family, values in errors.items()}
+
+
 def main() -> None:
     """Print a table for each potential, and one of their mean errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--potential", nargs="+", default=["auto"])
     parser.add_argument("--solids", nargs="+", choices=[*FILES], default=[*FILES])
+    parser.add_argument("--ranking", action="store_true", help="print the errors by family as md/distill/teachers.json")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "out" / "solids")
     options = parser.parse_args()
     truth = measured()
-    rows = {}
+    rows, ranked = {}, {}
     for spec in options.potential:
         found = answers(spec, options.solids, options.output)
         show(spec, found, truth)
-        rows[spec] = mean_errors(found, truth)
+        rows[spec], ranked[spec] = mean_errors(found, truth), ranking(found, truth)
     print("\nMean error in percent (largest; of how many values)\n")
     print("| potential | " + " | ".join(KINDS) + " |\n|" + "---|" * (len(KINDS) + 1))
     for spec, row in rows.items():
         print(f"| {spec} | " + " | ".join(row.values()) + " |")
+    if options.ranking:
+        print(json.dumps(ranked, indent=1))
 
 
 if __name__ == "__main__":

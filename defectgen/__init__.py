@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from defectgen.door import run_md as run_md
     from defectgen.generation.complexes import propose_complexes as propose_complexes
     from defectgen.generation.geometries import generate as generate
+    from defectgen.ground_states import Minimum as Minimum
+    from defectgen.ground_states import SearchResult as SearchResult
+    from defectgen.ground_states import SearchSettings as SearchSettings
+    from defectgen.ground_states import search as search
     from defectgen.pipeline.run import run_pipeline as run_pipeline
     from defectgen.run.settings import Settings as Settings
     from md.dynamics.response import Response as Response
@@ -75,6 +79,7 @@ _HOME = {
     "defectgen.door": ("export", "potential", "relax", "relax_host", "run_md"),
     "defectgen.generation.complexes": ("propose_complexes",),
     "defectgen.generation.geometries": ("generate",),
+    "defectgen.ground_states": ("Minimum", "SearchResult", "SearchSettings", "search"),
     "defectgen.pipeline.run": ("run_pipeline",),
     "defectgen.run.settings": ("Settings",),
     "md.dynamics.response": ("Response",),

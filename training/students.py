@@ -163,6 +163,9 @@ FAMILIES = {
         (),
         1000.0,
         10.0,
+        16,
+        cutoff=5.0,
+        teacher=TENSORNET,
     ),
     "zns-znse": Family((_zinc_blende("Zn", "S", 5.41), _zinc_blende("Zn", "Se", 5.67)), (), 1000.0, 10.0),
     "cu-al-ni": Family(

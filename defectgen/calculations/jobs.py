@@ -16,6 +16,7 @@ from augment.exchange.folder import UniqueNames
 from augment.naming import unmarked
 from augment.storage.archive import read_cells
 from augment.storage.missing import did_you_mean
+from defectgen.dataset.sources.run_folder import SEARCH_MINIMA
 from defectgen.run.folder import RunFolder
 from md.campaigns.relaxation_records import RELAXATION_ROWS, relaxation_records
 from md.labels.record import Record, read_records
@@ -23,7 +24,7 @@ from md.labels.record import Record, read_records
 if TYPE_CHECKING:
     from defectgen.dataset.frame import Frame
 
-Start = Literal["auto", "relaxed", "proposed", "ideal"]
+StartChoice = Literal["auto", "relaxed", "proposed", "ideal"]
 """Which geometry a calculation starts from; `auto` is the best that the run has of each defect."""
 
 Order = Literal["diverse", "lowest"]
@@ -67,7 +68,7 @@ def charged(cell: DefectCell, charge: int) -> DefectCell:
     return replace(cell, charge=charge, key=f"{cell.key.rpartition('/q')[0]}/q{charge:+d}")
 
 
-def starting_cells(run: RunFolder, start: Start = "auto", minima: int = 1) -> dict[str, list[tuple[str, DefectCell]]]:
+def starting_cells(run: RunFolder, start: StartChoice = "auto", minima: int = 1) -> dict[str, list[tuple[str, DefectCell]]]:
     """The geometries of every defect of a run by key, the pristine one first, each with what it is.
 
     Args:
@@ -103,12 +104,14 @@ def _cells(run: RunFolder, *parts: str) -> list[DefectCell]:
 
 
 def _minima(run: RunFolder, count: int) -> dict[str, list[DefectCell]]:
-    """Converged ends of the relaxations of each defect, lowest first, each minimum once; and the pristine cell."""
+    """Converged ends of the relaxations and searches of each defect, lowest first, each once; and the pristine cell."""
     records: list[Record] = []
+    if run.file(*SEARCH_MINIMA.parts).is_file():
+        records += read_records(run.file(*SEARCH_MINIMA.parts))
     if run.file(*RELAXATION_ROWS.parts).is_file():
-        records = list(relaxation_records(run.path, 0))
+        records += relaxation_records(run.path, 0)
     elif run.file("relax", "records.npz").is_file():
-        records = read_records(run.file("relax", "records.npz"))
+        records += read_records(run.file("relax", "records.npz"))
     if run.file("generate", "bulk.npz").is_file():
         records += read_records(run.file("generate", "bulk.npz"))
     ends = [r for r in records if r.cell.provenance.get("status", "converged") == "converged"]

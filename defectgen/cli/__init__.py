@@ -24,6 +24,7 @@ from defectgen.cli.commands.impurities import impurities_command
 from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
 from defectgen.cli.commands.potentials import potentials_app, potentials_command
+from defectgen.cli.commands.search import search_command
 from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,
@@ -203,6 +204,7 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
     ),
     "Structures and their response": (
         (generate_command, "generate MgO.cif --defect v_O -n 4 -o out"),
+        (search_command, "search MgO.cif --defect O_i_Td -o out"),
         (relax_command, "relax out"),
         (md_command, "md out --temperature 300,900 --pressure 0,10"),
     ),

@@ -36,6 +36,9 @@ DistanceOption = Annotated[
 ]
 MaxAtomsOption = Annotated[int | None, typer.Option("--max-atoms", help="most atoms in the supercell")]
 MaxVoidsOption = Annotated[int | None, typer.Option("--max-voids", help="interstitial sites to fill; widest first")]
+RunOrHostArgument = Annotated[
+    Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or CIF of the host crystal to start one")
+]
 PotentialOption = Annotated[
     str | None,
     typer.Option(

@@ -42,6 +42,20 @@ def defect_table(supercell: Supercell, defects: Iterator[Defect], rows: int) -> 
     return table, _supercell_note(supercell)
 
 
+def minima_table(row: Mapping[str, Any]) -> tuple[Table, str]:
+    """Table of the minima of a defect, from what its search found, and a line on what it took."""
+    others = list(row["minima"][0].get("others", {}))
+    title = f"{row['name']}: {len(row['minima'])} minima with {row['potential']}"
+    table = _table(title, (">eV above", *(f">{name}" for name in others), "keeps", ">copies", "what it is", "found by"))
+    for minimum in row["minima"]:
+        more = (f"{minimum['others'][name]:.3f}" for name in others)
+        counts = (minimum["subgroup"], str(minimum["degeneracy"]))
+        found = minimum["found_by"][0] + (f" +{len(minimum['found_by']) - 1}" if minimum["found_by"][1:] else "")
+        table.add_row(f"{minimum['above']:.3f}", *more, *counts, minimum["words"], found)
+    lost = f"; {row['unfinished']} starts did not come to rest" if row["unfinished"] else ""
+    return table, f"{row['evaluations']} evaluations, {sum(s['starts'] for s in row['sources'])} starts{lost}"
+
+
 def count_table(space: EditSpace, counts: Iterator[tuple[int, int, int]]) -> tuple[Table, str]:
     """Table of the numbers of complexes of each size, and a line on the supercell."""
     within = f", any two within {space.cutoff:g} Å" if space.cutoff is not None else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -39,6 +39,7 @@ class DefectForces:
     potential: Potential
     _known: dict[str, EnergySurface | None] = field(default_factory=dict, init=False, repr=False)
     _pristine: dict[str, FloatArray | None] = field(default_factory=dict, init=False, repr=False)
+    _spent: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
 
     def __call__(self, defect: Defect) -> EnergySurface | None:
         """The energy surface of a defect; None where the potential does not cover an element, or not the host.
@@ -58,13 +59,20 @@ class DefectForces:
             return None
         pristine_forces = np.zeros((max(int(ideal.sites.max()), int(bulk.sites.max())) + 1, 3))
         pristine_forces[bulk.sites] = pristine
-        return EnergySurface(
-            ideal, symmetry, pristine_forces[ideal.sites], partial(_evaluated, potential=self.potential)
-        )
+        return EnergySurface(ideal, symmetry, pristine_forces[ideal.sites], self._forces)
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the potential so far."""
+        return self._spent[0]
+
+    def _forces(self, cell: DefectCell) -> FloatArray:
+        self._spent[0] += 1
+        return _evaluated(cell, potential=self.potential)
 
     def _at_rest(self, bulk: DefectCell) -> FloatArray | None:
         try:
-            return _evaluated(bulk, self.potential)
+            return self._forces(bulk)
         except Divergence:
             return None
 

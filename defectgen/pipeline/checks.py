@@ -13,6 +13,7 @@ def check_run(prepared: PreparedRun) -> None:
     """
     from defectgen.energy_surface.source import find_forces
     from defectgen.model.weights import load_model
+    from defectgen.pipeline.search_stage import check_search
 
     settings = prepared.settings
     check_environments(prepared)
@@ -21,6 +22,8 @@ def check_run(prepared: PreparedRun) -> None:
         prepared.chosen  # noqa: B018  refuses names that no defect has
         check_engines(prepared)
         _check_subgroups(prepared)
+    if settings.search.evaluations is not None:
+        check_search(prepared)
     model = load_model(settings.generate.model)
     find_forces(requests[0].forces, model.card)
 

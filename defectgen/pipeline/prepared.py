@@ -126,18 +126,22 @@ class PreparedRun:
 
     @cached_property
     def chosen(self) -> tuple[Defect, ...]:
-        """The defects that geometries are generated for, all by default.
+        """The defects that geometries are generated for, all by default; see `named`."""
+        return self.named(self.settings.generate.only)
+
+    def named(self, names: Sequence[str]) -> tuple[Defect, ...]:
+        """The defects of some names, all of them without any.
 
         Raises:
             ConditionError: a name is not one of the host's defects.
         """
-        wanted = {unmarked(name): name for name in self.settings.generate.only}
+        wanted = {unmarked(name): name for name in names}
         defects = [(unmarked(defect.name), defect) for defect in self.defects]
         missing = wanted.keys() - {name for name, _ in defects}
         if missing:
-            names, lost = [defect.name for defect in self.defects], wanted[min(missing)]
-            hint = did_you_mean(lost, names)
-            raise ConditionError(f"no defect named {lost}; {hint}the defects are {', '.join(names)}")
+            known, lost = [defect.name for defect in self.defects], wanted[min(missing)]
+            hint = did_you_mean(lost, known)
+            raise ConditionError(f"no defect named {lost}; {hint}the defects are {', '.join(known)}")
         return tuple(defect for name, defect in defects if not wanted or name in wanted)
 
     @cached_property

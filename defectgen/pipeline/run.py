@@ -61,6 +61,8 @@ def run_pipeline(settings: Settings) -> Path:
         report_stage_end("host", folder.times["host"])
         report_stage_end("defects", folder.times["defects"])
         for stage, function in LATER_STAGES:
+            if stage == "search" and prepared.settings.search.evaluations is None:
+                continue
             if not folder.finished(stage):
                 function(prepared, folder)
             elif stage == "generate":

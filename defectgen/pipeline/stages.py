@@ -15,6 +15,7 @@ from augment.storage.archive import read_cells, write_atomically, write_cells
 from defectgen.dataset.proposals import write_proposals
 from defectgen.pipeline.prepared import INPUT, PreparedRun
 from defectgen.pipeline.proposal_labels import label_proposals
+from defectgen.pipeline.search_stage import search_stage
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.progress import progress, report_notes
 from md.labels.record import read_records, write_records
@@ -273,7 +274,7 @@ def export_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     """Write the dataset of this run."""
     from defectgen.dataset import export_dataset
 
-    folder.require("relax")
+    folder.require("relax", "search")
     with progress("export", "frames") as report:
         manifest = export_dataset([folder.path], folder.file("export"), prepared.settings.export, progress=report)
     report_notes(manifest.notes)
@@ -294,6 +295,7 @@ LATER_STAGES: tuple[tuple[str, Stage], ...] = (
     ("generate", generate_stage),
     ("relax", relax_stage),
     ("md", md_stage),
+    ("search", search_stage),
     ("export", export_stage),
     ("report", report_stage),
 )

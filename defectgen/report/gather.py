@@ -36,6 +36,7 @@ class RunData:
         proposals: generated cells.
         relaxed: records of the relaxed cells.
         relaxations: rows of relax/summary.jsonl.
+        searches: rows of search/summary.jsonl.
         points: rows of md/summary.jsonl that are data.
         checks: those that are checks by a second engine.
         curves: rows of md/curves.jsonl, in the order of `points`; empty ones where there is none.
@@ -51,6 +52,7 @@ class RunData:
     proposals: Sequence[DefectCell]
     relaxed: Sequence[Record]
     relaxations: Sequence[JsonRow]
+    searches: Sequence[JsonRow]
     points: Sequence[JsonRow]
     checks: Sequence[JsonRow]
     curves: Sequence[JsonRow]
@@ -101,6 +103,7 @@ def read_run(run: Path) -> RunData:
         proposals=_cells(folder.file("generate", "cells.npz")),
         relaxed=_records(folder.file("relax", "records.npz")),
         relaxations=_rows(folder.file("relax", "summary.jsonl")),
+        searches=_rows(folder.file("search", "summary.jsonl")),
         points=points,
         checks=[row for row in rows if row.get("role", DATA) != DATA],
         curves=[curves.get(str(point.get("id")), {}) for point in points],

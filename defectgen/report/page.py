@@ -22,6 +22,7 @@ from defectgen.report.blocks import (
 )
 from defectgen.report.calculated import calculated_facts, calculated_sections
 from defectgen.report.gather import RunData, read_run
+from defectgen.report.minima import minima_sections
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
 from defectgen.report.response.conditions import condition, load_unit, point_name, unbalanced, unsettled
@@ -87,6 +88,7 @@ def build_sections(data: RunData, left_out: int = 0) -> list[Section]:
         defects_section(data),
         structures_section(data, left_out),
         relaxation_section(data),
+        *minima_sections(data),
         energies_section(data),
         *calculated_sections(data),
         *dynamics_sections(data),

@@ -19,7 +19,7 @@ from augment.storage.missing import no_such_file
 from augment.versions import versions
 from defectgen.run.settings import Settings, differences, read_settings, to_yaml
 
-STAGES = ("host", "defects", "generate", "relax", "md", "export", "report")
+STAGES = ("host", "defects", "generate", "relax", "md", "search", "export", "report")
 IDENTITY, SETTINGS, TIMES = "run.json", "settings.yaml", "stages.json"
 
 _PACKAGES = (
@@ -129,14 +129,15 @@ class RunFolder:
         """Note that a stage has ended, after all of its files are in place."""
         self.write_json(TIMES, {**self.times, stage: {"seconds": round(seconds, 2), "finished": _now(), **counts}})
 
-    def require(self, stage: str) -> None:
-        """Check that an earlier stage has ended.
+    def require(self, *stages: str) -> None:
+        """Check that one of some earlier stages has ended.
 
         Raises:
-            DataError: it has not.
+            DataError: none has.
         """
-        if not self.finished(stage):
-            raise DataError(f"{self.path}: {stage} has not finished; run `defectgen {stage} {self.path}` first")
+        if not any(self.finished(stage) for stage in stages):
+            first = stages[0]
+            raise DataError(f"{self.path}: {first} has not finished; run `defectgen {first} {self.path}` first")
 
     def file(self, *parts: str) -> Path:
         """Path of a file of the run."""

@@ -190,6 +190,20 @@ class RelaxStageSettings(_Section):
     )
 
 
+class SearchStageSettings(_Section):
+    """Search for the low-lying minima of the defects; none without a number of evaluations."""
+
+    evaluations: int | None = Field(
+        None, ge=100, le=1_000_000, description="force evaluations for each defect, about; null: no search in a run"
+    )
+    only: tuple[str, ...] = Field((), description="names of the defects to search; empty for those generated for")
+    window: float = Field(2.0, gt=0, le=100, description="minima within so many eV of the lowest are kept")
+    keep: int = Field(8, ge=1, le=1000, description="most minima of a defect that become records")
+    fmax: float = Field(0.02, gt=0, le=10, description="largest force at a minimum, eV/Å")
+    use_model: bool = Field(default=True, description="let the diffusion model propose starts")
+    second: tuple[str, ...] = Field((), description="potentials that every minimum is evaluated with once, to compare")
+
+
 class MdSettings(_Section):
     """Dynamics of relaxed cells on a grid of temperatures and pressures."""
 
@@ -290,6 +304,7 @@ class Settings(_Section):
     generate: GenerateSettings = GenerateSettings()
     relax: RelaxStageSettings = RelaxStageSettings()
     md: MdSettings = MdSettings()
+    search: SearchStageSettings = SearchStageSettings()
     export: DatasetSettings = DatasetSettings()
 
     @field_validator("budget", mode="before")

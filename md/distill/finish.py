@@ -14,7 +14,6 @@ from augment.elements import element_symbol
 from augment.storage.archive import write_atomically
 from md.campaigns.labelling import label
 from md.distill.crystal import Crystal
-from md.distill.labelled import OpenStage
 from md.distill.readme import readme
 from md.distill.run import Distillation, calculator_of
 from md.distill.settings import DistilSettings
@@ -26,6 +25,7 @@ from md.distill.validate import (
     volume_runs,
     volumes,
 )
+from md.jobs.sweep import OpenStage
 from md.labels.record import Record, read_records, write_records
 from md.potentials import Potential
 from md.students import save_student

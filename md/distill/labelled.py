@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,26 +10,18 @@ from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.storage.archive import read_cells, write_cells
 from md.campaigns.labelling import LABEL_BATCH_ATOMS, label_each
-from md.jobs.sweep import Progress
+from md.jobs.sweep import OpenStage
 from md.labels.record import Record, read_records, write_records
 from md.potentials import Potential
 
-__all__ = ["Labeller", "OpenStage", "no_stage"]
-
-OpenStage = Callable[[str, str], AbstractContextManager[Progress]]
-"""Opens the progress of a stage: its title and what is counted."""
+__all__ = ["CellLabeller"]
 
 MAX_MISSING = 0.2
 """Of the cells: where more have no label something is wrong with all of them."""
 
 
-def no_stage(_title: str, _unit: str) -> AbstractContextManager[Progress]:
-    """Shows no progress."""
-    return nullcontext(lambda _done, _total, _text: None)
-
-
 @dataclass(frozen=True)
-class Labeller:
+class CellLabeller:
     """Has cells labelled in a folder.
 
     Attributes:

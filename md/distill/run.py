@@ -22,11 +22,12 @@ from augment.storage.lock import folder_lock
 from md.distill.crystal import Crystal, relax_crystal, supercells
 from md.distill.curriculum import CellCounts, first_cells, ideal_defects
 from md.distill.explore import explored_cells
-from md.distill.labelled import Labeller, OpenStage, no_stage
+from md.distill.labelled import CellLabeller
 from md.distill.network.graphs import energy_weight
 from md.distill.network.student import StudentShape, refit_atomic_energies, shape_of
 from md.distill.settings import MIN_TRAINING_STEPS, ROUNDS, DistilSettings, Plan
 from md.distill.trainer import MAX_TRAINING_FORCE, StudentTrainSettings, step_seconds, train_student
+from md.jobs.sweep import OpenStage, no_stage
 from md.labels.evaluator import Evaluator
 from md.labels.record import Record
 from md.potentials import Potential
@@ -267,7 +268,7 @@ class _Run:
         return found
 
     def _labelled(self, name: str, make: Callable[[], list[DefectCell]]) -> list[Record]:
-        return Labeller(self.teacher, self.folder, self.workers, self.stage).labelled(name, make)
+        return CellLabeller(self.teacher, self.folder, self.workers, self.stage).labelled(name, make)
 
     def _train(self, title: str, records: Sequence[Record], how: StudentTrainSettings, state: Path, start: Any) -> Any:
         with self.stage(title, "steps") as report:

@@ -15,7 +15,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,17 @@ Progress = Callable[[float, int, str], None]
 """Called with the number of items done and the shares of those under way, the number of all items, and a label: of
 the item that ended last, or of one under way."""
 
+OpenStage = Callable[[str, str], AbstractContextManager[Progress]]
+"""Opens the progress of a stage: its title and what is counted."""
+
 _IDENTITY = "item"
 _IN_THIS_PROCESS = threading.RLock()
 """Held by the item under way: calculators are loaded once a process, and threads of an executor would share one."""
+
+
+def no_stage(_title: str, _unit: str) -> AbstractContextManager[Progress]:
+    """Shows no progress."""
+    return nullcontext(lambda _done, _total, _text: None)
 
 
 @dataclass(frozen=True, eq=False)

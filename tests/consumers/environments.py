@@ -24,11 +24,13 @@ class Consumer:
         name: of its environment, and of `readers/read_NAME.py`.
         packages: what pip installs, the first with its version.
         alone: install the first package without what it asks for; the others are what it needs.
+        reads: whether it has a reader; else it only trains.
     """
 
     name: str
     packages: tuple[str, ...]
     alone: bool = False
+    reads: bool = True
 
     @property
     def python(self) -> Path:
@@ -49,6 +51,8 @@ CONSUMERS = (
     Consumer("fairchem", ("fairchem-core==2.24.0", TORCH)),
     Consumer("matgl", ("matgl==4.1.2", TORCH)),
     Consumer("dpdata", ("deepmd-kit[cpu]==3.2.0", "dpdata==1.1.0", "ase", "h5py")),
+    # Its operators are compiled for one release of PyTorch, which comes with CUDA packages from PyPI: 5 GB.
+    Consumer("deepmd-torch", ("deepmd-kit[torch]==3.2.0", "dpdata==1.1.0", "ase", "h5py"), reads=False),
     Consumer("calorine", ("calorine==4.1",)),
     Consumer("metatrain", ("metatrain==2026.4.1", TORCH)),
     Consumer(

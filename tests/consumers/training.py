@@ -53,20 +53,43 @@ class Training:
 
 _TORCH = "import torch; assert torch.load(path, map_location='cpu', weights_only=False)"
 
+_CALCULATES = """
+import numpy as np
+from ase.io import read
+atoms = read("train.extxyz")
+atoms.calc = calculator
+forces = atoms.get_forces()
+assert np.isfinite([atoms.get_potential_energy(), *forces.ravel(), *atoms.get_stress()]).all()
+assert np.abs(forces).max() > 0
+"""
+"""An ASE calculator of the model gives energy, forces and stress of the first frame of train."""
+
+_MACE = (
+    "from mace.calculators import MACECalculator; calculator = MACECalculator(model_paths=path, device='cpu')"
+    + _CALCULATES
+)
+
+_DEEPMD = "from deepmd.calculator import DP; calculator = DP(path)" + _CALCULATES
+
+_DEEPMD_STEPS = ('"numb_steps": 100000', '"numb_steps": 2')
+
 TRAININGS = {
-    "MACE": Training("mace", (("max_num_epochs=100", "max_num_epochs=1"),), "defects.model", _TORCH),
+    "MACE": Training("mace", (("max_num_epochs=100", "max_num_epochs=1"),), "defects.model", _MACE),
     "SevenNet": Training(
         "sevennet",
-        (("epoch: 200|epoch: 100|", "epoch: 200|epoch: 1|"),),
-        "checkpoint_*.pth",
-        "from sevenn.calculator import SevenNetCalculator; SevenNetCalculator(path, device='cpu')",
+        (('epoch: 200|epoch: 100|"', 'epoch: 200|epoch: 1|" -e "s|per_epoch: 10 |per_epoch: 1 |"'),),
+        "checkpoint_1.pth",  # that of epoch 0 is not trained
+        "from sevenn.calculator import SevenNetCalculator; calculator = SevenNetCalculator(path, device='cpu')"
+        + _CALCULATES,
     ),
     "NequIP": Training("nequip", (("max_epochs: 100", "max_epochs: 1"),), "outputs/**/best.ckpt", _TORCH),
     "fairchem": Training(
         "fairchem",
         (("max_epochs: 100", "max_epochs: 1"),),
-        "fairchem/runs/**/inference_ckpt.pt",
-        "from fairchem.core.units.mlip_unit import load_predict_unit; load_predict_unit(path, device='cpu')",
+        "fairchem/runs/*/checkpoints/final/inference_ckpt.pt",  # not that of step 0
+        "from fairchem.core import FAIRChemCalculator\n"
+        "from fairchem.core.units.mlip_unit import load_predict_unit\n"
+        "calculator = FAIRChemCalculator(load_predict_unit(path, 'batch', device='cpu'), 'defects')" + _CALCULATES,
     ),
     "matgl": Training(
         "matgl",
@@ -76,9 +99,9 @@ TRAININGS = {
     ),
     "DeePMD": Training(
         "dpdata",
-        (('"numb_steps": 100000', '"numb_steps": 2'),),
+        (_DEEPMD_STEPS,),
         "deepmd.pb",
-        "from deepmd.infer import DeepPot; DeepPot(path)",
+        _DEEPMD,
     ),
     "NEP": Training(
         "calorine",
@@ -96,7 +119,8 @@ TRAININGS = {
         "grace",
         (("maxiter: 150", "maxiter: 1"), ("batch_size: 8", "batch_size: 8\n  jit_compile: False")),
         "seed/1/saved_model/saved_model.pb",
-        "from tensorpotential.calculator import TPCalculator; TPCalculator(path.rpartition('/')[0])",
+        "from tensorpotential.calculator import TPCalculator; calculator = TPCalculator(path.rpartition('/')[0])"
+        + _CALCULATES,
     ),
     "Orb": Training(
         "orb",
@@ -117,6 +141,25 @@ torch.save(model.state_dict(), "random.ckpt")
     ),
 }
 """By the names of the trainers in the card."""
+
+OTHER_BACKENDS = {
+    "DeePMD": Training(
+        "deepmd-torch",
+        (
+            _DEEPMD_STEPS,
+            ("dp train deepmd.json", "dp --pt train deepmd.json"),
+            ("dp freeze -o deepmd.pb", "dp --pt freeze -o deepmd.pth"),
+        ),
+        "deepmd.pth",
+        _DEEPMD,
+    ),
+}
+"""What the note of a trainer says of its other backend, run as well."""
+
+RUNS = [
+    *((trainer, TRAININGS[trainer.name]) for trainer in TRAINERS),
+    *((trainer, OTHER_BACKENDS[trainer.name]) for trainer in TRAINERS if trainer.name in OTHER_BACKENDS),
+]
 
 
 @pytest.fixture(scope="session")
@@ -176,11 +219,15 @@ def saved(folder: Path, training: Training) -> list[Path]:
 
 
 @pytest.mark.parametrize("kind", ["whole", "alone"])
-@pytest.mark.parametrize("trainer", TRAINERS, ids=lambda trainer: TRAININGS[trainer.name].consumer)
+@pytest.mark.parametrize(("trainer", "training"), RUNS, ids=[training.consumer for _, training in RUNS])
 def test_its_command_saves_a_model(
-    trainer: TrainerCommand, kind: str, datasets: dict[str, Path], tmp_path: Path, record_property: Any
+    trainer: TrainerCommand,
+    training: Training,
+    kind: str,
+    datasets: dict[str, Path],
+    tmp_path: Path,
+    record_property: Any,
 ) -> None:
-    training = TRAININGS[trainer.name]
     (consumer,) = (c for c in CONSUMERS if c.name == training.consumer)
     install(consumer)
     folder = tmp_path / kind
@@ -198,7 +245,8 @@ def test_its_command_saves_a_model(
     assert models, (done.stdout + done.stderr)[-4000:]
     check(run(training, ["python", "-c", f"path = {str(models[-1])!r}\n{training.load}"], folder))
     record_property("seconds", round(seconds))
-    sys.stdout.write(f"{trainer.name} {trainer.package}, {kind}: {seconds:.0f} s, {models[-1].relative_to(folder)}\n")
+    model = models[-1].relative_to(folder)
+    sys.stdout.write(f"{trainer.name} {consumer.packages[0]}, {kind}: {seconds:.0f} s, {model}\n")
     if trainer.missing:
         pytest.skip(f"needs {trainer.missing}; its input was written and read")
 
@@ -207,6 +255,11 @@ def test_every_command_of_the_card_is_run_with_the_version_that_it_names(dataset
     text = (datasets["whole"] / "README.md").read_text(encoding="utf-8")
     assert re.findall(r"^### (.*)$", text, re.MULTILINE) == [trainer.name for trainer in TRAINERS] == list(TRAININGS)
     packages = {consumer.name: consumer.packages for consumer in CONSUMERS}
+    for name, training in OTHER_BACKENDS.items():
+        (trainer,) = (trainer for trainer in TRAINERS if trainer.name == name)
+        for _, replaced in training.shorter[1:]:
+            assert f"`{replaced}`" in trainer.note
+        assert any(package.split("==")[0] in trainer.note for package in packages[training.consumer])
     for trainer in TRAINERS:
         assert trainer.package.replace(" ", "==") in packages[TRAININGS[trainer.name].consumer]
 

@@ -34,7 +34,7 @@ HostsArgument = Annotated[
     typer.Argument(metavar="HOST.cif...", help="CIF of the host crystal; several make one student for all"),
 ]
 TeacherOption = Annotated[
-    str | None, typer.Option("--teacher", help="potential that labels; the r2SCAN weights of CHGNet by default")
+    str | None, typer.Option("--teacher", help="potential that labels; auto: the one measured best for such crystals")
 ]
 TeacherPythonOption = Annotated[
     Path | None, typer.Option("--teacher-python", help="interpreter of another environment, where the teacher is")
@@ -98,7 +98,8 @@ def distill_command(
     from defectgen.run.progress import report_notes
     from md.distill.refinement.settings import REFINE_ATOMS, REFINE_STEPS, RefineSettings
     from md.distill.settings import DISTIL_ATOMS, DistilSettings
-    from md.distill.teachers import TEACHER, resolve_teacher
+    from md.distill.teacher_choice import AUTO_TEACHER
+    from md.distill.teachers import resolve_teacher
     from md.students import register_folder
 
     crystals = _crystals(hosts, bulk)
@@ -108,7 +109,10 @@ def distill_command(
     dopants = tuple(dict.fromkeys(e for e in several(dopant) or [] if e not in own))
     if refine is not None and dopants:
         raise SettingsError(f"--refine with a dopant ({', '.join(dopants)}): name its crystals as hosts instead")
-    who = resolve_teacher(teacher or TEACHER, {*own, *dopants}, python=teacher_python, trust=trust_model)
+    asked = teacher or AUTO_TEACHER
+    who = resolve_teacher(asked, {*own, *dopants}, python=teacher_python, trust=trust_model)
+    if asked == AUTO_TEACHER:
+        report_notes([f"the teacher is {who.name}, measured best here for {_family(own)}; --teacher names another"])
     folder, count = output or Path("out") / f"distill_{hosts[0].stem}", workers or 2
     if refine is None:
         settings = DistilSettings(
@@ -125,6 +129,13 @@ def distill_command(
         student, called = _refined(crystals, refine, who, folder, wanted, name, count)
     where = register_folder(student, called) if register else student
     _report(student, where, as_json, refined=refine is not None)
+
+
+def _family(elements: set[str]) -> str:
+    from md.distill.teacher_choice import crystal_family, ranked_teachers
+
+    others = [f"{one.name} {one.error:.0%}" for one in ranked_teachers(elements)]
+    return f"{crystal_family(elements)}s, by mean error {', '.join(others)}"
 
 
 def _report(student: Path, where: Path, as_json: bool, *, refined: bool) -> None:

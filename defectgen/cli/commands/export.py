@@ -108,7 +108,7 @@ def _export(
     for folder in runs:
         run = RunFolder.open(folder)
         if not run.file(*CALCULATED_RECORDS.parts).is_file():
-            run.require("relax")
+            run.require("relax", "search")
     if output is None and (len(sources) > 1 or not runs):
         raise ConditionError("a dataset of several sources, or of another dataset, needs a folder; give it with -o")
     target = output or sources[0] / "export"

@@ -22,6 +22,7 @@ from defectgen.cli.options import (
     OutputOption,
     OverwriteOption,
     PotentialOption,
+    RunOrHostArgument,
     SeedOption,
     SizeOption,
     SlabOption,
@@ -50,9 +51,6 @@ LabelOption = Annotated[
 ]
 
 
-RunOrHostArgument = Annotated[
-    Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or CIF of the host crystal to start one")
-]
 SubgroupOption = Annotated[
     list[str] | None,
     typer.Option("--subgroup", metavar="H,...", help="symmetry to keep; full, 1, a symbol, best or sample"),

@@ -274,15 +274,17 @@ TRAINERS = (
         "fairchem",
         fairchem,
         "fairchem-core 2.24.0",
-        "A small network from scratch. UMA is fine-tuned on the same databases; no test does it, as its weights need "
-        "an account.",
+        "A small network from scratch; its model is `fairchem/runs/*/checkpoints/final/inference_ckpt.pt`. On a CPU "
+        '`load_predict_unit(path, "batch", device="cpu")` leaves out minutes of compilation. UMA is fine-tuned on the '
+        "same databases; no test does it, as its weights need an account.",
     ),
     TrainerCommand("matgl", matgl, "matgl 4.1.2"),
     TrainerCommand(
         "DeePMD",
         deepmd,
         "deepmd-kit[cpu] 3.2.0",
-        "With TensorFlow. `dp --pt train` takes the same input for PyTorch, which no test does.",
+        "With TensorFlow. With PyTorch, of `deepmd-kit[torch]`, the last two lines are `dp --pt train deepmd.json` and "
+        "`dp --pt freeze -o deepmd.pth`; a test has run them too.",
     ),
     TrainerCommand(
         "NEP",
@@ -295,8 +297,7 @@ TRAINERS = (
         "GRACE",
         grace,
         "tensorpotential 0.6.2.1",
-        "The first epoch was trained, and the export of the model not seen.",
-        missing="half an hour of compilation on a free machine",
+        "It was run with `jit_compile: False` under `fit`, as compiling takes more than half an hour on a busy CPU.",
     ),
     TrainerCommand(
         "Orb",

@@ -15,7 +15,8 @@ INDEPENDENT = 2.0
 
 def sampling_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     """For each kind of dynamics: runs, frames, interval and correlation time (fs, medians), and independent frames."""
-    dynamics = table[table["time"].notna() & table["trajectory"].notna()]
+    columns = ["config_type", "trajectory", "time", "frame_interval", "correlation_time"]
+    dynamics = table.loc[table["time"].notna() & table["trajectory"].notna(), columns]
     found = []
     for kind, rows in dynamics.groupby("config_type", observed=True):
         interval, memory = rows["frame_interval"].median(), rows["correlation_time"].median()

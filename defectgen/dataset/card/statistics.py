@@ -1,12 +1,17 @@
-"""What the dataset card says of the frames: counts, ranges and quantiles."""
+"""What the dataset card says of the frames: counts, ranges and quantiles.
+
+Rows are counted by the numbers of their categories: text of a million frames would take more memory than all else.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from augment.elements import element_number
 from defectgen.dataset.card.sampling import ends_of, sampling_of
@@ -30,10 +35,10 @@ _RANGES = (
 
 def statistics_of(survey: Survey, split: Split) -> dict[str, Any]:
     """JSON values of what the frames of a dataset are, how many of each, and in what ranges."""
-    table = survey.table[split.labels != ""]
-    labels = split.labels[split.labels != ""]
+    stays = split.labels != ""
+    table, labels = (survey.table, split.labels) if stays.all() else (survey.table[stays], split.labels[stays])
     return {
-        "records": {name: _counts(table[labels == name], "config_type") for name in split.names},
+        "records": {name: _counts(table.loc[labels == name, ["config_type"]], "config_type") for name in split.names},
         "hosts": _hosts(table, labels),
         "prototypes": _counts(table, "prototype"),
         "defects": _counts(table, "name"),
@@ -56,8 +61,29 @@ def statistics_of(survey: Survey, split: Split) -> dict[str, Any]:
 
 def _counts(table: pd.DataFrame, name: str) -> dict[str, int]:
     """Frames with each value of a column, by value."""
-    found = table[name].dropna().astype(str).value_counts()
-    return {str(value): int(found[value]) for value in sorted(found.index)}
+    return dict(sorted((text, count) for _, (text,), count in _combinations(table, [name]) if text))
+
+
+def _combinations(
+    table: pd.DataFrame, names: list[str], *others: NDArray[Any]
+) -> Iterator[tuple[int, tuple[str, ...], int]]:
+    """Each combination of texts in some columns and of other values: its first row, the texts, and how many rows.
+
+    Args:
+        table: with columns of text.
+        names: of the columns; a text that is not known is empty.
+        others: (n,) values beside them.
+    """
+    number = np.zeros(len(table), dtype=np.int64)
+    for values in (*(table[name].cat.codes.to_numpy() for name in names), *others):
+        _, value = np.unique(values, return_inverse=True)
+        _, number = np.unique(number * (value.max(initial=0) + 1) + value, return_inverse=True)
+    _, first, counts = np.unique(number, return_index=True, return_counts=True)
+    rows = table[names].iloc[first].astype(object)
+    texts = rows.where(rows.notna(), "").itertuples(index=False, name=None)
+    yield from sorted(
+        (int(row), tuple(map(str, text)), int(count)) for row, text, count in zip(first, texts, counts, strict=True)
+    )
 
 
 def _values(table: pd.DataFrame, name: str) -> list[float]:
@@ -75,9 +101,9 @@ def _range(column: pd.Series[Any]) -> dict[str, Any]:
 
 def _hosts(table: pd.DataFrame, labels: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     """Each host crystal with its prototype, its frames and the splits that they are in."""
-    hosts = table["host"].astype(object).where(table["host"].notna(), table["formula"].astype(object))
-    prototypes = table["prototype"].astype(object)
-    rows = Counter(zip(hosts.fillna("").map(str), prototypes.fillna("").map(str), labels.tolist(), strict=True))
+    rows: Counter[tuple[str, str, str]] = Counter()
+    for first, (host, formula, prototype), count in _combinations(table, ["host", "formula", "prototype"], labels):
+        rows[host or formula, prototype, str(labels[first])] += count
     merged: dict[tuple[str, str], dict[str, Any]] = {}
     for (host, prototype, label), count in sorted(rows.items()):
         formula, _, digest = host.partition("/")
@@ -90,34 +116,32 @@ def _hosts(table: pd.DataFrame, labels: np.ndarray[Any, Any]) -> list[dict[str, 
 
 def _kinds(table: pd.DataFrame, labels: np.ndarray[Any, Any]) -> list[dict[str, Any]]:
     """Each defect of each host, with its sites, symmetry and copies, and its frames in each split."""
-    names = ("formula", "prototype", "name", "defect_type", "wyckoff", "site_symmetry", "stabilizer")
-    columns = [table[name].astype(object).where(table[name].notna(), "").map(str).tolist() for name in names]
-    copies = table["degeneracy"].fillna(0).astype(int).tolist()
+    names = ["formula", "prototype", "name", "defect_type", "wyckoff", "site_symmetry", "stabilizer"]
+    copies = table["degeneracy"].fillna(0).to_numpy(dtype=int)
     merged: dict[tuple[str, ...], dict[str, Any]] = {}
-    for row, copy, label in zip(zip(*columns, strict=True), copies, labels.tolist(), strict=True):
+    for first, row, count in _combinations(table, names, copies, labels):
+        label = str(labels[first])
         new: dict[str, Any] = {**dict(zip(names, row, strict=True)), "degeneracy": None, "records": {}}
         found = merged.setdefault(row, new)
-        found["degeneracy"] = found["degeneracy"] or copy or None
-        found["records"][label] = found["records"].get(label, 0) + 1
+        found["degeneracy"] = found["degeneracy"] or int(copies[first]) or None
+        found["records"][label] = found["records"].get(label, 0) + count
     return [merged[key] for key in sorted(merged)]
 
 
 def _elements(table: pd.DataFrame) -> dict[str, dict[str, int]]:
     """For each element the frames that hold it, and its atoms in them."""
     found: dict[str, dict[str, int]] = {}
-    for text, frames in table["composition"].astype(str).value_counts().items():
-        for symbol, count in amounts(str(text)).items():
+    for _, (text,), frames in _combinations(table, ["composition"]):
+        for symbol, count in amounts(text).items():
             row = found.setdefault(symbol, {"records": 0, "atoms": 0})
-            row["records"] += int(frames)
-            row["atoms"] += int(frames) * count
+            row["records"] += frames
+            row["atoms"] += frames * count
     return {symbol: found[symbol] for symbol in sorted(found, key=lambda s: element_number(s) or 0)}
 
 
 def _potentials(table: pd.DataFrame) -> list[dict[str, Any]]:
-    named = table[table["potential"].notna()]
-    hashes = named["potential_sha256"].astype(object).where(named["potential_sha256"].notna(), "")
-    rows = Counter(zip(named["potential"].map(str).tolist(), hashes.map(str).tolist(), strict=True))
-    return [{"name": name, "sha256": sha256, "records": count} for (name, sha256), count in sorted(rows.items())]
+    rows = ((*texts, count) for _, texts, count in _combinations(table, ["potential", "potential_sha256"]))
+    return [{"name": name, "sha256": sha256, "records": count} for name, sha256, count in sorted(rows) if name]
 
 
 def amounts(composition: str) -> dict[str, int]:

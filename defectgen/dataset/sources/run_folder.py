@@ -27,6 +27,7 @@ PRISTINE_RECORDS = Path("generate/bulk.npz")
 RELAXED_RECORDS = Path("relax/records.npz")
 DEFECTS = Path("defects/defects.jsonl")
 LABELLED_PROPOSALS = Path("generate/labelled.npz")
+SEARCH_MINIMA = Path("search/minima.npz")
 IDEAL_CELLS = Path("generate/ideal.npz")
 SUMMARY = Path("md/summary.jsonl")
 POINTS_FOLDER = Path("md/points")
@@ -107,14 +108,15 @@ class RunSource:
         """
         if not self.path.is_dir():
             raise DataError(f"{self.path}: no such run folder")
-        if not any((self.path / name).is_file() for name in (RELAXED_RECORDS, SUMMARY, CALCULATED_RECORDS)):
+        made = (RELAXED_RECORDS, SUMMARY, SEARCH_MINIMA, CALCULATED_RECORDS)
+        if not any((self.path / name).is_file() for name in made):
             raise DataError(
-                f"{self.path}: no relaxed cells and no MD points to export; run `defectgen relax {self.path}` first, "
-                "or `defectgen label` where calculations are there"
+                f"{self.path}: no relaxed cells, no minima and no MD points to export; "
+                f"run `defectgen relax {self.path}` first, or `defectgen label` where calculations are there"
             )
 
     def frames(self) -> Iterator[Frame]:
-        """Ends and steps of relaxations, the pristine one first; labelled proposals; frames of dynamics; calculations.
+        """Ends and steps of relaxations, the pristine one first; proposals; minima; frames of dynamics; calculations.
 
         A relaxation that diverged is left out. Of a point that diverged there are only the frames before; the first
         frame of a point is the relaxed cell that it starts from and is left out. Points that a second engine ran as a
@@ -124,7 +126,7 @@ class RunSource:
             DataError: the folder holds no records, or an archive is damaged.
         """
         self.check()
-        for record, more in chain(self._relaxed(), self._proposed(), self._dynamics()):
+        for record, more in chain(self._relaxed(), self._proposed(), self._searched(), self._dynamics()):
             facts = record_facts(record) | more
             yield replace(frame_of(record, self._described(facts, record)), ideal=self._ideal_of(record))
         for calculated in self._calculated:
@@ -196,6 +198,11 @@ class RunSource:
         path = self.path / LABELLED_PROPOSALS
         for record in read_records(path) if path.is_file() else ():
             yield record, {}
+
+    def _searched(self) -> Iterator[tuple[Record, Facts]]:
+        path = self.path / SEARCH_MINIMA
+        for record in read_records(path) if path.is_file() else ():
+            yield record, {"lowest": record.cell.provenance.get("above") == 0.0}
 
     def _lowest(self) -> Iterator[tuple[Record, Facts]]:
         """The lowest ends alone, of a folder that says nothing of the others."""

@@ -24,7 +24,7 @@ from augment.storage.lock import folder_lock
 from augment.supercell import Supercell
 from md.distill.crystal import Crystal, relax_crystal, supercells
 from md.distill.curriculum import CellCounts, first_cells
-from md.distill.labelled import Labeller, OpenStage, no_stage
+from md.distill.labelled import CellLabeller
 from md.distill.network.graphs import LABEL_WEIGHTS
 from md.distill.network.student import refit_atomic_energies, shape_of
 from md.distill.refinement.candidates import SHARES, candidates, volume_curve
@@ -34,6 +34,7 @@ from md.distill.refinement.settings import RefineSettings
 from md.distill.run import COMMITTEE, calculator_of
 from md.distill.settings import DISTIL_ATOMS
 from md.distill.trainer import MAX_TRAINING_FORCE, StudentTrainSettings, train_student
+from md.jobs.sweep import OpenStage, no_stage
 from md.labels.evaluator import Evaluator
 from md.labels.record import Record
 from md.potentials import Potential
@@ -241,7 +242,7 @@ class _Run:
             return train_student(records, shape_of(start), how, state, start=start, progress=report)
 
     def _labelled(self, name: str, make: Callable[[], list[DefectCell]]) -> list[Record]:
-        labeller = Labeller(self.teacher, self.folder, self.workers, self.stage, _LABEL_BATCH)
+        labeller = CellLabeller(self.teacher, self.folder, self.workers, self.stage, _LABEL_BATCH)
         return labeller.labelled(name, make)
 
     def _levelled(self, network: Any, records: Sequence[Record]) -> Any:

@@ -218,7 +218,7 @@ def test_the_card_says_which_commands_a_test_has_run(made: tuple[Path, DatasetMa
     for trainer in TRAINERS:
         block = text.split(f"### {trainer.name}\n\n")[1].split("```")[0]
         assert trainer.package in block
-        assert ("Not run by a test here: needs" in block) == (trainer.name in {"NEP", "GRACE"})
+        assert ("Not run by a test here: needs" in block) == (trainer.name == "NEP")
 
 
 def test_an_inner_validation_set_is_never_empty(made: tuple[Path, DatasetManifest]) -> None:

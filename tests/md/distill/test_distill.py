@@ -23,7 +23,7 @@ from md.campaigns.labelling import label
 from md.distill import finish
 from md.distill.crystal import Crystal, relax_crystal, supercells
 from md.distill.curriculum import CellCounts, first_cells, ideal_defects
-from md.distill.labelled import Labeller, no_stage
+from md.distill.labelled import CellLabeller
 from md.distill.network.dense import DenseMace
 from md.distill.network.graphs import ENERGY_WEIGHT, collate_labelled, labelled_graphs
 from md.distill.network.student import StudentShape, atomic_energies, initial_network, refit_atomic_energies
@@ -32,6 +32,7 @@ from md.distill.run import Distillation, calculator_of, distil, refined
 from md.distill.settings import DistilSettings, Plan
 from md.distill.trainer import StudentTrainSettings, train_student
 from md.distill.validate import errors, volume_runs
+from md.jobs.sweep import no_stage
 from md.labels.record import Record
 from md.potentials import Potential, resolve_potential
 from tests.support.places import HOSTS
@@ -110,12 +111,12 @@ def test_cells_without_a_label_are_left_out_and_counted(crystal: Crystal, tmp_pa
     def stage(_title: str, _unit: str) -> Iterator[Callable[[float, int, str], None]]:
         yield lambda _done, _total, text: said.append(text)
 
-    labeller = Labeller(resolve_potential("emt"), tmp_path / "few", 1, stage)
+    labeller = CellLabeller(resolve_potential("emt"), tmp_path / "few", 1, stage)
     records = labeller.labelled("cells", lambda: [*cells, cells[0].with_geometry(clash)])
     assert len(records) == len(cells)
     assert any("1 of 10 cells" in text and "apart" in text for text in said)
     assert len(labeller.labelled("cells", list)) == len(cells)  # as they were
-    all_bad = Labeller(resolve_potential("emt"), tmp_path / "all", 1, no_stage)
+    all_bad = CellLabeller(resolve_potential("emt"), tmp_path / "all", 1, no_stage)
     with pytest.raises(DataError, match="1 of 1 cells"):
         all_bad.labelled("cells", lambda: [cells[0].with_geometry(clash)])
 

@@ -17,6 +17,7 @@ from defectgen.cli.options import (
     MaxAtomsOption,
     MaxVoidsOption,
     OutputOption,
+    RunOrHostArgument,
     defect_changes,
     say,
     say_json,
@@ -27,9 +28,6 @@ from defectgen.cli.options import (
 INPUTS_FOLDER = "inputs"
 """In a run folder: of all calculations, one folder a code."""
 
-RunOrCifArgument = Annotated[
-    Path, typer.Argument(metavar="RUN|HOST.cif", help="run folder, or CIF of the host crystal to start one")
-]
 CodeOption = Annotated[str, typer.Option("--code", help="who calculates; vasp, qe, cp2k, gpaw or aims")]
 ChargesOption = Annotated[
     list[str] | None,
@@ -49,7 +47,7 @@ DataFolderOption = Annotated[
 
 
 def inputs_command(
-    source: RunOrCifArgument,
+    source: RunOrHostArgument,
     code: CodeOption,
     output: OutputOption = None,
     defect: DefectNamesOption = None,
@@ -110,9 +108,9 @@ class _Wanted:
         only: list[str] | None,
         charges: dict[str, tuple[int, ...]],
     ) -> None:
-        from defectgen.calculations.jobs import Order, Start
+        from defectgen.calculations.jobs import Order, StartChoice
 
-        for option, value, known in (("--start", start, get_args(Start)), ("--by", order, get_args(Order))):
+        for option, value, known in (("--start", start, get_args(StartChoice)), ("--by", order, get_args(Order))):
             if value not in known:
                 raise ConditionError(f"{option} {value!r}; give {', '.join(known)}")
         if minima < 1 or (select is not None and select < 1):

@@ -1,0 +1,204 @@
+"""Successive halving: a few evaluations for every start, more for the most promising and the most different.
+
+K. Jamieson and A. Talwalkar, Proc. Mach. Learn. Res. 51, 240 (2016). What a start promises is its energy after its last
+steps less what it fell in the second half of them: a start that is still falling is not yet where it leads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from augment.cell import DefectCell, FloatArray
+from augment.groups.cell_symmetry import CellSymmetry
+from defectgen.ground_states.same_geometry import distance, same_minimum
+from md.campaigns.relax_and_md import relax_all
+from md.jobs.sweep import OpenStage, Progress
+from md.potentials import Potential
+from md.relaxation.relax import Relaxation, RelaxSettings
+
+__all__ = ["FINAL_STEPS", "RUNGS", "Racer", "merged", "race", "starts_for", "to_rest"]
+
+RUNGS = (6, 12, 24)
+"""Steps of each round; half go on after each."""
+
+FINAL_STEPS = 200
+"""Most steps of the last round; some twenty are usual."""
+
+_FINAL_COST = 20
+"""Evaluations that a last round usually takes, after the others."""
+
+MIN_SURVIVORS = 4
+"""Starts that go to the end, where there are as many: a search is for more than the lowest minimum."""
+
+_BY_PROMISE = 0.75
+"""Of those that go on; the others are those that are most unlike them."""
+
+MAX_MERGED_ENERGY = 0.05
+"""eV; starts on their way to one minimum differ by less once they are at one place."""
+
+
+@dataclass(frozen=True, eq=False)
+class Racer:
+    """A start on its way.
+
+    Attributes:
+        sources: its kind, and those of the starts that came to the same place.
+        cell: where it is.
+        evaluations: spent on it, and on those.
+        energies: (k,) of the last round, eV.
+        force: largest that is left, eV/Å.
+        numbers: of the starts it stands for.
+    """
+
+    sources: tuple[str, ...]
+    cell: DefectCell
+    evaluations: int
+    energies: FloatArray
+    force: float
+    numbers: tuple[int, ...]
+    relaxation: Relaxation | None = None
+
+    @property
+    def energy(self) -> float:
+        """Where it is, eV."""
+        return float(self.energies[-1])
+
+    @property
+    def promise(self) -> float:
+        """Where it may end, eV."""
+        return self.energy - max(float(self.energies[len(self.energies) // 2]) - self.energy, 0.0)
+
+
+def starts_for(evaluations: int) -> int:
+    """How many starts so many evaluations of one defect are enough for."""
+    count = 2
+    while _cost(count + 1) <= evaluations:
+        count += 1
+    return count
+
+
+def _cost(starts: int) -> int:
+    return sum(_survivors(starts, k) * steps for k, steps in enumerate((*RUNGS, _FINAL_COST)))
+
+
+def _survivors(starts: int, rounds: int) -> int:
+    """Of so many starts after so many rounds."""
+    return min(starts, max(MIN_SURVIVORS, math.ceil(starts / (1 << rounds))))
+
+
+def race(
+    racers: Sequence[Racer],
+    symmetry: CellSymmetry,
+    ideal: DefectCell,
+    potential: Potential,
+    folder: Path,
+    *,
+    fmax: float,
+    workers: int,
+    stage: OpenStage,
+) -> tuple[list[Racer], int, int]:
+    """Those that come to rest, merged where they came to one place; how many did not; and the evaluations of all.
+
+    Args:
+        racers: at their starts.
+        symmetry: the stabilizer.
+        ideal: the ideal cell.
+        potential: of the search.
+        folder: keeps every round; the same call goes on from what is there.
+        fmax: largest force at the end, eV/Å.
+        workers: processes.
+        stage: opens the progress of a round.
+    """
+    going, spent = list(racers), 0
+    for k, steps in enumerate(RUNGS):
+        with stage(f"{ideal.name}: round {k + 1}", "starts") as report:
+            going, used = _round(going, potential, folder / f"round_{k}", fmax, steps, workers, report)
+        spent += used
+        going = chosen(merged(going, symmetry, ideal), _survivors(len(racers), k + 1), symmetry, ideal)
+    ended, lost, used = to_rest(
+        going, symmetry, ideal, potential, folder / "last", fmax=fmax, workers=workers, stage=stage
+    )
+    return ended, lost, spent + used
+
+
+def to_rest(
+    going: Sequence[Racer],
+    symmetry: CellSymmetry,
+    ideal: DefectCell,
+    potential: Potential,
+    folder: Path,
+    *,
+    fmax: float,
+    workers: int,
+    stage: OpenStage,
+) -> tuple[list[Racer], int, int]:
+    """Those that come to rest, merged; how many did not; evaluations. Arguments as those of `race`."""
+    with stage(f"{ideal.name}: to rest", "starts") as report:
+        ended, used = _round(going, potential, folder, fmax, FINAL_STEPS, workers, report)
+    rested = [one for one in ended if one.relaxation is not None and one.relaxation.status == "converged"]
+    return merged(rested, symmetry, ideal), len(going) - len(rested), used
+
+
+def _round(
+    racers: Sequence[Racer], potential: Potential, folder: Path, fmax: float, steps: int, workers: int, report: Progress
+) -> tuple[list[Racer], int]:
+    """Every one so many steps further; those that fly apart are out."""
+    settings = RelaxSettings(fmax=fmax, max_steps=steps)
+    cells = [one.cell for one in racers]
+    ends = relax_all(cells, potential, folder, settings, workers=workers, progress=report, ends_only=True)
+    spent = sum(len(end.energies) for end in ends)
+    found = [
+        replace(
+            one,
+            cell=end.cell,
+            evaluations=one.evaluations + len(end.energies),
+            energies=end.energies,
+            force=float(end.forces_max[-1]),
+            relaxation=end,
+        )
+        for one, end in zip(racers, ends, strict=True)
+        if end.status != "diverged" and end.record is not None
+    ]
+    return found, spent
+
+
+def merged(racers: Sequence[Racer], symmetry: CellSymmetry, ideal: DefectCell) -> list[Racer]:
+    """The lowest of each place, lowest first, with the kinds of all that came there."""
+    found: list[Racer] = []
+    for one in sorted(racers, key=lambda racer: racer.energy):
+        twin = next((i for i, other in enumerate(found) if _together(one, other, symmetry, ideal)), None)
+        if twin is None:
+            found.append(one)
+            continue
+        other = found[twin]
+        found[twin] = replace(
+            other,
+            sources=tuple(dict.fromkeys([*other.sources, *one.sources])),
+            evaluations=other.evaluations + one.evaluations,
+            numbers=(*other.numbers, *one.numbers),
+        )
+    return found
+
+
+def _together(one: Racer, other: Racer, symmetry: CellSymmetry, ideal: DefectCell) -> bool:
+    if abs(one.energy - other.energy) > MAX_MERGED_ENERGY:
+        return False
+    return same_minimum(one.cell.positions, other.cell.positions, ideal, symmetry)
+
+
+def chosen(racers: Sequence[Racer], count: int, symmetry: CellSymmetry, ideal: DefectCell) -> list[Racer]:
+    """So many: the most promising, then one after the other those that are furthest from all before."""
+    by_promise = sorted(racers, key=lambda racer: racer.promise)
+    first = max(1, round(_BY_PROMISE * count))
+    found, rest = by_promise[:first], by_promise[first:]
+    while rest and len(found) < count:
+        away = [
+            min(distance(one.cell.positions, other.cell.positions, ideal, symmetry) for other in found) for one in rest
+        ]
+        found.append(rest.pop(int(np.argmax(away))))
+    return found

@@ -1,0 +1,167 @@
+"""The search: minima that are minima, lowest first, each once; resumed to the same bits; told what it costs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import defectgen as dg
+from augment import Defect, point_defects, read_host
+from augment.errors import ResumeError, SettingsError
+from augment.supercells.search import widest_supercell
+from defectgen.ground_states import SearchResult, SearchSettings, search
+from defectgen.ground_states import race as race_module
+from defectgen.ground_states.race import MIN_SURVIVORS, Racer, chosen, merged, starts_for
+from defectgen.ground_states.rearranged import rearranged
+from defectgen.ground_states.same_geometry import same_minimum
+from md.energetics import minimum, normal_modes
+from md.potentials import Potential, resolve_potential
+from md.relaxation.relax import relax_structure
+from md.relaxation.relaxed_host import RelaxedHost
+from tests.support.places import HOSTS
+
+FEW = SearchSettings(evaluations=150, use_model=False)
+
+
+@pytest.fixture(scope="module")
+def emt() -> Potential:
+    return resolve_potential("emt")
+
+
+@pytest.fixture(scope="module")
+def interstitial() -> Defect:
+    supercell = widest_supercell(read_host(HOSTS / "Cu.cif"), min_atoms=24, max_atoms=32)
+    return next(d for d in point_defects(supercell) if d.name == "Cu_i_Oh")
+
+
+@pytest.fixture(scope="module")
+def result(interstitial: Defect, emt: Potential) -> SearchResult:
+    return search(interstitial, emt, settings=FEW)
+
+
+def test_the_lowest_is_at_least_as_low_as_every_plain_start(result: SearchResult, emt: Potential) -> None:
+    symmetric = minimum(result.defect.cell(), emt, 0.02, symmetry=result.defect.symmetry())
+    assert result.lowest.above == 0.0
+    assert result.lowest.record.energy <= symmetric.energy + 0.002
+    for kind, _, positions in rearranged(result.defect):
+        end = relax_structure(result.defect.cell().with_geometry(positions), emt, fmax=0.02)
+        assert result.lowest.record.energy <= end.energies[-1] + 0.002, kind
+    assert len(result.minima) > 1, "dumbbells and other voids are minima too"
+
+
+def test_minima_are_minima_in_order_and_distinct(result: SearchResult, emt: Potential) -> None:
+    energies = [found.record.energy for found in result.minima]
+    assert energies == sorted(energies)
+    assert [found.above for found in result.minima] == pytest.approx([e - energies[0] for e in energies])
+    ideal, symmetry = result.defect.cell(), result.defect.symmetry()
+    for k, found in enumerate(result.minima):
+        cell = found.record.cell
+        assert np.linalg.norm(found.record.forces, axis=1).max() < FEW.fmax
+        assert cell.key == result.defect.key
+        assert np.array_equal(cell.numbers, ideal.numbers)
+        assert found.degeneracy % result.defect.degeneracy == 0
+        for other in result.minima[:k]:
+            apart = abs(other.record.energy - found.record.energy) > 0.05
+            assert apart or not same_minimum(other.record.cell.positions, cell.positions, ideal, symmetry)
+    assert normal_modes(result.lowest.record.cell, emt).frequencies.min() > -0.3, "no way down is left"
+
+
+def test_what_it_took_is_counted(result: SearchResult, interstitial: Defect, emt: Potential, monkeypatch) -> None:
+    from md.labels import evaluator
+
+    calls = []
+    whole = evaluator.Evaluator.__call__
+    monkeypatch.setattr(evaluator.Evaluator, "__call__", lambda *a, **k: calls.append(1) or whole(*a, **k))
+    on = RelaxedHost.of(interstitial.supercell.host, emt)
+    calls.clear()
+    again = search(interstitial, emt, on=on, settings=FEW)
+    assert again.evaluations == result.evaluations
+    assert again.to_dict() == result.to_dict()
+    assert len(calls) <= again.evaluations
+    assert sum(count.starts for count in result.sources) >= len(result.minima)
+    assert sum(count.lowest for count in result.sources) >= 1
+
+
+def test_a_stopped_search_goes_on_to_the_same_bits(
+    result: SearchResult, interstitial: Defect, emt: Potential, tmp_path: Path, monkeypatch
+) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop(*_args: object, **_more: object) -> None:
+        raise StoppedError
+
+    monkeypatch.setattr(race_module, "to_rest", stop)
+    with pytest.raises(StoppedError):
+        search(interstitial, emt, settings=FEW, folder=tmp_path)
+    monkeypatch.undo()
+    done = search(interstitial, emt, settings=FEW, folder=tmp_path)
+    assert done.to_dict() == result.to_dict()
+    for a, b in zip(done.minima, result.minima, strict=True):
+        assert np.array_equal(a.record.cell.positions, b.record.cell.positions)
+    with pytest.raises(ResumeError, match="another"):
+        search(interstitial, emt, settings=replace(FEW, seed=1), folder=tmp_path)
+
+
+def test_other_potentials_give_their_opinion_at_the_same_geometries(interstitial: Defect, emt: Potential) -> None:
+    found = search(interstitial, emt, settings=SearchSettings(evaluations=100, use_model=False), others=[emt])
+    for one in found.minima:
+        assert one.others == {"emt": pytest.approx(one.above, abs=1e-6)}
+
+
+def test_the_model_proposes_and_its_evaluations_count(interstitial: Defect, emt: Potential) -> None:
+    found = search(interstitial, emt, settings=SearchSettings(evaluations=100))
+    assert "diffusion" in {count.source for count in found.sources}
+    without = search(interstitial, emt, settings=SearchSettings(evaluations=100, use_model=False))
+    assert "diffusion" not in {count.source for count in without.sources}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"evaluations": 10}, {"fmax": 0.0}, {"fmax": np.nan}, {"window": -1.0}, {"seed": -1}], ids=str
+)
+def test_impossible_settings_are_refused(wrong: dict) -> None:
+    with pytest.raises(SettingsError):
+        SearchSettings(**wrong)
+
+
+def test_more_evaluations_are_for_more_starts() -> None:
+    counts = [starts_for(evaluations) for evaluations in (100, 200, 400, 800, 4000)]
+    assert counts == sorted(counts)
+    assert counts[0] >= 2
+    assert 60 < counts[-1] < 400
+
+
+def racer(cell, energies, number: int) -> Racer:
+    return Racer((f"kind {number}",), cell, 5, np.array(energies), 0.1, (number,))
+
+
+def test_the_most_promising_go_on_and_the_most_unlike_with_them(interstitial: Defect) -> None:
+    ideal, symmetry = interstitial.cell(), interstitial.symmetry()
+    near = [ideal.with_geometry(ideal.positions + 0.02 * k * np.eye(len(ideal), 3)) for k in range(6)]
+    far = ideal.with_geometry(ideal.positions + 1.0 * np.eye(len(ideal), 3))
+    racers = [racer(cell, [1.0, 0.5, 0.1 * k], k) for k, cell in enumerate(near)]
+    still_falling = racer(near[5], [9.0, 2.0, 0.6], 6)
+    kept = chosen([*racers, racer(far, [9.0, 9.0, 9.0], 7), still_falling], 4, symmetry, ideal)
+    numbers = [one.numbers[0] for one in kept]
+    assert numbers[0] == 6, "it has fallen by more than an eV since half-way"
+    assert 7 in numbers, "high, but unlike all others"
+    assert len(numbers) == 4 == MIN_SURVIVORS
+
+
+def test_those_that_came_to_one_place_are_one(interstitial: Defect) -> None:
+    ideal, symmetry = interstitial.cell(), interstitial.symmetry()
+    there = ideal.with_geometry(ideal.positions + 0.01 * np.eye(len(ideal), 3))
+    low, high = racer(ideal, [0.0], 0), racer(there, [0.01], 1)
+    (one,) = merged([high, low], symmetry, ideal)
+    assert one.energy == 0.0
+    assert one.sources == ("kind 0", "kind 1")
+    assert one.evaluations == 10
+    assert sorted(one.numbers) == [0, 1]
+    above = racer(there, [0.2], 1)
+    assert len(merged([above, low], symmetry, ideal)) == 2, "another energy is another minimum"
+
+
+def test_the_door_has_it() -> None:
+    assert dg.search is search
+    assert dg.SearchResult is SearchResult
