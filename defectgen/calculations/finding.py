@@ -14,6 +14,7 @@ from defectgen.calculations.folder import JOB_FILE
 from defectgen.calculations.results.aims import aims_result
 from defectgen.calculations.results.calculation import Calculation
 from defectgen.calculations.results.cp2k import cp2k_result
+from defectgen.calculations.results.entries import entries_results
 from defectgen.calculations.results.gpaw import gpaw_text_result, gpw_result
 from defectgen.calculations.results.qe import pw_result
 from defectgen.calculations.results.vasp import outcar_result, vasprun_result
@@ -51,7 +52,7 @@ class FoundCalculation:
 
 
 def find_calculations(sources: Sequence[Path]) -> Iterator[FoundCalculation]:
-    """The calculations of folders, their sub-folders, and extended XYZ files, in the order of their paths.
+    """The calculations of folders, their sub-folders, extended XYZ files and files of entries, by their paths.
 
     A folder is one calculation: of several outputs vasprun.xml counts, then OUTCAR, a .gpw file, and of texts the
     last one written.
@@ -84,9 +85,13 @@ def _of_file(path: Path) -> Iterator[FoundCalculation]:
                 where, None if isinstance(found, str) else found, found if isinstance(found, str) else "", None
             )
         return
+    if path.name.endswith((".json", ".json.gz")):
+        for count, entry in enumerate(entries_results(path), start=1):
+            yield FoundCalculation(f"{path}: structure {count}", entry, "", None)
+        return
     output = _reader_of(path)
     if output is None:
-        raise DataError(f"{path}: no output of VASP, QE, CP2K, GPAW or FHI-aims, and no extended XYZ")
+        raise DataError(f"{path}: no output of VASP, QE, CP2K, GPAW or FHI-aims, no extended XYZ and no defect entries")
     yield _read(path, output, job_of(path.parent, path.parent))
 
 

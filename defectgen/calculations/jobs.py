@@ -68,7 +68,9 @@ def charged(cell: DefectCell, charge: int) -> DefectCell:
     return replace(cell, charge=charge, key=f"{cell.key.rpartition('/q')[0]}/q{charge:+d}")
 
 
-def starting_cells(run: RunFolder, start: StartChoice = "auto", minima: int = 1) -> dict[str, list[tuple[str, DefectCell]]]:
+def starting_cells(
+    run: RunFolder, start: StartChoice = "auto", minima: int = 1
+) -> dict[str, list[tuple[str, DefectCell]]]:
     """The geometries of every defect of a run by key, the pristine one first, each with what it is.
 
     Args:

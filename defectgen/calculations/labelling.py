@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ from md.labels.calculated import (
 )
 
 _Row = dict[str, Any]
+
+_NUMBERED = re.compile(r": structure (\d+)$")
+"""The end of the place of a structure in a file of several."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,9 @@ def label_run(folder: RunFolder, host: Host, supercell: Supercell, sources: Sequ
     """
     path = folder.file(*CALCULATED_RECORDS.parts)
     known = {str(r.cell.provenance["calculation"]): r for r in (read_calculated(path) if path.is_file() else [])}
-    rows: list[_Row] = []
+    earlier, rows = {row["where"]: row for row in _earlier_rows(folder)}, []
     for found in find_calculations(sources):
+        known.pop(str(earlier.get(found.where, {}).get("calculation")), None)
         try:
             record, row = _labelled(found, host, supercell, known.values())
         except DefectgenError as error:
@@ -75,10 +80,10 @@ def label_run(folder: RunFolder, host: Host, supercell: Supercell, sources: Sequ
     if not rows:
         raise DataError(f"{', '.join(map(str, sources))}: no calculation in it; give the folders that the code ran in")
     records = sorted(known.values(), key=_rank)
-    if records:
+    if records or path.is_file():
         write_calculated(path, records)
-    earlier = [row for row in _earlier_rows(folder) if row["where"] not in {new["where"] for new in rows}]
-    folder.write_lines(str(CALCULATED_ROWS), [*earlier, *rows])
+    kept = earlier | {row["where"]: row for row in rows}
+    folder.write_lines(str(CALCULATED_ROWS), list(kept.values()))
     return Labelled(tuple(rows), len(records))
 
 
@@ -117,6 +122,7 @@ def _labelled(found: FoundCalculation, host: Host, supercell: Supercell, others:
         "where": found.where,
         "name": registration.defect.name,
         "key": registration.defect.key,
+        "calculation": record.cell.provenance["calculation"],
         "charge": charge,
         "energy": result.energy,
         "level": result.level.name,
@@ -189,7 +195,7 @@ def _record(found: FoundCalculation, result: Calculation, registration: Registra
         "start": job.get("start"),
         "potential": level.name,
         "potential_sha256": level.sha256,
-        "calculation": f"{files}:{found.where}" if len(_numbered(found.where)) > 1 else files,
+        "calculation": ":".join([files, *_NUMBERED.findall(found.where)]),
         "dft": {
             "code": level.code,
             "version": result.version,
@@ -211,10 +217,6 @@ def _record(found: FoundCalculation, result: Calculation, registration: Registra
         None if moments is None else moments[registration.order],
         "dft_relaxed" if result.relaxed else "dft_single_point",
     )
-
-
-def _numbered(where: str) -> list[str]:
-    return where.split(": structure ")
 
 
 def _turned(stress: FloatArray, registration: Registration) -> FloatArray:

@@ -61,7 +61,7 @@ def gpaw_text_result(path: Path) -> Calculation:
     from ase.io import read
 
     text = path.read_text(encoding="utf-8", errors="replace")
-    if not re.search(r"^Converged after \d+ iterations", text.rpartition("iter:")[2], re.MULTILINE):
+    if not re.search(r"^Converged (after|in) \d+", text.rpartition("iter:")[2], re.MULTILINE):
         raise unfinished(path, "the electrons did not converge, or the run was killed")
     _check_relaxation(path)
     try:

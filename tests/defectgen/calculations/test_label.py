@@ -105,6 +105,19 @@ def test_what_did_not_finish_is_named_and_left_out(run: Path, tmp_path: Path, ca
     assert not (run / CALCULATED_RECORDS).exists()
 
 
+def test_a_calculation_that_went_on_replaces_what_it_said_before(run: Path, tmp_path: Path, call) -> None:
+    output, text = tmp_path / "pw.out", (OUTPUTS / "qe_bulk.out").read_text()
+    for content, energies in (
+        (text, [-1859.9813]),
+        (text.replace("-136.7", "-137.7"), [-1859.9813 - 13.6057]),
+        (text[:5000], []),
+        (text, [-1859.9813]),
+    ):
+        output.write_text(content)
+        call("label", run, "--from", tmp_path)
+        assert [r.energy for r in records(run)] == pytest.approx(energies, abs=1e-3)
+
+
 def test_a_result_in_the_wrong_folder_is_left_out(run: Path, tmp_path: Path, call) -> None:
     call("inputs", run, "--code", "qe", "--defect", "v_O,v_Mg", "-o", tmp_path / "qe")
     shutil.copy(OUTPUTS / "qe_v_O_2.out", tmp_path / "qe/v_O_q+1/pw.out")

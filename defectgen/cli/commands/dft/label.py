@@ -13,17 +13,27 @@ from defectgen.cli.options import FolderArgument, JsonOption, say, say_json, sho
 FromOption = Annotated[
     list[Path],
     typer.Option(
-        "--from", metavar="FOLDER|FILE", help="where calculations ran, or extended XYZ of them; may be repeated"
+        "--from",
+        metavar="FOLDER|FILE",
+        help="where calculations ran; extended XYZ, and entries of doped and pymatgen, too",
     ),
 ]
 
+EntriesOption = Annotated[
+    Path | None, typer.Option("--entries", help="file to write; DefectEntry JSON of all calculations of the run")
+]
 
-def label_command(folder: FolderArgument, sources: FromOption, as_json: JsonOption = False) -> None:
+
+def label_command(
+    folder: FolderArgument, sources: FromOption, entries: EntriesOption = None, as_json: JsonOption = False
+) -> None:
     """Read finished calculations (VASP, QE, CP2K, GPAW, FHI-aims) as DFT labels of the defects of a run."""
+    from defectgen.calculations.entries import write_entries
     from defectgen.calculations.labelling import label_run
     from defectgen.pipeline.prepared import PreparedRun
     from defectgen.run.folder import RunFolder
     from defectgen.run.progress import report_notes
+    from md.labels.calculated import CALCULATED_RECORDS, read_calculated
 
     run = RunFolder.open(folder)
     run.require("defects")
@@ -36,6 +46,8 @@ def label_command(folder: FolderArgument, sources: FromOption, as_json: JsonOpti
     else:
         _show(done.rows)
         say(f"{done.records} records of calculations; `defectgen export {folder}` makes a dataset of them")
+    if entries is not None and done.records:
+        write_entries(entries, read_calculated(run.file(*CALCULATED_RECORDS.parts)), prepared.host)
     if len(done.left_out) == len(done.rows):
         raise DataError(f"none of {len(done.rows)} calculations could be read; the reasons are above")
 
