@@ -59,6 +59,21 @@ def test_outputs_of_codes_are_the_defects_that_went_out(name: str, manifest, run
     assert said["start"] == ("ideal" if manifest else None)
 
 
+def test_a_gpw_file_says_what_the_text_says(run: Path, tmp_path: Path, call) -> None:
+    """The file is a real one without its densities and wave functions."""
+    for name in ("gpaw_v_O_2.gpw", "gpaw_v_O_2.txt"):
+        (tmp_path / name).mkdir()
+        shutil.copy(OUTPUTS / name, tmp_path / name / ("gpaw.txt" if name.endswith("txt") else "result.gpw"))
+        status, _, error = call("label", run, "--from", tmp_path / name)
+        assert status == 0, error
+    one, other = records(run)
+    assert one.cell.key == other.cell.key
+    assert one.cell.provenance["potential"] == other.cell.provenance["potential"]
+    assert one.energy == pytest.approx(other.energy, abs=1e-5)
+    assert np.allclose(one.stress, other.stress, atol=1e-5)
+    assert np.allclose(one.cell.positions, other.cell.positions, atol=1e-5)
+
+
 def test_labels_of_two_levels_are_two_heads_of_a_dataset(run: Path, tmp_path: Path, call) -> None:
     for name in REAL:
         (tmp_path / "out" / name).mkdir(parents=True)
