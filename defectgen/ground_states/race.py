@@ -15,7 +15,7 @@ import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.groups.cell_symmetry import CellSymmetry
-from defectgen.ground_states.same_geometry import distance, same_minimum
+from defectgen.ground_states.same_geometry import pair_distances, same_minimum
 from md.campaigns.relax_and_md import relax_all
 from md.jobs.sweep import OpenStage, Progress
 from md.potentials import Potential
@@ -119,7 +119,7 @@ def race(
         with stage(f"{ideal.name}: round {k + 1}", "starts") as report:
             going, used = _round(going, potential, folder / f"round_{k}", fmax, steps, workers, report)
         spent += used
-        going = chosen(merged(going, symmetry, ideal), _survivors(len(racers), k + 1), symmetry, ideal)
+        going = chosen(merged(going, symmetry, ideal), _survivors(len(racers), k + 1), ideal)
     ended, lost, used = to_rest(
         going, symmetry, ideal, potential, folder / "last", fmax=fmax, workers=workers, stage=stage
     )
@@ -191,14 +191,15 @@ def _together(one: Racer, other: Racer, symmetry: CellSymmetry, ideal: DefectCel
     return same_minimum(one.cell.positions, other.cell.positions, ideal, symmetry)
 
 
-def chosen(racers: Sequence[Racer], count: int, symmetry: CellSymmetry, ideal: DefectCell) -> list[Racer]:
-    """So many: the most promising, then one after the other those that are furthest from all before."""
+def chosen(racers: Sequence[Racer], count: int, ideal: DefectCell) -> list[Racer]:
+    """So many: the most promising, then one after the other those whose distances are most unlike all before."""
     by_promise = sorted(racers, key=lambda racer: racer.promise)
     first = max(1, round(_BY_PROMISE * count))
     found, rest = by_promise[:first], by_promise[first:]
+    if len(found) == count or not rest:
+        return found
+    lists = {id(one): pair_distances(one.cell.positions, ideal) for one in racers}
     while rest and len(found) < count:
-        away = [
-            min(distance(one.cell.positions, other.cell.positions, ideal, symmetry) for other in found) for one in rest
-        ]
+        away = [min(float(np.square(lists[id(one)] - lists[id(o)]).mean()) for o in found) for one in rest]
         found.append(rest.pop(int(np.argmax(away))))
     return found

@@ -6,7 +6,14 @@ import pytest
 from augment import Defect, conventional_supercell, point_defects, read_host
 from augment.groups.distortion import Distortion
 from augment.groups.subgroups import transformed
-from defectgen.ground_states.same_geometry import MAX_SAME_MINIMUM, aligned, distance, same_minimum, wrapped
+from defectgen.ground_states.same_geometry import (
+    MAX_SAME_MINIMUM,
+    aligned,
+    distance,
+    pair_distances,
+    same_minimum,
+    wrapped,
+)
 from tests.support.places import HOSTS
 
 
@@ -67,3 +74,18 @@ def test_atoms_are_put_in_the_order_of_others(vacancy: Defect) -> None:
     index = aligned(ideal.positions[order], ideal.numbers[order], ideal.positions, ideal.numbers, ideal.cell)
     assert np.array_equal(order[index], np.arange(len(ideal)))
     assert abs(wrapped(ideal.cell[1] + ideal.cell[2], ideal.cell)).max() < 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_quick_answer_is_that_of_the_distance(vacancy: Defect, seed: int) -> None:
+    ideal, symmetry = vacancy.cell(), vacancy.symmetry()
+    rng = np.random.default_rng(seed)
+    one = distorted(vacancy, seed, sigma=0.15)
+    u = Distortion(one - ideal.positions, np.zeros((3, 3)))
+    image = ideal.positions + transformed(u, symmetry, int(rng.integers(symmetry.order))).displacements
+    for scale in (0.01, 0.05, 0.08, 0.3):
+        other = image + rng.normal(scale=scale, size=image.shape)
+        expected = distance(one, other, ideal, symmetry) < MAX_SAME_MINIMUM
+        assert same_minimum(one, other, ideal, symmetry) == expected
+    assert same_minimum(one, image, ideal, symmetry)
+    np.testing.assert_allclose(pair_distances(one, ideal), pair_distances(image, ideal), atol=1e-9)
