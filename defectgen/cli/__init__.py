@@ -14,6 +14,8 @@ import typer
 from augment.errors import DefectgenError, ResumeError, StoppedError
 from defectgen.cli.commands.bench import bench_command
 from defectgen.cli.commands.defects import defects_command
+from defectgen.cli.commands.dft.inputs import inputs_command
+from defectgen.cli.commands.dft.label import label_command
 from defectgen.cli.commands.distill import distill_command
 from defectgen.cli.commands.export import export_command
 from defectgen.cli.commands.generate import generate_command
@@ -205,6 +207,10 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
         (search_command, "search MgO.cif --defect O_i_Td -o out"),
         (relax_command, "relax out"),
         (md_command, "md out --temperature 300,900 --pressure 0,10"),
+    ),
+    "Calculations of electrons": (
+        (inputs_command, "inputs out --code vasp --select 50"),
+        (label_command, "label out --from out/inputs/vasp"),
     ),
     "Datasets and reports": (
         (export_command, "export out1 out2 -o dataset --license CC-BY-4.0"),

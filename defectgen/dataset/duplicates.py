@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from defectgen.dataset.settings import NEAR
 from defectgen.dataset.survey import Survey
+from md.labels.calculated import is_calculated
 
 _MAX_PAIRS = 2_500_000
 """Distances that are looked at together: 10 MB."""
@@ -36,7 +37,7 @@ def near_copies(survey: Survey, among: Mask, threshold: float = NEAR) -> Mask:
     if threshold <= 0:
         return copies
     parents = _parents(survey)
-    ends = survey.table["config_type"].isin(["relaxed", "unconverged"]).to_numpy()
+    ends = survey.table["config_type"].isin(["relaxed", "unconverged", "dft_relaxed"]).to_numpy()
     first = np.where(survey.table["lowest"].fillna(value=False).to_numpy(dtype=bool), 0, np.where(ends, 1, 2))
     order = np.lexsort((np.arange(len(survey)), first, parents))
     order = order[among[order]]
@@ -48,12 +49,16 @@ def near_copies(survey: Survey, among: Mask, threshold: float = NEAR) -> Mask:
 
 
 def _parents(survey: Survey) -> NDArray[np.int64]:
-    """(n,) number of the parent of each frame; of frames that name none, number of their composition."""
+    """(n,) number of the parent of each frame; of frames that name none, number of their composition.
+
+    Another charge, and another level of theory, are another label of the same geometry and no copy.
+    """
     table = survey.table
-    names: dict[tuple[object, object], int] = {}
+    names: dict[tuple[object, ...], int] = {}
     parent, composed, charge = (table[name].tolist() for name in ("parent", "composition", "charge"))
-    rows = zip(parent, composed, charge, strict=True)
-    codes = [names.setdefault((p if isinstance(p, str) else c, q), len(names)) for p, c, q in rows]
+    level = [name if is_calculated(str(name)) else "" for name in table["potential"].tolist()]
+    rows = zip(parent, composed, charge, level, strict=True)
+    codes = [names.setdefault((p if isinstance(p, str) else c, q, by), len(names)) for p, c, q, by in rows]
     return np.array(codes, dtype=np.int64)
 
 

@@ -15,6 +15,7 @@ from augment.errors import DataError
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from md.labels.calculated import CalculatedRecord
     from md.labels.record import Record
 
 FrameFact = str | int | float | bool
@@ -102,7 +103,7 @@ class Frame:
         return atoms
 
 
-def frame_of(record: Record, facts: Mapping[str, FrameFact | None]) -> Frame:
+def frame_of(record: Record | CalculatedRecord, facts: Mapping[str, FrameFact | None]) -> Frame:
     """The frame of a labelled defect cell; facts that are None are left out."""
     return Frame(
         record.cell.numbers,

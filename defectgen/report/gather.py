@@ -13,6 +13,7 @@ from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.storage.archive import read_cells
 from defectgen.run.folder import RunFolder
+from md.labels.calculated import CALCULATED_RECORDS, CalculatedRecord, read_calculated
 from md.labels.record import Record, read_records
 
 JsonRow = dict[str, Any]
@@ -39,6 +40,7 @@ class RunData:
         points: rows of md/summary.jsonl that are data.
         checks: those that are checks by a second engine.
         curves: rows of md/curves.jsonl, in the order of `points`; empty ones where there is none.
+        calculated: records of calculations of electrons.
     """
 
     folder: RunFolder
@@ -54,6 +56,7 @@ class RunData:
     points: Sequence[JsonRow]
     checks: Sequence[JsonRow]
     curves: Sequence[JsonRow]
+    calculated: Sequence[CalculatedRecord] = ()
 
     @cached_property
     def identity(self) -> JsonRow:
@@ -104,6 +107,7 @@ def read_run(run: Path) -> RunData:
         points=points,
         checks=[row for row in rows if row.get("role", DATA) != DATA],
         curves=[curves.get(str(point.get("id")), {}) for point in points],
+        calculated=_calculated(folder.file(*CALCULATED_RECORDS.parts)),
     )
 
 
@@ -113,6 +117,10 @@ def _cells(path: Path) -> list[DefectCell]:
 
 def _records(path: Path) -> list[Record]:
     return read_records(path) if path.is_file() else []
+
+
+def _calculated(path: Path) -> list[CalculatedRecord]:
+    return read_calculated(path) if path.is_file() else []
 
 
 def _object(path: Path) -> JsonRow:

@@ -20,6 +20,7 @@ from defectgen.report.blocks import (
     number,
     symbol_text,
 )
+from defectgen.report.calculated import calculated_facts, calculated_sections
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.minima import minima_sections
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
@@ -89,6 +90,7 @@ def build_sections(data: RunData, left_out: int = 0) -> list[Section]:
         relaxation_section(data),
         *minima_sections(data),
         energies_section(data),
+        *calculated_sections(data),
         *dynamics_sections(data),
         timings_section(data),
         provenance_section(data),
@@ -117,6 +119,7 @@ def facts(data: RunData) -> list[Fact]:
         entries.append(Fact("Relaxed host", f"{number(per_atom, 3)} Å³/atom", detail))
     if data.potentials:
         entries.append(Fact("Potential", ", ".join(data.potentials), "an interatomic potential, not DFT"))
+    entries += calculated_facts(data)
     if data.relaxations:
         done = sum(status_of(r) == "converged" for r in data.relaxations)
         entries.append(Fact("Relaxations", f"{done} of {len(data.relaxations)}", "converged"))

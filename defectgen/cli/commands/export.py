@@ -102,10 +102,13 @@ def _export(
     from defectgen.dataset import export_dataset
     from defectgen.run.folder import RunFolder
     from defectgen.run.progress import progress, report_notes
+    from md.labels.calculated import CALCULATED_RECORDS
 
     runs = [source for source in sources if (source / "run.json").is_file()]
     for folder in runs:
-        RunFolder.open(folder).require("relax", "search")
+        run = RunFolder.open(folder)
+        if not run.file(*CALCULATED_RECORDS.parts).is_file():
+            run.require("relax", "search")
     if output is None and (len(sources) > 1 or not runs):
         raise ConditionError("a dataset of several sources, or of another dataset, needs a folder; give it with -o")
     target = output or sources[0] / "export"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from md.labels.calculated import is_calculated
 from md.potentials.chgnet.weights import WEIGHT_SETS
 from md.potentials.dispersion import split_dispersion
 from md.potentials.external.packages import package_of
@@ -57,7 +58,7 @@ class Labeller:
         return asdict(self)
 
 
-def labeller_of(name: str, sha256: str, frames: int) -> Labeller:
+def labeller_of(name: str, sha256: str, frames: int) -> Labeller:  # noqa: PLR0911  a kind of labeller each
     """What is known here of a potential; a name whose weights are others is not taken for it.
 
     Args:
@@ -65,6 +66,8 @@ def labeller_of(name: str, sha256: str, frames: int) -> Labeller:
         sha256: of its weights, as the labels have it.
         frames: that it labelled.
     """
+    if is_calculated(name):
+        return Labeller(name, sha256, frames, _level_of_theory(name))
     if name in student_names():
         card = student_card(name)
         if card["weights"]["sha256"] == sha256:
@@ -88,6 +91,15 @@ def labeller_of(name: str, sha256: str, frames: int) -> Labeller:
         theory = f"{known.theory} Dispersion by {dispersion.upper()} is on top."
         return Labeller(name, sha256, frames, theory, (), known.works)
     return Labeller(name, sha256, frames, _theory_by_name(name))
+
+
+def _level_of_theory(name: str) -> str:
+    """What a level of theory is, by its name `dft:CODE:FUNCTIONAL:HASH`."""
+    _, code, functional, _ = (*name.split(":", 3), "", "", "")[:4]
+    return (
+        f"Density functional theory: {functional} by {code}, calculated by the user. Cutoff, pseudopotentials and "
+        "hashes of the output files are in the provenance of the records; k-points are those of the inputs."
+    )
 
 
 def _theory_by_name(name: str) -> str:

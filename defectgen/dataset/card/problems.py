@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from defectgen.dataset.card.manifest import DatasetManifest
+from md.labels.calculated import is_calculated
 
 MIN_FORCE_SPREAD = 0.3
 """eV/Å; where 99 % of the frames have no longer force, a model learns little but rest."""
@@ -22,15 +23,17 @@ def _labels(manifest: DatasetManifest) -> Iterator[str]:
     if not potentials:
         yield "No frame says who made its labels."
         return
-    names = ", ".join(row["name"] for row in potentials)
-    yield (
-        f"The labels are those of an interatomic potential ({names}), not of DFT: a model that learns from them learns "
-        "its errors as well."
-    )
+    names = ", ".join(row["name"] for row in potentials if not is_calculated(row["name"]))
+    if names:
+        yield (
+            f"The labels are those of an interatomic potential ({names}), not of DFT: a model that learns from them "
+            "learns its errors as well."
+        )
     if len(potentials) > 1:
         yield (
-            "More than one potential labelled these frames: their energies have different zeros and their forces "
-            "differ. Train each as a head of its own (`head`), or choose one with `--labelled-by`."
+            "More than one potential or level of theory labelled these frames: their energies have different "
+            "zeros and their forces differ. Train each as a head of its own (`head`), or choose one with "
+            "`--labelled-by`."
         )
     labelled = sum(row["records"] for row in potentials)
     if labelled < manifest.n_records:
@@ -104,7 +107,8 @@ def _relaxations(manifest: DatasetManifest) -> Iterator[str]:
 
 
 def _charges(manifest: DatasetManifest) -> Iterator[str]:
-    if any(charge for charge in manifest.statistics["charges"]):
+    by_potential = any(not is_calculated(row["name"]) for row in manifest.statistics["potentials"])
+    if by_potential and any(charge for charge in manifest.statistics["charges"]):
         yield (
             "Some cells are charged; a potential that knows no charge labelled them as neutral ones. Leave them out "
             'with `--where "charge == 0"` unless their labels are of DFT.'

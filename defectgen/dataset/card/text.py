@@ -14,6 +14,7 @@ from defectgen.dataset.card.pictures import PICTURE, sheet
 from defectgen.dataset.card.problems import known_problems
 from defectgen.dataset.splits import Split
 from defectgen.dataset.survey import Survey
+from md.labels.calculated import is_calculated
 
 CARD_NAME = "README.md"
 
@@ -62,9 +63,19 @@ def _heading(manifest: DatasetManifest) -> str:
         f"# Defective crystals of {', '.join(formulas(manifest))}\n\n"
         f"Labelled structures: {manifest.n_records}. Defects, pristine cells counted: {kinds}. Host crystals: {hosts}. "
         f"Made by defectgen {manifest.versions['defectgen']}.\n\n"
-        "**Labels of an interatomic potential, not DFT**, unless the table below says otherwise.\n\n"
+        f"{_origin_of_labels(manifest)}\n\n"
         f"Licence: {spdx(manifest.license) or manifest.license}"
     )
+
+
+def _origin_of_labels(manifest: DatasetManifest) -> str:
+    """Whether a potential made the labels, a code for electrons, or both."""
+    names = [str(row["name"]) for row in manifest.statistics["potentials"]]
+    if names and all(map(is_calculated, names)):
+        return "**Labels of DFT**; the table below says of which level of theory."
+    if any(map(is_calculated, names)):
+        return "**Labels of DFT and of interatomic potentials**, each a head of its own; the table below says which."
+    return "**Labels of an interatomic potential, not DFT**, unless the table below says otherwise."
 
 
 def _problems(manifest: DatasetManifest) -> str:

@@ -19,6 +19,7 @@ from augment.storage.archive import read_arrays, read_cells
 from defectgen.dataset.frame import Frame, FrameFact, frame_of
 from md.campaigns.relaxation_records import RELAXATION_ROWS, relaxation_records
 from md.dynamics import MdPoint
+from md.labels.calculated import CALCULATED_RECORDS, CalculatedRecord, read_calculated
 from md.labels.frames import frames_from_arrays
 from md.labels.record import Record, read_records
 
@@ -37,7 +38,7 @@ DIVERGED = "diverged"
 Facts = dict[str, FrameFact | None]
 
 
-def record_facts(record: Record) -> Facts:
+def record_facts(record: Record | CalculatedRecord) -> Facts:
     """What a record says of itself besides the labels: what it is, who labelled it, and under what.
 
     Raises:
@@ -107,14 +108,15 @@ class RunSource:
         """
         if not self.path.is_dir():
             raise DataError(f"{self.path}: no such run folder")
-        if not any((self.path / name).is_file() for name in (RELAXED_RECORDS, SUMMARY, SEARCH_MINIMA)):
+        made = (RELAXED_RECORDS, SUMMARY, SEARCH_MINIMA, CALCULATED_RECORDS)
+        if not any((self.path / name).is_file() for name in made):
             raise DataError(
                 f"{self.path}: no relaxed cells, no minima and no MD points to export; "
-                f"run `defectgen relax {self.path}` first"
+                f"run `defectgen relax {self.path}` first, or `defectgen label` where calculations are there"
             )
 
     def frames(self) -> Iterator[Frame]:
-        """Ends and some steps of relaxations, the pristine one first; labelled proposals; minima; frames of dynamics.
+        """Ends and steps of relaxations, the pristine one first; proposals; minima; frames of dynamics; calculations.
 
         A relaxation that diverged is left out. Of a point that diverged there are only the frames before; the first
         frame of a point is the relaxed cell that it starts from and is left out. Points that a second engine ran as a
@@ -127,10 +129,20 @@ class RunSource:
         for record, more in chain(self._relaxed(), self._proposed(), self._searched(), self._dynamics()):
             facts = record_facts(record) | more
             yield replace(frame_of(record, self._described(facts, record)), ideal=self._ideal_of(record))
+        for calculated in self._calculated:
+            facts = record_facts(calculated) | {"start": calculated.cell.provenance.get("start")}
+            frame = frame_of(calculated, self._described(facts, calculated))
+            yield replace(frame, ideal=self._ideal_of(calculated))
 
-    def _described(self, facts: Facts, record: Record) -> Facts:
+    @cached_property
+    def _calculated(self) -> list[CalculatedRecord]:
+        """Records of calculations of electrons, read by `defectgen label`."""
+        path = self.path / CALCULATED_RECORDS
+        return read_calculated(path) if path.is_file() else []
+
+    def _described(self, facts: Facts, record: Record | CalculatedRecord) -> Facts:
         """Facts with those of the defect's own table, and its energy against the pristine cell."""
-        row = self._defects.get(record.cell.key, {})
+        row = self._defects.get(f"{record.cell.key.rpartition('/q')[0]}/q+0", {})
         reference = self._pristine.get((record.cell.key.split("/")[1], str(facts["potential"])))
         return facts | {
             "defect_type": row.get("type") or facts["defect_type"],
@@ -153,7 +165,10 @@ class RunSource:
     def _pristine(self) -> dict[tuple[str, str], float]:
         """Energies of the pristine supercells at rest, eV, by superlattice and potential."""
         archives = [self.path / name for name in (PRISTINE_RECORDS, RELAXED_RECORDS)]
-        records = [r for path in archives if path.is_file() for r in read_records(path) if r.cell.name == BULK]
+        records: list[Record | CalculatedRecord] = [
+            r for path in archives if path.is_file() for r in read_records(path)
+        ]
+        records = [r for r in (*records, *self._calculated) if r.cell.name == BULK]
         return {(r.cell.key.split("/")[1], str(r.cell.provenance.get("potential"))): r.energy for r in records}
 
     @cached_property
@@ -162,9 +177,9 @@ class RunSource:
         path = self.path / IDEAL_CELLS
         return {cell.key: cell for cell in read_cells(path)} if path.is_file() else {}
 
-    def _ideal_of(self, record: Record) -> tuple[FloatArray, FloatArray] | None:
+    def _ideal_of(self, record: Record | CalculatedRecord) -> tuple[FloatArray, FloatArray] | None:
         """Ideal positions and cell of the defect of a record, atom by atom, where the folder has them."""
-        cell = self.ideal.get(record.cell.key)
+        cell = self.ideal.get(f"{record.cell.key.rpartition('/q')[0]}/q+0")
         if cell is None or not np.array_equal(cell.numbers, record.cell.numbers):
             return None
         return cell.positions, cell.cell

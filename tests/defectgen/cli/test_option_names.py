@@ -19,7 +19,7 @@ from defectgen.cli import app
 
 UNITS = {
     "Å", "K", "GPa", "fs", "eV/Å", "keV", "mrad", "°", "N/m", "AXIS:1/ps", "e/Å²", "FRACTION", "MINUTES",
-    "KIND=FRACTION", "eV",
+    "KIND=FRACTION", "eV", "1/Å",
 }  # fmt: skip
 """In the place of the value; FRACTION is a number from 0 to 1."""
 
@@ -29,7 +29,7 @@ OTHER_VALUES = {
 }
 """Options whose values are written otherwise in some command, with the reason."""
 
-REPEATED = {"--generator": "values may be paths", "--sampler": "values may be paths"}
+REPEATED = {"--generator": "values may be paths", "--sampler": "values may be paths", "--from": "values are paths"}
 """Options for several values that take no commas, with the reason."""
 
 

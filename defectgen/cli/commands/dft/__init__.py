@@ -1,0 +1,1 @@
+"""Commands to and from codes for electronic structure."""
