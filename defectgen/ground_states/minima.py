@@ -19,8 +19,8 @@ class Minimum:
     Attributes:
         record: with energy (eV), forces (eV/Å) and stress (eV/Å³).
         above: eV above the lowest minimum that was found.
-        subgroup: Hermann-Mauguin symbol of what is left of the stabilizer.
-        degeneracy: equivalent copies of the minimum in the supercell, those of the defect among them.
+        subgroup: Hermann-Mauguin symbol of its symmetry in the supercell.
+        degeneracy: equivalent copies of the minimum in the supercell.
         source: what proposed the start that came first.
         found_by: all kinds of starts that ended here.
         words: what distinguishes it.

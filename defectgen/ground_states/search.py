@@ -25,6 +25,7 @@ from augment.storage.lock import folder_lock
 from defectgen.energy_surface.curvature import Krylov
 from defectgen.energy_surface.source import find_forces
 from defectgen.generation.geometries import generate
+from defectgen.ground_states.copies import symmetry_in
 from defectgen.ground_states.minima import Minimum, SearchResult, by_source
 from defectgen.ground_states.race import Racer, merged, race, starts_for, to_rest
 from defectgen.ground_states.same_geometry import same_minimum
@@ -300,14 +301,11 @@ class _Search:
 
     def _minimum(self, one: Racer, lowest: float, ideal: DefectCell, starts: Sequence[Start]) -> Minimum:
         assert one.relaxation is not None and one.relaxation.record is not None  # noqa: S101, PT018  it came to rest
-        classes = SubgroupClasses(self.defect.symmetry())
-        index, _, _ = classes.surviving(_state(one.cell, ideal))
-        kept = classes.symmetries[index]
-        copies = self.defect.degeneracy * self.defect.symmetry().order // kept.order
+        symbol, copies = symmetry_in(self.defect.supercell, ideal, one.cell.positions)
         words = in_words(self.defect, ideal, one.cell.positions)
         found_by = tuple(dict.fromkeys(starts[i].source for i in one.numbers))
         first = starts[one.numbers[0]].source
-        return Minimum(one.relaxation.record, one.energy - lowest, kept.symbol, copies, first, found_by, words)
+        return Minimum(one.relaxation.record, one.energy - lowest, symbol, copies, first, found_by, words)
 
 
 def _state(cell: DefectCell, ideal: DefectCell) -> Distortion:

@@ -10,17 +10,16 @@ import pytest
 import defectgen as dg
 from augment import Defect, DefectCell, point_defects, read_host
 from augment.errors import ResumeError, SettingsError
-from augment.groups.distortion import Distortion
-from augment.groups.subgroups import transformed
 from augment.supercells.search import widest_supercell
 from defectgen.energy_surface import source
 from defectgen.energy_surface.source import find_forces
 from defectgen.generation.geometries import generate
 from defectgen.ground_states import SearchResult, SearchSettings, search
 from defectgen.ground_states import race as race_module
+from defectgen.ground_states.copies import symmetry_in
 from defectgen.ground_states.race import MIN_SURVIVORS, Racer, chosen, merged, starts_for
 from defectgen.ground_states.rearranged import rearranged
-from defectgen.ground_states.same_geometry import same_minimum, wrapped
+from defectgen.ground_states.same_geometry import same_minimum
 from defectgen.ground_states.starts import Start
 from defectgen.model.weights import load_model
 from md.energetics import minimum, normal_modes
@@ -70,24 +69,27 @@ def test_minima_are_minima_in_order_and_distinct(result: SearchResult, emt: Pote
         assert np.linalg.norm(found.record.forces, axis=1).max() < FEW.fmax
         assert cell.key == result.defect.key
         assert np.array_equal(cell.numbers, ideal.numbers)
-        assert found.degeneracy % result.defect.degeneracy == 0
+        assert (found.subgroup, found.degeneracy) == symmetry_in(result.defect.supercell, ideal, cell.positions)
         for other in result.minima[:k]:
             apart = abs(other.record.energy - found.record.energy) > 0.05
             assert apart or not same_minimum(other.record.cell.positions, cell.positions, ideal, symmetry)
     assert normal_modes(result.lowest.record.cell, emt).frequencies.min() > -0.3, "no way down is left"
 
 
-def test_copies_are_the_images_under_the_stabilizer(result: SearchResult) -> None:
-    ideal, symmetry = result.defect.cell(), result.defect.symmetry()
-    for found in result.minima:
-        moved = wrapped(found.record.cell.positions - ideal.positions, ideal.cell)
-        u = Distortion(moved - moved.mean(axis=0), np.zeros((3, 3)))
-        images: list[np.ndarray] = []
-        for operation in range(symmetry.order):
-            image = transformed(u, symmetry, operation).displacements
-            if all(abs(image - other).max() > 0.1 for other in images):
-                images.append(image)
-        assert found.degeneracy == result.defect.degeneracy * len(images)
+def test_copies_are_counted_over_the_whole_supercell(interstitial: Defect) -> None:
+    """A dumbbell in fcc has three orientations on each site, whatever void its atom came from."""
+    ideal, cells = interstitial.cell(), interstitial.supercell
+    sites = cells.n_atoms
+    assert symmetry_in(cells, ideal, ideal.positions) == ("m-3m", interstitial.degeneracy)
+    found = {}
+    for kind, name, positions in rearranged(interstitial):
+        if kind == "split interstitial":
+            found[name.rsplit("_", 1)[1]] = symmetry_in(cells, ideal, positions)
+    assert found["100"] == ("4/mmm", 3 * sites)
+    assert found["110"] == ("mmm", 6 * sites)
+    assert found["111"] == ("-3m", 4 * sites)
+    general = ideal.positions + np.random.default_rng(0).normal(scale=0.2, size=ideal.positions.shape)
+    assert symmetry_in(cells, ideal, general) == ("1", 48 * sites)
 
 
 def test_what_it_took_is_counted(result: SearchResult, interstitial: Defect, emt: Potential, monkeypatch) -> None:
@@ -150,7 +152,7 @@ def test_the_model_proposes_and_its_evaluations_count(interstitial: Defect, emt:
     generate([interstitial], model=model, forces=emt, seed=5, subgroup="1")
     assert forces.evaluations - told == len(calls) > 0
     monkeypatch.setattr(
-        search_module._Search, "_made_starts", lambda self, ideal: ([Start("ideal", "", ideal_start(self))], 5000)
+        search_module._Search, "_made_starts", lambda self, _ideal: ([Start("ideal", "", ideal_start(self))], 5000)
     )
     assert search(interstitial, emt, settings=SearchSettings(evaluations=100)).evaluations > 5000
     monkeypatch.undo()
