@@ -75,7 +75,7 @@ class SearchResult:
         defect: in the relaxed host.
         potential: name of what was searched under.
         minima: lowest first.
-        evaluations: of the potential, all starts and what told the model included.
+        evaluations: of the potential, all starts and the input features of the model included.
         sources: what each kind of start gave.
         unfinished: starts that did not come to rest, or flew apart.
     """

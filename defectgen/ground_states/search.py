@@ -175,8 +175,8 @@ class _Search:
     def result(self) -> SearchResult:
         """Starts, the race, ways down from saddle points, and what was found."""
         ideal = self.defect.cell()
-        starts, told = self._starts(ideal)
-        ended, lost, spent, begun = self._raced(starts, told, ideal)
+        starts, in_features = self._starts(ideal)
+        ended, lost, spent, begun = self._raced(starts, in_features, ideal)
         lower, used = self._off_saddles(ended, ideal)
         spent += used
         if lower:
@@ -199,13 +199,13 @@ class _Search:
     def _frame(self, ideal: DefectCell) -> tuple[CellSymmetry, DefectCell, Potential]:
         return self.defect.symmetry(), ideal, self.potential
 
-    def _raced(self, starts: Sequence[Start], told: int, ideal: DefectCell) -> tuple[list[Racer], int, int, int]:
+    def _raced(self, starts: Sequence[Start], in_features: int, ideal: DefectCell) -> tuple[list[Racer], int, int, int]:
         """Ends of so many races as the evaluations are enough for; starts that failed; evaluations; starts that began.
 
         Most starts come to a place where others are, so that a race takes less than it might: another follows.
         """
         ended: list[Racer] = []
-        lost, spent, begun = 0, told, 0
+        lost, spent, begun = 0, in_features, 0
         while begun < len(starts) and (begun == 0 or self.settings.evaluations - spent > _WORTH_A_RACE):
             count = min(starts_for(self.settings.evaluations - spent), len(starts) - begun)
             racers = [
@@ -218,11 +218,11 @@ class _Search:
         return ended, lost, spent, begun
 
     def _starts(self, ideal: DefectCell) -> tuple[list[Start], int]:
-        """The starts, made once, and evaluations that told the model."""
-        path, counted = self.folder / "starts.npz", self.folder / "told.json"
+        """The starts, made once, and evaluations of the model's input features."""
+        path, counted = self.folder / "starts.npz", self.folder / "features.json"
         if not (path.exists() and counted.exists()):
-            made, told = self._made_starts(ideal)
-            write_atomically(counted, json.dumps(told).encode())
+            made, in_features = self._made_starts(ideal)
+            write_atomically(counted, json.dumps(in_features).encode())
             write_cells(path, [start.cell for start in made])
         cells = read_cells(path)
         said = [(str(cell.provenance["source"]), str(cell.provenance["start"])) for cell in cells]
@@ -231,15 +231,15 @@ class _Search:
     def _made_starts(self, ideal: DefectCell) -> tuple[list[Start], int]:
         symmetry = self.defect.symmetry()
         by_kind = distorted_starts(self.defect, self.carried, self.settings.seed)
-        count, told = max(4, self.settings.evaluations // _LEAST_OF_A_START), 0
+        count, in_features = max(4, self.settings.evaluations // _LEAST_OF_A_START), 0
         if self.settings.use_model:
-            proposals, told = self._proposals(max(2, round(MODEL_SHARE * starts_for(self.settings.evaluations))))
+            proposals, in_features = self._proposals(max(2, round(MODEL_SHARE * starts_for(self.settings.evaluations))))
             by_kind["diffusion"] = iter(proposals)
 
         def differs(cell: DefectCell, others: Sequence[DefectCell]) -> bool:
             return not any(same_minimum(cell.positions, other.positions, ideal, symmetry) for other in others)
 
-        return in_turn(by_kind, count, differs), told
+        return in_turn(by_kind, count, differs), in_features
 
     def _proposals(self, count: int) -> tuple[list[Start], int]:
         """Structures of the model: the best guess, and draws over the subgroups and without any symmetry."""

@@ -22,7 +22,8 @@ from augment.supercell import Supercell
 from defectgen.run.defects import build_supercell, dispersion_notes, each_defect, find_potential
 from defectgen.run.folder import RunFolder
 from defectgen.run.host import host_notes, read_crystal
-from defectgen.run.settings import RUN_POTENTIAL, Settings
+from defectgen.run.settings import Settings
+from defectgen.run.stage_settings import RUN_POTENTIAL
 
 if TYPE_CHECKING:
     from defectgen.generation.request import GeometryRequest

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from augment.errors import SettingsError
 from augment.storage.missing import nearest_name, no_such_file
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
 from defectgen.dataset.settings import DatasetSettings, misfit
-from md.conditions.environment import IN_PLANE, MAX_BATH_PRESSURE, MAX_BATH_TEMPERATURE, MIN_PRESSURE, Ensemble
+from defectgen.run.stage_settings import GenerateSettings, RelaxStageSettings, SearchStageSettings, SettingsSection
+from md.conditions.environment import IN_PLANE, Ensemble
 from md.conditions.point import Engine, PointStart
 from md.conditions.precision import ENERGY_PRECISION, MAX_ENERGY_ERROR, MAX_PRECISE_STEPS, VOLUME_PRECISION
 from md.potentials.device import Device
@@ -25,15 +26,8 @@ PointDefectKind = Literal["vacancy", "antisite", "substitution", "interstitial"]
 
 AUTO_BUDGET, NO_BUDGET = "auto", "none"
 
-RUN_POTENTIAL = "potential"
-"""Of `generate.forces`: the potential of the run."""
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ComplexSettings(_Section):
+class ComplexSettings(SettingsSection):
     """Complexes of several edits; none without names."""
 
     names: tuple[str, ...] = Field((), description="kinds of edit to combine, e.g. [v_O, Fe_Ti, O_i]")
@@ -50,7 +44,7 @@ class ComplexSettings(_Section):
     )
 
 
-class PlanarSettings(_Section):
+class PlanarSettings(SettingsSection):
     """A layer, or a surface, stacking fault or grain boundary of the host to put the defects into."""
 
     layer: Literal["auto", "bulk"] = Field(
@@ -90,7 +84,7 @@ class PlanarSettings(_Section):
         return [name for name in ("slab", "surface", "fault", "grain_boundary") if getattr(self, name) is not None]
 
 
-class DefectSettings(_Section):
+class DefectSettings(SettingsSection):
     """Which defects, and in what supercell."""
 
     dopants: tuple[str, ...] = Field(
@@ -115,7 +109,7 @@ class DefectSettings(_Section):
     max_voids: int | None = Field(None, ge=0, description="interstitial sites to fill, widest first; null for all")
 
 
-class PotentialSettings(_Section):
+class PotentialSettings(SettingsSection):
     """What gives energies and forces."""
 
     name: str = Field(
@@ -143,68 +137,7 @@ class PotentialSettings(_Section):
         return f"{self.name}+{self.dispersion}" if self.dispersion else self.name
 
 
-class GenerateSettings(_Section):
-    """Proposals of the diffusion model."""
-
-    only: tuple[str, ...] = Field((), description="names of the defects to generate for; empty for all")
-    subgroups: tuple[str, ...] = Field(
-        ("full", "1"),
-        min_length=1,
-        description="symmetry to keep: full (the stabilizer), 1 (none), a symbol like mm2, best or sample",
-    )
-    samples: int = Field(1, ge=1, le=10_000, description="proposals per defect and subgroup")
-    temperature: float = Field(0.0, ge=0, le=MAX_BATH_TEMPERATURE, description="K; 0 proposes relaxed structures")
-    pressure: float = Field(0.0, ge=MIN_PRESSURE, le=MAX_BATH_PRESSURE, description="GPa")
-    snapshot: bool = Field(
-        default=False,
-        description="instantaneous frames at that temperature instead of the thermal mean; they have no symmetry, so "
-        'ask for subgroups ["1"]',
-    )
-    steps: int = Field(20, ge=2, le=1000, description="steps of the sampler")
-    model: str = Field(
-        "default", description="name of the shipped weights, or a .safetensors file with its card beside it"
-    )
-    forces: str = Field(
-        RUN_POTENTIAL,
-        description="potential whose forces, on the way down from the ideal cell, are input features of the model: "
-        "potential (that of the run), teacher (that of its corpus), none, or a name that `defectgen potentials` lists",
-    )
-    corrections: int = Field(1, ge=0, le=100, description="steps down that potential from each relaxed proposal")
-    label: bool = Field(
-        default=False, description="evaluate every proposal once with the potential of the run, for data sets"
-    )
-
-
-class RelaxStageSettings(_Section):
-    """Relaxation of the proposals in the cell of the relaxed host."""
-
-    max_defects: int | None = Field(12, ge=0, description="relax the first so many defects; null for all")
-    from_ideal: bool = Field(default=True, description="relax from the ideal geometry too, to compare")
-    fmax: float = Field(0.03, gt=0, le=10, description="largest force at convergence, eV/Å")
-    max_steps: int = Field(200, ge=1, le=100_000, description="most steps of a relaxation")
-    path_frames: int = Field(
-        8,
-        ge=0,
-        le=1000,
-        description="geometries to keep of each path besides its end, spread evenly in energy, the start among them",
-    )
-
-
-class SearchStageSettings(_Section):
-    """Search for the low-lying minima of the defects; none without a number of evaluations."""
-
-    evaluations: int | None = Field(
-        None, ge=100, le=1_000_000, description="force evaluations for each defect, about; null: no search in a run"
-    )
-    only: tuple[str, ...] = Field((), description="names of the defects to search; empty for those generated for")
-    window: float = Field(2.0, gt=0, le=100, description="minima within so many eV of the lowest are kept")
-    keep: int = Field(8, ge=1, le=1000, description="most minima of a defect that become records")
-    fmax: float = Field(0.02, gt=0, le=10, description="largest force at a minimum, eV/Å")
-    use_model: bool = Field(default=True, description="let the diffusion model propose starts")
-    second: tuple[str, ...] = Field((), description="potentials that every minimum is evaluated with once, to compare")
-
-
-class MdSettings(_Section):
+class MdSettings(SettingsSection):
     """Dynamics of relaxed cells on a grid of temperatures and pressures."""
 
     engines: tuple[Engine, ...] = Field(
@@ -284,7 +217,7 @@ class MdSettings(_Section):
         return values
 
 
-class Settings(_Section):
+class Settings(SettingsSection):
     """Everything that `defectgen run` needs."""
 
     host: Path = Field(description="CIF of the host crystal")
