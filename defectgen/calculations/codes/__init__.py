@@ -36,3 +36,4 @@ INPUT_WRITERS: dict[CodeName, InputWriter] = {
     "gpaw": InputWriter(gpaw_inputs, gpaw_assumptions),
     "aims": InputWriter(aims_inputs, aims_assumptions),
 }
+"""What writes the inputs of each code, by the name of the code."""
