@@ -17,7 +17,6 @@ def check_run(prepared: PreparedRun) -> None:
 
     settings = prepared.settings
     check_environments(prepared)
-    requests = prepared.requests
     if prepared.defects:
         prepared.chosen  # noqa: B018  refuses names that no defect has
         check_engines(prepared)
@@ -25,7 +24,7 @@ def check_run(prepared: PreparedRun) -> None:
     if settings.search.evaluations is not None:
         check_search(prepared)
     model = load_model(settings.generate.model)
-    find_forces(requests[0].forces, model.card)
+    find_forces(prepared.requests[0].forces, model.card)
 
 
 def check_environments(prepared: PreparedRun) -> None:
