@@ -9,7 +9,7 @@ modulus. Elastic constants and the modes of the zone centre are those of the cry
 transverse ones, without a macroscopic field. Several potentials make a table of mean errors. What was computed is
 kept in FOLDER and not computed again; a crystal with imaginary frequencies at too many volumes has no such expansion.
 
-Measured values and their sources: benchmarks/measured_solids.csv.
+Measured values and their sources: benchmarks/measured_solids.csv. It needs phonopy 4.10 (`pip install phonopy`).
 """
 
 from __future__ import annotations
