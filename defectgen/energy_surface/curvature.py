@@ -66,7 +66,24 @@ class Krylov:
             rest: FloatArray = still - project(Distortion(still, _STRAIN), symmetry).displacements
             return rest
 
-        return cls(symmetry, *_krylov(forces, breaking, symmetry.permutations.shape[1]))
+        atoms = symmetry.permutations.shape[1]
+        return cls(symmetry, *_krylov(forces, breaking, np.random.default_rng(0).standard_normal((atoms, 3))))
+
+    @classmethod
+    def anywhere(cls, forces: DisplacementForces, start: FloatArray) -> Krylov:
+        """The sequence of `KRYLOV_EVALUATIONS` steps in all displacements.
+
+        Args:
+            forces: of a potential around any geometry at rest, zero there.
+            start: displacements (n, 3), of any length, best where the crystal may be soft.
+        """
+        vectors, images = _krylov(forces, lambda vector: vector - vector.mean(axis=0), start)
+        return cls(CellSymmetry.trivial(len(start)), vectors, images)
+
+    def softest(self) -> tuple[float, FloatArray]:
+        """The least curvature, eV/Å², and its unit displacement (n, 3), of all that the sequence spans."""
+        values, vectors = self._ritz(self.symmetry)
+        return float(values[0]), vectors[0]
 
     def curvatures(self, classes: SubgroupClasses) -> FloatArray:
         """Least curvature (c,), eV/Å², that each class of subgroups would let the atoms follow; 0 of the stabilizer."""
@@ -96,10 +113,10 @@ class Krylov:
 
 
 def _krylov(
-    forces: DisplacementForces, breaking: Callable[[FloatArray], FloatArray], atoms: int
+    forces: DisplacementForces, breaking: Callable[[FloatArray], FloatArray], start: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Orthonormal vectors (k, n, 3) and their images under the Hessian."""
-    start = breaking(np.random.default_rng(0).standard_normal((atoms, 3)))
+    atoms, start = len(start), breaking(start)
     vectors: list[FloatArray] = []
     images: list[FloatArray] = []
     size = float(np.linalg.norm(start))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from augment.cell import DefectCell, FloatArray
+from augment.cell import DefectCell, FloatArray, IntArray
 from augment.groups.symmetry import point_group_symbol
 from augment.supercell import Supercell
-from defectgen.ground_states.same_geometry import aligned, wrapped
+from defectgen.ground_states.same_geometry import MAX_SAME_MINIMUM, aligned, wrapped
 from md.relaxation.relaxed_host import pristine
 
-__all__ = ["symmetry_in"]
+__all__ = ["congruent", "symmetry_in"]
 
 MAX_OFF = 0.1
 """Å; an atom this near to the image of a like one is there: twice what a geometry is off its projection."""
@@ -33,22 +35,48 @@ def symmetry_in(supercell: Supercell, ideal: DefectCell, positions: FloatArray) 
     Returns:
         Hermann-Mauguin symbol, and the order of the supercell's group over that of the geometry's.
     """
-    bulk, group = supercell.bulk_cell(), pristine(supercell).symmetry()
-    moved = np.linalg.norm(wrapped(positions - ideal.positions, ideal.cell), axis=1)
-    furthest = np.argsort(-moved, kind="stable")[:_LOOKED_AT]
-    kept = []
-    for operation in range(group.order):
-        rotation, image_of_first = group.rotations[operation], group.permutations[operation][0]
-        shift = bulk.positions[image_of_first] - rotation @ bulk.positions[0]
-        images = positions @ rotation.T + shift
-        if all(_is_there(images[k], int(ideal.numbers[k]), positions, ideal) for k in furthest):
-            index = aligned(images, ideal.numbers, positions, ideal.numbers, ideal.cell)
-            off = wrapped(images[index] - positions, ideal.cell)
-            if np.linalg.norm(off, axis=1).max() < MAX_OFF:
-                kept.append(operation)
+    group = pristine(supercell).symmetry()
+    off = dict(_distances(supercell, ideal, positions, positions, MAX_OFF))
+    kept = _closed(off, group.permutations)
     return point_group_symbol(group.group.rotations[kept]), group.order // len(kept)
 
 
-def _is_there(place: FloatArray, element: int, positions: FloatArray, ideal: DefectCell) -> bool:
+def congruent(supercell: Supercell, ideal: DefectCell, first: FloatArray, second: FloatArray) -> bool:
+    """Whether an operation of the supercell's space group takes one geometry to the other, like atoms exchanged.
+
+    More are the same than under the stabilizer of the ideal defect: an atom may have gone to another site of its kind.
+    """
+    found = _distances(supercell, ideal, first, second, MAX_SAME_MINIMUM)
+    return any(distance < MAX_SAME_MINIMUM for _, distance in found)
+
+
+def _distances(
+    supercell: Supercell, ideal: DefectCell, first: FloatArray, second: FloatArray, limit: float
+) -> Iterator[tuple[int, float]]:
+    """Operations that take the atoms furthest off their sites to like ones of another geometry, and how far off."""
+    bulk, group = supercell.bulk_cell(), pristine(supercell).symmetry()
+    moved = np.linalg.norm(wrapped(first - ideal.positions, ideal.cell), axis=1)
+    furthest = np.argsort(-moved, kind="stable")[:_LOOKED_AT]
+    for operation in range(group.order):
+        rotation, image_of_first = group.rotations[operation], group.permutations[operation][0]
+        shift = bulk.positions[image_of_first] - rotation @ bulk.positions[0]
+        images = first @ rotation.T + shift
+        if all(_is_there(images[k], int(ideal.numbers[k]), second, ideal, limit) for k in furthest):
+            index = aligned(images, ideal.numbers, second, ideal.numbers, ideal.cell)
+            yield operation, float(np.linalg.norm(wrapped(images[index] - second, ideal.cell), axis=1).max())
+
+
+def _closed(off: dict[int, float], permutations: IntArray) -> list[int]:
+    """The largest group of operations that are all less off than any other: near symmetries need not be a group."""
+    for limit in sorted({value for value in off.values() if value < MAX_OFF}, reverse=True):
+        kept = [operation for operation, value in off.items() if value <= limit]
+        rows = permutations[kept]
+        known = {row.tobytes() for row in rows}
+        if all(first[second].tobytes() in known for first in rows for second in rows):
+            return kept
+    raise AssertionError("the identity alone is a group")  # pragma: no cover
+
+
+def _is_there(place: FloatArray, element: int, positions: FloatArray, ideal: DefectCell, limit: float) -> bool:
     away = wrapped(positions[ideal.numbers == element] - place, ideal.cell)
-    return bool(np.linalg.norm(away, axis=1).min() < MAX_OFF)
+    return bool(np.linalg.norm(away, axis=1).min() < limit)

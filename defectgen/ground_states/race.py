@@ -7,7 +7,7 @@ steps less what it fell in the second half of them: a start that is still fallin
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from augment.cell import DefectCell, FloatArray
 from augment.groups.cell_symmetry import CellSymmetry
 from defectgen.ground_states.same_geometry import pair_distances, same_minimum
 from md.campaigns.relax_and_md import relax_all
-from md.jobs.sweep import OpenStage, Progress
+from md.jobs.sweep import OpenStage
 from md.potentials import Potential
 from md.relaxation.relax import Relaxation, RelaxSettings
 
-__all__ = ["FINAL_STEPS", "RUNGS", "Racer", "merged", "race", "starts_for", "to_rest"]
+__all__ = ["FINAL_STEPS", "RUNGS", "Race", "Racer", "chosen", "starts_for"]
 
 RUNGS = (6, 12, 24)
 """Steps of each round; half go on after each."""
@@ -51,15 +51,14 @@ class Racer:
         cell: where it is.
         evaluations: spent on it, and on those.
         energies: (k,) of the last round, eV.
-        force: largest that is left, eV/Å.
         numbers: of the starts it stands for.
+        relaxation: of the last round.
     """
 
     sources: tuple[str, ...]
     cell: DefectCell
     evaluations: int
     energies: FloatArray
-    force: float
     numbers: tuple[int, ...]
     relaxation: Relaxation | None = None
 
@@ -91,104 +90,95 @@ def _survivors(starts: int, rounds: int) -> int:
     return min(starts, max(MIN_SURVIVORS, math.ceil(starts / (1 << rounds))))
 
 
-def race(
-    racers: Sequence[Racer],
-    symmetry: CellSymmetry,
-    ideal: DefectCell,
-    potential: Potential,
-    folder: Path,
-    *,
-    fmax: float,
-    workers: int,
-    stage: OpenStage,
-) -> tuple[list[Racer], int, int]:
-    """Those that come to rest, merged where they came to one place; how many did not; and the evaluations of all.
+@dataclass(frozen=True, eq=False)
+class Race:
+    """What every start of a search has in common.
 
-    Args:
-        racers: at their starts.
-        symmetry: the stabilizer.
+    Attributes:
         ideal: the ideal cell.
+        symmetry: the stabilizer, acting on its atoms.
         potential: of the search.
-        folder: keeps every round; the same call goes on from what is there.
         fmax: largest force at the end, eV/Å.
         workers: processes.
         stage: opens the progress of a round.
     """
-    going, spent = list(racers), 0
-    for k, steps in enumerate(RUNGS):
-        with stage(f"{ideal.name}: round {k + 1}", "starts") as report:
-            going, used = _round(going, potential, folder / f"round_{k}", fmax, steps, workers, report)
-        spent += used
-        going = chosen(merged(going, symmetry, ideal), _survivors(len(racers), k + 1), ideal)
-    ended, lost, used = to_rest(
-        going, symmetry, ideal, potential, folder / "last", fmax=fmax, workers=workers, stage=stage
-    )
-    return ended, lost, spent + used
 
+    ideal: DefectCell
+    symmetry: CellSymmetry
+    potential: Potential
+    fmax: float
+    workers: int
+    stage: OpenStage
 
-def to_rest(
-    going: Sequence[Racer],
-    symmetry: CellSymmetry,
-    ideal: DefectCell,
-    potential: Potential,
-    folder: Path,
-    *,
-    fmax: float,
-    workers: int,
-    stage: OpenStage,
-) -> tuple[list[Racer], int, int]:
-    """Those that come to rest, merged; how many did not; evaluations. Arguments as those of `race`."""
-    with stage(f"{ideal.name}: to rest", "starts") as report:
-        ended, used = _round(going, potential, folder, fmax, FINAL_STEPS, workers, report)
-    rested = [one for one in ended if one.relaxation is not None and one.relaxation.status == "converged"]
-    return merged(rested, symmetry, ideal), len(going) - len(rested), used
+    def run(self, racers: Sequence[Racer], folder: Path) -> tuple[list[Racer], int, int]:
+        """Those that come to rest, merged where they came to one place; how many did not; and the evaluations of all.
 
+        Args:
+            racers: at their starts.
+            folder: keeps every round; the same call goes on from what is there.
+        """
+        going, spent = list(racers), 0
+        for k, steps in enumerate(RUNGS):
+            going, used = self._round(going, folder / f"round_{k}", steps, f"round {k + 1}")
+            spent += used
+            going = chosen(self.merged(going), _survivors(len(racers), k + 1), self.ideal)
+        ended, lost, used = self.to_rest(going, folder / "last")
+        return ended, lost, spent + used
 
-def _round(
-    racers: Sequence[Racer], potential: Potential, folder: Path, fmax: float, steps: int, workers: int, report: Progress
-) -> tuple[list[Racer], int]:
-    """Every one so many steps further; those that fly apart are out."""
-    settings = RelaxSettings(fmax=fmax, max_steps=steps)
-    cells = [one.cell for one in racers]
-    ends = relax_all(cells, potential, folder, settings, workers=workers, progress=report, ends_only=True)
-    spent = sum(len(end.energies) for end in ends)
-    found = [
-        replace(
-            one,
-            cell=end.cell,
-            evaluations=one.evaluations + len(end.energies),
-            energies=end.energies,
-            force=float(end.forces_max[-1]),
-            relaxation=end,
-        )
-        for one, end in zip(racers, ends, strict=True)
-        if end.status != "diverged" and end.record is not None
-    ]
-    return found, spent
+    def to_rest(self, going: Sequence[Racer], folder: Path) -> tuple[list[Racer], int, int]:
+        """Those that come to rest, merged; how many did not; evaluations."""
+        ended, used = self._round(going, folder, FINAL_STEPS, "to rest")
+        rested = [one for one in ended if one.relaxation is not None and one.relaxation.status == "converged"]
+        return self.merged(rested), len(going) - len(rested), used
 
+    def merged(self, racers: Sequence[Racer], alike: Callable[[Racer, Racer], bool] | None = None) -> list[Racer]:
+        """The lowest of each place, lowest first, with the kinds of all that came there.
 
-def merged(racers: Sequence[Racer], symmetry: CellSymmetry, ideal: DefectCell) -> list[Racer]:
-    """The lowest of each place, lowest first, with the kinds of all that came there."""
-    found: list[Racer] = []
-    for one in sorted(racers, key=lambda racer: racer.energy):
-        twin = next((i for i, other in enumerate(found) if _together(one, other, symmetry, ideal)), None)
-        if twin is None:
-            found.append(one)
-            continue
-        other = found[twin]
-        found[twin] = replace(
-            other,
-            sources=tuple(dict.fromkeys([*other.sources, *one.sources])),
-            evaluations=other.evaluations + one.evaluations,
-            numbers=(*other.numbers, *one.numbers),
-        )
-    return found
+        Args:
+            racers: to be merged.
+            alike: whether two are at one place; `together` by default.
+        """
+        found: list[Racer] = []
+        for one in sorted(racers, key=lambda racer: racer.energy):
+            twin = next((i for i, other in enumerate(found) if (alike or self.together)(one, other)), None)
+            if twin is None:
+                found.append(one)
+                continue
+            other = found[twin]
+            found[twin] = replace(
+                other,
+                sources=tuple(dict.fromkeys([*other.sources, *one.sources])),
+                evaluations=other.evaluations + one.evaluations,
+                numbers=tuple(dict.fromkeys([*other.numbers, *one.numbers])),
+            )
+        return found
 
+    def together(self, one: Racer, other: Racer) -> bool:
+        """Whether two are at one place."""
+        if abs(one.energy - other.energy) > MAX_MERGED_ENERGY:
+            return False
+        return same_minimum(one.cell.positions, other.cell.positions, self.ideal, self.symmetry)
 
-def _together(one: Racer, other: Racer, symmetry: CellSymmetry, ideal: DefectCell) -> bool:
-    if abs(one.energy - other.energy) > MAX_MERGED_ENERGY:
-        return False
-    return same_minimum(one.cell.positions, other.cell.positions, ideal, symmetry)
+    def _round(self, racers: Sequence[Racer], folder: Path, steps: int, title: str) -> tuple[list[Racer], int]:
+        """Every one so many steps further; those that fly apart are out."""
+        settings = RelaxSettings(fmax=self.fmax, max_steps=steps)
+        with self.stage(f"{self.ideal.name}: {title}", "starts") as report:
+            ends = relax_all(
+                [one.cell for one in racers], self.potential, folder, settings,
+                workers=self.workers, progress=report, ends_only=True,
+            )  # fmt: skip
+        found = [
+            replace(
+                one,
+                cell=end.cell,
+                evaluations=one.evaluations + len(end.energies),
+                energies=end.energies,
+                relaxation=end,
+            )
+            for one, end in zip(racers, ends, strict=True)
+            if end.status != "diverged" and end.record is not None
+        ]
+        return found, sum(len(end.energies) for end in ends)
 
 
 def chosen(racers: Sequence[Racer], count: int, ideal: DefectCell) -> list[Racer]:

@@ -5,42 +5,38 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
 from augment.cell import DefectCell, FloatArray
 from augment.defect import Defect
 from augment.errors import DataError, SettingsError
-from augment.groups.cell_symmetry import CellSymmetry
-from augment.groups.distortion import Distortion, distortion_of
-from augment.groups.subgroups import SubgroupClasses
 from augment.storage.archive import read_cells, write_atomically, write_cells
 from augment.storage.claim import claim
 from augment.storage.lock import folder_lock
-from defectgen.energy_surface.curvature import Krylov
 from defectgen.energy_surface.source import find_forces
 from defectgen.generation.geometries import generate
-from defectgen.ground_states.copies import symmetry_in
+from defectgen.ground_states.copies import congruent, symmetry_in
 from defectgen.ground_states.minima import Minimum, SearchResult, by_source
-from defectgen.ground_states.race import Racer, merged, race, starts_for, to_rest
+from defectgen.ground_states.race import Race, Racer, starts_for
 from defectgen.ground_states.same_geometry import same_minimum
+from defectgen.ground_states.stability import pushed
 from defectgen.ground_states.starts import Start, distorted_starts, in_turn
 from defectgen.ground_states.words import in_words
 from defectgen.model.weights import Model, load_model
 from md.jobs.sweep import OpenStage, no_stage
-from md.labels.evaluator import Divergence, Evaluator
+from md.labels.evaluator import Evaluator
 from md.labels.third_party import one_torch_thread
 from md.potentials import Potential
 from md.relaxation.relaxed_host import RelaxedHost
 
 __all__ = ["MIN_EVALUATIONS", "SearchSettings", "search"]
 
-_VERSION = 1
+_VERSION = 2
 """Of the algorithms: raised when the same request comes to give other minima, so that no old folder is gone on from."""
 
 MIN_EVALUATIONS = 100
@@ -55,14 +51,17 @@ _LEAST_OF_A_START = 10
 _WORTH_A_RACE = 40
 """Evaluations that are left, below which no other race begins."""
 
-_SADDLES = 4
-"""Minima with a symmetry, the lowest, that are tried for a way down."""
+_RACE_SHARE = 0.6
+"""Of the evaluations; the rest finds out which ends are minima."""
 
-NEGATIVE = -0.05
-"""eV/Å²; a curvature below it is that of a saddle point, and no rounding."""
+_SAME_ENERGY = 0.01
+"""eV; minima that an operation of the crystal takes to each other differ by less, relaxed to the default force."""
 
-_OFF_SADDLE = 0.25
-"""Å; how far the atom that moves most is taken along the way down."""
+_TURNS = 3
+"""Times that ends are pushed: what a push leads to may itself be no minimum."""
+
+_FALLS = 0.003
+"""eV; an end that a push takes lower by more is none of its own."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,8 @@ def search(
     """The low-lying minima of a defect in the cell of the relaxed host, lowest first.
 
     Starts of many kinds (`defectgen.ground_states.starts.SOURCES`) race by successive halving; duplicates under the
-    stabilizer and the exchange of like atoms are merged; symmetric ends that are saddle points are left in a soft
-    direction.
+    stabilizer and the exchange of like atoms are merged; an end that a push along its softest direction takes lower is
+    no minimum and is left out.
 
     Args:
         defect: whose minima.
@@ -173,49 +172,76 @@ class _Search:
         return digest.hexdigest()[:32]
 
     def result(self) -> SearchResult:
-        """Starts, the race, ways down from saddle points, and what was found."""
+        """Starts, the races, what is no minimum pushed down, and what was found."""
         ideal = self.defect.cell()
+        race = Race(ideal, self.defect.symmetry(), self.potential, self.settings.fmax, self.workers, self.stage)
         starts, in_features = self._starts(ideal)
-        ended, lost, spent, begun = self._raced(starts, in_features, ideal)
-        lower, used = self._off_saddles(ended, ideal)
-        spent += used
-        if lower:
-            more, also_lost, used = to_rest(lower, *self._frame(ideal), self.folder / "off_saddles", **self._how)
-            ended, lost, spent = merged([*ended, *more], self.defect.symmetry(), ideal), lost + also_lost, spent + used
+        ended, lost, spent, begun = self._raced(starts, in_features, race)
+        ended, also_lost, used = self._stable(ended, race)
         if not ended:
             who = self.potential.name
             raise DataError(f"{self.defect.name}: no start came to rest with {who}; give more evaluations")
+        ended = race.merged(ended, self._congruent)
         lowest = ended[0].energy
         kept = [one for one in ended if one.energy <= lowest + self.settings.window]
         minima = tuple(self._minimum(one, lowest, ideal, starts) for one in kept)
         ends = [next((k for k, one in enumerate(kept) if i in one.numbers), None) for i in range(begun)]
         sources = by_source([start.source for start in starts[:begun]], ends)
-        return SearchResult(self.defect, self.potential.name, minima, spent, sources, lost)
+        return SearchResult(self.defect, self.potential.name, minima, spent + used, sources, lost + also_lost)
 
-    @property
-    def _how(self) -> dict[str, Any]:
-        return {"fmax": self.settings.fmax, "workers": self.workers, "stage": self.stage}
-
-    def _frame(self, ideal: DefectCell) -> tuple[CellSymmetry, DefectCell, Potential]:
-        return self.defect.symmetry(), ideal, self.potential
-
-    def _raced(self, starts: Sequence[Start], in_features: int, ideal: DefectCell) -> tuple[list[Racer], int, int, int]:
+    def _raced(self, starts: Sequence[Start], in_features: int, race: Race) -> tuple[list[Racer], int, int, int]:
         """Ends of so many races as the evaluations are enough for; starts that failed; evaluations; starts that began.
 
         Most starts come to a place where others are, so that a race takes less than it might: another follows.
         """
         ended: list[Racer] = []
-        lost, spent, begun = 0, in_features, 0
-        while begun < len(starts) and (begun == 0 or self.settings.evaluations - spent > _WORTH_A_RACE):
-            count = min(starts_for(self.settings.evaluations - spent), len(starts) - begun)
+        lost, spent, begun, most = 0, in_features, 0, round(_RACE_SHARE * self.settings.evaluations)
+        while begun < len(starts) and (begun == 0 or most - spent > _WORTH_A_RACE):
+            count = min(starts_for(most - spent), len(starts) - begun)
             racers = [
-                Racer((starts[i].source,), starts[i].cell, 0, np.array([np.inf]), np.inf, (i,))
+                Racer((starts[i].source,), starts[i].cell, 0, np.array([np.inf]), (i,))
                 for i in range(begun, begun + count)
             ]
-            more, also_lost, used = race(racers, *self._frame(ideal), self.folder / f"race_{begun}", **self._how)
-            ended = merged([*ended, *more], self.defect.symmetry(), ideal)
+            more, also_lost, used = race.run(racers, self.folder / f"race_{begun}")
+            ended = race.merged([*ended, *more])
             lost, spent, begun = lost + also_lost, spent + used, begun + count
         return ended, lost, spent, begun
+
+    def _congruent(self, one: Racer, other: Racer) -> bool:
+        if abs(one.energy - other.energy) > _SAME_ENERGY:
+            return False
+        ideal = self.defect.cell()
+        return congruent(self.defect.supercell, ideal, one.cell.positions, other.cell.positions)
+
+    def _stable(self, ended: Sequence[Racer], race: Race) -> tuple[list[Racer], int, int]:
+        """The ends that a push along their softest direction does not take lower, and where it takes the others.
+
+        Returns:
+            The minima, lowest first; pushed ones that did not come to rest; evaluations.
+        """
+        waiting, stable, arrived, lost, spent = list(ended), [], [], 0, 0
+        for turn in range(_TURNS):
+            pushes: list[tuple[Racer, Racer]] = []
+            with self.stage(f"{self.defect.name}: which are minima", "ends") as report:
+                for k, one in enumerate(waiting):
+                    report(k, len(waiting), "")
+                    moved, used = pushed(one, race.ideal, self.potential)
+                    spent += used
+                    if moved is None:
+                        stable.append(one)
+                    else:
+                        pushes.append((one, moved))
+            came, also_lost, used = race.to_rest([moved for _, moved in pushes], self.folder / f"pushed_{turn}")
+            lost, spent = lost + also_lost, spent + used
+            lower = {n: end for end in came for n in end.numbers}
+            fallen = [one for one, _ in pushes if _is_lower(lower.get(one.numbers[0]), one)]
+            stable += [one for one, _ in pushes if one not in fallen]
+            known = [any(race.together(end, other) for other in stable) for end in came]
+            arrived += [end for end, there in zip(came, known, strict=True) if there]
+            waiting = [end for end, there in zip(came, known, strict=True) if not there]
+            if not waiting:
+                break
+        return race.merged([*stable, *waiting, *arrived]), lost, spent
 
     def _starts(self, ideal: DefectCell) -> tuple[list[Start], int]:
         """The starts, made once, and evaluations of the model's input features."""
@@ -268,37 +294,6 @@ class _Search:
         ]  # fmt: skip
         return made, 0 if forces is None else forces.evaluations - before
 
-    def _off_saddles(self, ended: Sequence[Racer], ideal: DefectCell) -> tuple[list[Racer], int]:
-        """Starts a little down from the symmetric ends that are saddle points, and evaluations spent on finding out."""
-        classes = SubgroupClasses(self.defect.symmetry())
-        evaluate = Evaluator(ideal.numbers, self.potential.calculator(), ideal.volume, largest_force=np.inf)
-        found, spent = [], 0
-        with self.stage(f"{self.defect.name}: ways down", "minima") as report, _torch(self.potential):
-            for k, one in enumerate(ended[:_SADDLES]):
-                report(k, min(len(ended), _SADDLES), "")
-                index, _, state = classes.surviving(_state(one.cell, ideal))
-                kept = classes.symmetries[index]
-                if kept.order == 1:
-                    continue
-                at_rest = ideal.positions + state.displacements
-                try:
-                    krylov = Krylov.around(
-                        lambda u, at_rest=at_rest: evaluate(at_rest + u, ideal.cell).forces,  # type: ignore[misc]
-                        kept,
-                    )
-                except Divergence:
-                    continue
-                spent += len(krylov.vectors)
-                below = SubgroupClasses(kept)
-                if krylov.curvatures(below)[-1] < NEGATIVE:
-                    rng = np.random.default_rng([self.settings.seed, 29, k])
-                    way = krylov.direction(below.symmetries[-1], rng)
-                    if way is not None:
-                        moved = at_rest + way * (_OFF_SADDLE / np.linalg.norm(way, axis=1).max())
-                        cell = ideal.with_geometry(moved, geometry="start", source="off a saddle point")
-                        found.append(replace(one, cell=cell, evaluations=0, relaxation=None))
-        return found, spent
-
     def _minimum(self, one: Racer, lowest: float, ideal: DefectCell, starts: Sequence[Start]) -> Minimum:
         assert one.relaxation is not None and one.relaxation.record is not None  # noqa: S101, PT018  it came to rest
         symbol, copies = symmetry_in(self.defect.supercell, ideal, one.cell.positions)
@@ -308,12 +303,8 @@ class _Search:
         return Minimum(one.relaxation.record, one.energy - lowest, symbol, copies, first, found_by, words)
 
 
-def _state(cell: DefectCell, ideal: DefectCell) -> Distortion:
-    return distortion_of(cell.positions, ideal, np.zeros((3, 3)))
-
-
-def _torch(potential: Potential) -> AbstractContextManager[None]:
-    return one_torch_thread(wanted=potential.uses_torch)
+def _is_lower(end: Racer | None, one: Racer) -> bool:
+    return end is not None and end.energy < one.energy - _FALLS
 
 
 def _with_others(result: SearchResult, others: Sequence[Potential]) -> SearchResult:
@@ -323,7 +314,7 @@ def _with_others(result: SearchResult, others: Sequence[Potential]) -> SearchRes
         cells = [minimum.record.cell for minimum in minima]
         potential.require(element for cell in cells for element in cell.to_ase().symbols)
         energies = []
-        with _torch(potential):
+        with one_torch_thread(wanted=potential.uses_torch):
             for cell in cells:
                 evaluate = Evaluator(cell.numbers, potential.calculator(), cell.volume, largest_force=np.inf)
                 energies.append(evaluate(cell.positions, cell.cell).energy)

@@ -16,13 +16,15 @@ from defectgen.energy_surface.source import find_forces
 from defectgen.generation.geometries import generate
 from defectgen.ground_states import SearchResult, SearchSettings, search
 from defectgen.ground_states import race as race_module
-from defectgen.ground_states.copies import symmetry_in
-from defectgen.ground_states.race import MIN_SURVIVORS, Racer, chosen, merged, starts_for
+from defectgen.ground_states.copies import congruent, symmetry_in
+from defectgen.ground_states.race import MIN_SURVIVORS, Race, Racer, chosen, starts_for
 from defectgen.ground_states.rearranged import rearranged
 from defectgen.ground_states.same_geometry import same_minimum
+from defectgen.ground_states.stability import pushed
 from defectgen.ground_states.starts import Start
 from defectgen.model.weights import load_model
 from md.energetics import minimum, normal_modes
+from md.jobs.sweep import no_stage
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relax import relax_structure
 from md.relaxation.relaxed_host import RelaxedHost
@@ -56,7 +58,18 @@ def test_the_lowest_is_at_least_as_low_as_every_plain_start(result: SearchResult
     for kind, _, positions in rearranged(result.defect):
         end = relax_structure(result.defect.cell().with_geometry(positions), emt, fmax=0.02)
         assert result.lowest.record.energy <= end.energies[-1] + 0.002, kind
-    assert len(result.minima) > 1, "dumbbells and other voids are minima too"
+
+
+def test_an_oxide_has_a_peroxide_among_the_minima_of_its_interstitial() -> None:
+    host = read_host(HOSTS / "MgO.cif")
+    potential = resolve_potential("mace-mgo", host.elements)
+    supercell = widest_supercell(host, min_atoms=40, max_atoms=60)
+    oxygen = next(d for d in point_defects(supercell) if d.name == "O_i_Td")
+    found = search(oxygen, potential, settings=SearchSettings(evaluations=300, use_model=False))
+    assert len(found.minima) > 1
+    assert any("O-O 1.4" in one.words and one.subgroup == "-3m" for one in found.minima)
+    for one in found.minima:
+        assert normal_modes(one.record.cell, potential).frequencies.min() > -0.5
 
 
 def test_minima_are_minima_in_order_and_distinct(result: SearchResult, emt: Potential) -> None:
@@ -71,9 +84,34 @@ def test_minima_are_minima_in_order_and_distinct(result: SearchResult, emt: Pote
         assert np.array_equal(cell.numbers, ideal.numbers)
         assert (found.subgroup, found.degeneracy) == symmetry_in(result.defect.supercell, ideal, cell.positions)
         for other in result.minima[:k]:
+            near = abs(other.record.energy - found.record.energy) < 0.01
+            assert not (near and congruent(result.defect.supercell, ideal, other.record.cell.positions, cell.positions))
             apart = abs(other.record.energy - found.record.energy) > 0.05
             assert apart or not same_minimum(other.record.cell.positions, cell.positions, ideal, symmetry)
-    assert normal_modes(result.lowest.record.cell, emt).frequencies.min() > -0.3, "no way down is left"
+        assert normal_modes(cell, emt).frequencies.min() > -0.5, "no way down is left"
+
+
+def test_a_saddle_point_is_pushed_off_and_a_minimum_comes_back(result: SearchResult, emt: Potential) -> None:
+    """In this cell the relaxed dumbbells along [110] and [111] are saddle points of EMT."""
+    ideal = result.defect.cell()
+    race = Race(ideal, result.defect.symmetry(), emt, 0.02, 1, no_stage)
+
+    def racer_at(cell: DefectCell) -> Racer:
+        end = relax_structure(cell, emt, fmax=0.01)
+        return Racer(("",), end.cell, 0, end.energies, (0,))
+
+    dumbbells = {name[-3:]: p for kind, name, p in rearranged(result.defect) if kind == "split interstitial"}
+    for name in ("110", "111"):
+        saddle = racer_at(ideal.with_geometry(dumbbells[name]))
+        assert normal_modes(saddle.cell, emt).frequencies.min() < -1.0
+        moved, used = pushed(saddle, ideal, emt)
+        assert moved is not None
+        assert used > 8
+        assert racer_at(moved.cell).energy < saddle.energy - 0.01
+    for found in result.minima:
+        there = racer_at(found.record.cell)
+        moved, _ = pushed(there, ideal, emt)
+        assert moved is None or race.together(racer_at(moved.cell), there)
 
 
 def test_copies_are_counted_over_the_whole_supercell(interstitial: Defect) -> None:
@@ -90,6 +128,19 @@ def test_copies_are_counted_over_the_whole_supercell(interstitial: Defect) -> No
     assert found["111"] == ("-3m", 4 * sites)
     general = ideal.positions + np.random.default_rng(0).normal(scale=0.2, size=ideal.positions.shape)
     assert symmetry_in(cells, ideal, general) == ("1", 48 * sites)
+
+
+def test_an_atom_in_the_next_void_is_the_same_defect(interstitial: Defect) -> None:
+    ideal, cells = interstitial.cell(), interstitial.supercell
+    atom = int(np.flatnonzero(ideal.sites == interstitial.edits[0].site)[0])
+    void, orbit = cells.sites.void, cells.sites.orbit
+    alike = cells.sites.positions[void & (orbit == orbit[interstitial.edits[0].site])]
+    there, other = ideal.positions.copy(), ideal.positions.copy()
+    there[atom] = alike[np.linalg.norm(alike - ideal.positions[atom], axis=1) > 1.0][0]
+    assert not same_minimum(ideal.positions, there, ideal, interstitial.symmetry())
+    assert congruent(cells, ideal, ideal.positions, there)
+    other[atom] = cells.sites.positions[void & (orbit != orbit[interstitial.edits[0].site])][0]
+    assert not congruent(cells, ideal, ideal.positions, other)
 
 
 def test_what_it_took_is_counted(result: SearchResult, interstitial: Defect, emt: Potential, monkeypatch) -> None:
@@ -117,7 +168,7 @@ def test_a_stopped_search_goes_on_to_the_same_bits(
     def stop(*_args: object, **_more: object) -> None:
         raise StoppedError
 
-    monkeypatch.setattr(race_module, "to_rest", stop)
+    monkeypatch.setattr(race_module.Race, "to_rest", stop)
     with pytest.raises(StoppedError):
         search(interstitial, emt, settings=FEW, folder=tmp_path)
     monkeypatch.undo()
@@ -176,7 +227,7 @@ def test_more_evaluations_are_for_more_starts() -> None:
 
 
 def racer(cell, energies, number: int) -> Racer:
-    return Racer((f"kind {number}",), cell, 5, np.array(energies), 0.1, (number,))
+    return Racer((f"kind {number}",), cell, 5, np.array(energies), (number,))
 
 
 def test_the_most_promising_go_on_and_the_most_unlike_with_them(interstitial: Defect) -> None:
@@ -192,17 +243,18 @@ def test_the_most_promising_go_on_and_the_most_unlike_with_them(interstitial: De
     assert len(numbers) == 4 == MIN_SURVIVORS
 
 
-def test_those_that_came_to_one_place_are_one(interstitial: Defect) -> None:
-    ideal, symmetry = interstitial.cell(), interstitial.symmetry()
+def test_those_that_came_to_one_place_are_one(interstitial: Defect, emt: Potential) -> None:
+    ideal = interstitial.cell()
+    race = Race(ideal, interstitial.symmetry(), emt, 0.02, 1, no_stage)
     there = ideal.with_geometry(ideal.positions + 0.01 * np.eye(len(ideal), 3))
     low, high = racer(ideal, [0.0], 0), racer(there, [0.01], 1)
-    (one,) = merged([high, low], symmetry, ideal)
+    (one,) = race.merged([high, low])
     assert one.energy == 0.0
     assert one.sources == ("kind 0", "kind 1")
     assert one.evaluations == 10
     assert sorted(one.numbers) == [0, 1]
     above = racer(there, [0.2], 1)
-    assert len(merged([above, low], symmetry, ideal)) == 2, "another energy is another minimum"
+    assert len(race.merged([above, low])) == 2, "another energy is another minimum"
 
 
 def test_the_door_has_it() -> None:
