@@ -67,14 +67,29 @@ def _distances(
 
 
 def _closed(off: dict[int, float], permutations: IntArray) -> list[int]:
-    """The largest group of operations that are all less off than any other: near symmetries need not be a group."""
-    for limit in sorted({value for value in off.values() if value < MAX_OFF}, reverse=True):
-        kept = [operation for operation, value in off.items() if value <= limit]
-        rows = permutations[kept]
-        known = {row.tobytes() for row in rows}
-        if all(first[second].tobytes() in known for first in rows for second in rows):
-            return kept
-    raise AssertionError("the identity alone is a group")  # pragma: no cover
+    """A group of operations that are all near: grown by the nearest first, as near symmetries need not be a group."""
+    near = sorted((operation for operation, value in off.items() if value < MAX_OFF), key=lambda k: (off[k], k))
+    known = {permutations[operation].tobytes(): operation for operation in near}
+    kept = [known[np.arange(permutations.shape[1], dtype=permutations.dtype).tobytes()]]
+    for operation in near:
+        if operation not in kept:
+            kept = _generated([*kept, operation], known, permutations) or kept
+    return sorted(kept)
+
+
+def _generated(seeds: list[int], known: dict[bytes, int], permutations: IntArray) -> list[int] | None:
+    """The group that some operations generate; None where it is not all known."""
+    found, waiting = set(seeds), list(seeds)
+    while waiting:
+        first = permutations[waiting.pop()]
+        for second in permutations[seeds]:
+            product = known.get(first[second].tobytes())
+            if product is None:
+                return None
+            if product not in found:
+                found.add(product)
+                waiting.append(product)
+    return list(found)
 
 
 def _is_there(place: FloatArray, element: int, positions: FloatArray, ideal: DefectCell, limit: float) -> bool:

@@ -36,7 +36,7 @@ from md.relaxation.relaxed_host import RelaxedHost
 
 __all__ = ["MIN_EVALUATIONS", "SearchSettings", "search"]
 
-_VERSION = 2
+_VERSION = 3
 """Of the algorithms: raised when the same request comes to give other minima, so that no old folder is gone on from."""
 
 MIN_EVALUATIONS = 100

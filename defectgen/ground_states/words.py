@@ -53,7 +53,7 @@ def _new_bonds(ideal: DefectCell, positions: FloatArray, far: FloatArray) -> lis
     near = np.flatnonzero(far > _MOVED)
     found = []
     for k, i in enumerate(near):
-        for j in near[k + 1 :]:
+        for j in np.setdiff1d(np.arange(len(far)), near[: k + 1]):
             length, before = (
                 float(np.linalg.norm(wrapped(x[i] - x[j], ideal.cell))) for x in (positions, ideal.positions)
             )

@@ -87,18 +87,19 @@ def align(ideal: Atoms, bulk: Atoms, charge: int = 0) -> Alignment:
     return Alignment(defect, at[defect.cell().sites], turn)
 
 
-def edited_ideal(bulk: Atoms, number: int, at: FloatArray, *, removed: bool) -> Atoms:
-    """The pristine supercell with one change: an atom put in at a point (3,), Å, the nearest one removed, or both.
+def edited_ideal(bulk: Atoms, number: int, at: FloatArray, *, removed: int) -> Atoms:
+    """The pristine supercell with an atom put in at a point (3,), Å, the nearest of an element removed, or both.
 
     Args:
         bulk: the pristine supercell.
         number: atomic number that is put in; 0 for none.
         at: where.
-        removed: take the nearest atom away; what is put in then takes its place.
+        removed: atomic number of the element whose nearest atom goes, 0 for none; what is put in takes its place.
     """
     fractional = (bulk.positions - at) @ np.linalg.inv(bulk.cell)
     distance = np.linalg.norm((fractional - np.rint(fractional)) @ bulk.cell, axis=1)
-    nearest = int(distance.argmin())
+    # A relaxed defect may be nearer to an atom of another element than to the place that it left.
+    nearest = int(np.where(bulk.numbers == removed, distance, np.inf).argmin())
     numbers, positions = bulk.numbers.copy(), bulk.positions.copy()
     if not removed:
         return Atoms(bulk.cell, np.append(numbers, number), np.vstack([positions, at]))

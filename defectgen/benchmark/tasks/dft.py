@@ -116,7 +116,7 @@ def _ideal(bulk: Atoms, relaxed: Atoms, fraction: FloatArray) -> Atoms:
     lost = [z for z, change in counts.items() if change < 0]
     if len(added) > 1 or len(lost) > 1 or any(abs(change) > 1 for change in counts.values()):
         raise DataError(f"the compositions differ by {counts}; only single point defects are read")
-    return edited_ideal(bulk, added[0] if added else 0, fraction @ bulk.cell, removed=bool(lost))
+    return edited_ideal(bulk, added[0] if added else 0, fraction @ bulk.cell, removed=lost[0] if lost else 0)
 
 
 def _count(atoms: Atoms, number: int) -> int:

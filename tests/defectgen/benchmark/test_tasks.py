@@ -152,16 +152,24 @@ def distances(cell, numbers, positions):
     return np.concatenate([np.sort(lengths[pairs == kind]) for kind in np.unique(pairs)])
 
 
-def dft_file(path, defect, names_and_charges, shift):
-    """A file such as DFT would give: the relaxed cells are the ideal ones with one neighbour moved."""
+def dft_file(path, defect, names_and_charges, shift, aside=0.0):
+    """A file such as DFT would give: the relaxed cells are the ideal ones with one neighbour moved.
+
+    The place given for the defect is so far aside towards the nearest atom of another element, 1 being there.
+    """
     bulk, ideal = defect.supercell.bulk_cell(), defect.cell()
     positions = ideal.positions.copy()
     positions[5] += shift
+    site = defect.edits[0].site
+    others = np.flatnonzero(bulk.numbers != bulk.numbers[site])
+    between = (bulk.positions[others] - bulk.positions[site]) @ np.linalg.inv(bulk.cell)
+    between -= np.rint(between)
+    nearest = between[np.linalg.norm(between @ bulk.cell, axis=1).argmin()]
     entries = [
         {
             "name": name,
             "charge": charge,
-            "defect_frac": (bulk.positions[defect.edits[0].site] @ np.linalg.inv(bulk.cell)).tolist(),
+            "defect_frac": (bulk.positions[site] @ np.linalg.inv(bulk.cell) + aside * nearest).tolist(),
             "host": "host0",
             "relaxed": ideal.with_geometry(positions).to_pymatgen().as_dict(),
         }
@@ -185,6 +193,11 @@ def test_dft_relaxations_are_read_as_displacements(tmp_path, tetragonal):
     expected = np.where(np.arange(n) == first, moved, still)[near].mean()
     assert dft_error(task, None) == pytest.approx(expected, abs=1e-9)
     assert dft_error(task, task.references[0].state) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_place_of_a_relaxed_defect_may_be_nearest_to_an_atom_of_another_element(tmp_path, tetragonal):
+    path = dft_file(tmp_path / "dft.json.gz", tetragonal, [("vac_O_0", 0)], np.array([0.0, 0.3, 0.0]), aside=0.6)
+    assert [t.defect for t in read_dft(path).tasks] == [tetragonal]
 
 
 def test_a_file_that_is_no_set_of_relaxations_is_refused(tmp_path):

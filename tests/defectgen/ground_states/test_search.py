@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pymatgen.symmetry.groups import PointGroup
 
 import defectgen as dg
 from augment import Defect, DefectCell, point_defects, read_host
@@ -27,7 +28,7 @@ from md.energetics import minimum, normal_modes
 from md.jobs.sweep import no_stage
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relax import relax_structure
-from md.relaxation.relaxed_host import RelaxedHost
+from md.relaxation.relaxed_host import RelaxedHost, pristine
 from tests.support.places import HOSTS
 
 search_module = sys.modules[search.__module__]
@@ -100,6 +101,11 @@ def test_a_saddle_point_is_pushed_off_and_a_minimum_comes_back(result: SearchRes
         end = relax_structure(cell, emt, fmax=0.01)
         return Racer(("",), end.cell, 0, end.energies, (0,))
 
+    def energy_of(cell: DefectCell) -> float:
+        atoms = cell.to_ase()
+        atoms.calc = emt.calculator()
+        return float(atoms.get_potential_energy())
+
     dumbbells = {name[-3:]: p for kind, name, p in rearranged(result.defect) if kind == "split interstitial"}
     for name in ("110", "111"):
         saddle = racer_at(ideal.with_geometry(dumbbells[name]))
@@ -108,6 +114,11 @@ def test_a_saddle_point_is_pushed_off_and_a_minimum_comes_back(result: SearchRes
         assert moved is not None
         assert used > 8
         assert racer_at(moved.cell).energy < saddle.energy - 0.01
+        aside = saddle.cell.with_geometry(saddle.cell.positions + 0.2 * (moved.cell.positions - saddle.cell.positions))
+        lower, _ = pushed(replace(saddle, cell=aside), ideal, emt)
+        assert lower is not None
+        higher = aside.with_geometry(2 * aside.positions - lower.cell.positions)
+        assert energy_of(lower.cell) < energy_of(higher) - 1e-3, "to the side that is lower"
     for found in result.minima:
         there = racer_at(found.record.cell)
         moved, _ = pushed(there, ideal, emt)
@@ -128,6 +139,18 @@ def test_copies_are_counted_over_the_whole_supercell(interstitial: Defect) -> No
     assert found["111"] == ("-3m", 4 * sites)
     general = ideal.positions + np.random.default_rng(0).normal(scale=0.2, size=ideal.positions.shape)
     assert symmetry_in(cells, ideal, general) == ("1", 48 * sites)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_operations_that_nearly_keep_a_geometry_are_a_group(interstitial: Defect, seed: int) -> None:
+    """Displacements near the tolerance leave some operations within it, which make no group."""
+    ideal, cells = interstitial.cell(), interstitial.supercell
+    group = pristine(cells).symmetry()
+    for scale in (0.018, 0.022, 0.026):
+        drawn = np.random.default_rng(seed).normal(scale=scale, size=ideal.positions.shape)
+        symbol, copies = symmetry_in(cells, ideal, ideal.positions + drawn)
+        # Of the order of a point group of that name, as no translation is left in the cell of an interstitial.
+        assert group.order == copies * len(PointGroup(symbol).symmetry_ops)
 
 
 def test_an_atom_in_the_next_void_is_the_same_defect(interstitial: Defect) -> None:

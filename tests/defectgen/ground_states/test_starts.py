@@ -106,6 +106,12 @@ def test_a_geometry_is_said_in_words() -> None:
     peroxide[others[nearest]] += 0.1 * away[nearest]
     peroxide[atom] += 1.1 * away[nearest] - 1.42 * away[nearest] / np.linalg.norm(away[nearest])
     assert "O-O 1.4" in in_words(defect, ideal, peroxide)
+    barely = ideal.positions.copy()
+    barely[atom] += 0.14 * away[nearest]
+    assert "O-O" not in in_words(defect, ideal, barely), "a bond that was nearly there is none"
+    alone = ideal.positions.copy()
+    alone[atom] += away[nearest] - 1.42 * away[nearest] / np.linalg.norm(away[nearest])
+    assert "O-O 1.4" in in_words(defect, ideal, alone), "one atom that moves makes a bond with one that stays"
     off = ideal.positions.copy()
     off[atom] += [0.3, 0.0, 0.0]
     assert "O 0.30 Å off its site" in in_words(defect, ideal, off)
