@@ -131,13 +131,14 @@ def _shared_sites(defect: Defect, ideal: DefectCell) -> Iterator[tuple[str, str,
 
 
 def _off_centre(ideal: DefectCell, symmetry: CellSymmetry, atom: int) -> Iterator[tuple[str, str, FloatArray]]:
-    """A substituted atom moved along the axes that the stabilizer distinguishes."""
-    known: list[FloatArray] = []
+    """A substituted atom moved along the axes that the stabilizer distinguishes, those that keep most of it first."""
+    known: list[tuple[int, str, FloatArray]] = []
     for axis in _AXES:
         for sign in (1, -1):
             direction = sign * np.asarray(axis, dtype=float) / np.linalg.norm(axis)
-            images = symmetry.rotations @ direction
-            if all((images @ other).max() < _SAME_DIRECTION for other in known):
-                known.append(direction)
+            along = symmetry.rotations @ direction
+            if all((along @ other).max() < _SAME_DIRECTION for _, _, other in known):
                 name = "[" + " ".join(str(sign * k) for k in axis) + "]"
-                yield "off centre", name, _moved(ideal, atom, ideal.positions[atom] + _OFF_CENTRE * direction)
+                known.append((int((along @ direction > _SAME_DIRECTION).sum()), name, direction))
+    for _, name, direction in sorted(known, key=lambda item: -item[0]):
+        yield "off centre", name, _moved(ideal, atom, ideal.positions[atom] + _OFF_CENTRE * direction)
