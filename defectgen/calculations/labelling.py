@@ -205,6 +205,7 @@ def _record(found: FoundCalculation, result: Calculation, registration: Registra
             "files": [path.name for path in result.files],
             "files_sha256": files,
             "inputs_sha256": job.get("structure_sha256"),
+            "band_edges": None if result.band_edges is None else list(result.band_edges),
         },
     }
     cell = registration.cell.with_geometry(registration.cell.positions, registration.cell.cell, **provenance)
@@ -216,6 +217,7 @@ def _record(found: FoundCalculation, result: Calculation, registration: Registra
         None if result.stress is None else _turned(result.stress, registration),
         None if moments is None else moments[registration.order],
         "dft_relaxed" if result.relaxed else "dft_single_point",
+        None if result.potentials is None else result.potentials[registration.order],
     )
 
 

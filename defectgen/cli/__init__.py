@@ -16,6 +16,7 @@ from defectgen.cli.commands.bench import bench_command
 from defectgen.cli.commands.defects import defects_command
 from defectgen.cli.commands.dft.inputs import inputs_command
 from defectgen.cli.commands.dft.label import label_command
+from defectgen.cli.commands.dft.levels import levels_command
 from defectgen.cli.commands.distill import distill_command
 from defectgen.cli.commands.export import export_command
 from defectgen.cli.commands.generate import generate_command
@@ -211,6 +212,7 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
     "Calculations of electrons": (
         (inputs_command, "inputs out --code vasp --select 50"),
         (label_command, "label out --from out/inputs/vasp"),
+        (levels_command, "levels out --dielectric 9.8 --limits limits.json"),
     ),
     "Datasets and reports": (
         (export_command, "export out1 out2 -o dataset --license CC-BY-4.0"),

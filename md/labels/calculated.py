@@ -74,6 +74,7 @@ class CalculatedRecord:
         stress: (6,) Voigt xx, yy, zz, yz, xz, xy in eV/Å³, ASE sign, or None.
         moments: (n,) magnetic moments of the atoms, μB, or None.
         config_type: `dft_relaxed` or `dft_single_point`.
+        potentials: (n,) electrostatic potential at the nuclei, V, of a positive charge, or None.
     """
 
     cell: DefectCell
@@ -82,10 +83,11 @@ class CalculatedRecord:
     stress: FloatArray | None
     moments: FloatArray | None
     config_type: str
+    potentials: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.cell)
-        wanted = ((self.forces, (n, 3)), (self.stress, (6,)), (self.moments, (n,)))
+        wanted = ((self.forces, (n, 3)), (self.stress, (6,)), (self.moments, (n,)), (self.potentials, (n,)))
         if any(label is not None and label.shape != shape for label, shape in wanted):
             raise DataError(f"calculation of {self.cell.name}: labels do not fit {n} atoms")
         labels = [np.array(self.energy), *(label for label, _ in wanted if label is not None)]
@@ -96,16 +98,17 @@ class CalculatedRecord:
 def write_calculated(path: Path, records: Sequence[CalculatedRecord]) -> None:
     """Write records to one archive at `path`, atomically; a label that is not there is NaN."""
     arrays = cells_to_arrays([r.cell for r in records])
-    columns: dict[str, list[FloatArray]] = {"forces": [], "stress": [], "moments": []}
+    columns: dict[str, list[FloatArray]] = {name: [] for name in ("forces", "stress", "moments", "potentials")}
     for record in records:
         n = len(record.cell)
         for name, label, shape in (
             ("forces", record.forces, (n, 3)),
             ("stress", record.stress, (1, 6)),
             ("moments", record.moments, (n,)),
+            ("potentials", record.potentials, (n,)),
         ):
             columns[name].append(np.full(shape, np.nan) if label is None else np.reshape(label, shape))
-    empty = {"forces": np.zeros((0, 3)), "stress": np.zeros((0, 6)), "moments": np.zeros(0)}
+    empty = {"forces": np.zeros((0, 3)), "stress": np.zeros((0, 6)), "moments": np.zeros(0), "potentials": np.zeros(0)}
     arrays |= {name: np.concatenate(parts or [empty[name]]) for name, parts in columns.items()}
     arrays["energy"] = np.array([r.energy for r in records], dtype=float)
     arrays["config_type"] = np.array([r.config_type for r in records], dtype=np.str_)
@@ -125,11 +128,12 @@ def read_calculated(path: Path) -> list[CalculatedRecord]:
     except KeyError as error:
         raise DataError(f"{path}: an archive of cells without labels (no {error})") from None
     energy, forces, stress, moments, kinds = columns
+    potentials = arrays.get("potentials", np.full(len(moments), np.nan))
     records = []
     for i, cell in enumerate(cells):
         atoms = slice(int(start[i]), int(start[i + 1]))
         labels = (_known(forces[atoms]), _known(stress[i]), _known(moments[atoms]))
-        records.append(CalculatedRecord(cell, float(energy[i]), *labels, str(kinds[i])))
+        records.append(CalculatedRecord(cell, float(energy[i]), *labels, str(kinds[i]), _known(potentials[atoms])))
     return records
 
 

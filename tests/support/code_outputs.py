@@ -16,9 +16,19 @@ def vectors(rows: np.ndarray) -> str:
 
 
 def write_vasprun(
-    path: Path, atoms, energy: float, forces, stress, charge: int, *, ended: bool = True, converged: bool = True
+    path: Path,
+    atoms,
+    energy: float,
+    forces,
+    stress,
+    charge: int,
+    *,
+    ended: bool = True,
+    converged: bool = True,
+    edges: tuple[float, float] | None = None,
 ) -> None:
-    """A vasprun.xml of a single point; the tensor `stress` (3, 3) is in eV/Å³ of ASE's sign."""
+    """A vasprun.xml of a single point; the tensor `stress` (3, 3) is in eV/Å³ of ASE's sign, the band edges in eV."""
+    bands = "" if edges is None else eigenvalues(edges)
     symbols = atoms.get_chemical_symbols()
     kinds = list(dict.fromkeys(symbols))
     counts = [symbols.count(kind) for kind in kinds]
@@ -54,11 +64,32 @@ def write_vasprun(
 <calculation>{steps}<structure>{structure}</structure><varray name="forces">
 {vectors(forces)}</varray><varray name="stress">
 {vectors(-KBAR * np.asarray(stress))}</varray><energy><i name="e_fr_energy">{energy:.8f}</i>
-<i name="e_wo_entrp">{energy:.8f}</i><i name="e_0_energy">{energy:.8f}</i></energy></calculation>
+<i name="e_wo_entrp">{energy:.8f}</i><i name="e_0_energy">{energy:.8f}</i></energy>{bands}</calculation>
 <structure name="finalpos">{structure}</structure>
 </modeling>
 """
     path.write_text(text if ended else text[: len(text) * 2 // 3], encoding="utf-8")
+
+
+def eigenvalues(edges: tuple[float, float]) -> str:
+    """Two bands at one k-point."""
+    rows = "".join(f"<r> {level:.4f} {share:.4f} </r>" for level, share in zip(edges, (1.0, 0.0), strict=True))
+    return (
+        "<eigenvalues><array><dimension dim='1'>band</dimension><dimension dim='2'>kpoint</dimension>"
+        "<dimension dim='3'>spin</dimension><field>eigene</field><field>occ</field><set><set comment='spin 1'>"
+        f"<set comment='kpoint 1'>{rows}</set></set></set></array></eigenvalues><dos><i name='efermi'>"
+        f"{sum(edges) / 2:.4f}</i></dos>"
+    )
+
+
+def write_potentials(path: Path, potentials) -> None:
+    """The table of an OUTCAR with the potentials (n,), V, of a positive charge; VASP writes those of an electron."""
+    cells = [f"{k + 1:8d}{-value:9.4f}" for k, value in enumerate(potentials)]
+    rows = "\n".join("".join(cells[k : k + 5]) for k in range(0, len(cells), 5))
+    path.write_text(
+        " average (electrostatic) potential at core\n  the test charge radii are     0.9757  0.7215\n"
+        f"  (the norm of the test charge is              1.0000)\n{rows}\n\n\n\n E-fermi :   5.1234     XC(G=0):\n"
+    )
 
 
 def write_aims(path: Path, atoms, energy: float, forces, charge: int, *, ended: bool = True) -> None:

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import DataError
-from defectgen.calculations.results.calculation import Calculation, calculation_of_atoms, first_group, unfinished
+from defectgen.calculations.results.calculation import (
+    Calculation,
+    calculation_of_atoms,
+    first_group,
+    levels_around_gap,
+    unfinished,
+)
 from md.labels.calculated import TheoryLevel
 
 
@@ -44,6 +50,11 @@ def aims_result(path: Path) -> Calculation:
         version=first_group(r"(?:FHI-aims version|Version)\s*:?\s*(\S+)", text),
         setups=_setups(text),
         relaxed=relaxing,
+        band_edges=levels_around_gap(
+            r"Highest occupied state \(VBM\) at\s+(-?[\d.]+) eV[\s\S]{0,400}?"
+            r"Lowest unoccupied state \(CBM\) at\s+(-?[\d.]+) eV",
+            text,
+        ),
     )
 
 

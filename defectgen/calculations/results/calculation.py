@@ -34,6 +34,9 @@ class Calculation:
         version: of the code.
         setups: pseudopotential or basis by element, with its +U.
         relaxed: whether the atoms were relaxed.
+        band_edges: highest occupied and lowest empty level, eV, in the code's own zero; None where there is no gap or
+            the files do not say it.
+        potentials: (n,) electrostatic potential at the nuclei, V, of a positive charge; None where it is not said.
     """
 
     files: tuple[Path, ...]
@@ -49,6 +52,8 @@ class Calculation:
     version: str = ""
     setups: Mapping[str, str] = field(default_factory=dict)
     relaxed: bool = False
+    band_edges: tuple[float, float] | None = None
+    potentials: FloatArray | None = None
 
 
 def calculation_of_atoms(atoms: Any, files: tuple[Path, ...], level: TheoryLevel, **known: Any) -> Calculation:
@@ -92,6 +97,17 @@ def whole_charge(charge: float, where: Path) -> int:
     if abs(charge - round(charge)) > 1e-3:  # noqa: PLR2004  e; rounding of a code's output
         raise DataError(f"{where}: a charge of {charge:g} e; only whole ones are those of a defect")
     return round(charge)
+
+
+def levels_around_gap(pattern: str, text: str) -> tuple[float, float] | None:
+    """The last two levels, eV, that a pattern of two groups matches in a text; None where there is no gap between."""
+    found = re.findall(pattern, text, re.MULTILINE)
+    return gap_between(*map(float, found[-1])) if found else None
+
+
+def gap_between(occupied: float, empty: float) -> tuple[float, float] | None:
+    """The two edges, eV; None where they are no gap."""
+    return (occupied, empty) if np.isfinite([occupied, empty]).all() and empty > occupied else None
 
 
 def first_group(pattern: str, text: str, default: str = "") -> str:

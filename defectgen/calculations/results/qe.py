@@ -8,7 +8,13 @@ from typing import Any
 
 from augment.errors import DataError
 from defectgen.calculations.codes.qe import EV_PER_RYDBERG
-from defectgen.calculations.results.calculation import Calculation, calculation_of_atoms, first_group, unfinished
+from defectgen.calculations.results.calculation import (
+    Calculation,
+    calculation_of_atoms,
+    first_group,
+    levels_around_gap,
+    unfinished,
+)
 from md.labels.calculated import TheoryLevel
 
 _FUNCTIONALS = {
@@ -46,6 +52,9 @@ def pw_result(path: Path) -> Calculation:
         version=first_group(r"Program PWSCF v\.(\S+)", text),
         setups=_setups(text),
         relaxed=relaxing,
+        band_edges=levels_around_gap(
+            r"highest occupied, lowest unoccupied level \(ev\):\s+(-?[\d.]+)\s+(-?[\d.]+)", text
+        ),
     )
 
 

@@ -12,11 +12,13 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
+from augment.cell import FloatArray
 from augment.errors import DataError
 from defectgen.calculations.results.calculation import (
     Calculation,
     calculation_of_atoms,
     first_group,
+    gap_between,
     unfinished,
     whole_charge,
 )
@@ -46,7 +48,7 @@ def vasprun_result(path: Path) -> Calculation:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            run: Any = Vasprun(str(path), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
+            run: Any = Vasprun(str(path), parse_dos=False, parse_eigen=True, parse_potcar_file=False)
             valence = _valences(path)
     except Exception as error:  # noqa: BLE001  the parser raises whatever its input provokes
         raise DataError(f"{path}: not readable as vasprun.xml ({error!r})") from None
@@ -71,7 +73,37 @@ def vasprun_result(path: Path) -> Calculation:
         version=str(run.vasp_version),
         setups=_setups(run),
         relaxed=int(run.parameters.get("NSW", 0)) > 0 and int(run.parameters.get("IBRION", -1)) > 0,
+        band_edges=_band_edges(run),
+        potentials=_potentials_beside(path, len(structure)),
     )
+
+
+def _band_edges(run: Any) -> tuple[float, float] | None:
+    """Highest occupied and lowest empty level of all k-points and spins, eV."""
+    if not getattr(run, "eigenvalues", None):
+        return None
+    _, empty, occupied, _ = run.eigenvalue_band_properties
+    return gap_between(float(occupied), float(empty))
+
+
+def _potentials_beside(path: Path, atoms: int) -> FloatArray | None:
+    """Potentials of the OUTCAR beside a vasprun.xml."""
+    outcars = [path.with_name(name) for name in ("OUTCAR", "OUTCAR.gz") if path.with_name(name).is_file()]
+    return _potentials(_content(outcars[0]).decode("utf-8", errors="replace"), atoms) if outcars else None
+
+
+def _potentials(text: str, atoms: int) -> FloatArray | None:
+    """The last potentials at the nuclei (n,), V, of a positive charge; VASP writes those of an electron.
+
+    None where there are not as many as atoms.
+    """
+    values: list[str] = []
+    for line in text.rpartition("average (electrostatic) potential at core")[2].splitlines():
+        found = re.findall(r"\d+\s*(-?\d+\.\d{4})", line) if re.match(r"\s*\d+\s*-?\d+\.\d{4}", line) else []
+        if values and not found:
+            break
+        values += found
+    return -np.array(values, dtype=float) if len(values) == atoms else None
 
 
 def _content(path: Path) -> bytes:
@@ -149,6 +181,7 @@ def outcar_result(path: Path) -> Calculation:
         version=first_group(r"vasp\.(\S+)", text),
         setups={title.split()[1].partition("_")[0]: title for title in _outcar_titles(text)},
         relaxed=relaxing,
+        potentials=_potentials(text, len(atoms)),
     )
 
 
