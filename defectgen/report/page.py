@@ -22,6 +22,7 @@ from defectgen.report.blocks import (
 )
 from defectgen.report.calculated import calculated_facts, calculated_sections
 from defectgen.report.gather import RunData, read_run
+from defectgen.report.levels import level_sections
 from defectgen.report.minima import minima_sections
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
@@ -91,6 +92,7 @@ def build_sections(data: RunData, left_out: int = 0) -> list[Section]:
         *minima_sections(data),
         energies_section(data),
         *calculated_sections(data),
+        *level_sections(data),
         *dynamics_sections(data),
         timings_section(data),
         provenance_section(data),

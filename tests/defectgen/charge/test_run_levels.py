@@ -12,6 +12,9 @@ from scipy.spatial.transform import Rotation
 from augment import Defect, read_host
 from defectgen.charge.corrections import ALIGNED, POINT_CHARGES, centre_of, correction
 from defectgen.charge.images import image_energy, point_charge_potentials
+from defectgen.report.blocks import Figure
+from defectgen.report.gather import read_run
+from defectgen.report.levels import level_sections
 from md.labels.calculated import CalculatedRecord, read_calculated
 from tests.support.code_outputs import write_potentials, write_vasprun
 from tests.support.places import HOSTS
@@ -117,6 +120,23 @@ def test_the_table_names_defects_and_levels(run, tmp_path, call, ideal_cells) ->
     assert status == 0
     assert "v_O" in output
     assert "ε(+2/" in output
+
+
+def test_the_report_draws_the_lowest_states_across_the_gap(run, tmp_path, call, ideal_cells) -> None:
+    assert level_sections(read_run(run)) == []
+    labelled(call, run, written(tmp_path, ideal_cells))
+    (tmp_path / "limits.json").write_text(json.dumps({"limits": {"O-poor": {"O": -8.0}}}))
+    call("levels", run, "--dielectric", "9.8", "--limits", tmp_path / "limits.json")
+    (section,) = level_sections(read_run(run))
+    figure = next(block for block in section.blocks if isinstance(block, Figure))
+    trace = figure.data[0]
+    rows = json.loads((run / "levels" / "levels.json").read_text())["defects"]
+    for x, y in zip(trace["x"], trace["y"], strict=True):
+        lowest = min(row["formation_energy_at_vbm_eV"]["O-poor"] + row["charge"] * x for row in rows)
+        assert y == pytest.approx(lowest, abs=1e-4)
+    assert trace["x"][-1] == pytest.approx(GAP)
+    status, _, error = call("report", run)
+    assert status == 0, error
 
 
 def test_a_charge_in_a_uniform_shift_of_the_potential_costs_what_it_must(ideal_cells) -> None:
