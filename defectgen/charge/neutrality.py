@@ -10,7 +10,7 @@ import numpy as np
 from augment.errors import DataError, SettingsError
 from defectgen.charge.levels import ChargeState
 
-__all__ = ["Bands", "Equilibrium", "neutral_equilibrium"]
+__all__ = ["Bands", "NeutralEquilibrium", "neutral_equilibrium"]
 
 KB = 8.617333262e-5
 """eV/K."""
@@ -51,7 +51,7 @@ class Bands:
 
 
 @dataclass(frozen=True)
-class Equilibrium:
+class NeutralEquilibrium:
     """Concentrations at one temperature.
 
     Attributes:
@@ -71,7 +71,7 @@ class Equilibrium:
 
 def neutral_equilibrium(
     states: Sequence[ChargeState], sites: Mapping[str, float], bands: Bands, temperature: float, doping: float = 0.0
-) -> Equilibrium:
+) -> NeutralEquilibrium:
     """The neutral crystal: one root of the total charge, which falls with the Fermi level.
 
     Concentrations are N g exp(-E/kT) / (1 + Σ g exp(-E/kT)), the sum over the states of one defect: a site holds one.
@@ -105,7 +105,7 @@ def neutral_equilibrium(
         )
     level = float(brentq(charge, low, high, xtol=1e-12))
     electrons, holes = bands.carriers(level, temperature)
-    return Equilibrium(temperature, level, electrons, holes, _concentrations(states, sites, level, temperature))
+    return NeutralEquilibrium(temperature, level, electrons, holes, _concentrations(states, sites, level, temperature))
 
 
 def _concentrations(

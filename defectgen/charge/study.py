@@ -15,7 +15,7 @@ from augment.errors import DataError, SettingsError
 from augment.host import Host
 from augment.storage.archive import write_atomically
 from defectgen.charge.images import dielectric_tensor
-from defectgen.charge.neutrality import Bands, Equilibrium, neutral_equilibrium
+from defectgen.charge.neutrality import Bands, NeutralEquilibrium, neutral_equilibrium
 from defectgen.charge.run_levels import NO_LIMIT, RunLevels, charged_defects, read_limits
 from defectgen.run.folder import RunFolder
 from md.labels.calculated import CALCULATED_RECORDS, CalculatedRecord, read_calculated
@@ -48,7 +48,7 @@ class LevelStudy:
 
     def equilibria(
         self, temperatures: Sequence[float], electrons: float = 1.0, holes: float = 1.0
-    ) -> dict[str, list[Equilibrium]]:
+    ) -> dict[str, list[NeutralEquilibrium]]:
         """The neutral crystal at each limit and temperature, K, with effective masses in electron masses.
 
         Raises:
@@ -66,7 +66,7 @@ class LevelStudy:
             for limit in self.levels.limits
         }
 
-    def write(self, equilibria: Mapping[str, Sequence[Equilibrium]]) -> dict[str, Any]:
+    def write(self, equilibria: Mapping[str, Sequence[NeutralEquilibrium]]) -> dict[str, Any]:
         """Write `levels/levels.json`; its content."""
         content = self.levels.json()
         content["equilibria"] = [

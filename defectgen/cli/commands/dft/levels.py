@@ -14,7 +14,7 @@ from defectgen.cli.options import FolderArgument, JsonOption, say, show
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from defectgen.charge.neutrality import Equilibrium
+    from defectgen.charge.neutrality import NeutralEquilibrium
     from defectgen.charge.run_levels import RunLevels
 
 DielectricOption = Annotated[
@@ -120,7 +120,7 @@ def _tables(levels: RunLevels) -> list[Table]:
     return [energies, table]
 
 
-def _carriers(limit: str, found: list[Equilibrium]) -> Table:
+def _carriers(limit: str, found: list[NeutralEquilibrium]) -> Table:
     """Fermi levels and concentrations at one limit."""
     from rich.table import Table
 
