@@ -159,8 +159,8 @@ def charged_defects(
         raise DataError(f"{theory}: {missing}; `defectgen inputs` writes the pristine cell too, as `bulk`")
     if any(d.correction.scheme == POINT_CHARGES for d in found.values()):
         notes.append(
-            "corrections are of point charges alone where no potentials at the nuclei were read (VASP's OUTCAR has "
-            "them): the alignment may be tenths of an eV"
+            "corrections are of point charges alone where no potentials at the nuclei were read (VASP's OUTCAR and the "
+            "script for GPAW give them): the alignment may be tenths of an eV, and electronvolts in small cells"
         )
     if tensor is None and any(charge for _, charge in found):
         notes.append("charged cells are not corrected for their size; give the dielectric constant with --dielectric")

@@ -8,10 +8,11 @@ from augment.cell import DefectCell
 from defectgen.calculations.settings import SMEARING, CalculationSettings
 from defectgen.calculations.spin import is_polarised, starting_moments
 
-GPAW_SCRIPT, GPAW_STRUCTURE = "run.py", "start.extxyz"
+GPAW_SCRIPT, GPAW_STRUCTURE, GPAW_POTENTIALS = "run.py", "start.extxyz", "potentials.txt"
 
 _SCRIPT = '''"""Run with `gpaw python run.py`, or `mpiexec -n 4 gpaw python run.py`."""
 
+import numpy as np
 from ase.io import read
 from gpaw import GPAW, PW, FermiDirac
 {imports}
@@ -31,6 +32,7 @@ atoms.info.clear()
 {run}
 atoms.get_forces()
 atoms.get_stress()
+np.savetxt("{potentials}", atoms.calc.get_atomic_electrostatic_potentials())
 atoms.calc.write("result.gpw")
 '''
 
@@ -46,6 +48,7 @@ def gpaw_inputs(cell: DefectCell, settings: CalculationSettings) -> dict[str, st
     script = _SCRIPT.format(
         imports="from ase.optimize import BFGS\n" if settings.relax else "",
         structure=GPAW_STRUCTURE,
+        potentials=GPAW_POTENTIALS,
         moments=f"atoms.set_initial_magnetic_moments({starting_moments(cell).tolist()})\n" if polarised else "",
         cutoff=settings.cutoff_energy,
         functional=settings.functional,

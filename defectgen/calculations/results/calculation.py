@@ -69,6 +69,7 @@ def calculation_of_atoms(atoms: Any, files: tuple[Path, ...], level: TheoryLevel
     if not abs(np.linalg.det(np.array(atoms.cell))) > 0:
         raise DataError(f"{files[0]}: not periodic in three directions")
     moments, charge = results.get("magmoms"), known.pop("charge", None)
+    edges = known.pop("band_edges", None) or _edges_of_levels(atoms.calc)
     return Calculation(
         files,
         np.array(atoms.cell, dtype=float),
@@ -80,8 +81,19 @@ def calculation_of_atoms(atoms: Any, files: tuple[Path, ...], level: TheoryLevel
         stress=six_components(results["stress"]) if results.get("stress") is not None else None,
         moments=None if moments is None or np.shape(moments) != (len(atoms),) else _array(moments),
         charge=None if charge is None else whole_charge(charge, files[0]),
+        band_edges=edges,
         **known,
     )
+
+
+def _edges_of_levels(calculator: Any) -> tuple[float, float] | None:
+    """The levels around the Fermi level, eV, of all k-points and spins, where the files have both."""
+    fermi, points = getattr(calculator, "eFermi", None), getattr(calculator, "kpts", None)
+    if fermi is None or not points:
+        return None
+    levels = np.concatenate([np.ravel(point.eps_n) for point in points]).astype(float)
+    below, above = levels[levels <= fermi], levels[levels > fermi]
+    return gap_between(float(below.max()), float(above.min())) if len(below) and len(above) else None
 
 
 def _array(values: Any) -> FloatArray | None:

@@ -6,7 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from augment.cell import FloatArray
 from augment.errors import DataError
+from defectgen.calculations.codes.gpaw import GPAW_POTENTIALS
 from defectgen.calculations.results.calculation import Calculation, calculation_of_atoms, first_group, unfinished
 from md.labels.calculated import TheoryLevel
 
@@ -43,6 +47,7 @@ def gpw_result(path: Path) -> Calculation:
         version=version or first_group(r"\|__ \|.*?(\d+\.\d+\S*)", text),
         setups=_setups(text),
         relaxed=_was_relaxed(path),
+        potentials=_potentials_beside(path, len(atoms)),
     )
 
 
@@ -82,7 +87,22 @@ def gpaw_text_result(path: Path) -> Calculation:
         version=first_group(r"\|__ \|.*?(\d+\.\d+\S*)", text),
         setups=_setups(text),
         relaxed=_was_relaxed(path),
+        potentials=_potentials_beside(path, len(atoms)),
     )
+
+
+def _potentials_beside(path: Path, atoms: int) -> FloatArray | None:
+    """Potentials at the nuclei (n,), V, that our script keeps; GPAW gives those of an electron."""
+    beside = path.with_name(GPAW_POTENTIALS)
+    if not beside.is_file():
+        return None
+    try:
+        values = -np.atleast_1d(np.loadtxt(beside))
+    except ValueError as error:
+        raise DataError(f"{beside}: no column of potentials ({error})") from None
+    if values.shape != (atoms,) or not np.isfinite(values).all():
+        raise DataError(f"{beside}: {values.size} potentials for {atoms} atoms")
+    return values
 
 
 def _setups(text: str) -> dict[str, str]:

@@ -72,6 +72,24 @@ def test_a_gpw_file_says_what_the_text_says(run: Path, tmp_path: Path, call) -> 
     assert one.energy == pytest.approx(other.energy, abs=1e-5)
     assert np.allclose(one.stress, other.stress, atol=1e-5)
     assert np.allclose(one.cell.positions, other.cell.positions, atol=1e-5)
+    edges = [record.cell.provenance["dft"]["band_edges"] for record in (one, other)]
+    assert edges[0] == pytest.approx(edges[1], abs=1e-4)
+    assert edges[0] == pytest.approx([4.2447, 4.3460], abs=1e-4)
+    assert one.potentials is None
+
+
+def test_potentials_that_the_script_for_gpaw_kept_are_those_of_a_positive_charge(run, tmp_path, call) -> None:
+    shutil.copy(OUTPUTS / "gpaw_v_O_2.gpw", tmp_path / "result.gpw")
+    atoms = read(tmp_path / "result.gpw", format="gpw")
+    (tmp_path / "potentials.txt").write_text("\n".join(f"{-z * 10.0}" for z in atoms.numbers))
+    status, _, error = call("label", run, "--from", tmp_path)
+    assert status == 0, error
+    (record,) = records(run)
+    assert record.potentials.tolist() == [z * 10.0 for z in record.cell.numbers]
+    (tmp_path / "potentials.txt").write_text("1.0\n2.0\n")
+    status, _, error = call("label", run, "--from", tmp_path)
+    assert status == 2
+    assert "2 potentials for" in error
 
 
 def test_labels_of_two_levels_are_two_heads_of_a_dataset(run: Path, tmp_path: Path, call) -> None:
