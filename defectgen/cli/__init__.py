@@ -25,6 +25,7 @@ from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
 from defectgen.cli.commands.potentials import potentials_app, potentials_command
 from defectgen.cli.commands.search import search_command
+from defectgen.cli.commands.train import train_command
 from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,
@@ -222,6 +223,7 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
     "Models and potentials": (
         (potentials_command, "potentials --time"),
         (distill_command, "distill MgO.cif --dopant Al"),
+        (train_command, "train out -o model"),
         (bench_command, "bench -g default -g my:generator"),
         (doctor_command, "doctor"),
     ),
