@@ -31,7 +31,7 @@ from md.potentials import Potential
 
 __all__ = ["DefectGeometries", "Geometry", "RunGeometries", "geometries_hash", "geometries_of"]
 
-MIN_MEAN_FRAMES = 20
+_MEAN_FRAMES = 20
 """Frames after the first half of a run of dynamics, below which their mean says little."""
 
 
@@ -236,7 +236,7 @@ def _mean(trajectory: Trajectory) -> Geometry | None:
     temperature, pressure = environment.temperature, environment.pressure
     half = slice(len(frames) // 2, None)
     constant = isinstance(temperature, int | float) and isinstance(pressure, int | float)
-    if not constant or len(frames) < 2 * MIN_MEAN_FRAMES:
+    if not constant or len(frames) < 2 * _MEAN_FRAMES:
         return None
     cell = frames.start.with_geometry(frames.positions[half].mean(axis=0), frames.cells[half].mean(axis=0))
     return Geometry(cell, float("nan"), float(temperature), float(pressure))  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import numpy as np
 from torch import Tensor, nn
@@ -15,14 +15,19 @@ from defectgen.corpus.cases import Case, Label, cases_to_arrays
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import DisplacementNetwork, SubgroupNetwork, restored
 from defectgen.model.weights import Model
-from defectgen.training.loop import Objective
+from defectgen.training.loop import Draw, Objective
 from defectgen.training.objectives.displacements import DisplacementObjective, DisplacementSettings
 from defectgen.training.objectives.subgroups import SUBGROUP_CONFIG, SubgroupObjective
+from md.training.loop import Network
 
-__all__ = ["StartedFrom", "cases_hash", "displacement_error", "displacements_from", "resting_pairs", "subgroups_from"]
-
-Network = TypeVar("Network", bound=nn.Module)
-Draw = TypeVar("Draw")
+__all__ = [
+    "StartedFrom",
+    "cases_hash",
+    "displacements_from",
+    "error_of_displacements",
+    "resting_pairs",
+    "subgroups_from",
+]
 
 _JUDGE_STEPS = 6
 """Of the sampler, where weights are compared: more take longer and order them alike."""
@@ -117,7 +122,9 @@ def resting_pairs(cases: Sequence[Case], split: str) -> list[tuple[Case, Label]]
     return [(c, x) for c in cases if c.split == split for x in c.labels if x.temperature == 0 and not x.snapshot]
 
 
-def displacement_error(pairs: Sequence[tuple[Case, Label]], bridge: Bridge) -> Callable[[DisplacementNetwork], float]:
+def error_of_displacements(
+    pairs: Sequence[tuple[Case, Label]], bridge: Bridge
+) -> Callable[[DisplacementNetwork], float]:
     """Mean error (Å) near the defect of what a network generates, as a function of the network."""
 
     def judged(network: DisplacementNetwork) -> float:

@@ -29,8 +29,8 @@ from defectgen.fine_tuning.geometries import RunGeometries, geometries_hash, geo
 from defectgen.fine_tuning.labelled import labelled_cases, with_splits
 from defectgen.fine_tuning.objectives import (
     cases_hash,
-    displacement_error,
     displacements_from,
+    error_of_displacements,
     resting_pairs,
     subgroups_from,
     weights_hash,
@@ -157,7 +157,7 @@ class _Run:
 
     @cached_property
     def data_hash(self) -> str:
-        """Hash of the geometries of the runs and of who told what is around them."""
+        """Hash of the geometries of the runs and of whose forces are around them."""
         return geometries_hash(self.runs)
 
     def whole(self) -> None:
@@ -190,7 +190,7 @@ class _Run:
     def _displacements(self, cases: Sequence[Case], processes: Processes) -> tuple[Training[Any, Any], float | None]:
         """The finished training of displacements, and the error of the start on the defects that choose."""
         task: Any = displacements_from(cases, self.start, NEW_NETWORK)
-        judge = displacement_error(resting_pairs(cases, "valid"), task.objective.bridge)
+        judge = error_of_displacements(resting_pairs(cases, "valid"), task.objective.bridge)
         first = None if self.start is None else judge(self.start.network)
         course = self.settings.course(self.settings.steps)
         training: Training[Any, Any] = Training(task, course, self.folder / WORK / PARTS[0], processes, judge=judge)

@@ -18,9 +18,9 @@ from defectgen.fine_tuning.objectives import resting_pairs
 from defectgen.model.network import SubgroupNetwork
 from defectgen.model.weights import Model
 
-__all__ = ["METHODS", "held_out_errors", "subgroup_change"]
+__all__ = ["HELD_OUT_METHODS", "held_out_errors", "subgroup_change"]
 
-METHODS = ("unrelaxed", "without_learning", "before", "after")
+HELD_OUT_METHODS = ("unrelaxed", "without_learning", "before", "after")
 """Nothing moves; the steps down the forces that are input features, at the same cost; the model, twice."""
 
 
@@ -30,7 +30,7 @@ def held_out_errors(
     """Mean errors (Å) within 5 Å of the held-out defects, of all their geometries at rest and by what these keep.
 
     Returns:
-        For `all`, `whole` (stabilizer) and `broken`: `geometries`, `defects` and the error of each of `METHODS`, None
+        For `all`, `whole` (stabilizer) and `broken`: `geometries`, `defects` and the errors of `HELD_OUT_METHODS`, None
         where there was no model before.
     """
     pairs = resting_pairs(cases, split)

@@ -13,7 +13,7 @@ __all__ = ["FRESH", "FineTuneSettings"]
 FRESH = "none"
 """In the place of a model to start from: a new network."""
 
-_SUBGROUP_STEPS = 0.25
+_SUBGROUP_STEPS = 0.15
 """Of the steps: the network of subgroups is small, and has one answer a defect."""
 
 
@@ -36,9 +36,9 @@ class FineTuneSettings:
     """
 
     start: str = "default"
-    steps: int = 1200
-    batch: int = 8
-    rate: float = 5e-4
+    steps: int = 2000
+    batch: int = 4
+    rate: float = 1e-3
     held_out: float = 0.2
     chosen_on: float = 0.1
     check: int = 100

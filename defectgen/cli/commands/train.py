@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from defectgen.fine_tuning import TrainedModel
 
 RunsArgument = Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folder; several train one model")]
-StartOption = Annotated[
+FromModelOption = Annotated[
     str,
     typer.Option(
         "--from",
@@ -40,7 +40,7 @@ ShareOption = Annotated[
 def train_command(
     runs: RunsArgument,
     output: OutputOption = None,
-    start: StartOption = "default",
+    start: FromModelOption = "default",
     steps: StepsOption = None,
     held_out: ShareOption = 0.2,
     device: DeviceOption = None,
