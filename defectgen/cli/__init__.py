@@ -20,6 +20,7 @@ from defectgen.cli.commands.distill import distill_command
 from defectgen.cli.commands.export import export_command
 from defectgen.cli.commands.generate import generate_command
 from defectgen.cli.commands.image import image_command
+from defectgen.cli.commands.improve import improve_command
 from defectgen.cli.commands.impurities import impurities_command
 from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
@@ -224,6 +225,7 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
         (potentials_command, "potentials --time"),
         (distill_command, "distill MgO.cif --dopant Al"),
         (train_command, "train out -o model"),
+        (improve_command, "improve out --teacher chgnet-r2scan -o improved"),
         (bench_command, "bench -g default -g my:generator"),
         (doctor_command, "doctor"),
     ),

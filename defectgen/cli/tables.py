@@ -69,6 +69,17 @@ def held_out_table(errors: Mapping[str, Mapping[str, Any]]) -> Table:
     return table
 
 
+def cycles_table(cycles: Sequence[Mapping[str, Any]], held_out: int) -> Table:
+    """Table of the cycles of an improvement: labels so far and the force errors before and after each."""
+    title = f"force error on {held_out} cells of held-out defects (eV/Å, mean absolute component)"
+    names = (">labels", ">held out, before", ">after", ">choosing, before", ">after", ">s")
+    table = _table(title, (">cycle", *names))
+    for row in cycles:
+        pairs = [f"{row[when][what]:.4f}" for what in ("held_out", "choose") for when in ("before", "after")]
+        table.add_row(str(row["cycle"]), str(row["labels"]), *pairs, str(row["seconds"]))
+    return table
+
+
 def count_table(space: EditSpace, counts: Iterator[tuple[int, int, int]]) -> tuple[Table, str]:
     """Table of the numbers of complexes of each size, and a line on the supercell."""
     within = f", any two within {space.cutoff:g} Å" if space.cutoff is not None else ""
