@@ -3,10 +3,11 @@
     OMP_NUM_THREADS=1 python benchmarks/fine_tuning.py FOLDER [--steps 600] [--seed 0]
 
 A run of MgO with Ca and Ni under the student `mace-mgo-cao-nio`: all point defects and all pairs of vacancies,
-substitutions and interstitials within 6.2 Å, 103 in all, in cells of 54 atoms, each relaxed from the ideal sites and from two
-proposals. A fifth is held out before anything is learnt. Errors are means over the atoms within 5 Å of a defect, of every
-distinct minimum of the held-out defects; each method has the same three force evaluations of a defect but for
-`unrelaxed`, and `without learning` takes the steps down that they suggest. FOLDER keeps run and model, and is gone on from.
+substitutions and interstitials within 6.2 Å, 103 in all, in cells of 54 atoms, each relaxed from the ideal sites and
+from two proposals. A fifth is held out before anything is learnt. Errors are means over the atoms within 5 Å of a
+defect, of every distinct minimum of the held-out defects; each method has the same three force evaluations of a defect
+but for `unrelaxed`, and `without learning` takes the steps down that they suggest. FOLDER keeps run and model, and is
+gone on from.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ class Improved:
 
     Attributes:
         folder: of the improvement; the student is in `student` where one is better than it was.
-        cycles: a row a cycle: `cycle`, `labels` (spent in all, held-out ones apart), `before` and `after`: mean absolute
-            force errors (eV/Å) on the defects that `choose` and those `held_out`; `seconds`.
+        cycles: a row a cycle: `cycle`, `labels` (spent in all, held-out ones apart), `before` and `after` (mean
+            absolute force errors, eV/Å, on the defects that `choose` and those `held_out`), `seconds`.
         kept: the cycle whose student is kept; 0 for the student as it was.
         stopped: why.
         held_out_labels: labels spent on what errors are measured on.
