@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from defectgen.door import relax as relax
     from defectgen.door import relax_host as relax_host
     from defectgen.door import run_md as run_md
+    from defectgen.fine_tuning import FineTuneSettings as FineTuneSettings
+    from defectgen.fine_tuning import TrainedModel as TrainedModel
+    from defectgen.fine_tuning import train_on_runs as train_on_runs
     from defectgen.generation.complexes import propose_complexes as propose_complexes
     from defectgen.generation.geometries import generate as generate
     from defectgen.ground_states import Minimum as Minimum
@@ -77,6 +80,7 @@ _HOME = {
     "augment.host": ("Host",),
     "augment.supercell": ("Supercell",),
     "defectgen.door": ("export", "potential", "relax", "relax_host", "run_md"),
+    "defectgen.fine_tuning": ("FineTuneSettings", "TrainedModel", "train_on_runs"),
     "defectgen.generation.complexes": ("propose_complexes",),
     "defectgen.generation.geometries": ("generate",),
     "defectgen.ground_states": ("Minimum", "SearchResult", "SearchSettings", "search"),

@@ -16,22 +16,21 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from augment.elements import element_symbol
-from augment.versions import versions
 from defectgen.benchmark.held_out import diffusion, labels_of_kind, mean_scores, occupation_scores, subgroup_scores
-from defectgen.corpus import Case, read_arrangements, read_cases
+from defectgen.corpus import read_arrangements, read_cases
 from defectgen.corpus.build import corpus_hash
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import NetworkConfig
 from defectgen.model.network.keys import KeyConfig
 from defectgen.model.weights import FOLDER, PARTS, Model, save_model
+from defectgen.training.description import CURVE_STEP, learnt_elements, training_summary
 from defectgen.training.loop import Training, TrainSettings
 from defectgen.training.objectives.displacements import DisplacementObjective
 from defectgen.training.objectives.keys import KeyObjective
@@ -41,7 +40,6 @@ from defectgen.training.objectives.subgroups import SUBGROUP_CONFIG, SubgroupObj
 from md.training.processes import Processes
 
 HERE = Path(__file__).parent
-CURVE_STEP = 100
 KINDS = ("relaxed", "broken", "pressed", "mean")
 SIZES: Mapping[str, NetworkConfig | KeyConfig] = {
     "displacements": NetworkConfig(width=96, layers=4, cutoff=5.0, forces=True),
@@ -101,16 +99,6 @@ def weights_file(asked: argparse.Namespace) -> Path:
     return Path(asked.output / f"{asked.name or asked.part}.safetensors")
 
 
-def learnt_elements(task: Any) -> list[str]:
-    """Symbols of the elements in the training split."""
-    numbers: set[int] = set()
-    for item in getattr(task, "cases", None) or task.items:
-        if item.split == "train":
-            numbers |= {int(z) for z in item.template.numbers if z}
-            numbers |= set() if isinstance(item, Case) else {int(z) for z in item.number if z}
-    return sorted(element_symbol(z) for z in numbers)
-
-
 def validation(task: Any, network: Any) -> Mapping[str, Any]:
     """Scores on the validation hosts; baselines are judged by the benchmark, `defectgen bench -g NAME`."""
     if not isinstance(task, (SubgroupObjective, OccupationObjective, DisplacementObjective)):
@@ -130,22 +118,14 @@ def validation(task: Any, network: Any) -> Mapping[str, Any]:
 
 def card(asked: argparse.Namespace, training: Training[Any, Any], seconds: float) -> dict[str, Any]:
     """Origin of the weights: data, splits, settings, curve and limits."""
-    losses = np.array(training.losses)
-    curve = [float(np.mean(losses[i : i + CURVE_STEP])) for i in range(0, len(losses), CURVE_STEP)]
     manifest = asked.corpus / "manifest.json" if asked.corpus.is_dir() else asked.corpus.with_suffix(".json")
     items = getattr(training.task, "cases", None) or training.task.items  # type: ignore[attr-defined]
     return {
-        "elements": learnt_elements(training.task),
+        "elements": learnt_elements(items),
         "corpus_sha256": corpus_hash(asked.corpus),
         "teacher": json.loads(manifest.read_text())["teacher"],
         "hosts": {s: sorted({i.formula for i in items if i.split == s}) for s in ("train", "valid", "test")},
-        "task": training.task.identity,
-        "training": asdict(training.settings),
-        "parameters": sum(p.numel() for p in training.network.parameters()),
-        "curve": {"every": CURVE_STEP, "loss": [round(x, 5) for x in curve]},
-        "held_out": [[step, round(loss, 5)] for step, loss in training.held_out],
-        "seconds": round(seconds),
-        "versions": versions("torch", "numpy", "safetensors"),
+        **training_summary(training, seconds),
         "licence": "MIT; learnt from labels by CHGNet (modified BSD) on hosts of the Materials Project (CC-BY 4.0)",
         "limits": "Neutral labels of a universal potential in cells of 16 to 56 atoms; short dynamics; no DFT.",
     }

@@ -22,6 +22,8 @@ from defectgen.cli.commands.export import export_command
 from defectgen.cli.commands.generate import generate_command
 from defectgen.cli.commands.image import image_command
 from defectgen.cli.commands.impurities import impurities_command
+from defectgen.cli.commands.learning.improve import improve_command
+from defectgen.cli.commands.learning.train import train_command
 from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
 from defectgen.cli.commands.potentials import potentials_app, potentials_command
@@ -224,6 +226,8 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
     "Models and potentials": (
         (potentials_command, "potentials --time"),
         (distill_command, "distill MgO.cif --dopant Al"),
+        (train_command, "train out -o model"),
+        (improve_command, "improve out --teacher chgnet-r2scan -o improved"),
         (bench_command, "bench -g default -g my:generator"),
         (doctor_command, "doctor"),
     ),

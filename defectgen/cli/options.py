@@ -51,7 +51,16 @@ DispersionOption = Annotated[
     str | None,
     typer.Option("--dispersion", help="on top of the potential: d3bj or d4; d3bj:pbe where its functional is unknown"),
 ]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="of MACE networks; auto, cpu or cuda")]
+DeviceOption = Annotated[
+    str | None, typer.Option("--device", help="where networks run; auto, cpu or cuda, of MACE networks in a run")
+]
+StepsOption = Annotated[
+    int | None, typer.Option("--steps", help="exactly so many steps; per point of dynamics, or of training")
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="name of the weights, or the folder or .safetensors file of a trained model"),
+]
 TrustOption = Annotated[
     bool, typer.Option("--trust-model", help="a .model file, and module:Class, can run any code: trust this one")
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from augment.storage.archive import read_arrays, write_arrays
 from augment.storage.columns import from_columns, to_columns
 from defectgen.representation.template import Template
 from md.labels.split import SPLITS, check_split
+
+Apart = Literal["host", "defect"]
+"""What splits do not share: hosts, for a model of any crystal, or defects, for one of the crystals of its runs."""
 
 ARRANGEMENTS = "arrangements."
 """Prefix of the columns of arrangements in an archive that holds cases too."""
@@ -133,6 +136,35 @@ def check_hosts(cases: Sequence[Case]) -> None:
     for case in cases:
         hosts.setdefault(case.split, set()).update({case.material_id, case.formula, case.prototype or case.formula})
     check_split(hosts)
+
+
+def check_defects(cases: Sequence[Case]) -> None:
+    """Refuse cases whose defect is in two splits, in whatever charge: what is held out must not have been learnt from.
+
+    Raises:
+        DataError: a defect, by its key without charge, is in two splits.
+    """
+    defects: dict[str, set[str]] = {}
+    for case in cases:
+        defects.setdefault(case.split, set()).add(uncharged(case.template.key))
+    check_split(defects)
+
+
+def check_cases(cases: Sequence[Case], apart: Apart) -> None:
+    """Refuse cases that share a host, or a defect, between splits.
+
+    Raises:
+        DataError: one is in two splits.
+    """
+    if apart == "host":
+        check_hosts(cases)
+    else:
+        check_defects(cases)
+
+
+def uncharged(key: str) -> str:
+    """The key of a defect without its charge."""
+    return key.partition("/q")[0]
 
 
 def write_cases(path: Path, cases: Sequence[Case]) -> None:

@@ -6,11 +6,13 @@ under pressure and temperature is kept apart from it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from augment import Host
+from augment import Defect, Host
 from defectgen.corpus.arrangements import Arrangements
-from defectgen.corpus.cases import Case
+from defectgen.corpus.cases import Case, Label
 from defectgen.corpus.choose import choose_defects
 from defectgen.corpus.compressed_host import CompressedHost, small_supercell
 from defectgen.corpus.directions import with_directions
@@ -19,6 +21,7 @@ from defectgen.corpus.relaxations import Relaxer
 from defectgen.corpus.settings import LabelSettings
 from defectgen.corpus.thermal import thermal_labels
 from defectgen.energy_surface.source import DefectForces
+from defectgen.energy_surface.surface import EnergySurface
 from defectgen.representation.template import Template
 from md.potentials import Potential
 
@@ -48,11 +51,31 @@ def label_host(
         labels += relaxer.pressed(lowest, relaxed)
         if index == hot:
             labels += thermal_labels(defect, lowest, relaxed, potential, settings, rng)
-        surface = forces(defect)
-        descent, soft = (None, None) if surface is None else (surface.descent, surface.curvatures)
-        template = Template.of(defect.cell(), supercell.sites, voids=settings.voids, descent=descent)
-        who = (material_id, relaxed.host.formula, split, defect.name)
-        case = Case(*who, template, defect.symmetry(), tuple(labels), kind, soft)
-        cases.append(case if surface is None else with_directions(case, surface, settings))
+        of_host = (material_id, relaxed.host.formula, split)
+        cases.append(case_of(defect, labels, forces(defect), of_host, kind, settings))
     who = (material_id, relaxed.host.formula, kind, split)
     return cases, arrangements(who, relaxed.host, potential, settings, rng)
+
+
+def case_of(
+    defect: Defect,
+    labels: Sequence[Label],
+    surface: EnergySurface | None,
+    who: tuple[str, str, str],
+    prototype: str,
+    settings: LabelSettings,
+) -> Case:
+    """A labelled defect with what a potential says around its ideal cell.
+
+    Args:
+        defect: in the crystal at rest.
+        labels: its geometries.
+        surface: forces around the ideal cell; None where the potential can say nothing.
+        who: identifier and formula of the host, and the split.
+        prototype: of the host.
+        settings: of the corpus.
+    """
+    descent, soft = (None, None) if surface is None else (surface.descent, surface.curvatures)
+    template = Template.of(defect.cell(), defect.supercell.sites, voids=settings.voids, descent=descent)
+    case = Case(*who, defect.name, template, defect.symmetry(), tuple(labels), prototype, soft)
+    return case if surface is None else with_directions(case, surface, settings)

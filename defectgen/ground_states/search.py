@@ -165,7 +165,7 @@ class _Search:
         """Hash of all that decides the result."""
         digest = hashlib.sha256(json.dumps(asdict(self.settings), sort_keys=True).encode())
         digest.update(
-            f"{_VERSION} {self.defect.key} {self.potential.name} {self.potential.sha256} {self.model.name}".encode()
+            f"{_VERSION} {self.defect.key} {self.potential.name} {self.potential.sha256} {self.model.hashes}".encode()
         )
         for array in (self.defect.cell().positions, self.defect.cell().cell, *self.carried):
             digest.update(np.ascontiguousarray(array).tobytes())

@@ -23,6 +23,9 @@ FOLDER = Path(__file__).parents[1] / "weights"
 
 WEIGHTS_FORMAT = 2
 
+MODEL_FILE = "model"
+"""Name of the weights in the folder of a model, without suffix."""
+
 PARTS = ("displacements", "subgroups", "occupation")
 """What a model is made of. The first has the name of the model, the others are beside it as `NAME-PART`."""
 
@@ -49,7 +52,7 @@ class Model:
 
     def has(self, part: str) -> bool:
         """Whether it has a part besides the network of displacements."""
-        return self.path is not None and _beside(self.path, part).is_file()
+        return self.path is not None and part_path(self.path, part).is_file()
 
     @property
     def subgroups(self) -> SubgroupNetwork:
@@ -74,9 +77,9 @@ class Model:
     def _part(self, part: str) -> Any:
         if self.path is None or not self.has(part):
             raise DataError(
-                f"model {self.name} has no network of {part}; train one with training/train_model.py {part}"
+                f"model {self.name} has no network of {part}; `defectgen train` makes one where the data say it"
             )
-        path = _beside(self.path, part)
+        path = part_path(self.path, part)
         network, card, _ = _load_network(path, path.stat().st_mtime_ns)
         if card["part"] != part:
             raise DataError(f"{path}: holds {card['part']}, not {part}")
@@ -85,7 +88,7 @@ class Model:
     @property
     def hashes(self) -> str:
         """SHA-256 of the weights and, after it, of those of each other part."""
-        others = [] if self.path is None else [_beside(self.path, part) for part in PARTS[1:] if self.has(part)]
+        others = [] if self.path is None else [part_path(self.path, part) for part in PARTS[1:] if self.has(part)]
         return " ".join([self.sha256, *(file_hash(path) for path in others)])
 
     @property
@@ -102,8 +105,11 @@ def model_names(*parts: str) -> list[str]:
 
 
 def weights_path(name: str) -> Path:
-    """File of weights that are shipped under a name, or are given by the path of their .safetensors file."""
-    return Path(name) if name.endswith(".safetensors") else FOLDER / f"{name}.safetensors"
+    """File of shipped weights by their name, or of others by their .safetensors file or the folder of a model."""
+    if name.endswith(".safetensors"):
+        return Path(name)
+    shipped = FOLDER / f"{name}.safetensors"
+    return Path(name) / f"{MODEL_FILE}.safetensors" if not shipped.is_file() and Path(name).is_dir() else shipped
 
 
 def save_model(path: Path, network: Any, bridge: Bridge | None, card: Mapping[str, Any]) -> None:
@@ -130,7 +136,7 @@ def save_model(path: Path, network: Any, bridge: Bridge | None, card: Mapping[st
 
 
 def load_model(name: str = "default") -> Model:
-    """A shipped model by name, or one from the path of its .safetensors file; loaded once in a process.
+    """A shipped model by name, or one from its folder or its .safetensors file; loaded once in a process.
 
     Raises:
         DataError: it does not exist, its hash is not that of its card, or it is of another format.
@@ -139,10 +145,12 @@ def load_model(name: str = "default") -> Model:
 
     path = weights_path(name)
     if not path.is_file():
+        if Path(name).is_dir():
+            raise DataError(f"{name}: no trained model in it; `defectgen train RUN -o {name}` makes one, or goes on")
         names = model_names()
         raise DataError(
             f"no model {name!r}; {did_you_mean(str(name), names)}shipped are {', '.join(names) or 'none'}, or give the "
-            "path of a .safetensors file"
+            "folder of a trained model or a .safetensors file"
         )
     network, card, digest = _load_network(path.resolve(), path.stat().st_mtime_ns)
     if card["part"] != "displacements" or card["bridge"] is None:
@@ -162,7 +170,8 @@ def load_trained(path: Path) -> tuple[Any, Mapping[str, Any]]:
     return network, card
 
 
-def _beside(path: Path, part: str) -> Path:
+def part_path(path: Path, part: str) -> Path:
+    """The weights of another part of the model whose displacements are at a path."""
     return path.with_name(f"{path.stem}-{part}.safetensors")
 
 

@@ -123,7 +123,7 @@ class PreparedRun:
         """
         if self.ideal_cells is None:
             return tuple(each_defect(self.settings, self.supercell))
-        return tuple(self._decoded(cell.key) for cell in self._stored[1:])
+        return tuple(self.decoded(cell.key) for cell in self._stored[1:])
 
     @cached_property
     def chosen(self) -> tuple[Defect, ...]:
@@ -213,7 +213,11 @@ class PreparedRun:
             raise DataError(f"{self.ideal_cells}: does not start with the pristine cell; run defects again")
         return cells
 
-    def _decoded(self, key: str) -> Defect:
-        """The defect of a key in the supercell of the run, whatever basis it is given in."""
+    def decoded(self, key: str) -> Defect:
+        """The defect of a key in the supercell of the run, whatever basis it is given in.
+
+        Raises:
+            DefectError: it is no key of this host.
+        """
         found = Defect.from_key(self.host, key)
         return Defect(Supercell(found.supercell.host, self.supercell.matrix), found.edits, found.charge)

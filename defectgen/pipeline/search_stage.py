@@ -14,6 +14,7 @@ from augment.defect import Defect
 from augment.elements import elements_of
 from defectgen.ground_states import SearchResult, SearchSettings, search
 from defectgen.ground_states.same_geometry import wrapped
+from defectgen.model.weights import load_model
 from defectgen.pipeline.prepared import PreparedRun
 from defectgen.run.folder import RunFolder
 from defectgen.run.progress import progress, report_notes
@@ -48,7 +49,8 @@ def search_stage(prepared: PreparedRun, folder: RunFolder) -> dict[str, Any]:
         name = hashlib.sha256(defect.key.encode()).hexdigest()[:12]
         results.append(
             search(
-                defect, prepared.potential, on=reference, settings=how, model=prepared.settings.generate.model,
+                defect, prepared.potential, on=reference, settings=how,
+                model=asked.model or prepared.settings.generate.model,
                 carried=carried_over(reference.on(defect), results), others=others,
                 folder=folder.file("search", "items", f"{defect.name}-{name}"),
                 workers=prepared.settings.workers, stage=progress,
@@ -71,9 +73,13 @@ def check_search(prepared: PreparedRun) -> None:
     Raises:
         ConditionError: a name is none of the host's defects.
         PotentialError: a potential to compare with is missing, or does not cover an element.
+        DataError: there is no such model.
     """
     _wanted(prepared)
     second_potentials(prepared)
+    asked = prepared.settings.search
+    if asked.use_model and asked.model is not None:
+        load_model(asked.model)
 
 
 def second_potentials(prepared: PreparedRun) -> list[Potential]:

@@ -35,7 +35,7 @@ class GenerateSettings(SettingsSection):
     )
     steps: int = Field(20, ge=2, le=1000, description="steps of the sampler")
     model: str = Field(
-        "default", description="name of the shipped weights, or a .safetensors file with its card beside it"
+        "default", description="name of the shipped weights, or the folder or .safetensors file of a trained model"
     )
     forces: str = Field(
         RUN_POTENTIAL,
@@ -74,4 +74,5 @@ class SearchStageSettings(SettingsSection):
     keep: int = Field(8, ge=1, le=1000, description="most minima of a defect that become records")
     fmax: float = Field(0.02, gt=0, le=10, description="largest force at a minimum, eV/Å")
     use_model: bool = Field(default=True, description="let the diffusion model propose starts")
+    model: str | None = Field(None, description="that proposes them, as generate.model; null: that one")
     second: tuple[str, ...] = Field((), description="potentials that every minimum is evaluated with once, to compare")

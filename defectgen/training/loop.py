@@ -6,7 +6,7 @@ draws its places of the batch and gradients are averaged over the processes. The
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -91,6 +91,8 @@ class Training(Trainer[Network, list[Draw]], Generic[Network, Draw]):
         folder: where the checkpoint is kept; nothing is kept without it.
         processes: that train together.
         compiled: let torch compile the network; the last bits of a result depend on it.
+        judge: error of a network on what is held out, the same in every process; by default the mean loss of the
+            held-out pairs of the task.
 
     Raises:
         SettingsError: the processes cannot share a batch.
@@ -105,13 +107,16 @@ class Training(Trainer[Network, list[Draw]], Generic[Network, Draw]):
         processes: Processes | None = None,
         *,
         compiled: bool = False,
+        judge: Callable[[Network], float] | None = None,
     ) -> None:
         self.task, self.settings = task, settings or TrainSettings()
         count = 1 if processes is None else processes.count
         if self.settings.batch % count:
             raise SettingsError(f"a batch of {self.settings.batch} is not divided by {count} processes")
         checkpoint = None if folder is None else folder / "checkpoint.pt"
-        super().__init__(_Pairs(task, self.settings), self.settings.course, checkpoint, processes, compiled=compiled)
+        super().__init__(
+            _Pairs(task, self.settings, judge), self.settings.course, checkpoint, processes, compiled=compiled
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +125,7 @@ class _Pairs(Generic[Network, Draw]):
 
     task: Objective[Network, Draw]
     settings: TrainSettings
+    judged_by: Callable[[Network], float] | None = None
 
     def identity(self, processes: Processes) -> dict[str, Any]:
         return {"task": self.task.identity, "settings": asdict(self.settings), "processes": processes.count}
@@ -142,6 +148,8 @@ class _Pairs(Generic[Network, Draw]):
         return self.task.loss(network, batch)
 
     def judge(self, network: Network) -> float | None:
+        if self.judged_by is not None:
+            return self.judged_by(network)
         pairs, size = self.task.held_out, self.settings.batch
         if not pairs:
             return None

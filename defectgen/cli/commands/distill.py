@@ -64,7 +64,9 @@ RefineOption = Annotated[
     str | None,
     typer.Option("--refine", metavar="STUDENT", help="teach this student further, by few labels: mace-mgo"),
 ]
-LabelsOption = Annotated[int, typer.Option("--labels", help="with --refine: cells that the teacher labels")]
+LabelsOption = Annotated[
+    int, typer.Option("--labels", help="cells that the teacher labels; with --refine, or in a cycle")
+]
 RegisterOption = Annotated[
     bool, typer.Option("--register/--no-register", help="whether it joins your students, which `auto` prefers")
 ]

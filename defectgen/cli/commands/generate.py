@@ -19,6 +19,7 @@ from defectgen.cli.options import (
     DopantsOption,
     MaxAtomsOption,
     MaxVoidsOption,
+    ModelOption,
     OutputOption,
     OverwriteOption,
     PotentialOption,
@@ -61,7 +62,6 @@ SnapshotOption = Annotated[
 ProposalsOption = Annotated[
     int | None, typer.Option("-n", "--samples", help="how many to make; per defect and subgroup")
 ]
-ModelOption = Annotated[str | None, typer.Option("--model", help="name of the weights, or their .safetensors file")]
 ForcesOption = Annotated[
     str | None,
     typer.Option("--forces", help="whose forces are input features: potential (of the run), teacher, none, or a name"),

@@ -20,6 +20,7 @@ from defectgen.cli.options import (
     JsonOption,
     MaxAtomsOption,
     MaxVoidsOption,
+    ModelOption,
     OutputOption,
     OverwriteOption,
     PotentialOption,
@@ -59,6 +60,7 @@ def search_command(
     window: WindowOption = None,
     second: SecondOption = None,
     keep: KeepOption = None,
+    model: ModelOption = None,
     poscar: PoscarOption = None,
     dopant: DopantsOption = None,
     min_image_distance: DistanceOption = None,
@@ -88,6 +90,7 @@ def search_command(
         "search.window": window,
         "search.keep": keep,
         "search.second": several(second),
+        "search.model": model,
         "workers": workers,
         **potential_changes(potential, dispersion, trust_model),
     }

@@ -16,7 +16,7 @@ from augment.errors import DataError
 from augment.groups.cell_symmetry import CellSymmetry
 from augment.groups.distortion import Distortion, project
 from augment.groups.subgroups import freedom_of
-from defectgen.corpus.cases import Case, Label, check_hosts
+from defectgen.corpus.cases import Apart, Case, Label, check_cases
 from defectgen.model.bridge import Bridge
 from defectgen.model.network import (
     DISPLACEMENT_SCALE,
@@ -76,15 +76,17 @@ class DisplacementObjective:
         config: sizes of the network.
         settings: what is drawn.
         bridge: the noise.
+        apart: what may not be in two splits.
     """
 
     cases: Sequence[Case]
     config: NetworkConfig = field(default_factory=NetworkConfig)
     settings: DisplacementSettings = field(default_factory=DisplacementSettings)
     bridge: Bridge = field(default_factory=Bridge)
+    apart: Apart = "host"
 
     def __post_init__(self) -> None:
-        check_hosts(self.cases)
+        check_cases(self.cases, self.apart)
         if not self.train:
             raise DataError("no case of the split `train` to learn from")
 

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from augment.errors import DataError
-from defectgen.corpus.cases import Case, Label, check_hosts
+from defectgen.corpus.cases import Apart, Case, Label, check_cases
 from defectgen.model.network import BatchItem, ClassFeatures, NetworkConfig, SubgroupNetwork, collate, fresh
 from defectgen.representation.conditions import CONDITIONS, Conditions
 from md.training.processes import device_of
@@ -38,15 +38,17 @@ class SubgroupObjective:
         config: sizes of the network.
         hide: probability with which each condition is hidden.
         anonymous: probability with which an element is known by its descriptors only.
+        apart: what may not be in two splits.
     """
 
     cases: Sequence[Case]
     config: NetworkConfig = field(default_factory=lambda: SUBGROUP_CONFIG)
     hide: float = 0.2
     anonymous: float = 0.3
+    apart: Apart = "host"
 
     def __post_init__(self) -> None:
-        check_hosts(self.cases)
+        check_cases(self.cases, self.apart)
         if not self.train:
             raise DataError("no case of the split `train` has a symmetry to lose")
 

@@ -26,6 +26,7 @@ UNITS = {
 OTHER_VALUES = {
     "--temperature": "dynamics runs a grid of them, or schedules; a proposal is made at one",
     "--pressure": "the same",
+    "--from": "calculations lie in many places; a training starts from one model",
 }
 """Options whose values are written otherwise in some command, with the reason."""
 

@@ -15,7 +15,7 @@ FromOption = Annotated[
     typer.Option(
         "--from",
         metavar="FOLDER|FILE",
-        help="where calculations ran; extended XYZ, and entries of doped and pymatgen, too",
+        help="where it comes from; folders of calculations, extended XYZ, and entries of doped and pymatgen",
     ),
 ]
 
