@@ -1,4 +1,4 @@
-"""A student improved on the defects of a run: it stops by its rule, goes on to the same bits, and held-out cells stay."""
+"""A student improved on the defects of a run: it stops by its rule, resumes to the same bits; held-out cells stay."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_cycle_lowers_the_errors_on_defects_that_it_never_saw(made):
     assert made.kept == 1
     assert row["labels"] == QUICK.labels
     assert json.loads((made.folder / "improve.json").read_text())["kept"] == 1
-    network, card = read_student(made.folder / "student")
+    _, card = read_student(made.folder / "student")
     assert card["refined_from"]["name"] == "mace-cu-al-ni"
     assert card["teacher"]["name"] == "emt"
 

@@ -33,13 +33,10 @@ if TYPE_CHECKING:
     from defectgen.improvement import Improved
 
 StudentOption = Annotated[str | None, typer.Option("--student", help="student to improve; that of the run by default")]
-DftOption = Annotated[
-    str | None,
-    typer.Option(
-        "--dft", metavar="CODE", help="label by calculations; vasp, qe, cp2k, gpaw or aims writes their inputs"
-    ),
+CalculatedBy = Annotated[
+    str | None, typer.Option("--code", help="who calculates; writes inputs for it and takes finished ones as labels")
 ]
-FunctionalOption = Annotated[str, typer.Option("--dft-functional", help="of those calculations")]
+FunctionalOption = Annotated[str, typer.Option("--functional", help="PBE, PBEsol, LDA, r2SCAN or HSE06, by code")]
 
 
 def improve_command(
@@ -49,7 +46,7 @@ def improve_command(
     teacher: TeacherOption = None,
     teacher_python: TeacherPythonOption = None,
     trust_model: TrustOption = False,
-    dft: DftOption = None,
+    code: CalculatedBy = None,
     functional: FunctionalOption = "PBE",
     cycles: Annotated[int, typer.Option("--cycles", help="most cycles; fewer where one does not help")] = 3,
     labels: LabelsOption = 40,
@@ -81,8 +78,8 @@ def improve_command(
         "evaluations": evaluations, "seed": seed,
     }  # fmt: skip
     settings = ImproveSettings(**{name: value for name, value in asked.items() if value is not None})
-    if dft is not None:
-        source, named = _calculations(folder, output, dft, functional)
+    if code is not None:
+        source, named = _calculations(folder, output, code, functional)
     else:
         from md.distill.labelled import CellLabeller
         from md.distill.teacher_choice import AUTO_TEACHER
