@@ -16,7 +16,7 @@ def thermo_tables(result: Mapping[str, Any]) -> list[Table]:
     tables = [_limits(result["limits"])] if result["limits"] else []
     tables.append(_defects(result))
     if any(row.get("barriers") for row in result["defects"]):
-        tables.append(_barriers(result["defects"]))
+        tables += [_barriers(result["defects"]), _diffusion(result["defects"])]
     pressures = dict.fromkeys(row["pressure"] for row in result["equilibria"])
     for pressure in pressures:
         conditions = dict.fromkeys(row["condition"] for row in result["equilibria"])
@@ -32,9 +32,9 @@ def _limits(limits: Sequence[Mapping[str, Any]]) -> Table:
     table = empty_table("chemical potentials at 0 K", ("limit", *(f">μ {s}\n(eV)" for s in elements), "with"))
     for limit in limits:
         mu = limit["chemical_potentials"]
-        bounds = [f"{symbol}: {phase}" for symbol, phase in limit["bounds"].items()]
+        bounds = [f"{symbol} bounded by {phase}" for symbol, phase in limit["bounds"].items()]
         values = (f"{mu[s]:.3f}" if s in mu else "" for s in elements)
-        table.add_row(limit["name"], *values, "; ".join([" + ".join(limit["phases"]), *bounds]))
+        table.add_row(limit["name"], *values, "; ".join([*filter(None, [" + ".join(limit["phases"])]), *bounds]))
     return table
 
 
@@ -69,6 +69,15 @@ def _barriers(rows: Sequence[Mapping[str, Any]]) -> Table:
             rate = "" if jump["attempt_frequency"] is None else f"{jump['attempt_frequency']:.2f}"
             energies = f"{jump['forward']:.3f}", f"{jump['reverse']:.3f}"
             table.add_row(row["name"], f"{jump['distance']:.2f}", str(jump["multiplicity"]), *energies, rate)
+    return table
+
+
+def _diffusion(rows: Sequence[Mapping[str, Any]]) -> Table:
+    moving = [row for row in rows if row["diffusion"]]
+    heads = (f">{each['temperature']:g} K" for each in moving[0]["diffusion"])
+    table = empty_table("diffusion coefficients of the defects, cm²/s", ("defect", *heads))
+    for row in moving:
+        table.add_row(row["name"], *(_share(each["coefficient"]) for each in row["diffusion"]))
     return table
 
 

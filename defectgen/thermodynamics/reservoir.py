@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,9 @@ from augment.errors import ConditionError
 from defectgen.thermodynamics.gases import GASES
 
 __all__ = ["Reservoir", "VibrationalEnergy", "composition_of", "reduced_formula"]
+
+WHOLE = 1e-6
+"""Atoms of a formula that are off a whole number by less are whole."""
 
 VibrationalEnergy = Callable[[float], float]
 """Vibrational free energy (eV) at a temperature (K)."""
@@ -82,6 +86,8 @@ def reduced_formula(composition: Mapping[str, int]) -> str:
     """`Al2O3`."""
     from pymatgen.core import Composition
 
+    if len(composition) == 1:  # where others write O2, N2
+        return next(iter(composition))
     return str(Composition(dict(composition)).reduced_formula)
 
 
@@ -91,13 +97,15 @@ def composition_of(formula: str) -> dict[str, int]:
     Raises:
         ConditionError: it is no formula.
     """
-    from pymatgen.core import Composition
+    from pymatgen.core import Composition, Element
 
     try:
-        reduced = Composition(formula).get_integer_formula_and_factor()[0]
-        amounts = Composition(reduced).get_el_amt_dict()
-    except (ValueError, KeyError) as error:
-        raise ConditionError(f"{formula!r}: no chemical formula ({error})") from None
-    if not amounts:
-        raise ConditionError(f"{formula!r}: no chemical formula")
-    return {symbol: round(amount) for symbol, amount in amounts.items()}
+        amounts = Composition(formula).get_el_amt_dict()
+        known = all(Element.is_valid_symbol(symbol) for symbol in amounts)
+    except (ValueError, KeyError):
+        amounts, known = {}, False
+    whole = {symbol: round(amount) for symbol, amount in amounts.items()}
+    if not known or not whole or any(abs(whole[s] - amounts[s]) > WHOLE or not whole[s] for s in whole):
+        raise ConditionError(f"{formula!r}: no chemical formula with whole numbers of atoms")
+    divisor = math.gcd(*whole.values())
+    return {symbol: count // divisor for symbol, count in whole.items()}

@@ -48,7 +48,11 @@ class Oscillators:
     def per(self, atoms: float) -> VibrationalEnergy:
         """Vibrational free energy (eV) of so many atoms, three mean modes each, at a temperature (K)."""
         share = 3 * atoms / len(self.modes.frequencies)
-        return lambda temperature: share * self.modes.free_energy(temperature)
+        return lambda temperature: share * self.free_energy(temperature)
+
+    def free_energy(self, temperature: float) -> float:
+        """Vibrational free energy of the cell, eV, at a temperature (K); at 0 the zero-point energy."""
+        return self.modes.free_energy(temperature) if temperature > 0 else self.modes.zero_point
 
 
 def oscillators(cell: DefectCell, cache: ResultCache, symmetry: CellSymmetry | None = None) -> Oscillators:
@@ -105,6 +109,6 @@ def thermal_pressure(
     volumes: FloatArray = cell.volume * np.array([(1 + sign * VOLUME_STRAIN) ** 3 for sign in (1, -1)])
     change = float(volumes[0] - volumes[1])
     return {
-        t: -(ends[0].modes.free_energy(t) - ends[1].modes.free_energy(t)) / change / float(units.GPa)
+        t: -(ends[0].free_energy(t) - ends[1].free_energy(t)) / change / float(units.GPa)
         for t in temperatures
     }

@@ -26,7 +26,7 @@ def phase_request(asked: ThermoStageSettings) -> PhaseRequest:
     files = tuple(Path(text) for text in asked.phases if "=" not in text)
     given = assignments(asked.mu, "--mu", "O=-4.9")
     for symbol in given:
-        if len(composition_of(symbol)) != 1 or composition_of(symbol) != {symbol: 1}:
+        if composition_of(symbol) != {symbol: 1}:
             raise ConditionError(f"--mu {symbol}=...: give an element; energies of compounds go to --phase")
     energies = assignments([text for text in asked.phases if "=" in text], "--phase", "Mg2SiO4=-50.1")
     return PhaseRequest(files, given, energies, asked.molecules)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from augment.cell import BULK
 from augment.defect import Defect
 from augment.errors import DataError
@@ -15,16 +13,12 @@ from defectgen.ground_states.copies import symmetry_in
 from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.search_stage import MINIMA, SUMMARY
 from defectgen.run.folder import RunFolder
+from defectgen.thermodynamics.diffusion import kept_symmetry
 from md.campaigns.relaxation_records import PRISTINE_END
 from md.labels.record import Record, read_records
 from md.relaxation.relaxed_host import RelaxedHost
 
 _RELAXED = ("relax", "records.npz")
-
-MAX_OFF_SYMMETRY = 0.05
-"""Å; a relaxation that ends at 0.03 eV/Å leaves an atom so far off its symmetric place at most."""
-
-MIN_OFF_SYMMETRY = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +39,7 @@ class LowestGeometry:
 
     def symmetry(self) -> CellSymmetry:
         """The operations of the stabilizer that the geometry has kept."""
-        group = self.defect.symmetry()
-        moved = self.record.cell.positions - self.defect.cell().positions
-        moved -= moved.mean(axis=0)
-        turned = np.einsum("hab,nb->hna", group.rotations, moved)
-        off = np.linalg.norm(turned - moved[group.permutations], axis=2).max(axis=1)
-        limit = MAX_OFF_SYMMETRY
-        while limit > MIN_OFF_SYMMETRY:
-            kept = np.flatnonzero(off < limit)
-            subgroup = group.generated_by([int(k) for k in kept])
-            if subgroup.order == len(kept):
-                return group if len(kept) == group.order else subgroup
-            limit /= 2
-        return CellSymmetry.trivial(len(moved))
+        return kept_symmetry(self.defect.symmetry(), self.defect.cell().positions, self.record.cell.positions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +77,7 @@ def run_records(prepared: PreparedRun, folder: RunFolder, reference: RelaxedHost
             f"{folder.path}: no relaxed defects; run `defectgen relax {folder.path}` or `defectgen search` first"
         )
     lowest, left_out = [], {}
-    for defect in prepared.defects:
+    for defect in dict.fromkeys(prepared.defects):
         if defect.charge:
             left_out[defect.name] = f"charge {defect.charge:+d}: the potentials here know no charge"
             continue

@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from augment.defect import Defect
-from augment.errors import DataError
+from augment.errors import ConditionError, DataError, SupercellError
 from augment.supercell import Supercell
 from defectgen.pipeline.thermo.run_records import LowestGeometry, RunRecords
 from defectgen.run.progress import progress
 from defectgen.thermodynamics.cache import ResultCache
+from defectgen.thermodynamics.diffusion import JumpRate, jump_rate
 from defectgen.thermodynamics.species import DefectSpecies
 from defectgen.thermodynamics.vibrations import Oscillators, oscillators
-from md.energetics import ElasticConstants, elastic_constants, elastic_dipole
+from md.energetics import ElasticConstants, elastic_constants, elastic_dipole, jumps
 from md.energetics.formation import added_atoms
 from md.labels.record import Record
 from md.relaxation.relaxed_host import RelaxedHost, pristine
@@ -32,7 +33,7 @@ def _species(lowest: LowestGeometry, bulk: Record) -> DefectSpecies:
     defect = lowest.defect
     supercell = defect.supercell
     orbits = tuple(int(supercell.host.site_orbit[e.site // supercell.index]) for e in defect.edits)
-    parts = tuple(Defect.canonical(supercell, (e,)).key for e in defect.edits) if len(defect.edits) > 1 else ()
+    parts = tuple(Defect(supercell, (e,)).key for e in defect.edits) if len(defect.edits) > 1 else ()
     return DefectSpecies(
         name=defect.name,
         key=defect.key,
@@ -103,4 +104,24 @@ def with_vibrations(
 
 def _above(defect: Oscillators, bulk: Oscillators) -> Callable[[float], float]:
     """Vibrational free energy of a defect cell above that of the pristine one, eV, at a temperature."""
-    return lambda temperature: defect.modes.free_energy(temperature) - bulk.modes.free_energy(temperature)
+    return lambda temperature: defect.free_energy(temperature) - bulk.free_energy(temperature)
+
+
+def jump_rates(
+    records: RunRecords, cache: ResultCache, *, with_modes: bool
+) -> tuple[dict[str, tuple[JumpRate, ...]], dict[str, str]]:
+    """The jumps of every point defect that can jump, by key, and why others have none, by name."""
+    movable = [each for each in records.lowest if len(each.defect.edits) == 1]
+    found: dict[str, tuple[JumpRate, ...]] = {}
+    left_out: dict[str, str] = {}
+    with progress("thermo", "defects") as report:
+        for done, each in enumerate(movable):
+            report(done, len(movable), f"jumps of {each.defect.name}")
+            try:
+                cell, symmetry = each.record.cell, each.symmetry()
+                modes = oscillators(cell, cache, symmetry).modes if with_modes else None
+                found[each.defect.key] = tuple(jump_rate(j, cell, cache, modes) for j in jumps(each.defect))
+            except (ConditionError, DataError, SupercellError) as error:
+                left_out[each.defect.name] = str(error)
+        report(len(movable), len(movable), "done")
+    return found, left_out

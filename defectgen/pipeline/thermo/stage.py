@@ -12,11 +12,18 @@ import numpy as np
 from augment.errors import ConditionError
 from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.thermo.run_records import RunRecords, run_records
-from defectgen.pipeline.thermo.run_species import host_elasticity, species_of, with_vibrations, with_volumes
+from defectgen.pipeline.thermo.run_species import (
+    host_elasticity,
+    jump_rates,
+    species_of,
+    with_vibrations,
+    with_volumes,
+)
 from defectgen.pipeline.thermo.surroundings import Surroundings, find_surroundings, stability_note
 from defectgen.run.folder import RunFolder
 from defectgen.run.progress import report_notes
 from defectgen.thermodynamics.cache import ResultCache
+from defectgen.thermodynamics.diffusion import JumpRate, diffusion_coefficient
 from defectgen.thermodynamics.equilibrium import CrystalSites, Equilibrium, closed_equilibrium, open_equilibrium
 from defectgen.thermodynamics.reservoir import composition_of
 from defectgen.thermodynamics.species import Conditions, DefectSpecies, binding_energy
@@ -38,17 +45,21 @@ class ThermoModel:
 
     Attributes:
         species: the defects that have chemical potentials somewhere.
-        around: host and phases.
+        around: host and phases, with vibrations where they are asked for.
+        at_rest: the same without vibrations.
         sites: of the host.
         thermal_pressures: GPa, by temperature in K; empty without vibrations.
         left_out: why other defects are not there, by name.
+        jumps: of defects that can jump, by key.
     """
 
     species: tuple[DefectSpecies, ...]
     around: Surroundings
+    at_rest: Surroundings
     sites: CrystalSites
     thermal_pressures: Mapping[float, float]
     left_out: Mapping[str, str]
+    jumps: Mapping[str, tuple[JumpRate, ...]]
 
     @property
     def intrinsic(self) -> tuple[DefectSpecies, ...]:
@@ -93,12 +104,12 @@ def thermo_stage(prepared: PreparedRun, folder: RunFolder) -> dict[str, Any]:
     records = run_records(prepared, folder, reference)
     model = thermo_model(prepared, records, reference, cache)
     made, not_closed = _equilibria(model, asked.temperatures, asked.pressures)
-    if not made and not model.around.limits(0.0, 0.0):
+    if not made and not model.at_rest.limits(0.0, 0.0):
         raise ConditionError(f"{_nothing_known(model.around)}; nor does the composition say them: {not_closed}")
     notes = [*model.around.phases.notes, stability_note(model.around)]
     if not_closed:
         notes.append(f"no {STOICHIOMETRIC} crystal: {not_closed}")
-    notes += _missing_notes(model.around)
+    notes += _missing_notes(model.at_rest)
     report_notes([*notes, *(f"left out: {name}: {why}" for name, why in model.left_out.items())])
     result = _result(prepared, model, records, made, notes)
     folder.write_json(RESULT, result)
@@ -119,7 +130,7 @@ def thermo_model(
     asked = prepared.settings.thermo
     species, left_out = species_of(records), dict(records.left_out)
     elements = sorted({*composition_of(reference.crystal.formula), *(s for each in species for s in each.added)})
-    around = find_surroundings(prepared, reference, elements, cache)
+    at_rest = around = find_surroundings(prepared, reference, elements, cache)
     if asked.volumes and not prepared.host.has_vacuum:
         species = with_volumes(species, records, host_elasticity(reference, cache))
     pressures: Mapping[float, float] = {}
@@ -131,7 +142,11 @@ def thermo_model(
         around = around.vibrating(bulk, cache, asked.temperatures)
         if not prepared.host.has_vacuum:
             pressures = thermal_pressure(records.bulk.cell, cache, symmetry, asked.temperatures)
-    return ThermoModel(tuple(species), around, _sites(reference), pressures, left_out)
+    jumps: Mapping[str, tuple[JumpRate, ...]] = {}
+    if asked.barriers:
+        jumps, lost = jump_rates(records, cache, with_modes=asked.vibrations)
+        left_out |= {f"jumps of {name}": why for name, why in lost.items()}
+    return ThermoModel(tuple(species), around, at_rest, _sites(reference), pressures, left_out, jumps)
 
 
 def _sites(reference: RelaxedHost) -> CrystalSites:
@@ -184,8 +199,8 @@ def _result(
         "phases": [phase.to_dict() for phase in around.phases.reservoirs],
         "phases_left_out": dict(around.phases.left_out),
         "gas_pressures": dict(around.partial),
-        "limits": [limit.to_dict() for limit in around.limits(0.0, 0.0)],
-        "defects": _defect_rows(model, records),
+        "limits": [limit.to_dict() for limit in model.at_rest.limits(0.0, 0.0)],
+        "defects": _defect_rows(model, records, prepared.settings.thermo.temperatures),
         "left_out": dict(model.left_out),
         "vibrations": prepared.settings.thermo.vibrations,
         "notes": list(notes),
@@ -194,13 +209,15 @@ def _result(
     }
 
 
-def _defect_rows(model: ThermoModel, records: RunRecords) -> list[dict[str, Any]]:
-    """What is known of each defect at 0 K; energies in eV, volumes in Å³."""
+def _defect_rows(
+    model: ThermoModel, records: RunRecords, temperatures: Sequence[float]
+) -> list[dict[str, Any]]:
+    """What is known of each defect at 0 K; energies in eV, volumes in Å³, diffusion coefficients in cm²/s."""
     known = {each.key: each for each in model.species}
     geometry = {each.defect.key: each for each in records.lowest}
     rows = []
     for each in model.species:
-        limits = [limit for limit in model.around.limits(0.0, 0.0) if set(each.added) <= set(limit.chemical_potentials)]
+        limits = [limit for limit in model.at_rest.limits(0.0, 0.0) if set(each.added) <= set(limit.chemical_potentials)]
         rows.append(
             {
                 "name": each.name,
@@ -216,6 +233,11 @@ def _defect_rows(model: ThermoModel, records: RunRecords) -> list[dict[str, Any]
                 "places_per_cell": each.places,
                 "states": [list(state) for state in each.states],
                 "found_by": geometry[each.key].found_by,
+                "barriers": [jump.to_dict() for jump in model.jumps.get(each.key, ())],
+                "diffusion": [
+                    {"temperature": t, "coefficient": diffusion_coefficient(model.jumps[each.key], t)}
+                    for t in (temperatures if each.key in model.jumps else ())
+                ],
             }
         )
     return rows
