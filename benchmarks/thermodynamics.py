@@ -6,10 +6,9 @@ Metals: at 0.9 of the melting temperature the lattice is that of the quasi-harmo
 lattice constants; classical oscillators). There a vacancy is relaxed, its normal modes are taken, and thermodynamic
 integration adds what is anharmonic, for the vacancy and for the crystal. What was computed is kept in FOLDER.
 
-Measured: differential dilatometry, c = exp(S/k) exp(-H/kT). Al: Simmons and Balluffi, Phys. Rev. 117, 52 (1960), S 2.4 k,
-H 0.76 eV. Cu: Simmons and Balluffi, Phys. Rev. 129, 1533 (1963), S 1.5 k, H 1.17 eV; Hehenkamp et al., Phys. Rev. B 45,
-1998 (1992) find four times as many at the melting point, 7.6e-4, which at 0.9 of it, with their enthalpy of 1.06 eV, is
-in the second column.
+Measured: differential dilatometry, c = exp(S/k) exp(-H/kT). Al: Simmons and Balluffi, Phys. Rev. 117, 52 (1960), S 2.4
+k, H 0.76 eV. Cu: the same, Phys. Rev. 129, 1533 (1963), S 1.5 k, H 1.17 eV; later work of Hehenkamp (J. Phys. Chem. Solids
+55, 907 (1994)) found several times as many.
 
 Salts: energies of isolated neutral vacancies and interstitials in one supercell of the relaxed host, summed; see SALTS.
 """
@@ -65,10 +64,7 @@ METALS = {
     "Cu": (
         Metal(
             "lammps:eam/alloy Cu_mishin1.eam.alloy", 1357.8,
-            {
-                "Simmons and Balluffi 1963": arrhenius(1.5, 1.17),
-                "Hehenkamp 1992": arrhenius(np.log(7.6e-4) + 1.06 / (units.kB * 1357.8), 1.06),
-            },
+            {"Simmons and Balluffi 1963": arrhenius(1.5, 1.17)},
         ),
     ),
     "Al": (
@@ -125,7 +121,8 @@ def vacancy(element: str, potential: Potential, temperature: float, atoms: int, 
     def formation(strain: float) -> tuple[float, DefectCell, DefectCell]:
         cells = [strained(d.cell(), strain * np.eye(3)) for d in (defect, crystal)]
         records = [
-            minimum(cell, potential, 1e-4, symmetry=d.symmetry()) for cell, d in zip(cells, (defect, crystal), strict=True)
+            minimum(cell, potential, 1e-4, symmetry=d.symmetry())
+            for cell, d in zip(cells, (defect, crystal), strict=True)
         ]
         return records[0].energy - share * records[1].energy, records[0].cell, records[1].cell
 
@@ -157,7 +154,7 @@ def _vacancies(crystal: Defect) -> list[Defect]:
 
 def metals(folder: Path, atoms: int, steps: int) -> None:
     """Print the table of vacancies."""
-    print(f"| metal, potential | T, K | E at rest, eV | E warm | F harmonic | anharmonic | vacancies | measured |")
+    print("| metal, potential | T, K | E at rest, eV | E warm | F harmonic | anharmonic | vacancies | measured |")
     for element, several in METALS.items():
         for metal in several:
             temperature = SHARE_OF_MELTING * metal.melting

@@ -46,7 +46,9 @@ def minima_table(row: Mapping[str, Any]) -> tuple[Table, str]:
     """Table of the minima of a defect, from what its search found, and a line on what it took."""
     others = list(row["minima"][0].get("others", {}))
     title = f"{row['name']}: {len(row['minima'])} minima with {row['potential']}"
-    table = empty_table(title, (">eV above", *(f">{name}" for name in others), "keeps", ">copies", "what it is", "found by"))
+    table = empty_table(
+        title, (">eV above", *(f">{name}" for name in others), "keeps", ">copies", "what it is", "found by")
+    )
     for minimum in row["minima"]:
         more = (f"{minimum['others'][name]:.3f}" for name in others)
         counts = (minimum["subgroup"], str(minimum["degeneracy"]))

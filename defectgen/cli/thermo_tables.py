@@ -81,9 +81,7 @@ def _diffusion(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _equilibria(
-    rows: Sequence[Mapping[str, Any]], condition: str, pressure: float, result: Mapping[str, Any]
-) -> Table:
+def _equilibria(rows: Sequence[Mapping[str, Any]], condition: str, pressure: float, result: Mapping[str, Any]) -> Table:
     names = {row["key"]: row["name"] for row in result["defects"]}
     last = rows[-1]["site_fraction"]
     keys = sorted(last, key=lambda key: -last[key])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class RunData:
         checks: those that are checks by a second engine.
         curves: rows of md/curves.jsonl, in the order of `points`; empty ones where there is none.
         calculated: records of calculations of electrons.
+        thermo: contents of thermo/thermo.json; empty if there is none.
     """
 
     folder: RunFolder
@@ -57,6 +58,7 @@ class RunData:
     checks: Sequence[JsonRow]
     curves: Sequence[JsonRow]
     calculated: Sequence[CalculatedRecord] = ()
+    thermo: JsonRow = field(default_factory=dict)
 
     @cached_property
     def identity(self) -> JsonRow:
@@ -108,6 +110,7 @@ def read_run(run: Path) -> RunData:
         checks=[row for row in rows if row.get("role", DATA) != DATA],
         curves=[curves.get(str(point.get("id")), {}) for point in points],
         calculated=_calculated(folder.file(*CALCULATED_RECORDS.parts)),
+        thermo=_object(folder.file("thermo", "thermo.json")),
     )
 
 

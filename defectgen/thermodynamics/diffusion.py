@@ -14,7 +14,7 @@ from augment.groups.cell_symmetry import CellSymmetry
 from defectgen.thermodynamics.cache import ResultCache, fingerprint
 from md.energetics import Jump, NormalModes, attempt_frequency, migration_barrier, normal_modes
 
-__all__ = ["JumpRate", "diffusion_coefficient", "jump_rate", "kept_symmetry"]
+__all__ = ["JumpRate", "jump_diffusion", "jump_rate", "kept_symmetry"]
 
 ASSUMED_FREQUENCY = 10.0
 """THz; of a jump whose modes are not computed, within a factor of three of most measured ones."""
@@ -63,7 +63,7 @@ class JumpRate:
         return asdict(self)
 
 
-def diffusion_coefficient(jumps: Sequence[JumpRate], temperature: float) -> float | None:
+def jump_diffusion(jumps: Sequence[JumpRate], temperature: float) -> float | None:
     """Diffusion coefficient of a defect, cm²/s: a sixth of the sum of n d² times the rate, mean over directions.
 
     Of jumps that end in an equivalent defect; None without one. Times the share of sites that are vacant, and the
@@ -94,7 +94,8 @@ def jump_rate(jump: Jump, start: DefectCell, cache: ResultCache, modes: NormalMo
         return found.to_dict()
 
     made_from = {
-        "kind": "jump", "cell": fingerprint(start), "origin": jump.origin, "goal": jump.goal, "modes": modes is not None,
+        "kind": "jump", "cell": fingerprint(start), "origin": jump.origin, "goal": jump.goal,
+        "modes": modes is not None,
     }  # fmt: skip
     kept = cache.get(f"{jump.defect.name} jump", made_from, compute)
     return JumpRate(**{**kept, "coordinates": tuple(kept["coordinates"]), "energies": tuple(kept["energies"])})

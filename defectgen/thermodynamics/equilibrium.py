@@ -16,7 +16,7 @@ import numpy as np
 
 from augment.cell import FloatArray
 from augment.errors import ConditionError, DataError
-from defectgen.thermodynamics.species import Conditions, DefectSpecies
+from defectgen.thermodynamics.species import CrystalConditions, DefectSpecies
 
 __all__ = ["CrystalSites", "Equilibrium", "closed_equilibrium", "open_equilibrium"]
 
@@ -60,15 +60,17 @@ class Equilibrium:
         at: temperature and pressures.
         chemical_potentials: eV per atom.
         gibbs: Gibbs energies of formation, eV, by key.
+        gibbs_error: what is known of their errors, eV, by key; over k T, that of the logarithm of a number.
         per_cell: defects per primitive cell, by key.
         per_place: share of its places that a defect takes, by key.
         excess: atoms of each element above the host's formula, per primitive cell.
     """
 
     condition: str
-    at: Conditions
+    at: CrystalConditions
     chemical_potentials: Mapping[str, float]
     gibbs: Mapping[str, float]
+    gibbs_error: Mapping[str, float | None]
     per_cell: Mapping[str, float]
     per_place: Mapping[str, float]
     excess: Mapping[str, float]
@@ -82,6 +84,7 @@ class Equilibrium:
             "thermal_pressure": self.at.thermal_pressure,
             "chemical_potentials": dict(self.chemical_potentials),
             "gibbs": dict(self.gibbs),
+            "gibbs_error": dict(self.gibbs_error),
             "site_fraction": dict(self.per_place),
             "per_cell": dict(self.per_cell),
             "density": {key: value / volume * 1e24 for key, value in self.per_cell.items()},
@@ -90,7 +93,11 @@ class Equilibrium:
 
 
 def open_equilibrium(
-    species: Sequence[DefectSpecies], sites: CrystalSites, mu: Mapping[str, float], at: Conditions, condition: str
+    species: Sequence[DefectSpecies],
+    sites: CrystalSites,
+    mu: Mapping[str, float],
+    at: CrystalConditions,
+    condition: str,
 ) -> Equilibrium:
     """Defects of a crystal that exchanges atoms with reservoirs of known chemical potentials.
 
@@ -100,7 +107,7 @@ def open_equilibrium(
     """
     weights = np.array([each.log_weight(mu, at) for each in species])
     per_cell = _balanced(species, sites, weights)
-    excess = {symbol: 0.0 for symbol in sites.composition}
+    excess = dict.fromkeys(sites.composition, 0.0)
     for each, count in zip(species, per_cell, strict=True):
         for symbol, atoms in each.added.items():
             excess[symbol] = excess.get(symbol, 0.0) + atoms * float(count)
@@ -108,6 +115,7 @@ def open_equilibrium(
     shares = [count / each.places for each, count in zip(species, per_cell, strict=True)]
     return Equilibrium(
         condition, at, dict(mu), {each.key: each.gibbs(mu, at) for each in species},
+        {each.key: each.gibbs_error(at.temperature) for each in species},
         dict(zip(keys, map(float, per_cell), strict=True)), dict(zip(keys, map(float, shares), strict=True)), excess,
     )  # fmt: skip
 
@@ -142,7 +150,7 @@ def closed_equilibrium(
     species: Sequence[DefectSpecies],
     sites: CrystalSites,
     start: Mapping[str, float],
-    at: Conditions,
+    at: CrystalConditions,
     condition: str = "stoichiometric",
 ) -> Equilibrium:
     """Defects of a crystal that keeps its formula: chemical potentials follow from the conservation of mass.
@@ -164,10 +172,7 @@ def closed_equilibrium(
     basis = _changes(np.array([sites.composition[symbol] for symbol in elements], dtype=float))
     added = np.array([[each.added.get(symbol, 0) for symbol in elements] for each in species], dtype=float)
     along = added.reshape(len(species), len(elements)) @ basis.T
-    if len(basis):
-        shift = _balancing(species, start, at, along)
-    else:
-        shift = np.zeros(0)
+    shift = _balancing(species, start, at, along) if len(basis) else np.zeros(0)
 
     def potentials(shift: FloatArray) -> dict[str, float]:
         moved = shift @ basis if len(basis) else np.zeros(len(elements))
@@ -196,7 +201,7 @@ def _changes(formula: FloatArray) -> FloatArray:
 
 
 def _balancing(
-    species: Sequence[DefectSpecies], start: Mapping[str, float], at: Conditions, along: FloatArray
+    species: Sequence[DefectSpecies], start: Mapping[str, float], at: CrystalConditions, along: FloatArray
 ) -> FloatArray:
     """Shift (k,) of the chemical potentials, eV, that balances dilute defects: the minimum of log sum of c."""
     from ase import units

@@ -1,4 +1,4 @@
-"""Chemical potentials of diatomic gases at a temperature and a partial pressure, from tabulated enthalpies and entropies.
+"""Chemical potentials of diatomic gases at a temperature and a partial pressure, from tabulated values.
 
 Enthalpies H(T) - H(298.15 K) and entropies S(T) at 1 bar are Shomate equations of the NIST Chemistry WebBook (SRD 69),
 fits to the NIST-JANAF tables (Chase, J. Phys. Chem. Ref. Data, Monograph 9 (1998)), with t = T / 1000 K:
@@ -50,7 +50,7 @@ class Gas:
         return f"{self.element}2"
 
     def shift(self, temperature: float, pressure: float = 1.0) -> float:
-        """Chemical potential of an atom above half of the molecule's energy at 0 K, eV: [H(T) - H(0) - T S + kT ln p] / 2.
+        """Chemical potential of an atom above half of the molecule's energy, [H(T) - H(0) - T S + kT ln p] / 2, eV.
 
         Args:
             temperature: K; at 0 the shift is 0.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KnownPhase", "known_phases", "measured_enthalpies"]
 
-SAME_PLACE = 1e-3
+SAME_COORDINATE = 1e-3
 """In fractions of the lattice; published coordinates have three digits or more."""
 
 
@@ -82,7 +82,7 @@ class KnownPhase:
         for operation in gemmi.SpaceGroup(self.space_group).operations():
             image = np.array(operation.apply_to_xyz(point.tolist())) % 1
             apart = [image - other for other in found]
-            if not any(np.abs(d - np.rint(d)).max() < SAME_PLACE for d in apart):
+            if not any(np.abs(d - np.rint(d)).max() < SAME_COORDINATE for d in apart):
                 found.append(image)
         return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from defectgen.thermodynamics.reservoir import Reservoir, composition_of
+from defectgen.thermodynamics.reservoir import Reservoir, formula_composition
 
 __all__ = ["HostStability", "Limit", "find_limits", "host_stability", "with_foreign"]
 
@@ -110,7 +110,8 @@ def find_limits(host: Reservoir, others: Sequence[Reservoir], gibbs: Mapping[str
     diagram = PhaseDiagram([*entries, own])
     corners = []
     for facet in diagram.facets:
-        names = {diagram.qhull_entries[i].name for i in facet}
+        every: list[Any] = [diagram.qhull_entries[i] for i in facet]
+        names = {entry.name for entry in every}
         if host.name in names and not names & {f"{symbol} unknown" for symbol in missing}:
             corner = [p for p in (host, *rivals) if p.name in names]
             volumes = {p.name: p.volume for p in corner}
@@ -202,7 +203,7 @@ def _named(corners: Sequence[_Corner], elements: Sequence[str]) -> tuple[Limit, 
 def _name(
     mu: Mapping[str, float], every: Sequence[Mapping[str, float]], elements: Sequence[str], phases: Sequence[str]
 ) -> str:
-    pure = [s for s in elements if any(composition_of(name.split()[0]).keys() == {s} for name in phases)]
+    pure = [s for s in elements if any(formula_composition(name.split()[0]).keys() == {s} for name in phases)]
     if len(every) == 1:
         return ", ".join(f"{s}-rich" for s in pure)
     rich = [s for s in elements if mu[s] > max(other[s] for other in every) - SAME_POTENTIAL]

@@ -14,7 +14,7 @@ from augment.host import Host
 from defectgen.thermodynamics.cache import ResultCache
 from defectgen.thermodynamics.gases import GASES, KJ_PER_MOL
 from defectgen.thermodynamics.known_phases import KnownPhase, known_phases, measured_enthalpies
-from defectgen.thermodynamics.reservoir import Reservoir, composition_of
+from defectgen.thermodynamics.reservoir import Reservoir, formula_composition
 from md.labels.third_party import silent_evaluation
 from md.potentials import Potential
 from md.relaxation.relaxed_host import RelaxedHost
@@ -30,7 +30,7 @@ MOLECULE_BOX = 14.0
 _STRETCHES = np.linspace(-0.08, 0.12, 11)
 """Å; around the measured bond, that a parabola of the energy is fitted through near its lowest."""
 
-Report = Callable[[int, int, str], None]
+PhaseReport = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class PhaseEnergies:
 
 
 def find_phases(
-    elements: Sequence[str], potential: Potential, cache: ResultCache, request: PhaseRequest, report: Report
+    elements: Sequence[str], potential: Potential, cache: ResultCache, request: PhaseRequest, report: PhaseReport
 ) -> PhaseEnergies:
     """Every phase of some elements that the potential can be asked for, and what the user gives.
 
@@ -102,7 +102,7 @@ def find_phases(
     for symbol, value in given.items():
         found[f"{symbol} given"] = Reservoir(f"{symbol} given", {symbol: 1}, value, source="given")
     for formula, value in stated.items():
-        composition = composition_of(formula)
+        composition = formula_composition(formula)
         found[f"{formula} given"] = Reservoir(f"{formula} given", composition, value, source="given")
     missing = _missing_elements(elements, found.values(), left_out, potential)
     return PhaseEnergies(tuple(found.values()), left_out, missing, tuple(notes), crystals)
@@ -119,7 +119,7 @@ def crystal_energy(name: str, host: Host, potential: Potential, cache: ResultCac
     kept = cache.get(name, {"kind": "phase", "host": host.hash}, lambda: _relaxed(host, potential))
     if kept.get("reason"):
         raise DataError(str(kept["reason"]))
-    composition = composition_of(host.formula)
+    composition = formula_composition(host.formula)
     units = int(kept["atoms"]) / sum(composition.values())
     return Reservoir(name, composition, float(kept["energy"]) / units, float(kept["volume"]) / units)
 
@@ -153,7 +153,7 @@ def _of_files(files: Sequence[Path], elements: Sequence[str]) -> dict[str, Host]
 
 
 def _check_elements(given: Mapping[str, float], stated: Mapping[str, float], elements: Sequence[str]) -> None:
-    strange = sorted(set(given).union(*(composition_of(f) for f in stated)) - set(elements))
+    strange = sorted(set(given).union(*(formula_composition(f) for f in stated)) - set(elements))
     if strange:
         raise ConditionError(
             f"{', '.join(strange)}: given for an element that neither the host nor its defects have; they have "
@@ -247,8 +247,12 @@ def _fitted(symbol: str, elements: Sequence[str], potential: Potential, cache: R
     oxygen, is taken out of it, and those of solids, which nearly cancel, are not.
     """
     own = set(elements)
-    candidates = [f for f in measured_enthalpies() if symbol in composition_of(f) and potential.covers(composition_of(f))]
-    candidates.sort(key=lambda f: not set(composition_of(f)) <= own)
+    candidates = [
+        f
+        for f in measured_enthalpies()
+        if symbol in formula_composition(f) and potential.covers(formula_composition(f))
+    ]
+    candidates.sort(key=lambda f: not set(formula_composition(f)) <= own)
     found: dict[str, float] = {}
     for formula in candidates:
         if len(found) == MAX_FITTED:
@@ -261,7 +265,7 @@ def _fitted(symbol: str, elements: Sequence[str], potential: Potential, cache: R
 
 
 def _gas_in(symbol: str, formula: str, potential: Potential, cache: ResultCache) -> float:
-    composition = composition_of(formula)
+    composition = formula_composition(formula)
     (metal,) = (s for s in composition if s != symbol)
     compound = _lowest([p for p in known_phases(composition) if p.formula == formula], potential, cache)
     pure = _lowest([p for p in known_phases([metal]) if p.formula == metal], potential, cache)

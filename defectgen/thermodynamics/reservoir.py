@@ -10,9 +10,9 @@ from typing import Any
 from augment.errors import ConditionError
 from defectgen.thermodynamics.gases import GASES
 
-__all__ = ["Reservoir", "VibrationalEnergy", "composition_of", "reduced_formula"]
+__all__ = ["Reservoir", "VibrationalEnergy", "formula_composition", "plain_formula"]
 
-WHOLE = 1e-6
+WHOLE_ATOMS = 1e-6
 """Atoms of a formula that are off a whole number by less are whole."""
 
 VibrationalEnergy = Callable[[float], float]
@@ -44,7 +44,7 @@ class Reservoir:
     @property
     def formula(self) -> str:
         """Reduced formula."""
-        return reduced_formula(self.composition)
+        return plain_formula(self.composition)
 
     @property
     def atoms(self) -> int:
@@ -82,7 +82,7 @@ class Reservoir:
         }  # fmt: skip
 
 
-def reduced_formula(composition: Mapping[str, int]) -> str:
+def plain_formula(composition: Mapping[str, int]) -> str:
     """`Al2O3`."""
     from pymatgen.core import Composition
 
@@ -91,7 +91,7 @@ def reduced_formula(composition: Mapping[str, int]) -> str:
     return str(Composition(dict(composition)).reduced_formula)
 
 
-def composition_of(formula: str) -> dict[str, int]:
+def formula_composition(formula: str) -> dict[str, int]:
     """Atoms of each element of a formula, as small as whole numbers can be.
 
     Raises:
@@ -105,7 +105,7 @@ def composition_of(formula: str) -> dict[str, int]:
     except (ValueError, KeyError):
         amounts, known = {}, False
     whole = {symbol: round(amount) for symbol, amount in amounts.items()}
-    if not known or not whole or any(abs(whole[s] - amounts[s]) > WHOLE or not whole[s] for s in whole):
+    if not known or not whole or any(abs(whole[s] - amounts[s]) > WHOLE_ATOMS or not whole[s] for s in whole):
         raise ConditionError(f"{formula!r}: no chemical formula with whole numbers of atoms")
     divisor = math.gcd(*whole.values())
     return {symbol: count // divisor for symbol, count in whole.items()}

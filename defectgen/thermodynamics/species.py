@@ -10,11 +10,11 @@ import numpy as np
 from augment.errors import ConditionError
 from defectgen.thermodynamics.reservoir import VibrationalEnergy
 
-__all__ = ["Conditions", "DefectSpecies", "binding_energy"]
+__all__ = ["CrystalConditions", "DefectSpecies", "binding_energy"]
 
 
 @dataclass(frozen=True)
-class Conditions:
+class CrystalConditions:
     """What a crystal is held at.
 
     Attributes:
@@ -45,7 +45,8 @@ class DefectSpecies:
         charge: e.
         relaxation_volume: Å³; None where it is not known.
         vibrations: vibrational free energy above that of the pristine supercell, where it is known.
-        error: standard error or estimate of the error of the energy, eV; None where nothing is known.
+        error: estimate of the error of the energy, eV; None where nothing is known.
+        thermal_error: standard error of the vibrational free energy, eV, at a temperature, where it was sampled.
         parts: keys of the isolated defects that a complex is made of; empty for a point defect.
     """
 
@@ -60,6 +61,7 @@ class DefectSpecies:
     relaxation_volume: float | None = None
     vibrations: VibrationalEnergy | None = field(default=None, compare=False)
     error: float | None = None
+    thermal_error: VibrationalEnergy | None = field(default=None, compare=False)
     parts: tuple[str, ...] = ()
 
     def formation_energy(self, chemical_potentials: Mapping[str, float], fermi_level: float = 0.0) -> float:
@@ -80,7 +82,7 @@ class DefectSpecies:
             return None
         return self.relaxation_volume - sum(count * volumes[symbol] for symbol, count in self.added.items())
 
-    def gibbs(self, chemical_potentials: Mapping[str, float], at: Conditions) -> float:
+    def gibbs(self, chemical_potentials: Mapping[str, float], at: CrystalConditions) -> float:
         """Gibbs energy of formation without the entropy of its places and states, eV.
 
         E - sum of n mu(T, P) + F_vib(T) at the volume at rest + (P - P_thermal) V_relax: the volumes of the reservoirs
@@ -97,13 +99,18 @@ class DefectSpecies:
         pressure = (at.pressure - at.thermal_pressure) * float(units.GPa)
         return total + pressure * (self.relaxation_volume or 0.0)
 
+    def gibbs_error(self, temperature: float) -> float | None:
+        """What is known of the error of the Gibbs energy, eV: the size of the cell, and sampling; None of neither."""
+        sampled = self.thermal_error(temperature) if self.thermal_error is not None else 0.0
+        return None if self.error is None and not sampled else float(np.hypot(self.error or 0.0, sampled))
+
     def degeneracy(self, temperature: float) -> float:
         """States at a place, each weighed by its energy above the lowest: sum of g exp(-E / k T)."""
         from ase import units
 
         return float(sum(copies * np.exp(-above / (units.kB * temperature)) for above, copies in self.states))
 
-    def log_weight(self, chemical_potentials: Mapping[str, float], at: Conditions) -> float:
+    def log_weight(self, chemical_potentials: Mapping[str, float], at: CrystalConditions) -> float:
         """Logarithm of g exp(-G / k T): the share of its places over that of pristine ones."""
         from ase import units
 

@@ -20,10 +20,12 @@ PhaseOption = Annotated[
 GasOption = Annotated[
     list[str] | None, typer.Option("--gas", metavar="GAS=bar,...", help="partial pressures; O2=0.2; 1 if not given")
 ]
-TemperaturesOption = Annotated[
+EquilibriumTemperatures = Annotated[
     str | None, typer.Option("--temperature", metavar="K,...", help="temperatures of the equilibria")
 ]
-PressuresOption = Annotated[str | None, typer.Option("--pressure", metavar="GPa,...", help="pressures on the crystal")]
+EquilibriumPressures = Annotated[
+    str | None, typer.Option("--pressure", metavar="GPa,...", help="pressures on the crystal")
+]
 
 DEFAULT_TEMPERATURES = (300.0, 600.0, 900.0, 1200.0, 1500.0)
 """K."""
@@ -31,8 +33,8 @@ DEFAULT_TEMPERATURES = (300.0, 600.0, 900.0, 1200.0, 1500.0)
 
 def thermo_command(
     folder: FolderArgument,
-    temperature: TemperaturesOption = None,
-    pressure: PressuresOption = None,
+    temperature: EquilibriumTemperatures = None,
+    pressure: EquilibriumPressures = None,
     mu: MuOption = None,
     phase: PhaseOption = None,
     gas: GasOption = None,
@@ -45,6 +47,10 @@ def thermo_command(
     vibrations: Annotated[
         bool, typer.Option("--vibrations", help="free energies of normal modes of crystals and defects")
     ] = False,
+    anharmonic: Annotated[
+        int | None,
+        typer.Option("--anharmonic", help="steps at each node of a thermodynamic integration; with --vibrations"),
+    ] = None,
     barriers: Annotated[
         bool, typer.Option("--barriers", help="migration barriers of every distinct jump, and diffusion")
     ] = False,
@@ -65,6 +71,7 @@ def thermo_command(
         "thermo.molecules": molecules or None,
         "thermo.metastable": metastable or None,
         "thermo.vibrations": vibrations or None,
+        "thermo.anharmonic": anharmonic,
         "thermo.barriers": barriers or None,
     }
     result, again = run_thermo(folder, changes, DEFAULT_TEMPERATURES, overwrite=overwrite)

@@ -10,7 +10,7 @@ from augment.errors import ConditionError
 from defectgen.run.stage_settings import ThermoStageSettings
 from defectgen.thermodynamics.gases import GASES
 from defectgen.thermodynamics.phase_energies import PhaseRequest
-from defectgen.thermodynamics.reservoir import composition_of
+from defectgen.thermodynamics.reservoir import formula_composition
 from md.conditions.environment import check_pressure, check_temperature
 
 MIN_TEMPERATURE = 1.0
@@ -26,7 +26,7 @@ def phase_request(asked: ThermoStageSettings) -> PhaseRequest:
     files = tuple(Path(text) for text in asked.phases if "=" not in text)
     given = assignments(asked.mu, "--mu", "O=-4.9")
     for symbol in given:
-        if composition_of(symbol) != {symbol: 1}:
+        if formula_composition(symbol) != {symbol: 1}:
             raise ConditionError(f"--mu {symbol}=...: give an element; energies of compounds go to --phase")
     energies = assignments([text for text in asked.phases if "=" in text], "--phase", "Mg2SiO4=-50.1")
     return PhaseRequest(files, given, energies, asked.molecules)
@@ -61,6 +61,8 @@ def check_thermo(asked: ThermoStageSettings) -> None:
             raise ConditionError(f"a temperature of {temperature:g} K; equilibria are asked for at 1 K and above")
     for pressure in asked.pressures:
         check_pressure(pressure)
+    if asked.anharmonic is not None and not asked.vibrations:
+        raise ConditionError("an anharmonic part without vibrations: give --vibrations too (`thermo.vibrations: true`)")
     phase_request(asked)
     partial_pressures(asked)
 
@@ -76,10 +78,10 @@ def assignments(texts: Sequence[str], option: str, example: str) -> dict[str, fl
         name, _, value = text.partition("=")
         try:
             number = float(value)
-            if not math.isfinite(number):
-                raise ValueError(value)
         except ValueError:
-            raise ConditionError(f"{option} {text!r}: give a name and a number, such as {example}") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise ConditionError(f"{option} {text!r}: give a name and a number, such as {example}")
         if name.strip() in found:
             raise ConditionError(f"{option}: {name.strip()} is given twice")
         found[name.strip()] = number

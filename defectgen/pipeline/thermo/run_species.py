@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from augment.cell import DefectCell
 from augment.defect import Defect
 from augment.errors import ConditionError, DataError, SupercellError
+from augment.groups.cell_symmetry import CellSymmetry
 from augment.supercell import Supercell
 from defectgen.pipeline.thermo.run_records import LowestGeometry, RunRecords
 from defectgen.run.progress import progress
+from defectgen.run.stage_settings import ThermoStageSettings
 from defectgen.thermodynamics.cache import ResultCache
 from defectgen.thermodynamics.diffusion import JumpRate, jump_rate
+from defectgen.thermodynamics.reservoir import VibrationalEnergy
 from defectgen.thermodynamics.species import DefectSpecies
-from defectgen.thermodynamics.vibrations import Oscillators, oscillators
+from defectgen.thermodynamics.vibrations import Oscillators, oscillators, with_anharmonicity
 from md.energetics import ElasticConstants, elastic_constants, elastic_dipole, jumps
 from md.energetics.formation import added_atoms
 from md.labels.record import Record
@@ -63,7 +67,9 @@ def host_elasticity(reference: RelaxedHost, cache: ResultCache) -> ElasticConsta
     values = {name: kept[name] for name in _ELASTIC_FIELDS}
     elastic = ElasticConstants(np.array(kept["stiffness"], dtype=float), **values)
     if not elastic.stable:
-        raise DataError(f"{reference.host.formula}: a strain lowers the energy of the host; it has no relaxation volumes")
+        raise DataError(
+            f"{reference.host.formula}: a strain lowers the energy of the host; it has no relaxation volumes"
+        )
     return elastic
 
 
@@ -84,27 +90,56 @@ def with_volumes(
     return found
 
 
+def host_oscillators(
+    records: RunRecords, cache: ResultCache, symmetry: CellSymmetry, asked: ThermoStageSettings
+) -> Oscillators:
+    """Normal modes of the pristine supercell, with what is anharmonic where that is asked for.
+
+    Raises:
+        DataError: the potential breaks the symmetry of the crystal: it has imaginary modes.
+    """
+    return _oscillators(records.bulk.cell, cache, symmetry, asked)
+
+
 def with_vibrations(
-    species: Sequence[DefectSpecies], records: RunRecords, cache: ResultCache, bulk: Oscillators
+    species: Sequence[DefectSpecies],
+    records: RunRecords,
+    cache: ResultCache,
+    bulk: Oscillators,
+    asked: ThermoStageSettings,
 ) -> tuple[list[DefectSpecies], dict[str, str]]:
-    """Species with vibrational free energies, and why others have none, by name."""
+    """Species with vibrational free energies, and why others have none and are left out, by name."""
     found, left_out = [], {}
     with progress("thermo", "defects") as report:
         for done, (each, lowest) in enumerate(zip(species, records.lowest, strict=True)):
             report(done, len(species), f"vibrations of {each.name}")
             try:
-                own = oscillators(lowest.record.cell, cache, lowest.symmetry())
+                own = _oscillators(lowest.record.cell, cache, lowest.symmetry(), asked)
             except DataError as error:
                 left_out[each.name] = str(error)
                 continue
-            found.append(replace(each, vibrations=_above(own, bulk)))
+            found.append(replace(each, vibrations=_above(own, bulk), thermal_error=_error(own, bulk)))
         report(len(species), len(species), "done")
     return found, left_out
 
 
-def _above(defect: Oscillators, bulk: Oscillators) -> Callable[[float], float]:
+def _oscillators(
+    cell: DefectCell, cache: ResultCache, symmetry: CellSymmetry, asked: ThermoStageSettings
+) -> Oscillators:
+    found = oscillators(cell, cache, symmetry)
+    if asked.anharmonic is None:
+        return found
+    return with_anharmonicity(found, cache, symmetry, asked.temperatures, asked.anharmonic)
+
+
+def _above(defect: Oscillators, bulk: Oscillators) -> VibrationalEnergy:
     """Vibrational free energy of a defect cell above that of the pristine one, eV, at a temperature."""
     return lambda temperature: defect.free_energy(temperature) - bulk.free_energy(temperature)
+
+
+def _error(defect: Oscillators, bulk: Oscillators) -> VibrationalEnergy:
+    """Its standard error, eV."""
+    return lambda temperature: float(np.hypot(defect.error(temperature), bulk.error(temperature)))
 
 
 def jump_rates(

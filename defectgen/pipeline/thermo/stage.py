@@ -14,6 +14,7 @@ from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.thermo.run_records import RunRecords, run_records
 from defectgen.pipeline.thermo.run_species import (
     host_elasticity,
+    host_oscillators,
     jump_rates,
     species_of,
     with_vibrations,
@@ -23,11 +24,11 @@ from defectgen.pipeline.thermo.surroundings import Surroundings, find_surroundin
 from defectgen.run.folder import RunFolder
 from defectgen.run.progress import report_notes
 from defectgen.thermodynamics.cache import ResultCache
-from defectgen.thermodynamics.diffusion import JumpRate, diffusion_coefficient
+from defectgen.thermodynamics.diffusion import JumpRate, jump_diffusion
 from defectgen.thermodynamics.equilibrium import CrystalSites, Equilibrium, closed_equilibrium, open_equilibrium
-from defectgen.thermodynamics.reservoir import composition_of
-from defectgen.thermodynamics.species import Conditions, DefectSpecies, binding_energy
-from defectgen.thermodynamics.vibrations import oscillators, thermal_pressure
+from defectgen.thermodynamics.reservoir import formula_composition
+from defectgen.thermodynamics.species import CrystalConditions, DefectSpecies, binding_energy
+from defectgen.thermodynamics.vibrations import thermal_pressure
 from md.relaxation.relaxed_host import RelaxedHost, pristine
 
 RESULT = "thermo/thermo.json"
@@ -66,9 +67,9 @@ class ThermoModel:
         """Those without foreign elements."""
         return tuple(each for each in self.species if not set(each.added) & set(self.around.foreign))
 
-    def at(self, temperature: float, pressure: float) -> Conditions:
+    def at(self, temperature: float, pressure: float) -> CrystalConditions:
         """Temperature and pressures."""
-        return Conditions(temperature, pressure, self.thermal_pressures.get(temperature, 0.0))
+        return CrystalConditions(temperature, pressure, self.thermal_pressures.get(temperature, 0.0))
 
     def open(self, temperature: float, pressure: float) -> list[Equilibrium]:
         """Equilibria at every limit; of the species that have chemical potentials there."""
@@ -118,9 +119,7 @@ def thermo_stage(prepared: PreparedRun, folder: RunFolder) -> dict[str, Any]:
     return counts
 
 
-def thermo_model(
-    prepared: PreparedRun, records: RunRecords, reference: RelaxedHost, cache: ResultCache
-) -> ThermoModel:
+def thermo_model(prepared: PreparedRun, records: RunRecords, reference: RelaxedHost, cache: ResultCache) -> ThermoModel:
     """Species and phases of a run, with volumes and vibrations as its settings say.
 
     Raises:
@@ -129,15 +128,15 @@ def thermo_model(
     """
     asked = prepared.settings.thermo
     species, left_out = species_of(records), dict(records.left_out)
-    elements = sorted({*composition_of(reference.crystal.formula), *(s for each in species for s in each.added)})
+    elements = sorted({*formula_composition(reference.crystal.formula), *(s for each in species for s in each.added)})
     at_rest = around = find_surroundings(prepared, reference, elements, cache)
     if asked.volumes and not prepared.host.has_vacuum:
         species = with_volumes(species, records, host_elasticity(reference, cache))
     pressures: Mapping[float, float] = {}
     if asked.vibrations:
         symmetry = pristine(reference.on(pristine(prepared.supercell)).supercell).symmetry()
-        bulk = oscillators(records.bulk.cell, cache, symmetry)
-        species, lost = with_vibrations(species, records, cache, bulk)
+        bulk = host_oscillators(records, cache, symmetry, asked)
+        species, lost = with_vibrations(species, records, cache, bulk, asked)
         left_out |= lost
         around = around.vibrating(bulk, cache, asked.temperatures)
         if not prepared.host.has_vacuum:
@@ -152,7 +151,7 @@ def thermo_model(
 def _sites(reference: RelaxedHost) -> CrystalSites:
     crystal = reference.crystal
     counts = {index: len(orbit.members) for index, orbit in enumerate(crystal.orbits)}
-    own = composition_of(crystal.formula)
+    own = formula_composition(crystal.formula)
     units = crystal.n_lattice // sum(own.values())
     volume = abs(float(np.linalg.det(crystal.primitive)))
     return CrystalSites(counts, {symbol: n * units for symbol, n in own.items()}, volume)
@@ -209,15 +208,15 @@ def _result(
     }
 
 
-def _defect_rows(
-    model: ThermoModel, records: RunRecords, temperatures: Sequence[float]
-) -> list[dict[str, Any]]:
+def _defect_rows(model: ThermoModel, records: RunRecords, temperatures: Sequence[float]) -> list[dict[str, Any]]:
     """What is known of each defect at 0 K; energies in eV, volumes in Å³, diffusion coefficients in cm²/s."""
     known = {each.key: each for each in model.species}
     geometry = {each.defect.key: each for each in records.lowest}
     rows = []
     for each in model.species:
-        limits = [limit for limit in model.at_rest.limits(0.0, 0.0) if set(each.added) <= set(limit.chemical_potentials)]
+        limits = [
+            limit for limit in model.at_rest.limits(0.0, 0.0) if set(each.added) <= set(limit.chemical_potentials)
+        ]
         rows.append(
             {
                 "name": each.name,
@@ -235,7 +234,7 @@ def _defect_rows(
                 "found_by": geometry[each.key].found_by,
                 "barriers": [jump.to_dict() for jump in model.jumps.get(each.key, ())],
                 "diffusion": [
-                    {"temperature": t, "coefficient": diffusion_coefficient(model.jumps[each.key], t)}
+                    {"temperature": t, "coefficient": jump_diffusion(model.jumps[each.key], t)}
                     for t in (temperatures if each.key in model.jumps else ())
                 ],
             }

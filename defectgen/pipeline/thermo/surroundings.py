@@ -12,7 +12,7 @@ from defectgen.run.progress import progress
 from defectgen.thermodynamics.cache import ResultCache
 from defectgen.thermodynamics.limits import HostStability, Limit, find_limits, host_stability, with_foreign
 from defectgen.thermodynamics.phase_energies import PhaseEnergies, find_phases
-from defectgen.thermodynamics.reservoir import Reservoir, composition_of
+from defectgen.thermodynamics.reservoir import Reservoir, formula_composition
 from defectgen.thermodynamics.vibrations import Oscillators, crystal_vibrations
 from md.relaxation.relaxed_host import RelaxedHost
 
@@ -111,7 +111,7 @@ def find_surroundings(
     """
     asked = prepared.settings.thermo
     crystal = reference.crystal
-    own = composition_of(crystal.formula)
+    own = formula_composition(crystal.formula)
     units = crystal.n_lattice / sum(own.values())
     volume = abs(float(_volume(reference))) / units
     host = Reservoir(f"{crystal.formula} (host)", own, reference.energy / units, volume)
@@ -120,9 +120,7 @@ def find_surroundings(
         phases = find_phases([*sorted(own), *foreign], cache.potential, cache, phase_request(asked), report)
     zero = {p.name: p.energy for p in (host, *phases.reservoirs)}
     compound = len(own) > 1
-    stability = (
-        host_stability(host, phases.reservoirs, zero) if compound else _elemental(host, phases.reservoirs, zero)
-    )
+    stability = host_stability(host, phases.reservoirs, zero) if compound else _elemental(host, phases.reservoirs, zero)
     _check_stable(host, stability, metastable=asked.metastable)
     return Surroundings(host, phases, foreign, partial_pressures(asked), stability)
 
@@ -166,7 +164,9 @@ def stability_note(around: Surroundings) -> str:
         )
     if found.above_hull > -SAME_PHASE:
         return f"{around.host.formula} is {others} of the table, the lowest phase of its composition"
-    return f"{around.host.formula} lies {-found.above_hull:.3f} eV an atom below {others}: stable among the known phases"
+    return (
+        f"{around.host.formula} lies {-found.above_hull:.3f} eV an atom below {others}: stable among the known phases"
+    )
 
 
 SAME_PHASE = 1e-3
