@@ -6,9 +6,9 @@ Metals: at 0.9 of the melting temperature the lattice is that of the quasi-harmo
 lattice constants; classical oscillators). There a vacancy is relaxed, its normal modes are taken, and thermodynamic
 integration adds what is anharmonic, for the vacancy and for the crystal. What was computed is kept in FOLDER.
 
-Measured: differential dilatometry, c = exp(S/k) exp(-H/kT). Al: Simmons and Balluffi, Phys. Rev. 117, 52 (1960), S 2.4
-k, H 0.76 eV. Cu: the same, Phys. Rev. 129, 1533 (1963), S 1.5 k, H 1.17 eV; later work of Hehenkamp (J. Phys. Chem. Solids
-55, 907 (1994)) found several times as many.
+Measured: differential dilatometry, c = exp(S/k) exp(-H/kT). Al: Simmons and Balluffi, Phys. Rev. 117, 52 (1960), S
+2.4 k and H 0.76 eV. Cu: the same, Phys. Rev. 129, 1533 (1963), S 1.5 k and H 1.17 eV; Hehenkamp (J. Phys. Chem.
+Solids 55, 907 (1994)) found several times as many.
 
 Salts: energies of isolated neutral vacancies and interstitials in one supercell of the relaxed host, summed; see SALTS.
 """

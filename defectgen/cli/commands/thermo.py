@@ -21,10 +21,10 @@ GasOption = Annotated[
     list[str] | None, typer.Option("--gas", metavar="GAS=bar,...", help="partial pressures; O2=0.2; 1 if not given")
 ]
 EquilibriumTemperatures = Annotated[
-    str | None, typer.Option("--temperature", metavar="K,...", help="temperatures of the equilibria")
+    str | None, typer.Option("--temperature", metavar="K,...", help="temperature; of each equilibrium")
 ]
 EquilibriumPressures = Annotated[
-    str | None, typer.Option("--pressure", metavar="GPa,...", help="pressures on the crystal")
+    str | None, typer.Option("--pressure", metavar="GPa,...", help="pressure; on the crystal")
 ]
 
 DEFAULT_TEMPERATURES = (300.0, 600.0, 900.0, 1200.0, 1500.0)
