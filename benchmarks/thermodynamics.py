@@ -10,7 +10,10 @@ Measured: differential dilatometry, c = exp(S/k) exp(-H/kT). Al: Simmons and Bal
 2.4 k and H 0.76 eV. Cu: the same, Phys. Rev. 129, 1533 (1963), S 1.5 k and H 1.17 eV; Hehenkamp (J. Phys. Chem.
 Solids 55, 907 (1994)) found several times as many.
 
-Salts: energies of isolated neutral vacancies and interstitials in one supercell of the relaxed host, summed; see SALTS.
+Salts: the energy of a Schottky pair, or of an anion Frenkel pair, from three kinds of cell: each defect alone in a
+neutral cell, both as far apart as the cell lets them, and both next to each other. Measured pairs are charged and far
+apart. Electrons go from one to the other only within a cell, so that the second column is what comes nearest to them,
+less what attracts them there.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from ase import units
 
-from augment import read_host
+from augment import Edit, point_defects, read_host
 from augment.cell import DefectCell
 from augment.defect import Defect
 from augment.distort.single import strained
@@ -105,7 +108,7 @@ def vacancy(element: str, potential: Potential, temperature: float, atoms: int, 
     supercell = widest_supercell(host, min_atoms=atoms, max_atoms=atoms)
     crystal = reference.on(pristine(supercell))
 
-    defect = next(d for d in _vacancies(crystal) if d.name == f"v_{element}")
+    defect = next(d for d in point_defects(crystal.supercell, kinds=["vacancy"]) if d.name == f"v_{element}")
     share = (len(crystal.cell()) - 1) / len(crystal.cell())
 
     def whole(strain: float) -> float:
@@ -146,12 +149,6 @@ def vacancy(element: str, potential: Potential, temperature: float, atoms: int, 
     return Vacancy(1 + strain, at_rest, energy, vibrations, anharmonic, error)
 
 
-def _vacancies(crystal: Defect) -> list[Defect]:
-    from augment import point_defects
-
-    return list(point_defects(crystal.supercell, kinds=["vacancy"]))
-
-
 def metals(folder: Path, atoms: int, steps: int) -> None:
     """Print the table of vacancies."""
     print("| metal, potential | T, K | E at rest, eV | E warm | F harmonic | anharmonic | vacancies | measured |")
@@ -186,6 +183,92 @@ def _print_metal(element: str, metal: Metal, potential: Potential, temperature: 
     )
 
 
+@dataclass(frozen=True)
+class Salt:
+    """A crystal with a pair of defects that keeps its formula.
+
+    Attributes:
+        file: of its CIF.
+        kind: of the pair.
+        pair: names of the two defects.
+        potentials: that claim it.
+        published: energies of the charged pair far apart, eV, with their sources.
+    """
+
+    file: str
+    kind: str
+    pair: tuple[str, str]
+    potentials: tuple[str, ...]
+    published: str
+
+
+SALTS = (
+    Salt(
+        "MgO", "Schottky", ("v_Mg", "v_O"),
+        ("mace-mgo", "mace-mgo-cao-nio", "mace-mgo-cao-pbesol", "chgnet-r2scan", "chgnet"),
+        "6.88, LDA (De Vita et al., Phys. Rev. Lett. 68, 3319 (1992))",
+    ),
+    Salt(
+        "NaCl", "Schottky", ("v_Na", "v_Cl"), ("chgnet-r2scan", "chgnet"),
+        "2.44, measured (Nadler and Rossel, phys. stat. sol. (a) 18, 711 (1973))",
+    ),
+    Salt(
+        "CaF2", "anion Frenkel", ("v_F", "F_i"), ("chgnet-r2scan", "chgnet"),
+        "2.71, measured (Jacobs and Ong, J. Phys. Colloques 37, C7-331 (1976))",
+    ),
+)  # fmt: skip
+
+SALT_ATOMS = (60, 100)
+
+
+def salts(folder: Path) -> None:
+    """Print the table of pairs."""
+    print("| pair, potential | atoms | alone in neutral cells, eV | far apart in one cell | Å | nearest | published |")
+    for salt in SALTS:
+        for spec in salt.potentials:
+            kept = folder / f"{salt.file}-{spec}.json"
+            if not kept.is_file():
+                kept.write_text(json.dumps(_pair_energies(salt, spec)), encoding="utf-8")
+            found = json.loads(kept.read_text(encoding="utf-8"))
+            numbers = (f"{found[key]:.2f}" for key in ("alone", "far", "distance", "near"))
+            print(
+                f"| {salt.file} {salt.kind}, {spec} | {found['atoms']} | {' | '.join(numbers)} | {salt.published} |",
+                flush=True,
+            )
+
+
+def _pair_energies(salt: Salt, spec: str) -> dict[str, float]:
+    host = read_host(HOSTS / f"{salt.file}.cif")
+    potential = resolve_potential(spec, host.elements)
+    reference = RelaxedHost.of(host, potential)
+    supercell = reference.on(
+        pristine(widest_supercell(host, min_atoms=SALT_ATOMS[0], max_atoms=SALT_ATOMS[1]))
+    ).supercell
+    bulk = minimum(pristine(supercell).cell(), potential, 0.02).energy
+    found = {}
+    for name in salt.pair:
+        options = [d for d in point_defects(supercell, kinds=["vacancy", "interstitial"]) if d.name.startswith(name)]
+        found[name] = min(options, key=lambda d: len(d.name))
+
+    def energy(defect: Defect) -> float:
+        return minimum(defect.cell(), potential, 0.02).energy - bulk
+
+    first, second = (found[name].edits[0] for name in salt.pair)
+    orbit = supercell.host.site_orbit[np.arange(len(supercell.sites.numbers)) // supercell.index]
+    places = np.flatnonzero(orbit == orbit[second.site])
+    apart = supercell.distances(np.append(first.site, places))[0, 1:]
+    far, near = (
+        Defect(supercell, (first, Edit(int(places[k]), second.number))) for k in (apart.argmax(), apart.argmin())
+    )
+    # What a Schottky pair takes is put back as a formula unit of the crystal; a Frenkel pair takes nothing.
+    atoms = len(pristine(supercell).cell())
+    unit = 2 * bulk / atoms if "Schottky" in salt.kind else 0.0
+    return {
+        "atoms": atoms, "alone": sum(energy(d) for d in found.values()) + unit, "far": energy(far) + unit,
+        "distance": float(apart.max()), "near": energy(near) + unit,
+    }  # fmt: skip
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -197,6 +280,8 @@ def main() -> None:
     asked.output.mkdir(parents=True, exist_ok=True)
     if "metals" in asked.only:
         metals(asked.output, asked.atoms, asked.steps)
+    if "salts" in asked.only:
+        salts(asked.output)
 
 
 if __name__ == "__main__":

@@ -27,9 +27,6 @@ EquilibriumPressures = Annotated[
     str | None, typer.Option("--pressure", metavar="GPa,...", help="pressure; on the crystal")
 ]
 
-DEFAULT_TEMPERATURES = (300.0, 600.0, 900.0, 1200.0, 1500.0)
-"""K."""
-
 
 def thermo_command(
     folder: FolderArgument,
@@ -74,7 +71,7 @@ def thermo_command(
         "thermo.anharmonic": anharmonic,
         "thermo.barriers": barriers or None,
     }
-    result, again = run_thermo(folder, changes, DEFAULT_TEMPERATURES, overwrite=overwrite)
+    result, again = run_thermo(folder, changes, overwrite=overwrite)
     if again:
         report_notes(["thermo has finished with these settings already; --overwrite runs it again"])
     if as_json:
