@@ -78,9 +78,9 @@ def host_stability(host: Reservoir, others: Sequence[Reservoir], gibbs: Mapping[
 
     missing = _missing(host, others)
     diagram = PhaseDiagram([_entry(phase, gibbs) for phase in others if _within(phase, host)] + _placeholders(missing))
-    parts, energy = diagram.get_decomp_and_hull_energy_per_atom(_entry(host, gibbs).composition)
-    names = tuple(sorted(entry.name for entry in parts))
-    return HostStability(gibbs[host.name] / host.atoms - float(energy), names, not missing)
+    mixture: tuple[Any, float] = diagram.get_decomp_and_hull_energy_per_atom(_entry(host, gibbs).composition)
+    names = tuple(sorted(entry.name for entry in mixture[0]))
+    return HostStability(gibbs[host.name] / host.atoms - float(mixture[1]), names, not missing)
 
 
 def find_limits(host: Reservoir, others: Sequence[Reservoir], gibbs: Mapping[str, float]) -> tuple[Limit, ...]:

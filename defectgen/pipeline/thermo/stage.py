@@ -40,6 +40,10 @@ STOICHIOMETRIC = "stoichiometric"
 """Name of the condition in which a compound keeps its formula."""
 
 
+MAX_DILUTE = 0.02
+"""Share of places up to which defects are taken as far apart: one in a cube of 3.7 places an edge."""
+
+
 @dataclass(frozen=True, eq=False)
 class ThermoModel:
     """All that equilibria follow from.
@@ -110,7 +114,7 @@ def thermo_stage(prepared: PreparedRun, folder: RunFolder) -> dict[str, Any]:
     notes = [*model.around.phases.notes, stability_note(model.around)]
     if not_closed:
         notes.append(f"no {STOICHIOMETRIC} crystal: {not_closed}")
-    notes += _missing_notes(model.at_rest)
+    notes += [*_missing_notes(model.at_rest), *_crowded_notes(model, made)]
     report_notes([*notes, *(f"left out: {name}: {why}" for name, why in model.left_out.items())])
     result = _result(prepared, model, records, made, notes)
     folder.write_json(RESULT, result)
@@ -186,6 +190,17 @@ def _missing_notes(around: Surroundings) -> list[str]:
     if own and not around.limits(0.0, 0.0):
         return [_nothing_known(around)]
     return [f"{symbol}: {why}; limits rich in it are not known" for symbol, why in around.phases.missing.items()]
+
+
+def _crowded_notes(model: ThermoModel, made: Sequence[Equilibrium]) -> list[str]:
+    """Which defects take so many places that they would feel one another."""
+    names = {each.key: each.name for each in model.species}
+    crowded = {names[key] for each in made for key, share in each.per_place.items() if share > MAX_DILUTE}
+    if not crowded:
+        return []
+    return [
+        f"{', '.join(sorted(crowded))}: over {MAX_DILUTE:.0%} of the places somewhere, where defects feel one another"
+    ]
 
 
 def _result(
