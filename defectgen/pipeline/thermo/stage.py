@@ -189,7 +189,16 @@ def _missing_notes(around: Surroundings) -> list[str]:
     own = [symbol for symbol in around.phases.missing if symbol in around.host.composition]
     if own and not around.limits(0.0, 0.0):
         return [_nothing_known(around)]
-    return [f"{symbol}: {why}; limits rich in it are not known" for symbol, why in around.phases.missing.items()]
+    return [f"{symbol}: {why}; {_without(symbol, around)}" for symbol, why in around.phases.missing.items()]
+
+
+def _without(symbol: str, around: Surroundings) -> str:
+    """What is not known without an elemental phase."""
+    if symbol in around.host.composition:
+        return "limits rich in it are not known"
+    if any(symbol in limit.foreign for limit in around.limits(0.0, 0.0)):
+        return "compounds bound it"
+    return f"defects with it have no formation energy; give its chemical potential with --mu {symbol}=eV"
 
 
 def _crowded_notes(model: ThermoModel, made: Sequence[Equilibrium]) -> list[str]:

@@ -121,7 +121,8 @@ def find_surroundings(
     zero = {p.name: p.energy for p in (host, *phases.reservoirs)}
     compound = len(own) > 1
     stability = host_stability(host, phases.reservoirs, zero) if compound else _elemental(host, phases.reservoirs, zero)
-    _check_stable(host, stability, metastable=asked.metastable)
+    # A layer lies above its stacked crystal by what binds layers, and stays one.
+    _check_stable(host, stability, metastable=asked.metastable or prepared.host.has_vacuum)
     return Surroundings(host, phases, foreign, partial_pressures(asked), stability)
 
 
