@@ -14,7 +14,7 @@ from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.search_stage import MINIMA, SUMMARY
 from defectgen.run.folder import RunFolder
 from defectgen.thermodynamics.diffusion import kept_symmetry
-from md.campaigns.relaxation_records import PRISTINE_END
+from md.campaigns.relaxation_records import PRISTINE_END, lowest_of_each, relaxation_rows
 from md.labels.record import Record, read_records
 from md.relaxation.relaxed_host import RelaxedHost
 
@@ -50,11 +50,13 @@ class RunRecords:
         bulk: the pristine supercell at rest.
         lowest: the defects, in the order of the run.
         left_out: why others are not there, by name.
+        unfinished: names of those whose relaxation ran out of steps, so that their energy is an upper bound.
     """
 
     bulk: Record
     lowest: tuple[LowestGeometry, ...]
     left_out: dict[str, str]
+    unfinished: tuple[str, ...] = ()
 
 
 def run_records(prepared: PreparedRun, folder: RunFolder, reference: RelaxedHost) -> RunRecords:
@@ -89,7 +91,17 @@ def run_records(prepared: PreparedRun, folder: RunFolder, reference: RelaxedHost
     if not lowest:
         raise DataError(f"{folder.path}: none of its neutral defects is relaxed; run `defectgen relax {folder.path}`")
     _check_one_potential(prepared, bulk, lowest)
-    return RunRecords(bulk, tuple(lowest), left_out)
+    ran_out = _ran_out(folder)
+    unfinished = tuple(e.defect.name for e in lowest if e.found_by == "relax" and e.defect.key in ran_out)
+    return RunRecords(bulk, tuple(lowest), left_out, unfinished)
+
+
+def _ran_out(folder: RunFolder) -> set[str]:
+    """Keys of the defects whose lowest relaxation did not converge."""
+    if not folder.finished("relax"):
+        return set()
+    rows = relaxation_rows(folder.path)
+    return {str(rows[k]["key"]) for k in lowest_of_each(rows) if rows[k]["status"] != "converged"}
 
 
 _Minima = tuple[Record, list[dict[str, Any]]]

@@ -115,6 +115,8 @@ def thermo_stage(prepared: PreparedRun, folder: RunFolder) -> dict[str, Any]:
     if not_closed:
         notes.append(f"no {STOICHIOMETRIC} crystal: {not_closed}")
     notes += [*_missing_notes(model.at_rest), *_crowded_notes(model, made)]
+    if records.unfinished:
+        notes.append(f"{', '.join(records.unfinished)}: ran out of steps, so that the energy is an upper bound")
     report_notes([*notes, *(f"left out: {name}: {why}" for name, why in model.left_out.items())])
     result = _result(prepared, model, records, made, notes)
     folder.write_json(RESULT, result)

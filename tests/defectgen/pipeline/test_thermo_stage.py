@@ -175,3 +175,34 @@ def test_a_host_that_decomposes_is_refused_unless_forced(call: Any, run: Path) -
     assert "would decompose" in err
     assert "--metastable" in err
     assert "Cu given" in json.dumps(thermo(call, run, *arguments, "--metastable")["phases"])
+
+
+def test_the_minima_of_a_search_are_states_and_the_lower_energy_counts(call: Any, run: Path) -> None:
+    bulk, *records = read_records(run / "relax" / "records.npz")
+    relaxed = next(r for r in records if r.cell.name == "v_Cu")
+    copies = round(thermo_places(call, run) * len(bulk.cell))
+    for shift, found_by in ((-0.1, "search"), (0.1, "relax")):
+        (run / "search").mkdir(exist_ok=True)
+        write_records(run / "search" / "minima.npz", [replace(relaxed, energy=relaxed.energy + shift)])
+        minima = [{"above": 0.0, "degeneracy": 3 * copies}, {"above": 0.05, "degeneracy": 6 * copies}]
+        row = {"key": relaxed.cell.key, "name": "v_Cu", "minima": minima}
+        (run / "search" / "summary.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+        stages = json.loads((run / "stages.json").read_text(encoding="utf-8"))
+        stages["search"] = {"seconds": 1.0}
+        (run / "stages.json").write_text(json.dumps(stages), encoding="utf-8")
+        vacancy = by_name(thermo(call, run, "--temperature", "900", "--overwrite"))["v_Cu"]
+        assert vacancy["found_by"] == found_by
+        assert vacancy["energy_above_bulk"] == pytest.approx(relaxed.energy - bulk.energy + min(shift, 0))
+        assert vacancy["states"] == ([[0.0, 3.0], [0.05, 6.0]] if shift < 0 else [[0.0, 1.0]])
+
+
+def thermo_places(call: Any, run: Path) -> float:
+    return float(by_name(thermo(call, run, "--temperature", "900"))["v_Cu"]["places_per_cell"])
+
+
+def test_a_relaxation_that_ran_out_of_steps_is_said(call: Any, run: Path) -> None:
+    path = run / "relax" / "summary.jsonl"
+    text = path.read_text(encoding="utf-8")
+    assert "upper bound" not in call("thermo", run, "--temperature", "900")[2]
+    path.write_text(text.replace('"converged"', '"not_converged"'), encoding="utf-8")
+    assert "upper bound" in call("thermo", run, "--temperature", "900", "--overwrite")[2]
