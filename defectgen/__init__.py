@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from defectgen.ground_states import SearchSettings as SearchSettings
     from defectgen.ground_states import search as search
     from defectgen.pipeline.run import run_pipeline as run_pipeline
+    from defectgen.pipeline.thermo.command import thermo as thermo
     from defectgen.run.settings import Settings as Settings
     from md.dynamics.response import Response as Response
     from md.energetics import defect_energies as defect_energies
@@ -85,6 +86,7 @@ _HOME = {
     "defectgen.generation.geometries": ("generate",),
     "defectgen.ground_states": ("Minimum", "SearchResult", "SearchSettings", "search"),
     "defectgen.pipeline.run": ("run_pipeline",),
+    "defectgen.pipeline.thermo.command": ("thermo",),
     "defectgen.run.settings": ("Settings",),
     "md.dynamics.response": ("Response",),
     "md.energetics": ("defect_energies", "migration_barriers"),

@@ -28,6 +28,7 @@ from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
 from defectgen.cli.commands.potentials import potentials_app, potentials_command
 from defectgen.cli.commands.search import search_command
+from defectgen.cli.commands.thermo import thermo_command
 from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,
@@ -210,6 +211,7 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
         (search_command, "search MgO.cif --defect O_i_Td -o out"),
         (relax_command, "relax out"),
         (md_command, "md out --temperature 300,900 --pressure 0,10"),
+        (thermo_command, "thermo out --temperature 900,1200"),
     ),
     "Calculations of electrons": (
         (inputs_command, "inputs out --code vasp --select 50"),

@@ -32,7 +32,7 @@ def defect_table(supercell: Supercell, defects: Iterator[Defect], rows: int) -> 
     title = f"the first {title}; --json lists all" if more else title if shown else "no defects"
     # The sites of several edits say little and take much room.
     site = ("Wyckoff", "site sym.") if all(len(d.edits) == 1 for d in shown) else ()
-    table = _table(title, ("name", *site, "group", ">mult.", ">degen.", ">charge (e)"))
+    table = empty_table(title, ("name", *site, "group", ">mult.", ">degen.", ">charge (e)"))
     for defect in shown:
         row = defect.to_dict()
         charges = " to ".join(dict.fromkeys(_charge(q) for q in defect.charges[:: len(defect.charges) - 1 or 1]))
@@ -46,7 +46,9 @@ def minima_table(row: Mapping[str, Any]) -> tuple[Table, str]:
     """Table of the minima of a defect, from what its search found, and a line on what it took."""
     others = list(row["minima"][0].get("others", {}))
     title = f"{row['name']}: {len(row['minima'])} minima with {row['potential']}"
-    table = _table(title, (">eV above", *(f">{name}" for name in others), "keeps", ">copies", "what it is", "found by"))
+    table = empty_table(
+        title, (">eV above", *(f">{name}" for name in others), "keeps", ">copies", "what it is", "found by")
+    )
     for minimum in row["minima"]:
         more = (f"{minimum['others'][name]:.3f}" for name in others)
         counts = (minimum["subgroup"], str(minimum["degeneracy"]))
@@ -83,7 +85,7 @@ def cycles_table(cycles: Sequence[Mapping[str, Any]], held_out: int) -> Table:
 def count_table(space: EditSpace, counts: Iterator[tuple[int, int, int]]) -> tuple[Table, str]:
     """Table of the numbers of complexes of each size, and a line on the supercell."""
     within = f", any two within {space.cutoff:g} Å" if space.cutoff is not None else ""
-    table = _table(
+    table = empty_table(
         f"complexes of {', '.join(space.names)}{within}", (">size", ">symmetry-distinct", ">in the supercell")
     )
     for size, orbits, total in counts:
@@ -96,7 +98,7 @@ def ensemble_table(made: ConfigurationEnsemble) -> tuple[Table, str, str]:
     solution = made.solution
     objective = (">objective",) if made.mode == "sqs" else ()
     title = f"{len(made.members)} configurations of {solution.formula}"
-    table = _table(title, (">no.", "group", ">degen.", *objective, "edits"))
+    table = empty_table(title, (">no.", "group", ">degen.", *objective, "edits"))
     for number, member in enumerate(made.members, start=1):
         value = (f"{member.objective:.4f}",) if objective else ()
         edits = member.defect.key.split("/")[2]
@@ -110,7 +112,7 @@ def ensemble_table(made: ConfigurationEnsemble) -> tuple[Table, str, str]:
 
 def planar_table(made: PlanarHost, supercell: Supercell, defects: Sequence[Defect]) -> tuple[Table, str, str]:
     """Table of the defects in a planar host by depth, a line on the plane, and one on the supercell."""
-    table = _table(f"{len(defects)} defects of {made.label}", ("name", ">depth (Å)", "group", ">degen."))
+    table = empty_table(f"{len(defects)} defects of {made.label}", ("name", ">depth (Å)", "group", ">degen."))
     for defect in defects:
         depths = " ".join(f"{x:.2f}" for x in made.depths(defect))
         table.add_row(defect.name, depths, defect.point_group, str(defect.degeneracy))
@@ -138,7 +140,7 @@ def _fraction(value: float) -> Fraction:
 def fault_table(miller: Sequence[int], vectors: Sequence[FaultVector]) -> Table:
     """Table of the distinct fault vectors of a plane."""
     indices = " ".join(map(str, miller))
-    table = _table(f"{len(vectors)} distinct fault vectors on ({indices})", ("vector", ">multiplicity"))
+    table = empty_table(f"{len(vectors)} distinct fault vectors on ({indices})", ("vector", ">multiplicity"))
     for each in vectors:
         vector = (str(_fraction(x)) for x in each.vector)
         table.add_row(" ".join(vector), str(each.multiplicity))
@@ -158,7 +160,7 @@ def _supercell_note(supercell: Supercell) -> str:
 
 def relax_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Table of relaxations, from the rows of `relax/summary.jsonl`."""
-    table = _table("relaxations", ("defect", "start", "status", ">steps", ">energy\n(eV)", ">force\n(eV/Å)"))
+    table = empty_table("relaxations", ("defect", "start", "status", ">steps", ">energy\n(eV)", ">force\n(eV/Å)"))
     for row in rows:
         energy = f"{row['energies'][-1]:.3f}" if row["energies"] else ""
         table.add_row(row["name"], row["start"], row["status"], str(row["steps"]), energy, _number(row["fmax"]))
@@ -171,7 +173,7 @@ def md_table(rows: Sequence[dict[str, Any]]) -> Table:
     from defectgen.report.response.engine_checks import is_check
 
     heads = ("cell", "engine", ">T\n(K)", ">P\n(GPa)", "status", ">V\n(Å³/atom)", ">E\n(eV/atom)", ">MSD\n(Å²)")
-    table = _table("dynamics", heads)
+    table = empty_table("dynamics", heads)
     for row in rows:
         size = "area" if row.get("area") is not None else "volume"
         volume = _number(row[size])
@@ -190,7 +192,7 @@ def md_table(rows: Sequence[dict[str, Any]]) -> Table:
 def dataset_table(manifest: DatasetManifest) -> tuple[Table, str]:
     """Table of what a dataset holds in each split, and a line on what was left out."""
     by, groups = manifest.split["by"], manifest.split["groups"]
-    table = _table(f"{manifest.n_records} frames, split by {by}", ("split", ">frames", ">groups", "what"))
+    table = empty_table(f"{manifest.n_records} frames, split by {by}", ("split", ">frames", ">groups", "what"))
     for split, frames in manifest.frames.items():
         kinds = manifest.statistics["records"][split]
         number = sum(place == split for place in groups.values())
@@ -201,13 +203,13 @@ def dataset_table(manifest: DatasetManifest) -> tuple[Table, str]:
 
 def refinement_table(card: Mapping[str, Any]) -> tuple[Table, Table]:
     """Tables of a refined student: errors on held-out cells, and the crystals, each before and after."""
-    errors = _table(
+    errors = empty_table(
         f"{card['name']}: errors on held-out cells", ("", ">energy\n(meV/atom)", ">forces\n(meV/Å)", ">stress\n(GPa)")
     )
     for name, found in (("before", card["errors"]["before"]["all"]), ("after", card["errors"]["test"]["all"])):
         numbers = 1000 * found["energy"], 1000 * found["forces"], found["stress"]
         errors.add_row(name, *(_number(n, d) for n, d in zip(numbers, (1, 0, 2), strict=True)))
-    crystals = _table("without vibrations", ("host", "by", ">volume\n(Å³/atom)", ">bulk modulus\n(GPa)"))
+    crystals = empty_table("without vibrations", ("host", "by", ">volume\n(Å³/atom)", ">bulk modulus\n(GPa)"))
     for host, entry in card["hosts"].items():
         for who in ("teacher", "before", "after"):
             fit = entry["curves"][who]
@@ -225,7 +227,7 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
+def empty_table(title: str, columns: Sequence[str]) -> Table:
     """An empty table; a column that starts with `>` holds numbers, which are never broken over lines."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

@@ -14,6 +14,7 @@ def check_run(prepared: PreparedRun) -> None:
     from defectgen.energy_surface.source import find_forces
     from defectgen.model.weights import load_model
     from defectgen.pipeline.search_stage import check_search
+    from defectgen.pipeline.thermo.requests import check_thermo
 
     settings = prepared.settings
     check_environments(prepared)
@@ -23,6 +24,7 @@ def check_run(prepared: PreparedRun) -> None:
         _check_subgroups(prepared)
     if settings.search.evaluations is not None:
         check_search(prepared)
+    check_thermo(settings.thermo)
     model = load_model(settings.generate.model)
     find_forces(prepared.requests[0].forces, model.card)
 

@@ -44,6 +44,13 @@ def dry_run_lines(settings: Settings) -> list[str]:
     return [*(plan.estimate.lines if plan.estimate else unknown), *plan.cut_lines]
 
 
+def _wanted(stage: str, settings: Settings) -> bool:
+    """Whether a stage is asked for; two are only where their settings say so."""
+    if stage == "search":
+        return settings.search.evaluations is not None
+    return stage != "thermo" or bool(settings.thermo.temperatures)
+
+
 def run_pipeline(settings: Settings) -> Path:
     """Run every stage that has not finished yet, of what fits into the budget; the path of the report.
 
@@ -61,7 +68,7 @@ def run_pipeline(settings: Settings) -> Path:
         report_stage_end("host", folder.times["host"])
         report_stage_end("defects", folder.times["defects"])
         for stage, function in LATER_STAGES:
-            if stage == "search" and prepared.settings.search.evaluations is None:
+            if not _wanted(stage, prepared.settings):
                 continue
             if not folder.finished(stage):
                 function(prepared, folder)

@@ -16,6 +16,7 @@ from defectgen.dataset.proposals import write_proposals
 from defectgen.pipeline.prepared import INPUT, PreparedRun
 from defectgen.pipeline.proposal_labels import label_proposals
 from defectgen.pipeline.search_stage import search_stage
+from defectgen.pipeline.thermo.stage import thermo_stage
 from defectgen.run.folder import STAGES, RunFolder
 from defectgen.run.progress import progress, report_notes
 from md.labels.record import read_records, write_records
@@ -297,6 +298,7 @@ LATER_STAGES: tuple[tuple[str, Stage], ...] = (
     ("md", md_stage),
     ("search", search_stage),
     ("export", export_stage),
+    ("thermo", thermo_stage),
     ("report", report_stage),
 )
 """What follows the host and its defects."""

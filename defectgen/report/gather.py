@@ -42,6 +42,7 @@ class RunData:
         curves: rows of md/curves.jsonl, in the order of `points`; empty ones where there is none.
         calculated: records of calculations of electrons.
         levels: content of levels/levels.json, empty where it is not there.
+        thermo: contents of thermo/thermo.json; empty if there is none.
     """
 
     folder: RunFolder
@@ -59,6 +60,7 @@ class RunData:
     curves: Sequence[JsonRow]
     calculated: Sequence[CalculatedRecord] = ()
     levels: JsonRow = field(default_factory=dict)
+    thermo: JsonRow = field(default_factory=dict)
 
     @cached_property
     def identity(self) -> JsonRow:
@@ -111,6 +113,7 @@ def read_run(run: Path) -> RunData:
         curves=[curves.get(str(point.get("id")), {}) for point in points],
         calculated=_calculated(folder.file(*CALCULATED_RECORDS.parts)),
         levels=_object(folder.file("levels", "levels.json")),
+        thermo=_object(folder.file("thermo", "thermo.json")),
     )
 
 

@@ -30,6 +30,7 @@ from defectgen.report.response.conditions import condition, load_unit, point_nam
 from defectgen.report.response.dynamics import dynamics_sections
 from defectgen.report.scenes import element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
+from defectgen.report.thermodynamics import thermo_sections
 from defectgen.run.progress import duration
 from md.dynamics.settling import MAX_PRESSURE_MISS
 
@@ -91,6 +92,7 @@ def build_sections(data: RunData, left_out: int = 0) -> list[Section]:
         relaxation_section(data),
         *minima_sections(data),
         energies_section(data),
+        *thermo_sections(data),
         *calculated_sections(data),
         *level_sections(data),
         *dynamics_sections(data),

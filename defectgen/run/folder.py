@@ -19,7 +19,7 @@ from augment.storage.missing import no_such_file
 from augment.versions import versions
 from defectgen.run.settings import Settings, differences, read_settings, to_yaml
 
-STAGES = ("host", "defects", "generate", "relax", "md", "search", "export", "report")
+STAGES = ("host", "defects", "generate", "relax", "md", "search", "export", "thermo", "report")
 IDENTITY, SETTINGS, TIMES = "run.json", "settings.yaml", "stages.json"
 
 _PACKAGES = (
@@ -99,8 +99,12 @@ class RunFolder:
             )
         for name in done:
             self._forget(name)
-        write_atomically(self.path / SETTINGS, to_yaml(settings).encode())
+        self.store(settings)
         return RunFolder(self.path, settings)
+
+    def store(self, settings: Settings) -> None:
+        """Write the settings that a stage has run with, which are then those of the folder."""
+        write_atomically(self.path / SETTINGS, to_yaml(settings).encode())
 
     def _forget(self, stage: str) -> None:
         import shutil

@@ -12,7 +12,13 @@ from augment.errors import SettingsError
 from augment.storage.missing import nearest_name, no_such_file
 from augment.supercells.search import DEFAULT_IMAGE_DISTANCE
 from defectgen.dataset.settings import DatasetSettings, misfit
-from defectgen.run.stage_settings import GenerateSettings, RelaxStageSettings, SearchStageSettings, SettingsSection
+from defectgen.run.stage_settings import (
+    GenerateSettings,
+    RelaxStageSettings,
+    SearchStageSettings,
+    SettingsSection,
+    ThermoStageSettings,
+)
 from md.conditions.environment import IN_PLANE, Ensemble
 from md.conditions.point import Engine, PointStart
 from md.conditions.precision import ENERGY_PRECISION, MAX_ENERGY_ERROR, MAX_PRECISE_STEPS, VOLUME_PRECISION
@@ -238,6 +244,7 @@ class Settings(SettingsSection):
     relax: RelaxStageSettings = RelaxStageSettings()
     md: MdSettings = MdSettings()
     search: SearchStageSettings = SearchStageSettings()
+    thermo: ThermoStageSettings = ThermoStageSettings()
     export: DatasetSettings = DatasetSettings()
 
     @field_validator("budget", mode="before")

@@ -1,4 +1,4 @@
-"""Settings of the stages that make structures: proposals, relaxations and searches."""
+"""Settings of the stages that make structures, proposals, relaxations and searches, and of what energies say."""
 
 from __future__ import annotations
 
@@ -76,3 +76,27 @@ class SearchStageSettings(SettingsSection):
     use_model: bool = Field(default=True, description="let the diffusion model propose starts")
     model: str | None = Field(None, description="that proposes them, as generate.model; null: that one")
     second: tuple[str, ...] = Field((), description="potentials that every minimum is evaluated with once, to compare")
+
+
+class ThermoStageSettings(SettingsSection):
+    """Formation energies and equilibrium concentrations; none in a run without temperatures."""
+
+    temperatures: tuple[float, ...] = Field((), description="K; empty: no such stage in a run")
+    pressures: tuple[float, ...] = Field((0.0,), min_length=1, description="on the crystal, GPa")
+    mu: tuple[str, ...] = Field(
+        (), description="chemical potentials that you give, eV per atom on the scale of the potential, [O=-4.9]"
+    )
+    phases: tuple[str, ...] = Field(
+        (), description="more phases to compare with: CIFs, or energies of formula units in eV, [Mg2SiO4=-50.1]"
+    )
+    gas: tuple[str, ...] = Field((), description="partial pressures of gases in bar, [O2=0.2]; 1 where not given")
+    molecules: bool = Field(
+        default=False, description="take the computed molecule of a gas as it is, not fitted to measured enthalpies"
+    )
+    metastable: bool = Field(default=False, description="go on with a host that would decompose into known phases")
+    volumes: bool = Field(default=True, description="relaxation volumes, from elastic constants and residual stress")
+    vibrations: bool = Field(default=False, description="free energies of the normal modes of crystals and defects")
+    anharmonic: int | None = Field(
+        None, ge=50, description="steps of 2 fs at each of four nodes of a thermodynamic integration; null for none"
+    )
+    barriers: bool = Field(default=False, description="migration barriers of every distinct jump, and diffusion")

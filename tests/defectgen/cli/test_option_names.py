@@ -19,7 +19,7 @@ from defectgen.cli import app
 
 UNITS = {
     "Å", "K", "GPa", "fs", "eV/Å", "keV", "mrad", "°", "N/m", "AXIS:1/ps", "e/Å²", "FRACTION", "MINUTES",
-    "KIND=FRACTION", "eV", "1/Å",
+    "KIND=FRACTION", "eV", "1/Å", "ELEMENT=eV", "GAS=bar",
 }  # fmt: skip
 """In the place of the value; FRACTION is a number from 0 to 1."""
 

@@ -1,0 +1,1 @@
+"""The stage of thermodynamics: what a run's energies say of how many defects there are."""

@@ -1,0 +1,1 @@
+"""Tests of chemical potentials, species and equilibria."""
