@@ -16,8 +16,9 @@ from defectgen.cli.commands.bench import bench_command
 from defectgen.cli.commands.defects import defects_command
 from defectgen.cli.commands.dft.inputs import inputs_command
 from defectgen.cli.commands.dft.label import label_command
-from defectgen.cli.commands.dft.levels import levels_command
 from defectgen.cli.commands.distill import distill_command
+from defectgen.cli.commands.energetics.levels import levels_command
+from defectgen.cli.commands.energetics.thermo import thermo_command
 from defectgen.cli.commands.export import export_command
 from defectgen.cli.commands.generate import generate_command
 from defectgen.cli.commands.image import image_command
@@ -28,7 +29,6 @@ from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
 from defectgen.cli.commands.potentials import potentials_app, potentials_command
 from defectgen.cli.commands.search import search_command
-from defectgen.cli.commands.thermo import thermo_command
 from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,

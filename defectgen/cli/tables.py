@@ -63,7 +63,7 @@ def held_out_table(errors: Mapping[str, Mapping[str, Any]]) -> Table:
     count = errors["all"]["defects"]
     title = f"error within 5 Å of {count} held-out defect{'s' if count > 1 else ''} (Å)"
     names = {"unrelaxed": "unrelaxed", "without_learning": "without learning", "before": "before", "after": "after"}
-    table = _table(title, ("geometries that keep", ">number", *(f">{name}" for name in names.values())))
+    table = empty_table(title, ("geometries that keep", ">number", *(f">{name}" for name in names.values())))
     kinds = {"all": "anything", "whole": "the whole stabilizer", "broken": "less"}
     for kind, row in errors.items():
         values = ("" if row[name] is None else f"{row[name]:.4f}" for name in names)
@@ -75,7 +75,7 @@ def cycles_table(cycles: Sequence[Mapping[str, Any]], held_out: int) -> Table:
     """Table of the cycles of an improvement: labels so far and the force errors before and after each."""
     title = f"force error on {held_out} cells of held-out defects (eV/Å, mean absolute component)"
     names = (">labels", ">held out, before", ">after", ">choosing, before", ">after", ">s")
-    table = _table(title, (">cycle", *names))
+    table = empty_table(title, (">cycle", *names))
     for row in cycles:
         pairs = [f"{row[when][what]:.4f}" for what in ("held_out", "choose") for when in ("before", "after")]
         table.add_row(str(row["cycle"]), str(row["labels"]), *pairs, str(row["seconds"]))

@@ -45,7 +45,7 @@ from md.students import load_student, save_student, student_card
 
 __all__ = ["Improved", "improve"]
 
-RESULT = "improve.json"
+IMPROVEMENT_RESULT = "improve.json"
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class _Loop:
         made = Improved(self.folder, tuple(rows), kept, stopped, sum(map(len, frozen.values())))
         if kept:
             save_student(best, self.folder / "student", self._card(made))
-        write_atomically(self.folder / RESULT, (json.dumps(made.to_dict(), indent=1) + "\n").encode())
+        write_atomically(self.folder / IMPROVEMENT_RESULT, (json.dumps(made.to_dict(), indent=1) + "\n").encode())
         return made
 
     def _defects(self, split: str) -> list[Defect]:

@@ -20,9 +20,10 @@ from defectgen.report.blocks import (
     number,
     symbol_text,
 )
-from defectgen.report.calculated import calculated_facts, calculated_sections
+from defectgen.report.energetics.calculated import calculated_facts, calculated_sections
+from defectgen.report.energetics.levels import level_sections
+from defectgen.report.energetics.thermodynamics import thermo_sections
 from defectgen.report.gather import RunData, read_run
-from defectgen.report.levels import level_sections
 from defectgen.report.minima import minima_sections
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
@@ -30,7 +31,6 @@ from defectgen.report.response.conditions import condition, load_unit, point_nam
 from defectgen.report.response.dynamics import dynamics_sections
 from defectgen.report.scenes import element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
-from defectgen.report.thermodynamics import thermo_sections
 from defectgen.run.progress import duration
 from md.dynamics.settling import MAX_PRESSURE_MISS
 

@@ -8,7 +8,7 @@ from typing import Any
 from augment.cell import BULK
 from augment.elements import element_symbol
 from defectgen.report.blocks import Block, Column, Figure, Section, Table, Text, not_run, number, symbol_text
-from defectgen.report.energies import composition_change, lowest_records, reactions
+from defectgen.report.energetics.energies import composition_change, lowest_records, reactions
 from defectgen.report.gather import JsonRow, RunData
 from defectgen.report.plots import PALETTE, axis, layout, line, once, panel_grid
 

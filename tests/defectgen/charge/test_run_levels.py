@@ -13,8 +13,8 @@ from augment import Defect, read_host
 from defectgen.charge.corrections import ALIGNED, POINT_CHARGES, centre_of, correction
 from defectgen.charge.images import image_energy, point_charge_potentials
 from defectgen.report.blocks import Figure
+from defectgen.report.energetics.levels import level_sections
 from defectgen.report.gather import read_run
-from defectgen.report.levels import level_sections
 from md.labels.calculated import CalculatedRecord, read_calculated
 from tests.support.code_outputs import write_potentials, write_vasprun
 from tests.support.places import HOSTS

@@ -16,7 +16,7 @@ from augment.errors import DataError, ResumeError
 from augment.storage.archive import read_cells
 from defectgen.report import write_report
 from defectgen.report.blocks import Table, number, symbol_text
-from defectgen.report.energies import reactions
+from defectgen.report.energetics.energies import reactions
 from defectgen.report.gather import read_run
 from defectgen.report.page import script_json
 from defectgen.report.plots import line, panel_grid

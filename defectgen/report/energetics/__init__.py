@@ -1,0 +1,1 @@
+"""What defects cost, in the report: by reactions, calculations, charge and equilibrium."""
