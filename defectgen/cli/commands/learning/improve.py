@@ -31,6 +31,7 @@ from defectgen.cli.options import (
 
 if TYPE_CHECKING:
     from defectgen.improvement import Improved
+    from defectgen.run.folder import RunFolder
 
 StudentOption = Annotated[str | None, typer.Option("--student", help="student to improve; that of the run by default")]
 DftOption = Annotated[
@@ -82,7 +83,7 @@ def improve_command(
     }  # fmt: skip
     settings = ImproveSettings(**{name: value for name, value in asked.items() if value is not None})
     if dft is not None:
-        source, named = _calculations(folder, output, dft, functional)
+        source, named = _calculations(run, prepared.host.formula, output, dft, functional)
     else:
         from md.distill.labelled import CellLabeller
         from md.distill.teacher_choice import AUTO_TEACHER
@@ -96,14 +97,13 @@ def improve_command(
     _report(made, pupil.name, as_json=as_json, registered=register)
 
 
-def _calculations(run: Path, output: Path, code: str, functional: str) -> tuple[Any, str]:
+def _calculations(run: RunFolder, formula: str, output: Path, code: str, functional: str) -> tuple[Any, str]:
     """Labels by single points of a code."""
     from defectgen.calculations.settings import CalculationSettings
     from defectgen.improvement.labelling import CalculationLabeller
-    from defectgen.run.folder import RunFolder
 
     settings = CalculationSettings(code, functional, relax=False)  # type: ignore[arg-type]  # checked there
-    return CalculationLabeller(RunFolder.open(run), output, settings), json.dumps(settings.to_json(), sort_keys=True)
+    return CalculationLabeller(run, output, formula, settings), json.dumps(settings.to_json(), sort_keys=True)
 
 
 def _report(made: Improved, student: str, *, as_json: bool, registered: bool) -> None:
