@@ -34,13 +34,11 @@ if TYPE_CHECKING:
     from defectgen.run.folder import RunFolder
 
 StudentOption = Annotated[str | None, typer.Option("--student", help="student to improve; that of the run by default")]
-DftOption = Annotated[
+CalculatorOption = Annotated[
     str | None,
-    typer.Option(
-        "--dft", metavar="CODE", help="label by calculations; vasp, qe, cp2k, gpaw or aims writes their inputs"
-    ),
+    typer.Option("--code", help="who calculates; instead of a teacher, vasp, qe, cp2k, gpaw or aims, by inputs to run"),
 ]
-FunctionalOption = Annotated[str, typer.Option("--dft-functional", help="of those calculations")]
+FunctionalOption = Annotated[str, typer.Option("--functional", help="PBE, PBEsol, LDA, r2SCAN or HSE06, by code")]
 
 
 def improve_command(
@@ -50,7 +48,7 @@ def improve_command(
     teacher: TeacherOption = None,
     teacher_python: TeacherPythonOption = None,
     trust_model: TrustOption = False,
-    dft: DftOption = None,
+    code: CalculatorOption = None,
     functional: FunctionalOption = "PBE",
     cycles: Annotated[int, typer.Option("--cycles", help="most cycles; fewer where one does not help")] = 3,
     labels: LabelsOption = 40,
@@ -82,8 +80,8 @@ def improve_command(
         "evaluations": evaluations, "seed": seed,
     }  # fmt: skip
     settings = ImproveSettings(**{name: value for name, value in asked.items() if value is not None})
-    if dft is not None:
-        source, named = _calculations(run, prepared.host.formula, output, dft, functional)
+    if code is not None:
+        source, named = _calculations(run, prepared.host.formula, output, code, functional)
     else:
         from md.distill.labelled import CellLabeller
         from md.distill.teacher_choice import AUTO_TEACHER
