@@ -36,7 +36,7 @@ class FineTuneSettings:
     """
 
     start: str = "default"
-    steps: int = 2000
+    steps: int = 600
     batch: int = 4
     rate: float = 1e-3
     held_out: float = 0.2

@@ -40,11 +40,13 @@ class CalculationLabeller:
     Attributes:
         run: where `defectgen label` keeps what finished.
         folder: of the improvement; inputs go to `inputs/NAME` in it.
+        formula: of the host.
         settings: of the calculations, single points.
     """
 
     run: RunFolder
     folder: Path
+    formula: str
     settings: CalculationSettings
 
     def labelled(self, name: str, make: Callable[[], list[DefectCell]]) -> list[Record]:
@@ -58,7 +60,7 @@ class CalculationLabeller:
             write_cells(path, make())
         cells = read_cells(path)
         jobs = [CalculationJob(f"{k:03d}_{cell.name}", cell, "improvement") for k, cell in enumerate(cells)]
-        write_inputs(inputs, jobs, self.settings, {"improvement": name})
+        write_inputs(inputs, jobs, self.settings, {"formula": self.formula, "run": str(self.run.path)})
         done = self._finished()
         found = [record for cell in cells if (record := _as_record(cell, done.get(structure_hash(cell)))) is not None]
         if len(found) < (1 - MAX_UNFINISHED) * len(cells):

@@ -1,4 +1,4 @@
-"""A student improved on the defects of a run: it stops by its rule, resumes to the same bits; held-out cells stay."""
+"""A student improved on the defects of a run: it stops by its rule and goes on to the same bits."""
 
 from __future__ import annotations
 
@@ -69,9 +69,8 @@ def test_a_cycle_lowers_the_errors_on_defects_that_it_never_saw(made):
 def test_no_cell_of_a_held_out_defect_is_learnt_from(made):
     split = json.loads((made.folder / "improvement.json").read_text())["split"]
     assert set(split.values()) == {"train", "valid", "test"}
-    learnt = {
-        cell.key for path in made.folder.glob("cycle_*_labels.npz") for cell in (r.cell for r in read_records(path))
-    }
+    records = [record for path in made.folder.glob("cycle_*_labels.npz") for record in read_records(path)]
+    learnt = {record.cell.key for record in records}
     measured = {
         what: {record.cell.key for record in read_records(made.folder / f"frozen_{what}_labels.npz")}
         for what in ("valid", "test")
@@ -82,6 +81,7 @@ def test_no_cell_of_a_held_out_defect_is_learnt_from(made):
     assert learnt & {key for key, where in split.items() if where == "train"}
 
 
+@pytest.mark.slow
 def test_a_killed_improvement_ends_with_the_same_bits(copper, made, tmp_path, monkeypatch):
     class Killed(BaseException):
         """What a kill does."""
@@ -102,6 +102,7 @@ def test_a_killed_improvement_ends_with_the_same_bits(copper, made, tmp_path, mo
     assert weights[0] == weights[1]
 
 
+@pytest.mark.slow
 def test_a_cycle_that_does_not_help_is_the_last_and_its_student_is_not_kept(copper, tmp_path, monkeypatch):
     monkeypatch.setattr(run_module, "train_student", lambda *_, start, **__: start)
     made = improved(copper, tmp_path / "out", ImproveSettings(cycles=3, labels=8, steps=40, max_defects=1))
@@ -135,9 +136,8 @@ def test_what_is_not_possible_is_refused(wrong):
 
 def test_calculations_are_written_and_taken_in_once_they_are_labelled(copper, made, tmp_path):
     cells = read_cells(made.folder / "frozen_test.npz")
-    labeller = CalculationLabeller(
-        RunFolder(tmp_path, copper.settings), tmp_path, CalculationSettings("vasp", relax=False)
-    )
+    singles = CalculationSettings("vasp", relax=False)
+    labeller = CalculationLabeller(RunFolder(tmp_path, copper.settings), tmp_path, "Cu", singles)
     with pytest.raises(DataError, match=f"{len(cells)} of {len(cells)} calculations are to be run"):
         labeller.labelled("frozen_test", lambda: cells)
     written = sorted(path.name for path in (tmp_path / "inputs" / "frozen_test").iterdir() if path.is_dir())

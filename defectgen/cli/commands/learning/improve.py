@@ -31,10 +31,12 @@ from defectgen.cli.options import (
 
 if TYPE_CHECKING:
     from defectgen.improvement import Improved
+    from defectgen.run.folder import RunFolder
 
 StudentOption = Annotated[str | None, typer.Option("--student", help="student to improve; that of the run by default")]
-CalculatedBy = Annotated[
-    str | None, typer.Option("--code", help="who calculates; writes inputs for it and takes finished ones as labels")
+CalculatorOption = Annotated[
+    str | None,
+    typer.Option("--code", help="who calculates; instead of a teacher, vasp, qe, cp2k, gpaw or aims, by inputs to run"),
 ]
 FunctionalOption = Annotated[str, typer.Option("--functional", help="PBE, PBEsol, LDA, r2SCAN or HSE06, by code")]
 
@@ -46,7 +48,7 @@ def improve_command(
     teacher: TeacherOption = None,
     teacher_python: TeacherPythonOption = None,
     trust_model: TrustOption = False,
-    code: CalculatedBy = None,
+    code: CalculatorOption = None,
     functional: FunctionalOption = "PBE",
     cycles: Annotated[int, typer.Option("--cycles", help="most cycles; fewer where one does not help")] = 3,
     labels: LabelsOption = 40,
@@ -79,7 +81,7 @@ def improve_command(
     }  # fmt: skip
     settings = ImproveSettings(**{name: value for name, value in asked.items() if value is not None})
     if code is not None:
-        source, named = _calculations(folder, output, code, functional)
+        source, named = _calculations(run, prepared.host.formula, output, code, functional)
     else:
         from md.distill.labelled import CellLabeller
         from md.distill.teacher_choice import AUTO_TEACHER
@@ -93,14 +95,13 @@ def improve_command(
     _report(made, pupil.name, as_json=as_json, registered=register)
 
 
-def _calculations(run: Path, output: Path, code: str, functional: str) -> tuple[Any, str]:
+def _calculations(run: RunFolder, formula: str, output: Path, code: str, functional: str) -> tuple[Any, str]:
     """Labels by single points of a code."""
     from defectgen.calculations.settings import CalculationSettings
     from defectgen.improvement.labelling import CalculationLabeller
-    from defectgen.run.folder import RunFolder
 
     settings = CalculationSettings(code, functional, relax=False)  # type: ignore[arg-type]  # checked there
-    return CalculationLabeller(RunFolder.open(run), output, settings), json.dumps(settings.to_json(), sort_keys=True)
+    return CalculationLabeller(run, output, formula, settings), json.dumps(settings.to_json(), sort_keys=True)
 
 
 def _report(made: Improved, student: str, *, as_json: bool, registered: bool) -> None:
