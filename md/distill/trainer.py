@@ -42,8 +42,8 @@ _MAX_GRADIENT = 0.1
 """Below what almost every batch has, so that all count alike: squeezed and hot cells have gradients a hundred times
 those of cold ones, and would set the pace of all the others."""
 
-_LARGE_FORCE = 2.0
-"""eV/Å; of larger forces the relative error counts, or a few close pairs of atoms would be all of the loss."""
+_LARGE_FORCE = 0.4
+"""eV/Å; of larger forces the relative error counts, or hot cells and close pairs of atoms would be all of the loss."""
 
 _AVERAGE_WARMUP = 10.0
 """Steps; a short memory at first, or the average would drag the random weights along."""
