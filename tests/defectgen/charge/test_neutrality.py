@@ -36,6 +36,13 @@ def test_charge_is_balanced_and_shares_follow_boltzmann():
         assert ratio == pytest.approx(one.degeneracy / other.degeneracy * np.exp(gap / (KB * 1200)), rel=1e-9)
 
 
+def test_a_dilute_defect_has_the_share_of_its_boltzmann_factor():
+    found = neutral_equilibrium([ChargeState("v", 0, 1.0, 3.0)], {"v": 1e22}, Bands(1.0), 600.0)
+    assert found.concentrations["v", 0] == pytest.approx(3e22 * np.exp(-1.0 / (KB * 600)), rel=1e-6)
+    half = neutral_equilibrium([ChargeState("v", 0, 0.0)], {"v": 1e22}, Bands(1.0), 600.0)
+    assert half.concentrations["v", 0] == pytest.approx(5e21, rel=1e-12), "as many taken as free"
+
+
 def test_no_site_holds_two_defects():
     found = neutral_equilibrium([ChargeState("v", 0, -3.0, 8.0)], {"v": 1e22}, Bands(1.0), 300.0)
     assert found.concentrations["v", 0] == pytest.approx(1e22, rel=1e-12)

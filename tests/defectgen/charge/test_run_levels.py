@@ -1,7 +1,7 @@
 """From outputs of a code to levels: energies, corrections and band edges of a run folder."""
 
+import dataclasses
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,9 @@ from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from augment import Defect, read_host
-from defectgen.charge.corrections import ALIGNED, POINT_CHARGES, centre_of, correction
+from defectgen.charge.corrections import ALIGNED, POINT_CHARGES, centre_of, correction, inner_radius
 from defectgen.charge.images import image_energy, point_charge_potentials
+from defectgen.charge.run_levels import charged_defects
 from defectgen.report.blocks import Figure
 from defectgen.report.energetics.levels import level_sections
 from defectgen.report.gather import read_run
@@ -59,8 +60,16 @@ def written(tmp_path: Path, ideal_cells, *, potentials: bool = True) -> list[Pat
         defect = charged(cell, charge)
         model = point_charge_potentials(cell.cell, EPSILON, centre_of(defect, cell), cell.positions)
         values = plain["v_O"] + charge * model + SHIFT
+        # Near the defect it is no point charge, and what is there does not count.
+        values[away_from(centre_of(defect, cell), cell) < 0.9 * inner_radius(cell.cell)] += 7.0 * charge
         made.append(calculation(tmp_path / f"q{charge}", cell, energy, charge, values if potentials else None))
     return made
+
+
+def away_from(centre, cell):
+    """Distances (n,), Å, of the atoms from a point."""
+    fractional = (cell.positions - centre) @ np.linalg.inv(cell.cell)
+    return np.linalg.norm((fractional - np.rint(fractional)) @ cell.cell, axis=1)
 
 
 def labelled(call, run: Path, folders) -> None:
@@ -157,6 +166,41 @@ def test_a_charge_in_a_uniform_shift_of_the_potential_costs_what_it_must(ideal_c
     assert fixed(0.5).spread == pytest.approx(fixed(0.0).spread)
 
 
+def test_atoms_that_changed_places_far_away_do_not_count(ideal_cells) -> None:
+    cell, bulk = ideal_cells["v_O"], ideal_cells["bulk"]
+    defect = charged(cell, 2)
+    away = away_from(centre_of(defect, cell), cell)
+    one = int(away.argmax())
+    unlike = np.flatnonzero(cell.numbers != cell.numbers[one])
+    other = int(unlike[away_from(cell.positions[one], cell)[unlike].argmin()])
+    positions = cell.positions.copy()
+    positions[[one, other]] = positions[[other, one]]
+    plain = {name: np.array([OF_ELEMENT[z] for z in c.numbers]) for name, c in (("bulk", bulk), ("v_O", cell))}
+    pristine = CalculatedRecord(bulk, 0.0, None, None, None, "dft_single_point", plain["bulk"])
+
+    def fixed(places):
+        geometry = cell.with_geometry(places, cell.cell)
+        placed = dataclasses.replace(geometry, charge=2)
+        record = CalculatedRecord(placed, 0.0, None, None, None, "dft_single_point", plain["v_O"])
+        return correction(record, pristine, defect, EPSILON)
+
+    assert fixed(positions).atoms < fixed(cell.positions).atoms
+
+
+def test_the_lowest_of_a_charge_counts_on_all_its_sites(run, tmp_path, call, ideal_cells) -> None:
+    bulk, *folders = written(tmp_path, ideal_cells)
+    higher = calculation(tmp_path / "higher", ideal_cells["v_O"], ENERGIES[0] + 0.7, 0, seed=5)
+    labelled(call, run, [bulk, higher, *folders])
+    records = read_calculated(run / "label" / "records.npz")
+    host = read_host(HOSTS / "MgO.cif")
+    defects, _ = charged_defects(records, host, EPSILON, str(records[0].cell.provenance["potential"]))
+    (neutral,) = [defect for defect in defects if defect.charge == 0]
+    assert neutral.difference == pytest.approx(ENERGIES[0] - BULK_ENERGY)
+    assert neutral.sites == pytest.approx(1 / abs(np.linalg.det(host.primitive)), rel=1e-9), (
+        "one O in the primitive cell"
+    )
+
+
 def test_records_keep_potentials_and_older_archives_are_read(run, tmp_path, call, ideal_cells) -> None:
     labelled(call, run, written(tmp_path, ideal_cells)[:2])
     records = read_calculated(run / "label" / "records.npz")
@@ -168,7 +212,7 @@ def test_records_keep_potentials_and_older_archives_are_read(run, tmp_path, call
     arrays = {name: values for name, values in read_arrays(path).items() if name != "potentials"}
     write_arrays(path, arrays)
     assert all(record.potentials is None for record in read_calculated(path))
-    assert replace(records[0], potentials=None).potentials is None
+    assert dataclasses.replace(records[0], potentials=None).potentials is None
 
 
 @pytest.mark.parametrize(
