@@ -91,7 +91,9 @@ def test_some_cells_are_swollen_with_small_displacements(crystal: Crystal) -> No
     cells = [
         c for c in first_cells(crystal, (), 600.0, CellCounts(), [3]) if c.provenance["config_type"] == "bulk_phonon"
     ]
-    assert len(cells) == CellCounts().phonon
+    assert len(cells) == CellCounts().phonon == CellCounts().scaled(0.1).phonon, "whatever the effort"
+    assert {c.provenance["forces_weight"] for c in cells} == {20.0}, "quiet cells count more than hot ones"
+    assert {c.provenance["stress_weight"] for c in cells} == {10.0}
     ideal = crystal.cells["medium"].bulk_cell()
     for cell in cells:
         fractions = cell.positions @ np.linalg.inv(cell.cell) - ideal.positions @ np.linalg.inv(ideal.cell)
