@@ -31,7 +31,7 @@ RUN = {
     "defects.cutoff": 6.2,
     "complexes.names": ["v_O", "v_Mg", "Ca_Mg", "Ni_Mg", "O_i_Td", "Mg_i_Td"],
     "complexes.min_size": 2,
-    "relax.max_defects": None,
+    "relax.max_defects": 1000,
     "relax.path_frames": 4,
     "workers": 1,
 }
