@@ -209,7 +209,7 @@ SALTS = (
         "6.88, LDA (De Vita et al., Phys. Rev. Lett. 68, 3319 (1992))",
     ),
     Salt(
-        "NaCl", "Schottky", ("v_Na", "v_Cl"), ("chgnet-r2scan", "chgnet"),
+        "NaCl", "Schottky", ("v_Na", "v_Cl"), ("mace-lif-nacl", "chgnet-r2scan", "chgnet"),
         "2.44, measured (Nadler and Rossel, phys. stat. sol. (a) 18, 711 (1973))",
     ),
     Salt(
