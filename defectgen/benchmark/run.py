@@ -52,7 +52,7 @@ def run_benchmark(settings: BenchSettings, bars: OpenProgress = progress) -> dic
     whole = read_tasks(settings.tasks)
     tasks = whole.of_split(settings.split)
     chosen = tasks.of_kinds(settings.kinds).few(settings.limit)
-    reference = None if settings.dft is None else dft.read_dft(settings.dft)
+    reference = dft.read_dft_sets(settings.dft) if settings.dft else None
     with folder_lock(settings.output):
         claim(settings.output / IDENTITY, {"tasks": whole.sha256, "split": settings.split}, "a benchmark")
         scored = [score_generator(g, chosen, settings, bars) for g in generators]
@@ -137,14 +137,16 @@ def dft_part(
     if reference is None:
         return OptionalPart("dft", skipped="give a file of DFT relaxations with --dft")
     errors: dict[str, list[float]] = {}
+    largest: dict[str, list[float]] = {}
     for generator in generators:
         folder = settings.output / "dft" / generator.name
         with bars(f"DFT: {generator.name}", "defects") as report:
             outcomes = collect(generator, reference.tasks, 1, settings.seed, folder, report)
-        errors[generator.name] = [
-            dft.dft_error(t, _first(t, o)) for t, o in zip(reference.tasks, outcomes, strict=True)
-        ]
-    return OptionalPart("dft", cases=list(reference.tasks), errors=errors, source=reference)
+        states = [_first(t, o) for t, o in zip(reference.tasks, outcomes, strict=True)]
+        pairs = list(zip(reference.tasks, states, strict=True))
+        errors[generator.name] = [dft.dft_error(task, state) for task, state in pairs]
+        largest[generator.name] = [dft.dft_largest(task, state) for task, state in pairs]
+    return OptionalPart("dft", cases=list(reference.tasks), errors=errors, largest=largest, source=reference)
 
 
 def complex_part(

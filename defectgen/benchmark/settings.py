@@ -29,7 +29,7 @@ class BenchSettings:
         trust: the potential may run code when it is loaded.
         samplers: of complexes, as `load_sampler` takes them; they need `relax`.
         complex_steps: most steps of relaxation of a complex; 0 for its ideal geometry.
-        dft: file of DFT relaxations; None leaves that part out.
+        dft: files of DFT relaxations; none leaves that part out.
     """
 
     output: Path
@@ -45,7 +45,7 @@ class BenchSettings:
     trust: bool = False
     samplers: tuple[str, ...] = ()
     complex_steps: int = 0
-    dft: Path | None = None
+    dft: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.n <= MAX_STRUCTURES:

@@ -102,6 +102,9 @@ ENERGY: Mapping[str, Metric] = {
 DFT: Mapping[str, Metric] = {
     "dft_neutral": Metric("error within 5 Å, neutral", "Å", "lower", "mean displacement error to DFT"),
     "dft_charged": Metric("error within 5 Å, charged", "Å", "lower", "mean displacement error to DFT"),
+    "dft_match": Metric(
+        "match, neutral", "", "higher", "no atom further than 0.25 (V/n)^(1/3) from where DFT has it", share=True
+    ),
 }
 """Metrics against a set of relaxations by DFT."""
 

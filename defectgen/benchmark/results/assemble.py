@@ -19,7 +19,7 @@ from defectgen.benchmark.metrics.symmetry import total_variation
 from defectgen.benchmark.outputs import Outcome
 from defectgen.benchmark.score import Scene, site_symmetries
 from defectgen.benchmark.settings import BenchSettings
-from defectgen.benchmark.tasks.dft import DftSet, split_by_charge
+from defectgen.benchmark.tasks.dft import MATCH_DISTANCE, DftSet, split_by_charge
 from defectgen.benchmark.tasks.task import TASK_KINDS, Task, TaskSet
 from md.potentials import Potential
 
@@ -72,6 +72,7 @@ class OptionalPart:
         potential: that made its energies.
         descents: relaxations of each case by generator.
         errors: of each case by generator, Å.
+        largest: distances of each case by generator, over the cube root of the volume per atom.
         source: of the reference.
         complexes: scores by sampler and task.
         missing: tasks that could not be run.
@@ -83,6 +84,7 @@ class OptionalPart:
     potential: Potential | None = None
     descents: Mapping[str, Sequence[Sequence[Descent]]] = field(default_factory=dict)
     errors: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    largest: Mapping[str, Sequence[float]] = field(default_factory=dict)
     source: DftSet | None = None
     complexes: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     missing: Sequence[str] = ()
@@ -186,6 +188,10 @@ def _dft_metrics(part: OptionalPart, name: str) -> dict[str, Any]:
     for metric, tasks in split_by_charge(part.cases).items():
         units = [t.defect.with_charge(0).key for t in tasks]
         _add(estimates, metric, [errors[t.id] for t in tasks], [base[t.id] for t in tasks], units)
+    largest = dict(zip([t.id for t in part.cases], part.largest[name], strict=True))
+    neutral = split_by_charge(part.cases)["dft_neutral"]
+    matches = [float(largest[t.id] < MATCH_DISTANCE) for t in neutral]
+    _add(estimates, "dft_match", matches, matches, [t.defect.key for t in neutral])
     return {**estimates, "defects": {key: _json(value) for key, value in errors.items()}}
 
 

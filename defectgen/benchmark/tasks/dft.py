@@ -31,11 +31,40 @@ from defectgen.benchmark.tasks.task import Reference, Task
 
 @dataclass(frozen=True, eq=False)
 class DftSet:
-    """Tasks from DFT with the hash of their file and what could not be read of it, by name."""
+    """Tasks from DFT with the hash of their files and what could not be read of them, by name."""
 
     tasks: tuple[Task, ...]
     sha256: str
     left_out: dict[str, str]
+
+
+MATCH_DISTANCE = 0.25
+"""Of the cube root of the volume per atom: a geometry whose atoms are all nearer to DFT's is the same (ML-PEG)."""
+
+
+def read_dft_sets(paths: Sequence[Path]) -> DftSet:
+    """Tasks of several files together; their names say the file.
+
+    Raises:
+        DataError: a file cannot be used, or two have one name.
+    """
+    names = [_set_name(path) for path in paths]
+    if len(set(names)) < len(names):
+        raise DataError(f"two sets of DFT relaxations are named {max(names, key=names.count)}; rename a file")
+    sets = [read_dft(path) for path in paths]
+    digest = hashlib.sha256("".join(one.sha256 for one in sets).encode()).hexdigest()
+    left_out = {
+        f"{name}: {entry}": why
+        for name, one in zip(names, sets, strict=True)
+        for entry, why in one.left_out.items()
+    }  # fmt: skip
+    return DftSet(
+        tuple(task for one in sets for task in one.tasks), sets[0].sha256 if len(sets) == 1 else digest, left_out
+    )
+
+
+def _set_name(path: Path) -> str:
+    return path.name.partition(".")[0]
 
 
 def read_dft(path: Path) -> DftSet:
@@ -57,7 +86,7 @@ def read_dft(path: Path) -> DftSet:
     for entry in entries:
         name = f"{entry['name']} {entry['charge']:+d}"
         try:
-            tasks.append(dft_task(entry, hosts[entry["host"]]))
+            tasks.append(dft_task(entry, hosts[entry["host"]], _set_name(path)))
         except DefectgenError as error:
             left_out[name] = str(error)
     if not tasks:
@@ -65,8 +94,8 @@ def read_dft(path: Path) -> DftSet:
     return DftSet(tuple(tasks), hashlib.sha256(content).hexdigest(), left_out)
 
 
-def dft_task(entry: dict[str, Any], bulk: Atoms) -> Task:
-    """The task of one relaxed defect.
+def dft_task(entry: dict[str, Any], bulk: Atoms, origin: str = "") -> Task:
+    """The task of one relaxed defect of the set that `origin` names.
 
     Raises:
         DefectError: the defect cannot be recognised.
@@ -80,7 +109,7 @@ def dft_task(entry: dict[str, Any], bulk: Atoms) -> Task:
         raise DataError(f"{entry['name']}: its atoms do not fit the defect that was recognised")
     state = _relative(aligned.defect, ideal, relaxed, aligned.order, aligned.turn)
     return Task(
-        id=f"DFT/{entry['name']}/{entry['charge']:+d}",
+        id=f"DFT/{origin}/{entry['name']}/{entry['charge']:+d}".replace("//", "/"),
         material_id=str(entry["host"]),
         split="dft",
         defect=aligned.defect,
@@ -98,6 +127,15 @@ def dft_error(task: Task, state: Distortion | None) -> float:
     near = scene.near(geometry.NEAR_DISTANCES[-1])
     true = task.references[0].state.displacements
     return geometry.displacement_error(proposed.displacements, true, near, scene.stabilizer)
+
+
+def dft_largest(task: Task, state: Distortion | None) -> float:
+    """Largest distance of an atom of a proposal from where DFT has it, over the cube root of the volume per atom."""
+    scene = Scene(task.defect)
+    proposed = (scene.still if state is None else state).displacements
+    images = geometry.symmetry_images(task.references[0].state.displacements, scene.stabilizer)
+    largest = float(np.linalg.norm(proposed - images, axis=-1).max(axis=1).min())
+    return largest / float((scene.ideal.volume / len(scene.ideal)) ** (1 / 3))
 
 
 def _relative(defect: Defect, ideal: Atoms, relaxed: Atoms, order: IntArray, turn: FloatArray) -> Distortion:

@@ -46,7 +46,9 @@ def bench_command(
     trust_model: TrustOption = False,
     sampler: SamplersOption = None,
     complex_steps: Annotated[int, typer.Option("--complex-steps", help="steps of relaxation of each complex")] = 0,
-    dft: Annotated[Path | None, typer.Option("--dft", help="file of DFT relaxations to compare with")] = None,
+    dft: Annotated[
+        list[Path] | None, typer.Option("--dft", help="file of DFT relaxations to compare with; may be repeated")
+    ] = None,
     write_tasks: Annotated[
         Path | None, typer.Option("--write-tasks", metavar="FILE.xyz", help="write the ideal cells and stop")
     ] = None,
@@ -73,7 +75,7 @@ def bench_command(
         trust=trust_model,
         samplers=tuple(sampler or ()),
         complex_steps=complex_steps,
-        dft=dft,
+        dft=tuple(dft or ()),
     )
     results = run_benchmark(settings)
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from dataclasses import replace
 from itertools import cycle, islice
 
@@ -15,9 +16,10 @@ from augment.errors import ConditionError, DataError
 from augment.groups.distortion import Distortion, apply_distortion
 from augment.storage.archive import read_arrays, write_arrays
 from defectgen.benchmark.metrics.alignment import Atoms, align
+from defectgen.benchmark.metrics.geometry import symmetry_images
 from defectgen.benchmark.score import Scene, score_task
 from defectgen.benchmark.tasks.build import build_tasks
-from defectgen.benchmark.tasks.dft import dft_error, read_dft, split_by_charge
+from defectgen.benchmark.tasks.dft import dft_error, dft_largest, read_dft, read_dft_sets, split_by_charge
 from defectgen.benchmark.tasks.ensembles import ReferenceDynamics, lengthen_ensembles
 from defectgen.benchmark.tasks.task import ENSEMBLE, TASK_KINDS, read_tasks
 from defectgen.corpus import Corpus, write_corpus
@@ -198,6 +200,31 @@ def test_dft_relaxations_are_read_as_displacements(tmp_path, tetragonal):
 def test_the_place_of_a_relaxed_defect_may_be_nearest_to_an_atom_of_another_element(tmp_path, tetragonal):
     path = dft_file(tmp_path / "dft.json.gz", tetragonal, [("vac_O_0", 0)], np.array([0.0, 0.3, 0.0]), aside=0.6)
     assert [t.defect for t in read_dft(path).tasks] == [tetragonal]
+
+
+def test_sets_of_relaxations_are_read_together_under_their_names(tmp_path, tetragonal):
+    for name in ("one", "two"):
+        dft_file(tmp_path / f"{name}.json.gz", tetragonal, [("vac_O_0", 0)], np.array([0.0, 0.3, 0.0]))
+    paths = [tmp_path / "one.json.gz", tmp_path / "two.json.gz"]
+    both = read_dft_sets(paths)
+    assert [task.id for task in both.tasks] == ["DFT/one/vac_O_0/+0", "DFT/two/vac_O_0/+0"]
+    assert both.sha256 != read_dft_sets(paths[:1]).sha256 == read_dft(paths[0]).sha256
+    (tmp_path / "again").mkdir()
+    shutil.copy(paths[0], tmp_path / "again")
+    with pytest.raises(DataError, match="named one"):
+        read_dft_sets([paths[0], tmp_path / "again" / "one.json.gz"])
+
+
+def test_a_match_is_by_the_atom_that_is_furthest_off(tmp_path, tetragonal):
+    (task,) = read_dft(
+        dft_file(tmp_path / "dft.json.gz", tetragonal, [("vac_O_0", 0)], np.array([0.0, 0.3, 0.0]))
+    ).tasks
+    ideal = task.defect.cell()
+    n, unit = len(ideal), (ideal.volume / len(ideal)) ** (1 / 3)
+    assert dft_largest(task, None) == pytest.approx(0.3 * (n - 1) / n / unit, rel=1e-9)
+    assert dft_largest(task, task.references[0].state) == pytest.approx(0.0, abs=1e-12)
+    image = symmetry_images(task.references[0].state.displacements, task.defect.symmetry())[-1]
+    assert dft_largest(task, Distortion(image, np.zeros((3, 3)))) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_file_that_is_no_set_of_relaxations_is_refused(tmp_path):
