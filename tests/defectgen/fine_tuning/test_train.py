@@ -85,6 +85,18 @@ def test_a_stopped_training_ends_with_the_same_bits(trained, run, tiny, tmp_path
     assert not (done.folder / "training").exists()
 
 
+def test_weights_that_did_not_become_better_are_those_of_the_start(run, tiny, tmp_path, monkeypatch):
+    def worse_each_time(_pairs, _bridge):
+        calls = iter(range(1, 100))
+        return lambda _network: float(next(calls))
+
+    monkeypatch.setattr(run_module, "error_of_displacements", worse_each_time)
+    made = train_on_runs([run], tmp_path / "model", FineTuneSettings(start=tiny, **SHORT))
+    assert made.card["kept_step"] == 0
+    before, after = load_model(tiny).network.state_dict(), made.model.network.state_dict()
+    assert all((before[name] == after[name]).all() for name in before)
+
+
 def moved_labels(split: str):
     """Cases as they are, but the geometries of one split pushed by a tenth of an Å."""
     from dataclasses import replace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,21 @@ def test_a_cycle_lowers_the_errors_on_defects_that_it_never_saw(made):
     _, card = read_student(made.folder / "student")
     assert card["refined_from"]["name"] == "mace-cu-al-ni"
     assert card["teacher"]["name"] == "emt"
+
+
+@pytest.mark.parametrize(("errors", "kept"), [((1.0, 2.0), 0), ((1.0, 0.5, 0.49), 2), ((1.0, 0.5, 0.6), 1)])
+def test_the_student_of_the_best_cycle_is_kept_and_the_loop_ends_with_the_first_that_does_not_help(
+    copper, tmp_path, monkeypatch, errors, kept
+):
+    course = iter(errors)
+    monkeypatch.setattr(run_module._Loop, "_frozen", lambda *_: [])
+    monkeypatch.setattr(run_module._Loop, "_new_labels", lambda *_: [])
+    monkeypatch.setattr(run_module._Loop, "_trained", lambda _self, _title, _name, start, *_: start)
+    monkeypatch.setattr(run_module._Loop, "_errors", lambda *_: dict.fromkeys(("choose", "held_out"), next(course)))
+    made = improved(copper, tmp_path / "out", replace(QUICK, cycles=5))
+    assert (made.kept, len(made.cycles)) == (kept, len(errors) - 1)
+    assert (made.folder / "student").exists() == bool(kept)
+    assert "less than" in made.stopped
 
 
 def test_no_cell_of_a_held_out_defect_is_learnt_from(made):
