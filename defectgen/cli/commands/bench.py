@@ -47,7 +47,7 @@ def bench_command(
     sampler: SamplersOption = None,
     complex_steps: Annotated[int, typer.Option("--complex-steps", help="steps of relaxation of each complex")] = 0,
     dft: Annotated[
-        list[Path] | None, typer.Option("--dft", help="file of DFT relaxations to compare with; may be repeated")
+        list[Path] | None, typer.Option("--dft", help="file of DFT relaxations to compare with; repeat for more")
     ] = None,
     write_tasks: Annotated[
         Path | None, typer.Option("--write-tasks", metavar="FILE.xyz", help="write the ideal cells and stop")

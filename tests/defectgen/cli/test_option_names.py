@@ -30,7 +30,12 @@ OTHER_VALUES = {
 }
 """Options whose values are written otherwise in some command, with the reason."""
 
-REPEATED = {"--generator": "values may be paths", "--sampler": "values may be paths", "--from": "values are paths"}
+REPEATED = {
+    "--generator": "values may be paths",
+    "--sampler": "values may be paths",
+    "--from": "values are paths",
+    "--dft": "values are paths",
+}
 """Options for several values that take no commas, with the reason."""
 
 
