@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from ase.units import kB
 
 from augment.errors import DataError, SettingsError
 from defectgen.charge.levels import ChargeState
 
 __all__ = ["Bands", "NeutralEquilibrium", "neutral_equilibrium"]
-
-KB = 8.617333262e-5
-"""eV/K."""
 
 _STATES = 4.8293e15
 """1/cm³/K^1.5; of a free electron, 2 (2π m k/h²)^1.5, spin included."""
@@ -45,7 +43,7 @@ class Bands:
 
     def carriers(self, fermi_level: float, temperature: float) -> tuple[float, float]:
         """Electrons and holes, 1/cm³, of Fermi-Dirac statistics, at a level above the valence-band maximum, eV."""
-        states, unit = _STATES * temperature**1.5, KB * temperature
+        states, unit = _STATES * temperature**1.5, kB * temperature
         electrons = states * self.electrons**1.5 * _half_integral((fermi_level - self.gap) / unit)
         return electrons, states * self.holes**1.5 * _half_integral(-fermi_level / unit)
 
@@ -115,7 +113,7 @@ def _concentrations(
     found: dict[tuple[str, int], float] = {}
     for name in dict.fromkeys(state.name for state in states):
         own = [state for state in states if state.name == name]
-        exponents = np.array([np.log(state.degeneracy) - state.at(level) / (KB * temperature) for state in own])
+        exponents = np.array([np.log(state.degeneracy) - state.at(level) / (kB * temperature) for state in own])
         top = max(0.0, float(exponents.max()))
         weights = np.exp(exponents - top)
         shares = weights / (np.exp(-top) + weights.sum())

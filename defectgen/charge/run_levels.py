@@ -18,6 +18,7 @@ from augment.host import Host
 from augment.storage.missing import no_such_file
 from defectgen.charge.corrections import NO_CORRECTION, POINT_CHARGES, Correction, correction
 from defectgen.charge.levels import ChargeState, transition_levels
+from defectgen.ground_states.copies import symmetry_in
 from md.labels.calculated import CalculatedRecord
 
 __all__ = ["ChargedDefect", "RunLevels", "charged_defects", "read_limits"]
@@ -37,7 +38,7 @@ class ChargedDefect:
         difference: energy of the cell less that of the pristine one, eV.
         added: atoms of each element put in, negative where taken out.
         correction: of the finite size.
-        degeneracy: of the spin.
+        degeneracy: of the spin, times the orientations at a site where the geometry is less symmetric than the defect.
         sites: where it can be, 1/Å³.
     """
 
@@ -178,7 +179,7 @@ def _charged(
         record.energy - bulk.energy,
         _added(record, bulk),
         fix,
-        _spin_degeneracy(record),
+        _spin_degeneracy(record) * _orientations(record, defect),
         defect.degeneracy / defect.supercell.bulk_cell().volume,
     )
 
@@ -195,6 +196,13 @@ def _spin_degeneracy(record: CalculatedRecord) -> float:
         return 1.0 + round(abs(float(record.moments.sum())))
     electrons = int(record.cell.numbers.sum()) - record.cell.charge
     return 2.0 if electrons % 2 else 1.0
+
+
+def _orientations(record: CalculatedRecord, defect: Defect) -> float:
+    """Copies of the geometry in the supercell over those of the ideal defect."""
+    ideal = defect.cell()
+    positions = record.cell.positions @ np.linalg.inv(record.cell.cell) @ ideal.cell
+    return symmetry_in(defect.supercell, ideal, positions)[1] / defect.degeneracy
 
 
 def _superlattice(record: CalculatedRecord) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from augment.cell import DefectCell, FloatArray, IntArray
+from augment.cell import DefectCell, FloatArray
+from augment.groups.near_group import near_group
 from augment.groups.symmetry import point_group_symbol
 from augment.supercell import Supercell
 from defectgen.ground_states.same_geometry import MAX_SAME_MINIMUM, aligned, wrapped
@@ -37,7 +38,7 @@ def symmetry_in(supercell: Supercell, ideal: DefectCell, positions: FloatArray) 
     """
     group = pristine(supercell).symmetry()
     off = dict(_distances(supercell, ideal, positions, positions, MAX_OFF))
-    kept = _closed(off, group.permutations)
+    kept = near_group(group.group, off, MAX_OFF)
     return point_group_symbol(group.group.rotations[kept]), group.order // len(kept)
 
 
@@ -64,32 +65,6 @@ def _distances(
         if all(_is_there(images[k], int(ideal.numbers[k]), second, ideal, limit) for k in furthest):
             index = aligned(images, ideal.numbers, second, ideal.numbers, ideal.cell)
             yield operation, float(np.linalg.norm(wrapped(images[index] - second, ideal.cell), axis=1).max())
-
-
-def _closed(off: dict[int, float], permutations: IntArray) -> list[int]:
-    """A group of operations that are all near: grown by the nearest first, as near symmetries need not be a group."""
-    near = sorted((operation for operation, value in off.items() if value < MAX_OFF), key=lambda k: (off[k], k))
-    known = {permutations[operation].tobytes(): operation for operation in near}
-    kept = [known[np.arange(permutations.shape[1], dtype=permutations.dtype).tobytes()]]
-    for operation in near:
-        if operation not in kept:
-            kept = _generated([*kept, operation], known, permutations) or kept
-    return sorted(kept)
-
-
-def _generated(seeds: list[int], known: dict[bytes, int], permutations: IntArray) -> list[int] | None:
-    """The group that some operations generate; None where it is not all known."""
-    found, waiting = set(seeds), list(seeds)
-    while waiting:
-        first = permutations[waiting.pop()]
-        for second in permutations[seeds]:
-            product = known.get(first[second].tobytes())
-            if product is None:
-                return None
-            if product not in found:
-                found.add(product)
-                waiting.append(product)
-    return list(found)
 
 
 def _is_there(place: FloatArray, element: int, positions: FloatArray, ideal: DefectCell, limit: float) -> bool:

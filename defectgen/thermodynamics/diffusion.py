@@ -11,6 +11,7 @@ import numpy as np
 from augment.cell import DefectCell, FloatArray
 from augment.errors import DataError, DefectgenError
 from augment.groups.cell_symmetry import CellSymmetry
+from augment.groups.near_group import near_group
 from defectgen.thermodynamics.cache import ResultCache, fingerprint
 from md.energetics import Jump, NormalModes, attempt_frequency, migration_barrier, normal_modes
 
@@ -23,8 +24,6 @@ CM2_PER_A2 = 1e-16
 
 MAX_OFF_SYMMETRY = 0.05
 """Å; a relaxation that ends at 0.03 eV/Å leaves an atom so far off its symmetric place at most."""
-
-MIN_OFF_SYMMETRY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -112,17 +111,11 @@ def _frequency(jump: Jump, saddle: DefectCell, modes: NormalModes, cache: Result
 
 
 def kept_symmetry(group: CellSymmetry, ideal: FloatArray, positions: FloatArray) -> CellSymmetry:
-    """The largest subgroup of operations, all less off than any other, that atoms moved off ideal places have kept."""
+    """The operations of a group that atoms moved off ideal places have kept."""
     moved = positions - ideal
     moved = moved - moved.mean(axis=0)
     turned = np.einsum("hab,nb->hna", group.rotations, moved)
     # Operation k takes atom i to the place of atom permutations[k, i].
     off = np.linalg.norm(turned - moved[group.permutations], axis=2).max(axis=1)
-    limit = MAX_OFF_SYMMETRY
-    while limit > MIN_OFF_SYMMETRY:
-        kept = np.flatnonzero(off < limit)
-        subgroup = group.generated_by([int(k) for k in kept])
-        if subgroup.order == len(kept):
-            return group if len(kept) == group.order else subgroup
-        limit /= 2
-    return CellSymmetry.trivial(len(moved))
+    kept = near_group(group.group, dict(enumerate(off.tolist())), MAX_OFF_SYMMETRY)
+    return group if len(kept) == group.order else group.subset(kept)

@@ -21,13 +21,11 @@ class CrystalConditions:
         temperature: K.
         pressure: GPa.
         thermal_pressure: GPa, of the phonons at constant volume; the crystal expands as under its negative.
-        fermi_level: eV above the zero of the charged species' energies; neutral ones do not feel it.
     """
 
     temperature: float
     pressure: float = 0.0
     thermal_pressure: float = 0.0
-    fermi_level: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,6 @@ class DefectSpecies:
         places: distinct places and orientations per primitive cell, |G| / |Stab| over the cells of the supercell.
         orbits: number of the site orbit of each edit.
         states: energy above the lowest (eV) and number of copies at a place, of each minimum that is known.
-        charge: e.
         relaxation_volume: Å³; None where it is not known.
         vibrations: vibrational free energy above that of the pristine supercell, where it is known.
         error: estimate of the error of the energy, eV; None where nothing is known.
@@ -57,14 +54,13 @@ class DefectSpecies:
     places: float
     orbits: tuple[int, ...]
     states: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
-    charge: int = 0
     relaxation_volume: float | None = None
     vibrations: VibrationalEnergy | None = field(default=None, compare=False)
     error: float | None = None
     thermal_error: VibrationalEnergy | None = field(default=None, compare=False)
     parts: tuple[str, ...] = ()
 
-    def formation_energy(self, chemical_potentials: Mapping[str, float], fermi_level: float = 0.0) -> float:
+    def formation_energy(self, chemical_potentials: Mapping[str, float]) -> float:
         """At 0 K and no pressure, eV.
 
         Raises:
@@ -74,7 +70,7 @@ class DefectSpecies:
         if missing:
             raise ConditionError(f"{self.name}: no chemical potential of {', '.join(missing)}; give it with --mu")
         taken = sum(count * chemical_potentials[symbol] for symbol, count in self.added.items())
-        return self.energy - taken + self.charge * fermi_level
+        return self.energy - taken
 
     def formation_volume(self, volumes: Mapping[str, float]) -> float | None:
         """Relaxation volume less that of the atoms added from their reservoirs, Å³; None where one is not known."""
@@ -93,7 +89,7 @@ class DefectSpecies:
         """
         from ase import units
 
-        total = self.formation_energy(chemical_potentials, at.fermi_level)
+        total = self.formation_energy(chemical_potentials)
         if self.vibrations is not None and at.temperature > 0:
             total += self.vibrations(at.temperature)
         pressure = (at.pressure - at.thermal_pressure) * float(units.GPa)

@@ -46,7 +46,6 @@ def _species(lowest: LowestGeometry, bulk: Record) -> DefectSpecies:
         places=defect.degeneracy / supercell.index,
         orbits=orbits,
         states=lowest.states,
-        charge=defect.charge,
         parts=parts,
     )
 

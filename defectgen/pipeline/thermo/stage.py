@@ -247,7 +247,6 @@ def _defect_rows(model: ThermoModel, records: RunRecords, temperatures: Sequence
             {
                 "name": each.name,
                 "key": each.key,
-                "charge": each.charge,
                 "added": dict(each.added),
                 "energy_above_bulk": each.energy,
                 "error": each.error,

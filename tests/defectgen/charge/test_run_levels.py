@@ -201,6 +201,24 @@ def test_the_lowest_of_a_charge_counts_on_all_its_sites(run, tmp_path, call, ide
     )
 
 
+def test_a_geometry_that_lost_symmetry_has_as_many_orientations(run, tmp_path, call, ideal_cells) -> None:
+    bulk, cell = ideal_cells["bulk"], ideal_cells["v_O"]
+    defect = charged(cell, 0)
+    neighbour = int(away_from(centre_of(defect, cell), cell).argmin())
+    away = cell.positions[neighbour] - centre_of(defect, cell)
+    fractions = away @ np.linalg.inv(cell.cell)
+    outward = (fractions - np.rint(fractions)) @ cell.cell
+    positions = cell.positions.copy()
+    positions[neighbour] += 0.3 * outward / np.linalg.norm(outward)
+    broken = calculation(tmp_path / "broken", cell.with_geometry(positions, 1.01 * cell.cell), -380.0, 0)
+    labelled(call, run, [calculation(tmp_path / "bulk", bulk, BULK_ENERGY, 0, edges=(VBM, VBM + GAP)), broken])
+    status, output, error = call("levels", run, "--json")
+    assert status == 0, error
+    (row,) = json.loads(output)["defects"]
+    nearest = np.sort(away_from(centre_of(defect, cell), cell))
+    assert row["degeneracy"] == (nearest < nearest[0] + 0.01).sum(), "one of the neighbours has moved"
+
+
 def test_records_keep_potentials_and_older_archives_are_read(run, tmp_path, call, ideal_cells) -> None:
     labelled(call, run, written(tmp_path, ideal_cells)[:2])
     records = read_calculated(run / "label" / "records.npz")

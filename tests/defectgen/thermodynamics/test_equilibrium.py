@@ -129,12 +129,6 @@ def test_pressure_acts_on_the_relaxation_volume_and_phonons_against_it() -> None
     assert V_O.formation_volume({"O": 9.0}) is None
 
 
-def test_a_charge_would_feel_the_fermi_level() -> None:
-    charged = point("v_O", 13.0, {"O": -1}, 1, charge=2)
-    assert charged.formation_energy(RICH, 1.5) - charged.formation_energy(RICH) == pytest.approx(3.0)
-    assert V_O.formation_energy(RICH, 1.5) == V_O.formation_energy(RICH)
-
-
 def test_binding_needs_both_parts_and_no_chemical_potential() -> None:
     known = {each.key: each for each in ALL}
     assert binding_energy(PAIR, known) == pytest.approx(9.5 + 13.0 - 20.5)
