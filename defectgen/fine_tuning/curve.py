@@ -38,15 +38,16 @@ def _picture(losses: dict[str, Any], errors: list[list[float]], held_out: dict[s
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.6, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)
-        left.plot([(k + 1) * losses["every"] for k in range(len(losses["loss"]))], losses["loss"], color=COLOURS[0])
-        left.set(xlabel="step", ylabel="loss", ylim=(0, None))
+        ends = [min((k + 1) * losses["every"], errors[-1][0]) for k in range(len(losses["loss"]))]
+        left.plot(ends, losses["loss"], marker="o", ms=3, color=COLOURS[0])
+        left.set(xlabel="step", ylabel=f"loss, mean of {losses['every']} steps", xlim=(0, None), ylim=(0, None))
         right.plot(*zip(*errors, strict=True), marker="o", ms=3, color=COLOURS[1], label="defects that choose")
         for name, colour in (("before", COLOURS[5]), ("without_learning", COLOURS[2]), ("after", COLOURS[3])):
             if held_out.get(name) is not None:
                 label = f"held out: {name.replace('_', ' ')}"
                 right.axhline(held_out[name], ls="--", lw=1, color=colour, label=label)
         right.set(xlabel="step", ylabel="error within 5 Å (Å)", ylim=(0, None))
-        right.legend(frameon=False)
+        right.legend(frameon=False, fontsize=7, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()

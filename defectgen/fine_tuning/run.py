@@ -118,7 +118,7 @@ def train_on_runs(
     claim(
         training.folder / MARKER, marked, "a model of a training",
         notes={"runs": [str(run) for run in runs], "split": split_of, "versions": versions("defectgen", "torch")},
-        words={"start": "model to start from", "data": "runs"},
+        words={"settings": "choice of settings", "start": "model to start from", "data": "set of runs"},
     )  # fmt: skip
     card = training.folder / f"{MODEL_FILE}.json"
     if not card.is_file():

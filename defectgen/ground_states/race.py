@@ -131,15 +131,21 @@ class Race:
         rested = [one for one in ended if one.relaxation is not None and one.relaxation.status == "converged"]
         return self.merged(rested), len(going) - len(rested), used
 
-    def merged(self, racers: Sequence[Racer], alike: Callable[[Racer, Racer], bool] | None = None) -> list[Racer]:
-        """The lowest of each place, lowest first, with the kinds of all that came there.
+    def merged(
+        self,
+        racers: Sequence[Racer],
+        alike: Callable[[Racer, Racer], bool] | None = None,
+        rank: Callable[[Racer], float] | None = None,
+    ) -> list[Racer]:
+        """One of each place, lowest first, with the kinds of all that came there.
 
         Args:
             racers: to be merged.
             alike: whether two are at one place; `together` by default.
+            rank: the least of each place stands for it; that of least energy by default.
         """
         found: list[Racer] = []
-        for one in sorted(racers, key=lambda racer: racer.energy):
+        for one in sorted(racers, key=rank or (lambda racer: racer.energy)):
             twin = next((i for i, other in enumerate(found) if (alike or self.together)(one, other)), None)
             if twin is None:
                 found.append(one)
@@ -151,7 +157,7 @@ class Race:
                 evaluations=other.evaluations + one.evaluations,
                 numbers=tuple(dict.fromkeys([*other.numbers, *one.numbers])),
             )
-        return found
+        return sorted(found, key=lambda racer: racer.energy)
 
     def together(self, one: Racer, other: Racer) -> bool:
         """Whether two are at one place."""

@@ -23,7 +23,7 @@ from defectgen.generation.geometries import generate
 from defectgen.ground_states.copies import congruent, symmetry_in
 from defectgen.ground_states.minima import Minimum, SearchResult, by_source
 from defectgen.ground_states.race import Race, Racer, starts_for
-from defectgen.ground_states.same_geometry import same_minimum
+from defectgen.ground_states.same_geometry import same_minimum, wrapped
 from defectgen.ground_states.stability import pushed
 from defectgen.ground_states.starts import Start, distorted_starts, in_turn
 from defectgen.ground_states.words import in_words
@@ -36,7 +36,7 @@ from md.relaxation.relaxed_host import RelaxedHost
 
 __all__ = ["MIN_EVALUATIONS", "SearchSettings", "search"]
 
-_VERSION = 3
+_VERSION = 4
 """Of the algorithms: raised when the same request comes to give other minima, so that no old folder is gone on from."""
 
 MIN_EVALUATIONS = 100
@@ -181,7 +181,8 @@ class _Search:
         if not ended:
             who = self.potential.name
             raise DataError(f"{self.defect.name}: no start came to rest with {who}; give more evaluations")
-        ended = race.merged(ended, self._congruent)
+        # A vacancy that an atom jumped into is the vacancy: of such the one that moved least is shown.
+        ended = race.merged(ended, self._congruent, lambda one: _moved_by(one.cell, ideal))
         lowest = ended[0].energy
         kept = [one for one in ended if one.energy <= lowest + self.settings.window]
         minima = tuple(self._minimum(one, lowest, ideal, starts) for one in kept)
@@ -301,6 +302,11 @@ class _Search:
         found_by = tuple(dict.fromkeys(starts[i].source for i in one.numbers))
         first = starts[one.numbers[0]].source
         return Minimum(one.relaxation.record, one.energy - lowest, symbol, copies, first, found_by, words)
+
+
+def _moved_by(cell: DefectCell, ideal: DefectCell) -> float:
+    """Root of the sum of squares of how far atoms are from the ideal sites, Å."""
+    return float(np.linalg.norm(wrapped(cell.positions - ideal.positions, ideal.cell)))
 
 
 def _is_lower(end: Racer | None, one: Racer) -> bool:

@@ -130,7 +130,7 @@ def test_the_same_call_again_is_done_and_another_is_refused(trained, run, tiny):
     before = weights(trained.folder)
     again = train_on_runs([run], trained.folder, FineTuneSettings(start=tiny, **SHORT))
     assert again.card == trained.card
-    with pytest.raises(ResumeError, match="another settings"):
+    with pytest.raises(ResumeError, match="choice of settings"):
         train_on_runs([run], trained.folder, FineTuneSettings(start=tiny, seed=1, **SHORT))
     assert weights(trained.folder) == before
 

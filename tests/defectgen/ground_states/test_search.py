@@ -20,7 +20,7 @@ from defectgen.ground_states import race as race_module
 from defectgen.ground_states.copies import congruent, symmetry_in
 from defectgen.ground_states.race import MIN_SURVIVORS, Race, Racer, chosen, starts_for
 from defectgen.ground_states.rearranged import rearranged
-from defectgen.ground_states.same_geometry import same_minimum
+from defectgen.ground_states.same_geometry import same_minimum, wrapped
 from defectgen.ground_states.stability import pushed
 from defectgen.ground_states.starts import Start
 from defectgen.model.weights import load_model
@@ -278,6 +278,26 @@ def test_those_that_came_to_one_place_are_one(interstitial: Defect, emt: Potenti
     assert sorted(one.numbers) == [0, 1]
     above = racer(there, [0.2], 1)
     assert len(race.merged([above, low])) == 2, "another energy is another minimum"
+
+
+def test_a_vacancy_that_an_atom_jumped_into_is_shown_as_the_vacancy(emt: Potential) -> None:
+    supercell = widest_supercell(read_host(HOSTS / "Cu.cif"), min_atoms=24, max_atoms=32)
+    vacancy = next(d for d in point_defects(supercell) if d.name == "v_Cu")
+    ideal, hole = vacancy.cell(), supercell.sites.positions[vacancy.edits[0].site]
+    jumped = ideal.positions.copy()
+    jumped[int(np.linalg.norm(wrapped(jumped - hole, ideal.cell), axis=1).argmin())] = hole
+    racers = [
+        Racer((name,), ideal.with_geometry(places), 0, np.array([energy]), (k,))
+        for k, (name, places, energy) in enumerate((("ideal", ideal.positions, 0.0), ("jumped", jumped, -1e-4)))
+    ]
+    race = Race(ideal, vacancy.symmetry(), emt, 0.02, 1, no_stage)
+    same = lambda a, b: congruent(supercell, ideal, a.cell.positions, b.cell.positions)  # noqa: E731
+    (shown,) = race.merged(racers, same, lambda one: float(np.ptp(one.cell.positions - ideal.positions)))
+    assert shown.sources == ("ideal", "jumped")
+    (lowest,) = race.merged(racers, same)
+    assert lowest.sources == ("jumped", "ideal"), "without a rank the lowest is"
+    found = search(vacancy, emt, settings=FEW)
+    assert "left its site" not in found.lowest.words
 
 
 def test_the_door_has_it() -> None:
