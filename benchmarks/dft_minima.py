@@ -25,17 +25,15 @@ from augment.cell import DefectCell
 from augment.errors import DefectgenError
 from augment.exchange.registration import register
 from augment.storage.archive import write_atomically
-from defectgen.benchmark.metrics.geometry import displacement_error, symmetry_images
 from defectgen.benchmark.metrics.placement import place
-from defectgen.benchmark.score import Scene
-from defectgen.benchmark.tasks.dft import dft_error, read_dft
+from defectgen.benchmark.tasks.dft import MATCH_DISTANCE, dft_error, dft_largest, read_dft
 from defectgen.benchmark.tasks.task import Task
 from defectgen.ground_states import SearchSettings, search
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relax import relax_structure
 from md.relaxation.relaxed_host import RelaxedHost
 
-REACH, MATCH, MINIMA = 5.0, 0.25, 8
+MINIMA = 8
 
 
 def errors_of(task: Task, ideal: DefectCell, cell: DefectCell) -> tuple[float, float]:
@@ -46,24 +44,16 @@ def errors_of(task: Task, ideal: DefectCell, cell: DefectCell) -> tuple[float, f
         ideal: the defect in the relaxed host.
         cell: the geometry, in the order of `ideal`.
     """
-    scene = Scene(task.defect)
-    near, true = scene.near(REACH), task.references[0].state.displacements
-    states = [place(cell.cell, cell.numbers, cell.positions, ideal).displacements]
-    host = task.defect.supercell.host
+    states = [place(cell.cell, cell.numbers, cell.positions, ideal)]
+    supercell = task.defect.supercell
     try:
         copy = register(
-            cell.cell, cell.numbers, cell.positions, host, expected=task.defect, supercells=[task.defect.supercell]
-        )
-        states.append(place(copy.cell.cell, copy.cell.numbers, copy.cell.positions, task.defect.cell()).displacements)
+            cell.cell, cell.numbers, cell.positions, supercell.host, expected=task.defect, supercells=[supercell]
+        ).cell
+        states.append(place(copy.cell, copy.numbers, copy.positions, task.defect.cell()))
     except DefectgenError:
         pass  # an atom is far from every site, so that there is no other copy to look at
-    unit = (ideal.volume / len(ideal)) ** (1 / 3)
-    largest = min(
-        float(np.linalg.norm(image - true, axis=1).max())
-        for state in states
-        for image in symmetry_images(state, scene.stabilizer)
-    )
-    return min(displacement_error(state, true, near, scene.stabilizer) for state in states), largest / unit
+    return min(dft_error(task, state) for state in states), min(dft_largest(task, state) for state in states)
 
 
 def measured(task: Task, reference: RelaxedHost, potential: Potential, settings: SearchSettings, folder: Path) -> Any:
@@ -143,7 +133,7 @@ def print_means(name: str, rows: list[dict[str, Any]]) -> None:
         ),
     ):
         mean = float(np.mean(values))
-        match = float(np.mean(np.array(largest) < MATCH))
+        match = float(np.mean(np.array(largest) < MATCH_DISTANCE))
         print(
             f"{name}: {kind}: mean error {mean:.3f} Å ({1 - mean / unrelaxed.mean():.0%} below unrelaxed "
             f"{unrelaxed.mean():.3f}), match {match:.0%}, mean largest {np.mean(largest):.2f}"
