@@ -253,6 +253,16 @@ def test_what_cannot_be_used_is_refused(given, said, run, tmp_path, call, ideal_
     assert not (run / "levels").exists()
 
 
+def test_a_metal_has_no_levels_in_a_gap(run, tmp_path, call, ideal_cells) -> None:
+    _, *defects = written(tmp_path, ideal_cells)
+    metal = calculation(tmp_path / "metal", ideal_cells["bulk"], BULK_ENERGY, 0, edges=(VBM, VBM + 0.02))
+    labelled(call, run, [metal, *defects])
+    status, _, error = call("levels", run)
+    assert status == 2
+    assert "as in a metal" in error
+    assert call("levels", run, "--gap", "5")[0] == 0
+
+
 def test_a_run_without_what_is_needed_says_what(run, tmp_path, call, ideal_cells) -> None:
     status, _, error = call("levels", run)
     assert status == 2
