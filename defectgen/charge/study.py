@@ -25,7 +25,7 @@ __all__ = ["LEVELS_FILE", "LevelStudy", "level_study"]
 LEVELS_FILE = Path("levels/levels.json")
 """In a run folder."""
 
-MIN_GAP = 0.1
+MIN_BAND_GAP = 0.1
 """eV; levels of a pristine cell that are nearer than this around the Fermi level are those of a metal."""
 
 _PER_CM3 = 1e24
@@ -175,7 +175,7 @@ def _bands(
             "the calculation of the pristine cell does not say its band edges; give --vbm and --gap (eV), from a "
             "calculation of the primitive cell with the k-points of a band structure"
         )
-    if gap is None and edges[1] - edges[0] < MIN_GAP:
+    if gap is None and edges[1] - edges[0] < MIN_BAND_GAP:
         raise DataError(
             f"the levels of the pristine cell leave a gap of {edges[1] - edges[0]:.3f} eV, as in a metal; give --gap "
             "(eV) if it has one"
