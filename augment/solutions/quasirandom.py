@@ -81,7 +81,7 @@ def warren_cowley(
 ) -> FloatArray:
     """Warren-Cowley parameters (shells, s, s) of the species `placed` (n,) on the sites of a sublattice."""
     distance = solution.supercell.distances(sublattice.sites)
-    edges = _shell_edges(distance, shells)
+    edges = shell_edges(distance, shells)
     shell = np.searchsorted(edges, distance)
     occupied = np.eye(len(sublattice.counts))[placed]
     share = occupied.mean(axis=0)
@@ -99,7 +99,7 @@ def objective(parameters: FloatArray) -> float:
     return float((np.abs(parameters) * unlike * weights[:, None, None]).sum())
 
 
-def _shell_edges(distance: FloatArray, shells: int) -> list[float]:
+def shell_edges(distance: FloatArray, shells: int) -> list[float]:
     """Distances between the shells of neighbours, Å: from 0 to beyond the last that is wanted."""
     lengths = np.unique(np.round(distance[distance > _SHELL_WIDTH], 6))
     edges = [0.0]
@@ -184,7 +184,7 @@ def _settings(
 
 def _tables(distance: FloatArray, amounts: IntArray, shells: int) -> dict[str, Any]:
     """Shells of a sublattice, their weights, and what turns numbers of pairs into Warren-Cowley parameters."""
-    edges = _shell_edges(distance, shells)
+    edges = shell_edges(distance, shells)
     share = np.outer(amounts, amounts) / amounts.sum() ** 2
     pairs = np.bincount(np.searchsorted(edges, distance).ravel(), minlength=len(edges))[1 : len(edges)]
     weights = 1 / np.arange(1, len(edges))

@@ -22,13 +22,13 @@ from defectgen.cli.commands.energetics.thermo import thermo_command
 from defectgen.cli.commands.export import export_command
 from defectgen.cli.commands.generate import generate_command
 from defectgen.cli.commands.image import image_command
-from defectgen.cli.commands.impurities import impurities_command
 from defectgen.cli.commands.learning.improve import improve_command
 from defectgen.cli.commands.learning.train import train_command
 from defectgen.cli.commands.md import md_command
 from defectgen.cli.commands.planar import planar_command
 from defectgen.cli.commands.potentials import potentials_app, potentials_command
 from defectgen.cli.commands.search import search_command
+from defectgen.cli.commands.solutions.impurities import impurities_command
 from defectgen.cli.commands.validate import clean_command, validate_command
 from defectgen.cli.options import (
     BlockOption,

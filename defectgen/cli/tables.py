@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from augment import Defect, Supercell
     from augment.defects.editspace import EditSpace
     from augment.planar import FaultVector, PlanarHost
-    from augment.solutions.configurations import ConfigurationEnsemble
     from defectgen.dataset import DatasetManifest
 
 
@@ -35,11 +34,11 @@ def defect_table(supercell: Supercell, defects: Iterator[Defect], rows: int) -> 
     table = empty_table(title, ("name", *site, "group", ">mult.", ">degen.", ">charge (e)"))
     for defect in shown:
         row = defect.to_dict()
-        charges = " to ".join(dict.fromkeys(_charge(q) for q in defect.charges[:: len(defect.charges) - 1 or 1]))
+        charges = " to ".join(dict.fromkeys(charge_text(q) for q in defect.charges[:: len(defect.charges) - 1 or 1]))
         where = (row["wyckoff"], row["site_symmetry"]) if site else ()
         counts = (str(row["multiplicity"]), str(row["degeneracy"]))
         table.add_row(row["name"].replace("+", " + "), *where, row["point_group"], *counts, charges)
-    return table, _supercell_note(supercell)
+    return table, supercell_note(supercell)
 
 
 def minima_table(row: Mapping[str, Any]) -> tuple[Table, str]:
@@ -90,24 +89,7 @@ def count_table(space: EditSpace, counts: Iterator[tuple[int, int, int]]) -> tup
     )
     for size, orbits, total in counts:
         table.add_row(str(size), f"{orbits:,}", f"{total:,}")
-    return table, _supercell_note(space.supercell)
-
-
-def ensemble_table(made: ConfigurationEnsemble) -> tuple[Table, str, str]:
-    """Table of the configurations of a solid solution, a line on its composition, and one on the supercell."""
-    solution = made.solution
-    objective = (">objective",) if made.mode == "sqs" else ()
-    title = f"{len(made.members)} configurations of {solution.formula}"
-    table = empty_table(title, (">no.", "group", ">degen.", *objective, "edits"))
-    for number, member in enumerate(made.members, start=1):
-        value = (f"{member.objective:.4f}",) if objective else ()
-        edits = member.defect.key.split("/")[2]
-        table.add_row(str(number), member.defect.point_group, str(member.defect.degeneracy), *value, edits)
-    table.columns[-1].no_wrap, table.columns[-1].overflow = True, "ellipsis"
-    fractions = ", ".join(f"{count} {kind} ({solution.fractions[kind]:.4g})" for kind, count in solution.counts.items())
-    distinct = "too many to count" if made.distinct is None else f"{made.distinct:,}"
-    note = f"{fractions}; net formal charge {_charge(solution.net_charge)}; distinct configurations: {distinct}"
-    return table, note, _supercell_note(solution.supercell)
+    return table, supercell_note(space.supercell)
 
 
 def planar_table(made: PlanarHost, supercell: Supercell, defects: Sequence[Defect]) -> tuple[Table, str, str]:
@@ -117,7 +99,7 @@ def planar_table(made: PlanarHost, supercell: Supercell, defects: Sequence[Defec
         depths = " ".join(f"{x:.2f}" for x in made.depths(defect))
         table.add_row(defect.name, depths, defect.point_group, str(defect.degeneracy))
     details = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in made.info.items())
-    return table, f"{made.kind}: {details}", _supercell_note(supercell)
+    return table, f"{made.kind}: {details}", supercell_note(supercell)
 
 
 def _plain(value: object) -> str:
@@ -147,11 +129,13 @@ def fault_table(miller: Sequence[int], vectors: Sequence[FaultVector]) -> Table:
     return table
 
 
-def _charge(value: int) -> str:
+def charge_text(value: int) -> str:
+    """A charge with its sign, e: `+2`, `0`."""
     return f"{value:+d}" if value else "0"
 
 
-def _supercell_note(supercell: Supercell) -> str:
+def supercell_note(supercell: Supercell) -> str:
+    """A line on the size and symmetry of a supercell."""
     kept = "all of the host's point group"
     if supercell.point_group_index > 1:
         kept = f"the host's point group broken, index {supercell.point_group_index}"

@@ -73,7 +73,7 @@ class RelaxedHost:
                 f"{host.formula}: {pressure:g} GPa would close the vacuum of the layer; leave the pressure out"
             )
         settings = RelaxSettings(
-            fmax=fmax, max_steps=MAX_HOST_STEPS, relax_cell=relax_cell, pressure=pressure, layer=_layer(host)
+            fmax=fmax, max_steps=MAX_HOST_STEPS, relax_cell=relax_cell, pressure=pressure, layer=layer_of(host)
         )
         return cls.from_relaxation(host, _relaxation(_Crystal(_content(host), host), potential, settings))
 
@@ -171,7 +171,7 @@ def pristine(supercell: Supercell) -> Defect:
     return Defect(supercell, ())
 
 
-def _layer(host: Host) -> Layer:
+def layer_of(host: Host) -> Layer:
     """How the lattice of a host relaxes; one with vacuum that is no layer was called a bulk crystal by its user."""
     if host.has_vacuum and host.normal is not None:
         return host.normal

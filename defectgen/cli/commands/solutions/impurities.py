@@ -12,15 +12,28 @@ import typer
 from augment.errors import ConditionError
 from augment.storage.missing import did_you_mean
 from defectgen.cli.commands.defects import AnySupercellOption
+from defectgen.cli.commands.solutions.equilibrium import (
+    EnthalpiesOption,
+    EquilibrateOption,
+    EquilibriumRequest,
+    SolutionPressureOption,
+    draw_equilibrium,
+    print_equilibrium,
+)
 from defectgen.cli.listing import CifFolderOption, Exports, ExtxyzOption, PoscarOption
 from defectgen.cli.options import (
     BlockOption,
     BulkOption,
+    DispersionOption,
     DistanceOption,
     JsonOption,
     MatrixOption,
     MaxAtomsOption,
+    OutputOption,
+    PotentialOption,
     SlabOption,
+    TrustOption,
+    WorkersOption,
     integers,
     layer_changes,
     say,
@@ -88,6 +101,14 @@ def impurities_command(
     mode: ModeOption = "random",
     samples: MembersOption = 10,
     weight: SamplingWeightOption = "degeneracy",
+    equilibrate: EquilibrateOption = None,
+    enthalpies: EnthalpiesOption = None,
+    pressure: SolutionPressureOption = None,
+    potential: PotentialOption = None,
+    dispersion: DispersionOption = None,
+    trust_model: TrustOption = False,
+    workers: WorkersOption = None,
+    output: OutputOption = None,
     supercell: MatrixOption = None,
     min_image_distance: DistanceOption = None,
     max_atoms: MaxAtomsOption = None,
@@ -107,6 +128,8 @@ def impurities_command(
     from augment.solutions.configurations import ensemble
     from defectgen.run.progress import report_notes
 
+    request = EquilibriumRequest(equilibrate, enthalpies, pressure, potential, dispersion, trust_model, workers, output)
+    request.check(mode)
     size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
     if min_separation is not None and not 0 <= min_separation < MAX_SEPARATION:
         raise ConditionError(f"--min-separation {min_separation:g}; give a distance from 0 to {MAX_SEPARATION:g} Å")
@@ -131,10 +154,15 @@ def impurities_command(
     if weight not in get_args(SamplingWeight):
         ways = get_args(SamplingWeight)
         raise ConditionError(f"--weight {weight!r}; {did_you_mean(weight, ways)}give one of {', '.join(ways)}")
-    made = ensemble(solution, mode=mode, count=samples, seed=seed, weight=weight)  # type: ignore[arg-type]
-    Exports(poscar, cif, extxyz).write(solution.supercell, lambda: (member.defect for member in made.members))
     unbalanced = host_imbalance(solution.supercell.host) if concentration or number else None
     report_notes([*solution.supercell.host.notes, *filter(None, [unbalanced])])
+    exports = Exports(poscar, cif, extxyz)
+    if equilibrate is not None:
+        drawn = draw_equilibrium(source, solution, request, equilibrate, samples, seed)
+        print_equilibrium(drawn, exports, as_json=as_json)
+        return
+    made = ensemble(solution, mode=mode, count=samples, seed=seed, weight=weight)  # type: ignore[arg-type]
+    exports.write(solution.supercell, lambda: (member.defect for member in made.members))
     _print(made, as_json=as_json)
 
 
@@ -201,6 +229,6 @@ def _print(made: ConfigurationEnsemble, *, as_json: bool) -> None:
         for member in made.members:
             say(json.dumps({**member.defect.to_dict(), **about, "objective": member.objective}))
     else:
-        from defectgen.cli.tables import ensemble_table
+        from defectgen.cli.solution_tables import ensemble_table
 
         show(*ensemble_table(made))

@@ -1,0 +1,1 @@
+"""Commands for solid solutions and disordered crystals."""
