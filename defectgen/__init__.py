@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from augment.defects.recipe import Recipe as Recipe
     from augment.errors import DefectgenError as DefectgenError
     from augment.host import Host as Host
+    from augment.ordering import EquilibratedEnsemble as EquilibratedEnsemble
+    from augment.ordering import EquilibrateSettings as EquilibrateSettings
     from augment.supercell import Supercell as Supercell
     from defectgen.door import export as export
     from defectgen.door import potential as potential
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from defectgen.pipeline.run import run_pipeline as run_pipeline
     from defectgen.pipeline.thermo.command import thermo as thermo
     from defectgen.run.settings import Settings as Settings
+    from md.campaigns.equilibrated import EquilibratedCells as EquilibratedCells
+    from md.campaigns.equilibrated import equilibrated_cells as equilibrated_cells
     from md.dynamics.response import Response as Response
     from md.energetics import defect_energies as defect_energies
     from md.energetics import migration_barriers as migration_barriers
@@ -79,6 +83,7 @@ _HOME = {
     "augment.defects.recipe": ("Recipe",),
     "augment.errors": ("DefectgenError",),
     "augment.host": ("Host",),
+    "augment.ordering": ("EquilibrateSettings", "EquilibratedEnsemble"),
     "augment.supercell": ("Supercell",),
     "defectgen.door": ("export", "potential", "relax", "relax_host", "run_md"),
     "defectgen.fine_tuning": ("FineTuneSettings", "TrainedModel", "train_on_runs"),
@@ -88,6 +93,7 @@ _HOME = {
     "defectgen.pipeline.run": ("run_pipeline",),
     "defectgen.pipeline.thermo.command": ("thermo",),
     "defectgen.run.settings": ("Settings",),
+    "md.campaigns.equilibrated": ("EquilibratedCells", "equilibrated_cells"),
     "md.dynamics.response": ("Response",),
     "md.energetics": ("defect_energies", "migration_barriers"),
     "md.labels.record": ("Record",),

@@ -2,7 +2,7 @@
 
 Where all distinct configurations can be evaluated, Boltzmann sums over them are exact. Else a pair expansion is fitted
 to random configurations, sampled by Monte Carlo, and fitted again with what came up, round by round; its error for
-configurations that it had not seen is told. The configurations that are returned are a Markov chain whose proposals
+configurations that it had not seen is stated. The configurations that are returned are a Markov chain whose proposals
 are independent draws of the expansion's equilibrium, accepted by the enthalpies themselves,
 
     min(1, exp(-(D_new - D_old) / k T)),    D = H - H_expansion,
@@ -207,11 +207,11 @@ def _equilibrium(
 ) -> ChainSamples:
     temperature = np.array([settings.temperature])
 
-    def told(done: int, most: int) -> None:
+    def report(done: int, most: int) -> None:
         run.say("sweeps of the Monte Carlo", done, most)
 
     return sample_configurations(
-        run.solution, expansion.energies, temperature, starts, settings.seed + number, progress=told
+        run.solution, expansion.energies, temperature, starts, settings.seed + number, progress=report
     )
 
 

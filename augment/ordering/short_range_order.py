@@ -20,7 +20,7 @@ from augment.solutions.quasirandom import shell_edges
 from augment.solutions.solution import SolidSolution
 
 ORDER_SHELLS = 3
-"""Shells of neighbours that are told."""
+"""Shells of neighbours that are counted."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,49 @@ def test_impurities_at_a_concentration(call):
     assert best[0]["objective"] <= best[1]["objective"]
 
 
+EQUILIBRIUM = ("impurities", CU, "--number", "Au_Cu=2", "--supercell", CELL, "--equilibrate", 400, "--potential", "emt")
+
+
+def test_impurities_in_equilibrium(call, tmp_path):
+    """Relaxed cells of the lowest enthalpies most often, with the whole of what was asked."""
+    from ase.io import read
+
+    folder, written = tmp_path / "out", tmp_path / "cells.extxyz"
+    code, out, error = call(*EQUILIBRIUM, "-n", 50, "-o", folder, "--extxyz", written, "--json")
+    found = rows(out)
+    assert code == 0
+    assert "without those of vibrations" in error
+    assert sum(row["drawn"] for row in found) == 50
+    assert found[0]["exact"]
+    assert sum(row["probability"] for row in found) == pytest.approx(1, abs=0.2)
+    by_enthalpy = sorted(found, key=lambda row: row["enthalpy"])
+    weights = [row["probability"] / row["degeneracy"] for row in by_enthalpy]
+    assert weights == sorted(weights, reverse=True)
+    cells = read(written, index=":")
+    assert len(cells) == len(found)
+    # Gold is larger than copper: the cells have grown, and their atoms have moved.
+    assert all(atoms.get_volume() > 4 * 8 * 3.61**3 / 4 for atoms in cells)
+    assert call(*EQUILIBRIUM, "-n", 5, "-o", folder)[1].count("short-range order") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--equilibrate", 300, "--mode", "sqs"), "give one of them"),
+        (("--potential", "emt"), "give --equilibrate"),
+        (("--enthalpies", 40), "give --equilibrate"),
+        (("--equilibrate", 0, "--potential", "emt"), "above 0 K"),
+        (("--equilibrate", 300, "--potential", "emt", "--enthalpies", 3), "needs 10 at least"),
+        (("--equilibrate", 300, "--potential", "mace-mgo"), "Au"),
+    ],
+)
+def test_an_equilibrium_that_cannot_be(call, options, message):
+    code, out, error = call("impurities", CU, "--number", "Au_Cu=2", "--supercell", CELL, *options)
+    assert code == 2
+    assert message in error
+    assert not out
+
+
 def test_a_disordered_crystal_becomes_ordered_ones(call, tmp_path):
     path = tmp_path / "alloy.cif"
     path.write_text(DISORDERED)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from augment.errors import ConditionError
+from augment.solutions.concentration import FRACTION_TOLERANCE
 from augment.storage.missing import did_you_mean
 from defectgen.cli.commands.defects import AnySupercellOption
 from defectgen.cli.commands.solutions.equilibrium import (
@@ -123,47 +124,76 @@ def impurities_command(
     block: BlockOption = None,
 ) -> None:
     """Ordered configurations of a host with dopants at a concentration, or of a CIF with partly occupied sites."""
-    from augment.charges import host_imbalance
-    from augment.defects.sampling import SamplingWeight
-    from augment.solutions.configurations import ensemble
-    from defectgen.run.progress import report_notes
-
     request = EquilibriumRequest(equilibrate, enthalpies, pressure, potential, dispersion, trust_model, workers, output)
     request.check(mode)
-    size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
-    if min_separation is not None and not 0 <= min_separation < MAX_SEPARATION:
-        raise ConditionError(f"--min-separation {min_separation:g}; give a distance from 0 to {MAX_SEPARATION:g} Å")
-    options: dict[str, Any] = {k: v for k, v in size.items() if v is not None} | {"keep_point_group": not any_supercell}
     states = _pairs(oxidation_state, "--oxidation-state", int)
-    if concentration or number:
-        asked = {
-            "fractions": _pairs(concentration, "--concentration", float),
-            "counts": _pairs(number, "--number", int),
-            "compensate": compensate,
-            "neutral": neutral,
-            "states": states,
-        }
-        options["min_separation"] = min_separation or 0.0
-        solution = _doped(_host(source, bulk, slab, block), asked, tolerance, integers(supercell), options)
-    else:
-        crystal = _disordered(source, bulk, slab, block, min_separation)
-        chosen = _supercell(crystal.host, integers(supercell))
-        solution = crystal.solution(
-            supercell=chosen, tolerance=tolerance, neutral=neutral, states=states or None, **options
-        )
-    if weight not in get_args(SamplingWeight):
-        ways = get_args(SamplingWeight)
-        raise ConditionError(f"--weight {weight!r}; {did_you_mean(weight, ways)}give one of {', '.join(ways)}")
-    unbalanced = host_imbalance(solution.supercell.host) if concentration or number else None
-    report_notes([*solution.supercell.host.notes, *filter(None, [unbalanced])])
+    doped = bool(concentration or number)
+    contents: dict[str, Any] = {"neutral": neutral, "states": states or None, "tolerance": tolerance}
+    if doped:
+        fractions, counts = _pairs(concentration, "--concentration", float), _pairs(number, "--number", int)
+        contents |= {"fractions": fractions, "counts": counts, "compensate": compensate, "states": states}
+        contents["tolerance"] = FRACTION_TOLERANCE if tolerance is None else tolerance
+    size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
+    options = {k: v for k, v in size.items() if v is not None} | {"keep_point_group": not any_supercell}
+    crystal = _read(source, bulk, slab, block, _separation(min_separation), doped=doped)
+    solution = _solution(crystal, contents, integers(supercell), options, min_separation or 0.0)
     exports = Exports(poscar, cif, extxyz)
     if equilibrate is not None:
         drawn = draw_equilibrium(source, solution, request, equilibrate, samples, seed)
         print_equilibrium(drawn, exports, as_json=as_json)
-        return
-    made = ensemble(solution, mode=mode, count=samples, seed=seed, weight=weight)  # type: ignore[arg-type]
-    exports.write(solution.supercell, lambda: (member.defect for member in made.members))
-    _print(made, as_json=as_json)
+    else:
+        made = _ensemble(solution, mode, samples, seed, weight)
+        exports.write(solution.supercell, lambda: (member.defect for member in made.members))
+        _print(made, as_json=as_json)
+
+
+def _separation(given: float | None) -> float | None:
+    """The least separation that is given, checked."""
+    if given is not None and not 0 <= given < MAX_SEPARATION:
+        raise ConditionError(f"--min-separation {given:g}; give a distance from 0 to {MAX_SEPARATION:g} Å")
+    return given
+
+
+def _read(
+    source: Path, bulk: bool, slab: str | None, block: str | None, min_separation: float | None, *, doped: bool
+) -> Host | Disordered:
+    """The host of a CIF that is doped, or its disordered crystal."""
+    return _host(source, bulk, slab, block) if doped else _disordered(source, bulk, slab, block, min_separation)
+
+
+def _solution(
+    crystal: Host | Disordered,
+    contents: dict[str, Any],
+    matrix: list[int] | None,
+    options: dict[str, Any],
+    min_separation: float,
+) -> SolidSolution:
+    """So many edits in a supercell of a crystal; what its charges do is said."""
+    from augment.charges import host_imbalance
+    from augment.host import Host
+    from augment.solutions.concentration import Concentration, realise
+    from defectgen.run.progress import report_notes
+
+    if isinstance(crystal, Host):
+        chosen = _supercell(crystal, matrix)
+        made = realise(crystal, Concentration(**contents), supercell=chosen, min_separation=min_separation, **options)
+        unbalanced = host_imbalance(made.supercell.host)
+    else:
+        made = crystal.solution(supercell=_supercell(crystal.host, matrix), **contents, **options)
+        unbalanced = None
+    report_notes([*made.supercell.host.notes, *filter(None, [unbalanced])])
+    return made
+
+
+def _ensemble(solution: SolidSolution, mode: str, samples: int, seed: int, weight: str) -> ConfigurationEnsemble:
+    """Configurations by the way that is asked for."""
+    from augment.defects.sampling import SamplingWeight
+    from augment.solutions.configurations import ensemble
+
+    ways = get_args(SamplingWeight)
+    if weight not in ways:
+        raise ConditionError(f"--weight {weight!r}; {did_you_mean(weight, ways)}give one of {', '.join(ways)}")
+    return ensemble(solution, mode=mode, count=samples, seed=seed, weight=weight)  # type: ignore[arg-type]
 
 
 def _host(source: Path, bulk: bool, slab: str | None, block: str | None) -> Host:
@@ -190,17 +220,6 @@ def _disordered(
     if crystal.vacuum is not None:
         report_notes([layer_note(crystal.formula, crystal.vacuum.width, crystal.vacuum.direction)])
     return crystal
-
-
-def _doped(
-    host: Host, asked: dict[str, Any], tolerance: float | None, matrix: list[int] | None, options: dict[str, Any]
-) -> SolidSolution:
-    """A host with so many edits of each kind."""
-    from augment.solutions.concentration import Concentration, realise
-
-    if tolerance is not None:
-        asked["tolerance"] = tolerance
-    return realise(host, Concentration(**asked), supercell=_supercell(host, matrix), **options)
 
 
 def _supercell(host: Any, matrix: list[int] | None) -> Any:
