@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from augment.errors import ConditionError
-from augment.solutions.concentration import FRACTION_TOLERANCE
 from augment.storage.missing import did_you_mean
 from defectgen.cli.commands.defects import AnySupercellOption
 from defectgen.cli.commands.solutions.equilibrium import (
@@ -132,7 +131,10 @@ def impurities_command(
     if doped:
         fractions, counts = _pairs(concentration, "--concentration", float), _pairs(number, "--number", int)
         contents |= {"fractions": fractions, "counts": counts, "compensate": compensate, "states": states}
-        contents["tolerance"] = FRACTION_TOLERANCE if tolerance is None else tolerance
+        if tolerance is None:
+            del contents[
+                "tolerance"
+            ]  # A concentration has a default of its own; a disordered crystal takes the nearest.
     size = {"min_image_distance": min_image_distance, "max_atoms": max_atoms}
     options = {k: v for k, v in size.items() if v is not None} | {"keep_point_group": not any_supercell}
     crystal = _read(source, bulk, slab, block, _separation(min_separation), doped=doped)
