@@ -150,7 +150,7 @@ def cu3au(folder: Path, icet: Path | None) -> None:
     print(f"{time.process_time() - began:.0f} CPU s; chains agree at {(found.agreement < 1.1).sum()} temperatures")
     own = _peak(TEMPERATURES, capacity)
     print(
-        f"ordering temperature of Cu3Au by EMT, {cells.n_atoms} atoms: {own:.0f} K (heat capacity {capacity.max():.2f} k)"
+        f"ordering temperature of Cu3Au by EMT, {cells.n_atoms} atoms: {own:.0f} K ({capacity.max():.2f} k)"
     )
     if icet is None:
         return

@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from defectgen.ground_states import search as search
     from defectgen.pipeline.run import run_pipeline as run_pipeline
     from defectgen.pipeline.thermo.command import thermo as thermo
+    from defectgen.pipeline.thermo.population import PopulationRequest as PopulationRequest
+    from defectgen.pipeline.thermo.population import draw_population as draw_population
     from defectgen.run.settings import Settings as Settings
     from md.campaigns.equilibrated import EquilibratedCells as EquilibratedCells
     from md.campaigns.equilibrated import equilibrated_cells as equilibrated_cells
@@ -92,6 +94,7 @@ _HOME = {
     "defectgen.ground_states": ("Minimum", "SearchResult", "SearchSettings", "search"),
     "defectgen.pipeline.run": ("run_pipeline",),
     "defectgen.pipeline.thermo.command": ("thermo",),
+    "defectgen.pipeline.thermo.population": ("PopulationRequest", "draw_population"),
     "defectgen.run.settings": ("Settings",),
     "md.campaigns.equilibrated": ("EquilibratedCells", "equilibrated_cells"),
     "md.dynamics.response": ("Response",),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from defectgen.cli.tables import charge_text, empty_table, supercell_note
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from augment.ordering import EquilibratedEnsemble
     from augment.solutions.configurations import ConfigurationEnsemble
     from augment.solutions.solution import SolidSolution
+
+MAX_SHOWN = 40
+"""Rows of a table; the files hold all."""
 
 
 def ensemble_table(made: ConfigurationEnsemble) -> tuple[Table, str, str]:
@@ -60,6 +64,17 @@ def order_table(made: EquilibratedEnsemble) -> Table:
         table.add_row(
             f"{row.first} – {row.second}", f"{row.distance:.2f}", f"{row.random:.2f}", f"{row.value:.3f}{error}"
         )
+    return table
+
+
+def population_table(made: Mapping[str, Any]) -> Table:
+    """Table of the supercells drawn from an equilibrium, most often drawn first."""
+    title = f"{made['supercells']:,} supercells at {made['temperature']:g} K ({made['condition']})"
+    table = empty_table(title, (">drawn", ">share", "defects", ">energy\n(eV)"))
+    for row in made["cells"][:MAX_SHOWN]:
+        energy = "diverged" if row["energy"] is None else f"{row['energy']:.3f}"
+        name = row["name"].replace("+", " + ")
+        table.add_row(f"{row['drawn']:,}", f"{row['drawn'] / made['supercells']:.3g}", name, energy)
     return table
 
 

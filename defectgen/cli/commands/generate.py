@@ -35,6 +35,7 @@ from defectgen.cli.options import (
     say,
     settings_of,
     several,
+    show,
 )
 from defectgen.cli.stage import run_stage
 
@@ -61,6 +62,18 @@ SnapshotOption = Annotated[
 ]
 ProposalsOption = Annotated[
     int | None, typer.Option("-n", "--samples", help="how many to make; per defect and subgroup")
+]
+PopulationOption = Annotated[
+    int | None,
+    typer.Option(
+        "--population", help="supercells to draw with the defects that a run's crystal holds"
+    ),
+]
+ConditionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--condition", metavar="NAME", help="limit of the chemical potentials; as thermo lists it"
+    ),
 ]
 ForcesOption = Annotated[
     str | None,
@@ -93,13 +106,20 @@ def generate_command(
     dispersion: DispersionOption = None,
     trust_model: TrustOption = False,
     label: LabelOption = False,
+    population: PopulationOption = None,
+    condition: ConditionOption = None,
     workers: WorkersOption = None,
     seed: SeedOption = None,
     output: OutputOption = None,
     overwrite: OverwriteOption = False,
     block: BlockOption = None,
 ) -> None:
-    """Propose relaxed or thermal geometries with the diffusion model."""
+    """Propose relaxed or thermal geometries with the diffusion model; or what a crystal holds in equilibrium."""
+    if population is not None:
+        draw_supercells_of(source, population, temperature, pressure, condition, seed)
+        return
+    if condition is not None:
+        raise ConditionError("--condition names an equilibrium; give --population 10000 too")
     asked = {
         "generate.only": several(defect),
         "generate.subgroups": several(subgroup) or (["1"] if snapshot else None),
@@ -121,6 +141,27 @@ def generate_command(
         raise ConditionError(f"{source}: a host needs a folder to write to; give it with -o")
     else:
         _from_host(source, {**asked, **which, "seed": seed}, output)
+
+
+def draw_supercells_of(
+    source: Path,
+    supercells: int,
+    temperature: float | None,
+    pressure: float | None,
+    condition: str | None,
+    seed: int | None,
+) -> None:
+    """Supercells with the defects that the crystal of a run holds at a temperature."""
+    from defectgen.cli.solution_tables import population_table
+    from defectgen.pipeline.thermo.population import POPULATION, PopulationRequest, draw_population
+
+    if not source.is_dir():
+        raise ConditionError(f"{source}: a population needs the energies of a run folder; relax or search first")
+    if temperature is None:
+        raise ConditionError("--population needs the temperature of the equilibrium; give --temperature 1200")
+    request = PopulationRequest(supercells, temperature, pressure or 0.0, condition, seed or 0)
+    show(population_table(draw_population(source, request)))
+    say(f"{source / POPULATION}")
 
 
 def _complex_changes(
