@@ -81,10 +81,9 @@ atoms, out = cells[0].copy(), []
 for temperature in sorted(given['temperatures'], reverse=True):
     ensemble = CanonicalEnsemble(atoms, calculator, temperature=temperature, boltzmann_constant=8.617333262e-5,
                                  random_seed=7, ensemble_data_write_interval=len(atoms))
-    ensemble.run(300 * len(atoms)); ensemble.reset_data_container()
-    ensemble.run(1500 * len(atoms))
+    ensemble.run(1800 * len(atoms))
     atoms = ensemble.structure.copy()
-    energies = ensemble.data_container.get('potential')
+    energies = ensemble.data_container.get('potential')[300:]
     out.append((temperature, float(np.mean(energies)), float(np.var(energies))))
 print(json.dumps(out))
 """
@@ -149,9 +148,7 @@ def cu3au(folder: Path, icet: Path | None) -> None:
     capacity = found.energies.var(axis=(1, 2)) / (EV_PER_KELVIN * TEMPERATURES**2) / cells.n_atoms / EV_PER_KELVIN
     print(f"{time.process_time() - began:.0f} CPU s; chains agree at {(found.agreement < 1.1).sum()} temperatures")
     own = _peak(TEMPERATURES, capacity)
-    print(
-        f"ordering temperature of Cu3Au by EMT, {cells.n_atoms} atoms: {own:.0f} K ({capacity.max():.2f} k)"
-    )
+    print(f"ordering temperature of Cu3Au by EMT, {cells.n_atoms} atoms: {own:.0f} K ({capacity.max():.2f} k)")
     if icet is None:
         return
     rows = json.loads(_icet(made, members, energies, icet))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from augment.solutions.configurations import ConfigurationEnsemble
     from augment.solutions.solution import SolidSolution
 
-MAX_SHOWN = 40
-"""Rows of a table; the files hold all."""
+MAX_POPULATION_LINES = 40
+"""Kinds of supercell that are printed; the files hold all."""
 
 
 def ensemble_table(made: ConfigurationEnsemble) -> tuple[Table, str, str]:
@@ -67,15 +67,15 @@ def order_table(made: EquilibratedEnsemble) -> Table:
     return table
 
 
-def population_table(made: Mapping[str, Any]) -> Table:
-    """Table of the supercells drawn from an equilibrium, most often drawn first."""
-    title = f"{made['supercells']:,} supercells at {made['temperature']:g} K ({made['condition']})"
-    table = empty_table(title, (">drawn", ">share", "defects", ">energy\n(eV)"))
-    for row in made["cells"][:MAX_SHOWN]:
-        energy = "diverged" if row["energy"] is None else f"{row['energy']:.3f}"
-        name = row["name"].replace("+", " + ")
-        table.add_row(f"{row['drawn']:,}", f"{row['drawn'] / made['supercells']:.3g}", name, energy)
-    return table
+def population_lines(made: Mapping[str, Any]) -> list[str]:
+    """What the supercells drawn from an equilibrium hold, most often drawn first, a line each."""
+    shown, total = made["cells"][:MAX_POPULATION_LINES], made["supercells"]
+    lines = [f"{total:,} supercells at {made['temperature']:g} K ({made['condition']}), share of all:"]
+    for row in shown:
+        lost = " (its relaxation diverged)" if row["energy"] is None else ""
+        lines.append(f"{row['drawn'] / total:9.3g}  {row['name'].replace('+', ' + ')}{lost}")
+    more = len(made["cells"]) - len(shown)
+    return [*lines, f"and {more} others"] if more else lines
 
 
 def _composition(solution: SolidSolution) -> str:

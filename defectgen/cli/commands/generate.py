@@ -35,7 +35,6 @@ from defectgen.cli.options import (
     say,
     settings_of,
     several,
-    show,
 )
 from defectgen.cli.stage import run_stage
 
@@ -65,15 +64,11 @@ ProposalsOption = Annotated[
 ]
 PopulationOption = Annotated[
     int | None,
-    typer.Option(
-        "--population", help="supercells to draw with the defects that a run's crystal holds"
-    ),
+    typer.Option("--population", help="supercells to draw with the defects that a run's crystal holds"),
 ]
 ConditionOption = Annotated[
     str | None,
-    typer.Option(
-        "--condition", metavar="NAME", help="limit of the chemical potentials; as thermo lists it"
-    ),
+    typer.Option("--condition", metavar="NAME", help="limit of the chemical potentials; as thermo lists it"),
 ]
 ForcesOption = Annotated[
     str | None,
@@ -152,7 +147,7 @@ def draw_supercells_of(
     seed: int | None,
 ) -> None:
     """Supercells with the defects that the crystal of a run holds at a temperature."""
-    from defectgen.cli.solution_tables import population_table
+    from defectgen.cli.solution_tables import population_lines
     from defectgen.pipeline.thermo.population import POPULATION, PopulationRequest, draw_population
 
     if not source.is_dir():
@@ -160,7 +155,8 @@ def draw_supercells_of(
     if temperature is None:
         raise ConditionError("--population needs the temperature of the equilibrium; give --temperature 1200")
     request = PopulationRequest(supercells, temperature, pressure or 0.0, condition, seed or 0)
-    show(population_table(draw_population(source, request)))
+    for line in population_lines(draw_population(source, request)):
+        say(line)
     say(f"{source / POPULATION}")
 
 
