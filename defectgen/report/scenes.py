@@ -56,7 +56,7 @@ def _scene(data: RunData, cell: DefectCell) -> dict[str, Any]:
     kind = str(cell.provenance.get("type", "")) or BULK
     vacant = np.setdiff1d(pristine.sites, ideal.sites)
     ghosts = np.isin(pristine.sites, vacant)
-    marked = np.flatnonzero(_edited(ideal, pristine))
+    marked = np.flatnonzero(edited_atoms(ideal, pristine))
     spots = np.concatenate([pristine.positions[ghosts], ideal.positions[marked]])
     shift, images = _centring(ideal, spots)
     geometries = [_geometry(g, label, kind, note, shift, images) for g, label, kind, note in _geometries(data, cell)]
@@ -76,7 +76,7 @@ def _scene(data: RunData, cell: DefectCell) -> dict[str, Any]:
     }
 
 
-def _edited(cell: DefectCell, pristine: DefectCell) -> Any:
+def edited_atoms(cell: DefectCell, pristine: DefectCell) -> Any:
     """Mask (n,) of the atoms that the pristine crystal does not have: substituted or inserted."""
     host = dict(zip(pristine.sites.tolist(), pristine.numbers.tolist(), strict=True))
     return np.array(

@@ -91,6 +91,30 @@ def relax_run(run: RunFolder) -> None:
     run.finish("relax", 184.2, {"relaxations": len(rows)})
 
 
+LOWER = -0.7
+"""eV; of the lowest minimum of `search_run`, against the end of the ideal sites."""
+
+
+def search_run(run: RunFolder, name: str = "v_O", unfinished: int = 0) -> None:
+    """Add a search of one defect, whose lowest minimum the ideal sites do not lead to."""
+    cell = next(c for c in read_cells(run.file("defects", "cells.npz")) if c.name == name)
+    low, energy = breathing(cell, cell.positions[0], 0.3), -6.0 * len(cell) + 5.0
+    shared = {"subgroup": "mm2", "degeneracy": 4, "source": "dimer"}
+    minima = [
+        {**shared, "energy": energy + LOWER, "above": 0.0, "found_by": ["dimer"], "words": "Mg-Mg 2.41 Å"},
+        {**shared, "energy": energy, "above": -LOWER, "found_by": ["ideal"], "words": "ideal sites"},
+    ]
+    records = [
+        labelled(cell.with_geometry(positions), m["energy"], words=m["words"], above=m["above"], subgroup=m["subgroup"])
+        for positions, m in zip((low, cell.positions), minima, strict=True)
+    ]
+    run.file("search").mkdir()
+    write_records(run.file("search", "minima.npz"), records)
+    row = {"name": cell.name, "key": cell.key, "potential": LABELS["potential"], "evaluations": 120}
+    run.write_lines("search/summary.jsonl", [{**row, "unfinished": unfinished, "minima": minima, "sources": []}])
+    run.finish("search", 3.0, {"defects": 1})
+
+
 def md_run(run: RunFolder) -> None:
     """Fill the md stage with volumes that grow with T and shrink with P."""
     rows, drawn = [], []
