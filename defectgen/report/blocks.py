@@ -88,7 +88,27 @@ class Statements:
     entries: Sequence[Statement]
 
 
-Block = Table | Figure | Text | Code | Viewer | Statements
+@dataclass(frozen=True)
+class Picture:
+    """One geometry of a scene, by its number there, with what it is called and what distinguishes it."""
+
+    geometry: int
+    title: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Geometries of one defect beside each other: the atoms up to `reach` Å from it, of a scene by its number."""
+
+    kind: ClassVar[str] = "pictures"
+    name: str
+    scene: int
+    reach: float
+    entries: Sequence[Picture]
+
+
+Block = Table | Figure | Text | Code | Viewer | Statements | Pictures
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from numpy.linalg import inv
+
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.storage.archive import read_cells
@@ -78,8 +80,15 @@ class RunData:
 
     @cached_property
     def reference(self) -> dict[str, DefectCell]:
-        """Ideal cells by key, on the sites of the relaxed host where that is known."""
-        return {cell.key: cell for cell in (*self.cells, *self.placed)}
+        """Ideal cells by key, on the sites of the relaxed host where that is known.
+
+        Of a run that searched and placed no defect only the relaxed lattice is known: sites are strained with it.
+        """
+        cells = [*self.cells, *self.placed]
+        if self.minima and not self.placed:
+            lattice = self.minima[0].cell.cell
+            cells = [cell.with_geometry(cell.positions @ inv(cell.cell) @ lattice, lattice) for cell in cells]
+        return {cell.key: cell for cell in cells}
 
     @cached_property
     def potentials(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from defectgen.report.minima import minima_sections
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, status_of
 from defectgen.report.response.dynamics import dynamics_sections
-from defectgen.report.scenes import element_styles, scenes
+from defectgen.report.scenes import Scene, element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
 from defectgen.run.progress import duration
 
@@ -56,7 +57,7 @@ def render_report(data: RunData) -> str:
     from plotly.offline import get_plotlyjs
 
     shown, left_out = scenes(data)
-    sections = build_sections(data, left_out)
+    sections = build_sections(data, left_out, shown)
     page_data = {
         "figures": [_figure_json(b) for s in sections for b in s.blocks if isinstance(b, Figure)],
         "scenes": shown,
@@ -77,18 +78,30 @@ def render_report(data: RunData) -> str:
     )
 
 
-_ASSETS = {"css": "page.css", "vectors_js": "vectors.js", "viewer_js": "viewer.js", "page_js": "page.js"}
+_ASSETS = {
+    "css": "page.css",
+    "vectors_js": "vectors.js",
+    "viewer_js": "viewer.js",
+    "page_js": "page.js",
+    "pictures_js": "pictures.js",
+}
 
 
-def build_sections(data: RunData, left_out: int = 0) -> list[Section]:
-    """All sections in reading order, the answers first."""
+def build_sections(data: RunData, left_out: int = 0, shown: Sequence[Scene] = ()) -> list[Section]:
+    """All sections in reading order, the answers first.
+
+    Args:
+        data: of the run.
+        left_out: number of defects that the viewer leaves out.
+        shown: scenes of those that it shows.
+    """
     return [
         answers_section(data),
         host_section(data),
         defects_section(data),
         structures_section(data, left_out),
         relaxation_section(data),
-        *minima_sections(data),
+        *minima_sections(data, shown),
         energies_section(data),
         *thermo_sections(data),
         *calculated_sections(data),

@@ -61,13 +61,13 @@ def _table(data: RunData, lowest: Mapping[str, LowestStructure]) -> Table:
     columns = [
         Column("Defect"),
         Column("Structure"),
-        Column("Found from"),
         Column("Gained", "eV", numeric=True),
         *(Column(f"E, {name}", "eV", numeric=True, evidence="thermodynamics") for name in limits),
     ]
     if not limits and data.bulk is not None:
         columns.append(Column("E − E(pristine)", "eV", numeric=True, evidence="energies" if data.relaxed else "minima"))
-    body = [[*_texts(row), *_energies(data, row, costs.get(row.key, {}), limits)] for row in rows]
+    columns.append(Column("Found from"))
+    body = [[*_texts(row), *_energies(data, row, costs.get(row.key, {}), limits), row.start] for row in rows]
     hidden = len(lowest) - len(rows)
     more = f" {hidden} more are in the sections below." if hidden else ""
     what = (
@@ -81,7 +81,7 @@ def _table(data: RunData, lowest: Mapping[str, LowestStructure]) -> Table:
 
 def _texts(row: LowestStructure) -> list[str]:
     gain = number(None) if row.gain is None else number(row.gain if row.gain > MAX_SAME else 0.0, 2)
-    return [row.name, row.words, row.start, gain]
+    return [row.name, row.words, gain]
 
 
 def _energies(data: RunData, row: LowestStructure, costs: JsonRow, limits: Sequence[str]) -> list[str]:
