@@ -27,7 +27,11 @@ def minima_sections(data: RunData, shown: Sequence[Scene] = ()) -> list[Section]
         return []
     lowered = [row for row in data.searches if "ideal" not in row["minima"][0]["found_by"]]
     names = ", ".join(row["name"] for row in lowered)
-    said = f"The ideal sites do not lead to the lowest of {names}." if lowered else "The ideal sites lead to it."
+    said = (
+        f"The ideal sites do not lead to the lowest of {names}."
+        if lowered
+        else "Starts from the ideal sites lead to it."
+    )
     text = f"Minima of {len(data.searches)} defects, the lowest first. {said}"
     blocks: list[Block] = [Text(text)]
     numbers = {scene["key"]: number for number, scene in enumerate(shown)}
