@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from defectgen.report.answers.phrases import listed
 from defectgen.report.blocks import Block, Column, Picture, Pictures, Section, Table, Text, symbol_text
 from defectgen.report.gather import JsonRow, RunData
-from defectgen.report.scenes import MINIMUM, Scene
+from defectgen.report.scenes import MINIMUM, SceneJson
 
 MAX_MINIMA = 8
 """Of a defect that the page shows; all are in search/summary.jsonl."""
@@ -16,7 +17,7 @@ REACH = 4.0
 """Å from the defect to which its pictures go."""
 
 
-def minima_sections(data: RunData, shown: Sequence[Scene] = ()) -> list[Section]:
+def minima_sections(data: RunData, shown: Sequence[SceneJson] = ()) -> list[Section]:
     """The section, where a search has run; with pictures of the defects that have a scene.
 
     Args:
@@ -26,7 +27,7 @@ def minima_sections(data: RunData, shown: Sequence[Scene] = ()) -> list[Section]
     if not data.searches:
         return []
     lowered = [row for row in data.searches if "ideal" not in row["minima"][0]["found_by"]]
-    names = ", ".join(row["name"] for row in lowered)
+    names = listed([row["name"] for row in lowered]) if lowered else ""
     said = (
         f"The ideal sites do not lead to the lowest of {names}."
         if lowered
@@ -43,7 +44,7 @@ def minima_sections(data: RunData, shown: Sequence[Scene] = ()) -> list[Section]
     return [Section("minima", "Minima", blocks)]
 
 
-def _pictures(row: JsonRow, number: int, scene: Scene) -> Pictures:
+def _pictures(row: JsonRow, number: int, scene: SceneJson) -> Pictures:
     """The ideal sites and the lowest minima beside each other."""
     minima = [k for k, geometry in enumerate(scene["geometries"]) if geometry["kind"] == MINIMUM]
     entries = [Picture(0, "Ideal", "sites of the host")]

@@ -28,7 +28,7 @@ from defectgen.report.minima import minima_sections
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
 from defectgen.report.relaxation import energies_section, relaxation_section, status_of
 from defectgen.report.response.dynamics import dynamics_sections
-from defectgen.report.scenes import Scene, element_styles, scenes
+from defectgen.report.scenes import SceneJson, element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
 from defectgen.run.progress import duration
 
@@ -87,7 +87,7 @@ _ASSETS = {
 }
 
 
-def build_sections(data: RunData, left_out: int = 0, shown: Sequence[Scene] = ()) -> list[Section]:
+def build_sections(data: RunData, left_out: int = 0, shown: Sequence[SceneJson] = ()) -> list[Section]:
     """All sections in reading order, the answers first.
 
     Args:

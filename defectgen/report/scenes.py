@@ -12,7 +12,7 @@ from augment.elements import element_symbol
 from defectgen.report.blocks import symbol_text
 from defectgen.report.gather import RunData
 
-Scene = dict[str, Any]
+SceneJson = dict[str, Any]
 """A scene as JSON values."""
 
 MINIMUM = "minimum"
@@ -28,9 +28,9 @@ MAX_MINIMA_SHOWN = 3
 _DECIMALS = 4
 
 
-def scenes(data: RunData) -> tuple[list[Scene], int]:
+def scenes(data: RunData) -> tuple[list[SceneJson], int]:
     """Scenes as JSON values, and how many defects were left out to keep the page small."""
-    chosen: list[Scene] = []
+    chosen: list[SceneJson] = []
     coordinates = 0
     for cell in data.cells:
         scene = _scene(data, cell)
@@ -59,7 +59,7 @@ def element_styles(numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
     }
 
 
-def _scene(data: RunData, cell: DefectCell) -> Scene:
+def _scene(data: RunData, cell: DefectCell) -> SceneJson:
     ideal = data.reference[cell.key]
     pristine = data.reference[data.cells[0].key]
     kind = str(cell.provenance.get("type", "")) or BULK

@@ -102,8 +102,8 @@ def _fates(points: Sequence[JsonRow]) -> list[Statement]:
 
 def _moving(cell: str, rows: Sequence[JsonRow]) -> str:
     counts = [(fate, sum(row["fate"] == fate for row in rows)) for fate in dict.fromkeys(r["fate"] for r in rows)]
-    told = listed([f"{fate} at {count}" for fate, count in sorted(counts, key=lambda pair: pair[0] == "stays")])
-    text = f"{cell} {told} of {len(rows)} points"
+    fates = listed([f"{fate} at {count}" for fate, count in sorted(counts, key=lambda pair: pair[0] == "stays")])
+    text = f"{cell} {fates} of {len(rows)} points"
     hopping = [row for row in rows if row.get("rate")]
     if not hopping:
         return f"{text}."

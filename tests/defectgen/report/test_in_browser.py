@@ -11,7 +11,7 @@ from ase.data import chemical_symbols
 
 from augment.storage.archive import read_cells
 from defectgen.report import write_report
-from tests.support.browser import CHROMIUM, Browser, browser
+from tests.defectgen.report.browser import CHROMIUM, Browser, browser
 from tests.support.report_runs import md_run, relax_run, search_run, start_run
 
 pytestmark = [

@@ -10,7 +10,7 @@ import pytest
 from augment.errors import DataError
 from defectgen.cli import main
 from defectgen.report import write_pdf, write_report
-from tests.support.browser import CHROMIUM
+from tests.defectgen.report.browser import CHROMIUM
 from tests.support.report_runs import start_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's own
