@@ -85,12 +85,14 @@ def labellers(data: RunData) -> list[Labeller]:
     return [labeller_of(name, sha256, 0) for name, sha256 in data.potentials.items()]
 
 
-def _known_errors(data: RunData) -> list[Table]:
-    """Measured errors of the potentials, from their own cards."""
+def _known_errors(data: RunData) -> list[Block]:
+    """What the potentials stand for, and their measured errors from their own cards."""
     rows = [(each.name, *error) for each in labellers(data) for error in each.errors]
     columns = (Column("potential"), Column("error of"), Column("measured"), Column("on"))
     theories = " ".join(f"{each.name}: {each.theory}" for each in labellers(data))
-    return [Table("Known errors of the potentials.", columns, rows, theories)] if rows else []
+    if rows:
+        return [Table("Known errors of the potentials.", columns, rows, theories)]
+    return [Text(theories)] if theories else []
 
 
 def _other_seeds(data: RunData) -> dict[str, int]:

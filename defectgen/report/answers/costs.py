@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from defectgen.charge.levels import TransitionLevel
 from defectgen.report.answers.phrases import listed
-from defectgen.report.blocks import Statement, formula_text, number
+from defectgen.report.blocks import Statement, number
 from defectgen.report.energetics.energies import reactions
 from defectgen.report.energetics.thermodynamics import MIN_SHOWN
 from defectgen.report.gather import JsonRow, RunData
@@ -70,7 +70,7 @@ def _reaction(data: RunData) -> Iterator[Statement]:
     if found:
         least = min(found, key=lambda reaction: reaction.energy / reaction.defects)
         text = (
-            f"Of the sets that need no chemical potential {least.name} costs least: {formula_text(least.equation)} for "
+            f"Of the sets that need no chemical potential {least.name} costs least: {least.equation} for "
             f"{number(least.energy, 2)} eV, {number(least.energy / least.defects, 2)} eV a defect."
         )
         yield Statement(text, "energies")

@@ -18,6 +18,12 @@ from md.dynamics.settling import MAX_PRESSURE_MISS
 
 _FIRST: tuple[Level, ...] = ("bad", "warning", "info")
 
+MAX_REASONS = 3
+"""Reasons why defects are left out that a sentence gives."""
+
+JUMPS_OF = "jumps of "
+"""How the stage on thermodynamics names the jumps of a defect that it leaves out."""
+
 _SHOWN_ERRORS = ("energies of relaxed defects", "forces", "lattice constants", "bulk moduli")
 """Of the measured errors of a potential, those that what a run finds depends on most."""
 
@@ -131,7 +137,7 @@ def _potentials(data: RunData) -> Iterator[Statement]:
         if errors:
             yield Statement(f"Known errors of {labeller.name}: {'; '.join(errors)}.", "provenance")
         else:
-            text = f"No error of {labeller.name} is known here. {labeller.theory}"
+            text = f"No error of {labeller.name} is known here: compare some energies with calculations."
             yield Statement(text, "provenance", "warning")
 
 
@@ -140,12 +146,22 @@ def _thermodynamics(data: RunData) -> Iterator[Statement]:
     result = data.thermo
     if result:
         for what, left_out in (("formation energies", "left_out"), ("phases compared with", "phases_left_out")):
-            for name, why in result[left_out].items():
-                yield Statement(f"Not among the {what}: {name} ({why}).", "thermodynamics", "warning")
+            if result[left_out]:
+                text = _reasons(result[left_out])
+                yield Statement(f"Not among the {what}: {text}.", "thermodynamics", "warning")
         if result["notes"]:
             yield Statement(f"Formation energies: {' '.join(map(sentence, result['notes']))}", "thermodynamics")
     if data.levels and data.levels["notes"]:
         yield Statement(f"Charge: {' '.join(map(sentence, data.levels['notes']))}", "levels")
+
+
+def _reasons(left_out: Mapping[str, str]) -> str:
+    """Names by the reason why they are left out; jumps of what is itself left out are not named again."""
+    names: dict[str, list[str]] = {}
+    for name, why in left_out.items():
+        if name.removeprefix(JUMPS_OF) == name or name.removeprefix(JUMPS_OF) not in left_out:
+            names.setdefault(why.removeprefix(f"{name}: "), []).append(name)
+    return listed([f"{listed(names[why])} ({why})" for why in names], MAX_REASONS)
 
 
 def _assumed(data: RunData) -> Iterator[Statement]:

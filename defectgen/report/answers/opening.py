@@ -50,7 +50,7 @@ def _structures(data: RunData, lowest: Mapping[str, LowestStructure]) -> list[Bl
     if known:
         which = f": {', '.join(changed)}" if 0 < len(changed) <= MAX_DEFECTS else ""
         count = f"{len(changed)} of {count_text(len(known), 'defect')}"
-        blocks.append(Text(f"Below what a relaxation from the ideal sites ends in: {count}{which}."))
+        blocks.append(Text(f"Below where the ideal sites lead: {count}{which}."))
     return [*blocks, _table(data, lowest)]
 
 
@@ -70,13 +70,21 @@ def _table(data: RunData, lowest: Mapping[str, LowestStructure]) -> Table:
     body = [[*_texts(row), *_energies(data, row, costs.get(row.key, {}), limits), row.start] for row in rows]
     hidden = len(lowest) - len(rows)
     more = f" {hidden} more are in the sections below." if hidden else ""
-    what = (
-        "E is the formation energy at each limit, neutral and at 0 K."
-        if limits
-        else "E − E(pristine) holds the energy of the atoms that were added or taken: it is no formation energy."
+    note = (
+        "Gained: against where the ideal sites lead, in a relaxation or, without one, in the search; a dash where that "
+        f"is not known.{_meaning(columns)}{more}"
     )
-    note = f"Gained: against the end of a relaxation from the ideal sites; a dash where there is none. {what}{more}"
     return Table("The lowest structure found of each defect.", columns, body, note, [row.evidence for row in rows])
+
+
+def _meaning(columns: Sequence[Column]) -> str:
+    """What the energies of the table are."""
+    evidence = next((column.evidence for column in columns if column.evidence), None)
+    if evidence is None:
+        return ""
+    if evidence == "thermodynamics":
+        return " E is the formation energy at each limit, neutral and at 0 K."
+    return " E − E(pristine) holds the energy of the atoms that were added or taken: it is no formation energy."
 
 
 def _texts(row: LowestStructure) -> list[str]:

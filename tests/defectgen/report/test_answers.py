@@ -149,14 +149,16 @@ def test_formation_energies_are_told_at_their_limits(data: RunData) -> None:
     equal = {"condition": "O-rich", "pressure": 0.0, "temperature": 1400.0, "site_fraction": {rows[1]["key"]: 3e-8}}
     thermo = {
         "limits": limits, "defects": rows, "equilibria": [equal], "vibrations": False, "potential": {"name": "x"},
-        "notes": [], "left_out": {"Al_Mg": "no phase of Al"}, "phases_left_out": {},
+        "notes": [],
+        "left_out": {"Al_Mg": "no phase", "Al_O": "Al_O: no phase", "jumps of Al_O": "Al_O: no phase"},
+        "phases_left_out": {},
     }  # fmt: skip
     section = answers_section(replace(data, thermo=thermo))
     text, [first, second] = said(section), [row["name"] for row in rows]
     assert f"{first} with 4.00 eV (O-rich) and {second} with 5.50 eV (Mg-rich)" in text
     assert f"{second} on 3.0 · 10⁻⁸ of its places (O-rich)" in text
     assert f"Lowest barriers of migration: {first} 1.25 eV." in text
-    assert "Not among the formation energies: Al_Mg (no phase of Al)." in text
+    assert "Not among the formation energies: Al_Mg and Al_O (no phase)." in text
     table = next(b for b in section.blocks if isinstance(b, Table))
     assert [c.title for c in table.columns][-3:-1] == ["E, O-rich", "E, Mg-rich"]
     assert table.rows[0][-3:-1] == ["4.00", "6.50"]
