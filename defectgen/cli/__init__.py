@@ -159,13 +159,19 @@ def relax_command(
         show(relax_table(rows))
 
 
-def report_command(folder: FolderArgument) -> None:
+def report_command(
+    folder: FolderArgument,
+    pdf: Annotated[bool, typer.Option("--pdf", help="print it as PDF too, with an installed Chromium")] = False,
+) -> None:
     """Write the report of a run folder again."""
-    from defectgen.report import write_report
+    from defectgen.report import write_pdf, write_report
     from defectgen.run.folder import RunFolder
 
     RunFolder.open(folder)
-    say(f"report: {write_report(folder)}")
+    page = write_report(folder)
+    say(f"report: {page}")
+    if pdf:
+        say(f"report: {write_pdf(page)}")
 
 
 def doctor_command(as_json: JsonOption = False) -> None:
@@ -222,7 +228,7 @@ _COMMANDS: dict[str, tuple[tuple[Callable[..., None], str], ...]] = {
         (export_command, "export out1 out2 -o dataset --license CC-BY-4.0"),
         (validate_command, "validate train.extxyz -o findings.html"),
         (clean_command, "clean dataset -o cleaned"),
-        (report_command, "report out"),
+        (report_command, "report out --pdf"),
         (image_command, "image out --kind stem,xrd"),
     ),
     "Models and potentials": (

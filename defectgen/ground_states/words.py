@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from ase.data import covalent_radii
 
-from augment.cell import DefectCell, FloatArray
+from augment.cell import DefectCell, FloatArray, IntArray
 from augment.defect import Defect
 from augment.elements import element_symbol
 from defectgen.ground_states.same_geometry import aligned, wrapped
 
-__all__ = ["in_words"]
+__all__ = ["geometry_in_words", "in_words"]
 
 _BOND = 1.2
 """Ratio to the sum of covalent radii up to which two atoms are bound."""
@@ -30,12 +30,17 @@ _MOST = 2
 
 def in_words(defect: Defect, ideal: DefectCell, positions: FloatArray) -> str:
     """What distinguishes a geometry (n, 3), Å, from the ideal one: "Te-Te 2.72 Å, Cd left its site by 1.9 Å"."""
+    edited = np.flatnonzero(np.isin(ideal.sites, [edit.site for edit in defect.edits if edit.number]))
+    return geometry_in_words(ideal, positions, edited)
+
+
+def geometry_in_words(ideal: DefectCell, positions: FloatArray, edited: IntArray) -> str:
+    """`in_words` of a defect of which only the substituted and inserted atoms are known, by their numbers in a cell."""
     # An atom that took the place of a like one left nothing behind.
     positions = positions[aligned(positions, ideal.numbers, ideal.positions, ideal.numbers, ideal.cell)]
     moved = wrapped(positions - ideal.positions, ideal.cell)
     moved = moved - np.median(moved, axis=0)
     far = np.linalg.norm(moved, axis=1)
-    edited = np.flatnonzero(np.isin(ideal.sites, [edit.site for edit in defect.edits if edit.number]))
     said = [*_new_bonds(ideal, positions, far), *_left(ideal, far)]
     said += [
         f"{element_symbol(int(ideal.numbers[i]))} {far[i]:.2f} Å off its site"

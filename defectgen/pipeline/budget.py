@@ -49,16 +49,26 @@ class RunPlan:
     allowed: float | None
 
     @property
-    def left_out(self) -> list[str]:
-        """What of the settings requested is left out, a line each."""
+    def cuts(self) -> list[dict[str, Any]]:
+        """What of the settings requested is left out: the setting, the value that is kept, and a line."""
         before, after = _flat(self.asked), _flat(self.prepared.settings)
+        kept = self.prepared.settings.model_dump(mode="json")
         before[PROPOSED] = len(before[PROPOSED]) or len(self.prepared.defects)
         after[PROPOSED] = len(after[PROPOSED]) or len(self.prepared.defects)
         return [
-            f"{what}: {_shown(after[name], 'none')} instead of {_shown(before[name], 'all')}"
+            {
+                "setting": name,
+                "kept": kept[name.partition(".")[0]][name.partition(".")[2]],
+                "line": f"{what}: {_shown(after[name], 'none')} instead of {_shown(before[name], 'all')}",
+            }
             for name, what in _WHAT.items()
             if before[name] != after[name]
         ]
+
+    @property
+    def left_out(self) -> list[str]:
+        """What of the settings requested is left out, a line each."""
+        return [str(cut["line"]) for cut in self.cuts]
 
     @property
     def lines(self) -> list[str]:

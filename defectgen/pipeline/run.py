@@ -9,7 +9,7 @@ from defectgen.pipeline.checks import check_run
 from defectgen.pipeline.prepared import PreparedRun
 from defectgen.pipeline.proposal_labels import label_proposals
 from defectgen.pipeline.stages import LATER_STAGES, start_folder
-from defectgen.run.folder import IDENTITY, RunFolder
+from defectgen.run.folder import CUTS, IDENTITY, RunFolder
 from defectgen.run.progress import report_notes, report_stage_end
 from defectgen.run.settings import Settings
 
@@ -65,6 +65,7 @@ def run_pipeline(settings: Settings) -> Path:
     report_notes((*plan.lines, *prepared.notes, *prepared.potential_notes))
     folder = start_folder(prepared)
     with folder.locked():
+        folder.write_lines(CUTS, plan.cuts)
         report_stage_end("host", folder.times["host"])
         report_stage_end("defects", folder.times["defects"])
         for stage, function in LATER_STAGES:

@@ -62,7 +62,8 @@ def host_stage(prepared: PreparedRun, folder: RunFolder) -> Counts:
     write_atomically(folder.file(*INPUT), prepared.cif.read_bytes())
     host, made = prepared.host, prepared.plane
     plane = {} if made is None else {"plane": {"kind": made.kind, "label": made.label, **made.info}}
-    folder.write_json("host/host.json", {**host.to_dict(), **plane})
+    notes = {"notes": list(prepared.notes)} if prepared.notes else {}
+    folder.write_json("host/host.json", {**host.to_dict(), **plane, **notes})
     text = str(CifWriter(host.to_pymatgen(), symprec=1e-3))
     write_atomically(folder.file("host", "host.cif"), text.encode())
     return {"space_group": host.space_group_symbol, "sites": len(host.orbits)}

@@ -9,24 +9,26 @@ from typing import Any, ClassVar, Literal
 
 @dataclass(frozen=True)
 class Column:
-    """A table column: title, unit in the head, and how its cells are set."""
+    """A table column: title, unit in the head, how its cells are set, and the section that its head leads to."""
 
     title: str
     unit: str = ""
     numeric: bool = False
     code: bool = False
     levels: Mapping[str, str] = field(default_factory=dict)
+    evidence: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under columns, with a caption and an optional note below."""
+    """Rows of text under columns, with a caption, an optional note below, and the section that each row leads to."""
 
     kind: ClassVar[str] = "table"
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    evidence: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,47 @@ class Viewer:
     kind: ClassVar[str] = "viewer"
 
 
-Block = Table | Figure | Text | Code | Viewer
+Level = Literal["info", "warning", "bad"]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A sentence and the section that holds its evidence; `bad` for what went wrong."""
+
+    text: str
+    evidence: str
+    level: Level = "info"
+
+
+@dataclass(frozen=True)
+class Statements:
+    """Sentences under each other, each a link to its evidence."""
+
+    kind: ClassVar[str] = "statements"
+    entries: Sequence[Statement]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One geometry of a scene, by its number there, with what it is called and what distinguishes it."""
+
+    geometry: int
+    title: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Geometries of one defect beside each other: the atoms up to `reach` Å from it, of a scene by its number."""
+
+    kind: ClassVar[str] = "pictures"
+    name: str
+    scene: int
+    reach: float
+    entries: Sequence[Picture]
+
+
+Block = Table | Figure | Text | Code | Viewer | Statements | Pictures
 
 
 @dataclass(frozen=True)
@@ -85,17 +127,6 @@ class Fact:
     name: str
     value: str
     detail: str = ""
-
-
-Level = Literal["info", "warning", "bad"]
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something to know before reading on; `bad` for what went wrong."""
-
-    text: str
-    level: Level = "info"
 
 
 def not_run(stage: str, run: object) -> Text:

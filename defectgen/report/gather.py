@@ -9,10 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from numpy.linalg import inv
+
 from augment.cell import DefectCell
 from augment.errors import DataError
 from augment.storage.archive import read_cells
-from defectgen.run.folder import RunFolder
+from defectgen.run.folder import CUTS, RunFolder
 from md.labels.calculated import CALCULATED_RECORDS, CalculatedRecord, read_calculated
 from md.labels.record import Record, read_records
 
@@ -37,12 +39,14 @@ class RunData:
         relaxed: records of the relaxed cells.
         relaxations: rows of relax/summary.jsonl.
         searches: rows of search/summary.jsonl.
+        minima: records of the minima that searches kept, lowest first of each defect.
         points: rows of md/summary.jsonl that are data.
         checks: those that are checks by a second engine.
         curves: rows of md/curves.jsonl, in the order of `points`; empty ones where there is none.
         calculated: records of calculations of electrons.
         levels: content of levels/levels.json, empty where it is not there.
         thermo: contents of thermo/thermo.json; empty if there is none.
+        cuts: what was left out to fit the budget and has not been asked for since, a line each.
     """
 
     folder: RunFolder
@@ -55,12 +59,14 @@ class RunData:
     relaxed: Sequence[Record]
     relaxations: Sequence[JsonRow]
     searches: Sequence[JsonRow]
+    minima: Sequence[Record]
     points: Sequence[JsonRow]
     checks: Sequence[JsonRow]
     curves: Sequence[JsonRow]
     calculated: Sequence[CalculatedRecord] = ()
     levels: JsonRow = field(default_factory=dict)
     thermo: JsonRow = field(default_factory=dict)
+    cuts: Sequence[str] = ()
 
     @cached_property
     def identity(self) -> JsonRow:
@@ -74,13 +80,20 @@ class RunData:
 
     @cached_property
     def reference(self) -> dict[str, DefectCell]:
-        """Ideal cells by key, on the sites of the relaxed host where that is known."""
-        return {cell.key: cell for cell in (*self.cells, *self.placed)}
+        """Ideal cells by key, on the sites of the relaxed host where that is known.
+
+        Of a run that searched and placed no defect only the relaxed lattice is known: sites are strained with it.
+        """
+        cells = [*self.cells, *self.placed]
+        if self.minima and not self.placed:
+            lattice = self.minima[0].cell.cell
+            cells = [cell.with_geometry(cell.positions @ inv(cell.cell) @ lattice, lattice) for cell in cells]
+        return {cell.key: cell for cell in cells}
 
     @cached_property
     def potentials(self) -> dict[str, str]:
         """Name and SHA-256 of each potential that labelled something here."""
-        records = [*self.relaxed, *([self.bulk] if self.bulk else [])]
+        records = [*self.relaxed, *([self.bulk] if self.bulk else []), *self.minima]
         infos = [r.cell.provenance for r in records if r.cell.provenance.get("potential")]
         return {str(i["potential"]): str(i.get("potential_sha256", "")) for i in infos}
 
@@ -108,13 +121,23 @@ def read_run(run: Path) -> RunData:
         relaxed=_records(folder.file("relax", "records.npz")),
         relaxations=_rows(folder.file("relax", "summary.jsonl")),
         searches=_rows(folder.file("search", "summary.jsonl")),
+        minima=_records(folder.file("search", "minima.npz")),
         points=points,
         checks=[row for row in rows if row.get("role", DATA) != DATA],
         curves=[curves.get(str(point.get("id")), {}) for point in points],
         calculated=_calculated(folder.file(*CALCULATED_RECORDS.parts)),
         levels=_object(folder.file("levels", "levels.json")),
         thermo=_object(folder.file("thermo", "thermo.json")),
+        cuts=[cut["line"] for cut in _rows(folder.file(CUTS)) if _setting(folder, cut["setting"]) == cut["kept"]],
     )
+
+
+def _setting(folder: RunFolder, name: str) -> Any:
+    """The value that a setting of the folder has now, by its dotted name, as JSON knows it."""
+    value: Any = folder.settings.model_dump(mode="json")
+    for part in name.split("."):
+        value = value[part]
+    return value
 
 
 def _cells(path: Path) -> list[DefectCell]:

@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
-from defectgen.report.blocks import Block, Column, Section, Table, Text, symbol_text
+from collections.abc import Sequence
+
+from defectgen.report.answers.phrases import listed
+from defectgen.report.blocks import Block, Column, Picture, Pictures, Section, Table, Text, symbol_text
 from defectgen.report.gather import JsonRow, RunData
+from defectgen.report.scenes import MINIMUM, SceneJson
 
 MAX_MINIMA = 8
 """Of a defect that the page shows; all are in search/summary.jsonl."""
 
 
-def minima_sections(data: RunData) -> list[Section]:
-    """The section, where a search has run."""
+REACH = 4.0
+"""Å from the defect to which its pictures go."""
+
+
+def minima_sections(data: RunData, shown: Sequence[SceneJson] = ()) -> list[Section]:
+    """The section, where a search has run; with pictures of the defects that have a scene.
+
+    Args:
+        data: of the run.
+        shown: scenes of the page.
+    """
     if not data.searches:
         return []
     lowered = [row for row in data.searches if "ideal" not in row["minima"][0]["found_by"]]
-    names = ", ".join(row["name"] for row in lowered)
-    said = f"The ideal sites do not lead to the lowest of {names}." if lowered else "The ideal sites lead to it."
+    names = listed([row["name"] for row in lowered]) if lowered else ""
+    said = (
+        f"The ideal sites do not lead to the lowest of {names}."
+        if lowered
+        else "Starts from the ideal sites lead to it."
+    )
     text = f"Minima of {len(data.searches)} defects, the lowest first. {said}"
-    blocks: list[Block] = [Text(text), *(_table(row) for row in data.searches)]
+    blocks: list[Block] = [Text(text)]
+    numbers = {scene["key"]: number for number, scene in enumerate(shown)}
+    for row in data.searches:
+        if row["key"] in numbers:
+            blocks.append(Text(row["name"], "heading"))
+            blocks.append(_pictures(row, numbers[row["key"]], shown[numbers[row["key"]]]))
+        blocks.append(_table(row))
     return [Section("minima", "Minima", blocks)]
+
+
+def _pictures(row: JsonRow, number: int, scene: SceneJson) -> Pictures:
+    """The ideal sites and the lowest minima beside each other."""
+    minima = [k for k, geometry in enumerate(scene["geometries"]) if geometry["kind"] == MINIMUM]
+    entries = [Picture(0, "Ideal", "sites of the host")]
+    for geometry, minimum in zip(minima, row["minima"], strict=False):
+        title = "Lowest" if not entries[1:] else f"{minimum['above']:.3f} eV above"
+        entries.append(Picture(geometry, title, minimum["words"]))
+    return Pictures(row["name"], number, REACH, entries)
 
 
 def _table(row: JsonRow) -> Table:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from augment.cell import BULK
 from augment.storage.archive import write_atomically
+from defectgen.report.answers import answers_section
 from defectgen.report.blocks import (
     Block,
     Fact,
     Figure,
-    Level,
-    Notice,
     Section,
     formula_text,
     number,
@@ -26,13 +26,11 @@ from defectgen.report.energetics.thermodynamics import thermo_sections
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.minima import minima_sections
 from defectgen.report.provenance import day_and_time, provenance_section, timings_section, total_seconds
-from defectgen.report.relaxation import energies_section, relaxation_section, start_of, status_of
-from defectgen.report.response.conditions import condition, load_unit, point_name, unbalanced, unsettled
+from defectgen.report.relaxation import energies_section, relaxation_section, status_of
 from defectgen.report.response.dynamics import dynamics_sections
-from defectgen.report.scenes import element_styles, scenes
+from defectgen.report.scenes import SceneJson, element_styles, scenes
 from defectgen.report.structure import defects_section, host_section, structures_section, supercell_text
 from defectgen.run.progress import duration
-from md.dynamics.settling import MAX_PRESSURE_MISS
 
 REPORT = "report.html"
 
@@ -59,7 +57,7 @@ def render_report(data: RunData) -> str:
     from plotly.offline import get_plotlyjs
 
     shown, left_out = scenes(data)
-    sections = build_sections(data, left_out)
+    sections = build_sections(data, left_out, shown)
     page_data = {
         "figures": [_figure_json(b) for s in sections for b in s.blocks if isinstance(b, Figure)],
         "scenes": shown,
@@ -71,8 +69,8 @@ def render_report(data: RunData) -> str:
         formula=formula_text(str(data.host.get("formula", "a host"))),
         lead=_lead(data),
         facts=facts(data),
-        notices=notices(data),
         sections=sections,
+        titles={section.id: section.title for section in sections},
         version=data.identity["versions"]["defectgen"],
         data=Markup(script_json(page_data)),  # noqa: S704  escaped by script_json
         plotly=Markup(get_plotlyjs()),  # noqa: S704  a library's own script
@@ -80,17 +78,30 @@ def render_report(data: RunData) -> str:
     )
 
 
-_ASSETS = {"css": "page.css", "vectors_js": "vectors.js", "viewer_js": "viewer.js", "page_js": "page.js"}
+_ASSETS = {
+    "css": "page.css",
+    "vectors_js": "vectors.js",
+    "viewer_js": "viewer.js",
+    "page_js": "page.js",
+    "pictures_js": "pictures.js",
+}
 
 
-def build_sections(data: RunData, left_out: int = 0) -> list[Section]:
-    """All sections in reading order."""
+def build_sections(data: RunData, left_out: int = 0, shown: Sequence[SceneJson] = ()) -> list[Section]:
+    """All sections in reading order, the answers first.
+
+    Args:
+        data: of the run.
+        left_out: number of defects that the viewer leaves out.
+        shown: scenes of those that it shows.
+    """
     return [
+        answers_section(data),
         host_section(data),
         defects_section(data),
         structures_section(data, left_out),
         relaxation_section(data),
-        *minima_sections(data),
+        *minima_sections(data, shown),
         energies_section(data),
         *thermo_sections(data),
         *calculated_sections(data),
@@ -134,60 +145,6 @@ def facts(data: RunData) -> list[Fact]:
         entries.append(Fact("MD points", str(len(data.points)), engines))
     entries.append(Fact("Time", duration(total_seconds(data)), f"started {day_and_time(data.identity['created'])} UTC"))
     return entries
-
-
-def notices(data: RunData) -> list[Notice]:
-    """What a reader should know before trusting a number."""
-    listed = []
-    if data.defects:
-        supercell = data.defects[0]["supercell"]
-        if supercell["point_group_order"] < supercell["host_point_group_order"]:
-            listed.append(Notice(f"The supercell {supercell_text(supercell)}.", "warning"))
-    words: tuple[tuple[str, str, Level], ...] = (
-        ("not converged", "ran out of steps", "warning"),
-        ("diverged", "diverged", "bad"),
-    )
-    for status, what, level in words:
-        names = [f"{r['name']} ({start_of(r)})" for r in data.relaxations if status_of(r) == status]
-        if names:
-            listed.append(Notice(f"Relaxations that {what}: {', '.join(names)}.", level))
-    early = unsettled(data.points)
-    if early:
-        text = (
-            f"{len(early)} of {len(data.points)} MD points have a mean temperature more than 10 % from the one asked "
-            "for: they are too short to have equilibrated, and their averages are not those of that temperature."
-        )
-        listed.append(Notice(text, "warning"))
-    said = [p for p in data.points if p.get("settled") is False]
-    if said:
-        first = "; ".join(said[0]["unsettled"])
-        text = (
-            f"{len(said)} of {len(data.points)} MD points have not settled and are left out of fits; the first, "
-            f"{point_name(said[0])}: {first}."
-        )
-        listed.append(Notice(text, "warning"))
-    far = unbalanced([p for p in data.points if not isinstance(p.get("settled"), bool)])
-    if far:
-        text = (
-            f"{len(far)} of {len(data.points)} MD points have a mean pressure more than {MAX_PRESSURE_MISS:g} GPa from "
-            "the one asked for: their mean volumes are not those of that pressure. Run longer."
-        )
-        listed.append(Notice(text, "warning"))
-    outside = [p for p in data.points if p.get("frames_outside_domain")]
-    if outside:
-        text = (
-            f"{len(outside)} of {len(data.points)} MD points have frames outside of what the potential learnt; "
-            "their numbers are extrapolations."
-        )
-        listed.append(Notice(text, "warning"))
-    points = [p for p in (*data.points, *data.checks) if p["status"] == "diverged"]
-    if points:
-        names = [
-            f"{p['cell']} ({p['engine']}, {' K, '.join(condition(p)).removesuffix(' N/m')} {load_unit(p)})"
-            for p in points
-        ]
-        listed.append(Notice(f"MD points that diverged: {', '.join(names)}.", "bad"))
-    return listed
 
 
 def _counted(count: int, kind: str) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from defectgen.report.blocks import Block, Code, Column, Section, Table, Text
 from defectgen.report.gather import RunData
 from defectgen.run.folder import SETTINGS, STAGES
 from defectgen.run.progress import duration
+
+if TYPE_CHECKING:
+    from defectgen.dataset.card.labellers import Labeller
 
 _BOOKKEEPING = ("seconds", "finished")
 
@@ -69,9 +72,27 @@ def provenance_section(data: RunData) -> Section:
     blocks: list[Block] = [
         Table("Identity of the run.", (Column("what"), Column("value", code=True)), facts),
         Table("Versions when the run folder was made.", (Column("package"), Column("version", code=True)), versions),
+        *_known_errors(data),
         Code("All settings (settings.yaml)", data.folder.file(SETTINGS).read_text(encoding="utf-8")),
     ]
     return Section("provenance", "Seeds, versions, settings", blocks)
+
+
+def labellers(data: RunData) -> list[Labeller]:
+    """What is known of each potential that labelled something here."""
+    from defectgen.dataset.card.labellers import labeller_of
+
+    return [labeller_of(name, sha256, 0) for name, sha256 in data.potentials.items()]
+
+
+def _known_errors(data: RunData) -> list[Block]:
+    """What the potentials stand for, and their measured errors from their own cards."""
+    rows = [(each.name, *error) for each in labellers(data) for error in each.errors]
+    columns = (Column("potential"), Column("error of"), Column("measured"), Column("on"))
+    theories = " ".join(f"{each.name}: {each.theory}" for each in labellers(data))
+    if rows:
+        return [Table("Known errors of the potentials.", columns, rows, theories)]
+    return [Text(theories)] if theories else []
 
 
 def _other_seeds(data: RunData) -> dict[str, int]:

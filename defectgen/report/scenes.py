@@ -12,16 +12,25 @@ from augment.elements import element_symbol
 from defectgen.report.blocks import symbol_text
 from defectgen.report.gather import RunData
 
-MAX_SCENES = 80
-MAX_COORDINATES = 300_000
-"""Numbers in all scenes together; about 2 MB of page."""
+SceneJson = dict[str, Any]
+"""A scene as JSON values."""
+
+MINIMUM = "minimum"
+"""Kind of the geometries that a search found."""
+
+MAX_SCENES = 250
+MAX_COORDINATES = 600_000
+"""Numbers in all scenes together; about 5 MB of page."""
+
+MAX_MINIMA_SHOWN = 3
+"""Lowest minima of a search that a scene has."""
 
 _DECIMALS = 4
 
 
-def scenes(data: RunData) -> tuple[list[dict[str, Any]], int]:
+def scenes(data: RunData) -> tuple[list[SceneJson], int]:
     """Scenes as JSON values, and how many defects were left out to keep the page small."""
-    chosen: list[dict[str, Any]] = []
+    chosen: list[SceneJson] = []
     coordinates = 0
     for cell in data.cells:
         scene = _scene(data, cell)
@@ -50,19 +59,20 @@ def element_styles(numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
     }
 
 
-def _scene(data: RunData, cell: DefectCell) -> dict[str, Any]:
+def _scene(data: RunData, cell: DefectCell) -> SceneJson:
     ideal = data.reference[cell.key]
     pristine = data.reference[data.cells[0].key]
     kind = str(cell.provenance.get("type", "")) or BULK
     vacant = np.setdiff1d(pristine.sites, ideal.sites)
     ghosts = np.isin(pristine.sites, vacant)
-    marked = np.flatnonzero(_edited(ideal, pristine))
+    marked = np.flatnonzero(edited_atoms(ideal, pristine))
     spots = np.concatenate([pristine.positions[ghosts], ideal.positions[marked]])
     shift, images = _centring(ideal, spots)
     geometries = [_geometry(g, label, kind, note, shift, images) for g, label, kind, note in _geometries(data, cell)]
     ghost_spots = _wrapped(pristine.positions[ghosts] + shift, ideal.cell)
     return {
         "title": cell.name,
+        "key": cell.key,
         "group": "pristine" if cell.name == BULK else kind,
         "numbers": ideal.numbers.tolist(),
         "sites": ideal.sites.tolist(),
@@ -76,7 +86,7 @@ def _scene(data: RunData, cell: DefectCell) -> dict[str, Any]:
     }
 
 
-def _edited(cell: DefectCell, pristine: DefectCell) -> Any:
+def edited_atoms(cell: DefectCell, pristine: DefectCell) -> Any:
     """Mask (n,) of the atoms that the pristine crystal does not have: substituted or inserted."""
     host = dict(zip(pristine.sites.tolist(), pristine.numbers.tolist(), strict=True))
     return np.array(
@@ -120,6 +130,11 @@ def _geometries(data: RunData, cell: DefectCell) -> list[tuple[DefectCell, str, 
             made_by = record.cell.provenance.get("potential", "the potential")
             note = f"The lowest relaxed geometry, under {made_by}; from {start}."
             geometries.append((record.cell, "relaxed", "relaxed", note))
+    found = [record for record in data.minima if record.cell.key == cell.key][:MAX_MINIMA_SHOWN]
+    for rank, record in enumerate(found):
+        words, above = record.cell.provenance.get("words", ""), record.cell.provenance.get("above", 0.0)
+        note = f"Minimum of the search, {above:.3f} eV above the lowest: {words}."
+        geometries.append((record.cell, f"minimum {rank + 1}", MINIMUM, note))
     return geometries
 
 

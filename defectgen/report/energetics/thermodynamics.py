@@ -29,7 +29,7 @@ def thermo_sections(data: RunData) -> list[Section]:
     blocks: list[Block] = [Text(text)]
     if result["limits"]:
         blocks.append(_limits(result["limits"]))
-    blocks.append(_defects(result))
+    blocks += [_defects(result), *_barriers(result)]
     figure = _figure(result)
     if figure is not None:
         blocks.append(figure)
@@ -71,6 +71,23 @@ def _defects(result: JsonRow) -> Table:
         "Binding energies are positive where a complex is bound. The energy of the cell's size falls with its volume."
     )
     return Table("Formation energies at 0 K", columns, rows, note)
+
+
+def _barriers(result: JsonRow) -> list[Table]:
+    """Migration barriers of the jumps of each defect, where they were asked for."""
+    columns = (
+        Column("Defect"), Column("Distance", "Å", numeric=True), Column("Jumps", "to like sites", numeric=True),
+        Column("Barrier", "eV", numeric=True), Column("Barrier back", "eV", numeric=True),
+    )  # fmt: skip
+    rows = [
+        [
+            row["name"], number(jump["distance"], 2), str(jump["multiplicity"]),
+            number(jump["forward"]), number(jump["reverse"]),
+        ]
+        for row in result["defects"]
+        for jump in row["barriers"]
+    ]  # fmt: skip
+    return [Table("Barriers of migration along the paths of least energy", columns, rows)] if rows else []
 
 
 def _figure(result: JsonRow) -> Figure | None:

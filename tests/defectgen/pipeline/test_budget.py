@@ -68,6 +68,10 @@ def test_what_is_planned_fits_or_is_the_least_possible(tmp_path: Path, monkeypat
         fits = plan.estimate.seconds <= (plan.allowed or 0)
         assert fits or any("the least possible takes longer" in line for line in plan.lines)
         assert bool(plan.left_out) == (plan.prepared.settings != asked)
+        values = plan.prepared.settings.model_dump(mode="json")
+        for cut in plan.cuts:
+            section, name = cut["setting"].split(".")
+            assert values[section][name] == cut["kept"] == json.loads(json.dumps(cut))["kept"]
         plans.append(plan)
     assert plans[0].left_out == []
     assert plans[-1].prepared.settings.md.max_cells == 0

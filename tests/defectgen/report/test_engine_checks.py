@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from defectgen.cli.tables import md_table
+from defectgen.report.answers.doubts import doubts
 from defectgen.report.gather import JsonRow, read_run
-from defectgen.report.page import facts, notices
+from defectgen.report.page import facts
 from defectgen.report.response.dynamics import dynamics_sections
 from defectgen.report.response.engine_checks import (
     agree,
@@ -105,7 +106,7 @@ def test_a_check_is_in_no_figure_and_no_mean_but_in_its_table(run: Path) -> None
     assert "ase" in str(limits.blocks[0])
     assert "'ase'" not in str(sections)
     assert "ase" in {fact.name: fact.detail for fact in facts(data)}["MD points"]
-    assert any("v_Mg (ase" in notice.text for notice in notices(data))
+    assert any("v_Mg (ase" in doubt.text for doubt in doubts(data, {}))
 
 
 def test_a_run_without_a_check_says_so() -> None:

@@ -15,17 +15,17 @@ import pytest
 from augment.errors import DataError, ResumeError
 from augment.storage.archive import read_cells
 from defectgen.report import write_report
-from defectgen.report.blocks import Table, number, symbol_text
+from defectgen.report.blocks import Pictures, Table, number, symbol_text
 from defectgen.report.energetics.energies import reactions
 from defectgen.report.gather import read_run
-from defectgen.report.page import script_json
+from defectgen.report.page import build_sections, script_json
 from defectgen.report.plots import line, panel_grid
 from defectgen.report.response.conditions import condition, not_settled, unbalanced, unsettled
 from defectgen.report.response.motion import motion_section
 from defectgen.report.response.volumes import bulk_moduli, thermal_expansions
 from defectgen.report.scenes import element_styles, scenes
 from md.labels.record import read_records
-from tests.support.report_runs import labelled, md_run, relax_run, rewrite_row, start_run, whole_run
+from tests.support.report_runs import labelled, md_run, relax_run, rewrite_row, search_run, start_run, whole_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's own
 
@@ -86,6 +86,35 @@ def test_the_page_is_whole_and_asks_nothing_of_the_network(page: Page) -> None:
     assert not any(re.search(r"https?://|@import|fetch\(|XMLHttpRequest", s) for s in ours)
 
 
+def test_minima_have_pictures_beside_the_ideal_sites_within_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start_run(tmp_path / "run", dopants=())
+    relax_run(run)
+    assert not [b for s in build_sections(read_run(run.path)) for b in s.blocks if isinstance(b, Pictures)]
+    search_run(run, ("v_O", "v_Mg"))
+    data = read_run(run.path)
+
+    def pictures() -> list[Pictures]:
+        shown, left_out = scenes(data)
+        return [b for s in build_sections(data, left_out, shown) for b in s.blocks if isinstance(b, Pictures)]
+
+    shown = scenes(data)[0]
+    for row in pictures():
+        scene = shown[row.scene]
+        assert scene["title"] == row.name
+        assert [p.title for p in row.entries] == ["Ideal", "Lowest", "0.700 eV above"]
+        records = [r for r in data.minima if r.cell.key == scene["key"]]
+        for picture, record in zip(row.entries[1:], records, strict=True):
+            drawn = np.array(scene["geometries"][picture.geometry]["positions"]).reshape(-1, 3)
+            apart = (drawn - record.cell.positions) @ np.linalg.inv(record.cell.cell)
+            apart -= apart[0]
+            np.testing.assert_allclose(apart, np.rint(apart), atol=1e-4)
+    assert [row.name for row in pictures()] == ["v_O", "v_Mg"]
+    monkeypatch.setattr("defectgen.report.scenes.MAX_SCENES", 2)
+    assert [row.name for row in pictures()] == ["v_O"], "what the page leaves out has no picture"
+
+
 def test_the_page_stays_small(run: Path) -> None:
     assert write_report(run).stat().st_size < 6_000_000
 
@@ -99,7 +128,7 @@ def test_every_link_has_its_section_and_every_figure_its_place(page: Page) -> No
     assert len(ids) == len(set(ids))
     anchors = [v[1:] for t, n, v in page.attributes if (t, n) == ("a", "href")]
     assert set(anchors) <= set(ids)
-    assert len(anchors) == page.tags["section"]
+    assert len(set(anchors)) == page.tags["section"]
     assert {f["id"] for f in page.data["figures"]} <= set(ids)
     drawn = {f["id"] for f in page.data["figures"]}
     assert drawn >= {"volume-temperature", "volume-pressure", "heat-capacity-temperature", "course-volume", "rdf-all"}
