@@ -20,6 +20,7 @@ from augment.storage.claim import claim
 from augment.storage.lock import folder_lock
 from defectgen.energy_surface.source import find_forces
 from defectgen.generation.geometries import generate
+from defectgen.ground_states.barriers import with_barriers
 from defectgen.ground_states.copies import congruent, symmetry_in
 from defectgen.ground_states.minima import Minimum, SearchResult, by_source
 from defectgen.ground_states.race import Race, Racer, starts_for
@@ -106,6 +107,7 @@ def search(
     model: Model | str = "default",
     carried: Sequence[FloatArray] = (),
     others: Sequence[Potential] = (),
+    barriers: int = 0,
     folder: str | Path | None = None,
     workers: int = 1,
     stage: OpenStage | None = None,
@@ -124,6 +126,8 @@ def search(
         model: that proposes some of the starts, or its name.
         carried: displacements (n, 3), Å, of minima of other defects on the same sites, which are tried here.
         others: potentials that each minimum is evaluated with once, where they cover the elements.
+        barriers: of how many of the lowest minima the barrier from the ideal geometry is sought; a path takes some
+            hundreds of evaluations, on top of those of the settings.
         folder: keeps every round; the same call goes on from there. None keeps nothing.
         workers: processes; results do not depend on their number.
         stage: opens the progress of a stage.
@@ -131,9 +135,12 @@ def search(
     Raises:
         DataError: no start comes to rest.
         PotentialError: an element is not covered, or the potential fails.
+        SettingsError: `barriers` is negative.
         ResumeError: the folder belongs to another search, or another process works in it.
     """
     asked = settings or SearchSettings()
+    if barriers < 0:
+        raise SettingsError(f"barriers of {barriers} minima; give 0 for none, or a number of the lowest minima")
     reference = on or RelaxedHost.of(defect.supercell.host, potential)
     with ExitStack() as stack:
         where = Path(stack.enter_context(TemporaryDirectory()) if folder is None else folder)
@@ -146,7 +153,10 @@ def search(
             words={"identity": "defect, potential, model or settings"},
         )  # fmt: skip
         stack.enter_context(folder_lock(where))
-        return _with_others(run.result(), others)
+        result = _with_others(run.result(), others)
+        if barriers:
+            result = with_barriers(result, potential, barriers, asked.fmax, where, run.stage)
+        return result
 
 
 @dataclass(frozen=True, eq=False)
