@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,13 +50,14 @@ from pymatgen.entries.computed_entries import ComputedStructureEntry
 from shakenbreak.input import Distortions
 
 given = json.load(sys.stdin)
-bulk, defect = Structure.from_dict(given["bulk"]), Structure.from_dict(given["defect"])
-with contextlib.redirect_stdout(sys.stderr):
-    made, _ = Distortions.from_structures([defect], bulk=bulk).apply_distortions(verbose=False)
-(entry,) = made.values()
-state = entry["charges"][0]["structures"]
-found = [state["Unperturbed"], *state["distortions"].values()]
-print("STRUCTURES", json.dumps([[[s.specie.Z for s in f], f.cart_coords.tolist()] for f in found]))
+bulk = Structure.from_dict(given["bulk"])
+for cell in given["defects"]:
+    with contextlib.redirect_stdout(sys.stderr):
+        made, _ = Distortions.from_structures([Structure.from_dict(cell)], bulk=bulk).apply_distortions(verbose=False)
+    (entry,) = made.values()
+    state = entry["charges"][0]["structures"]
+    found = [state["Unperturbed"], *state["distortions"].values()]
+    print("STRUCTURES", json.dumps([[[s.specie.Z for s in f], f.cart_coords.tolist()] for f in found]))
 """
 
 
@@ -169,17 +170,23 @@ def _subgroup_starts(placed: Defect) -> Iterator[Start]:
                 )  # fmt: skip
 
 
-def shakenbreak_starts(defect: Defect, python: Path) -> Iterator[Start]:
-    """ShakeNBreak's structures in its order; atoms of one element have no names."""
-    ideal = defect.cell()
-    given = {"bulk": defect.supercell.bulk_cell(), "defect": ideal}
-    text = json.dumps({name: cell.to_pymatgen().as_dict() for name, cell in given.items()})
+def shakenbreak_starts(defects: Sequence[Defect], python: Path) -> list[list[Start]]:
+    """Of each defect ShakeNBreak's structures in its order; atoms of one element have no names."""
+    cells = [defect.cell() for defect in defects]
+    given: dict[str, Any] = {"bulk": defects[0].supercell.bulk_cell().to_pymatgen().as_dict()}
+    text = json.dumps({**given, "defects": [cell.to_pymatgen().as_dict() for cell in cells]})
     done = subprocess.run([python, "-c", SHAKENBREAK], input=text, capture_output=True, text=True, check=False)
-    line = next((line for line in done.stdout.splitlines() if line.startswith("STRUCTURES ")), None)
-    if line is None:
-        raise SystemExit(f"{python}: no structures of {defect.name}: {done.stderr[-2000:]}")
-    for numbers, coordinates in json.loads(line.partition(" ")[2]):
-        positions = np.empty_like(ideal.positions)
-        for element in np.unique(ideal.numbers):
-            positions[ideal.numbers == element] = np.array(coordinates)[np.array(numbers) == element]
-        yield Start("shakenbreak", "", ideal.with_geometry(positions))
+    lines = [line for line in done.stdout.splitlines() if line.startswith("STRUCTURES ")]
+    if len(lines) != len(cells):
+        raise SystemExit(f"{python}: structures of {len(lines)} of {len(cells)} defects: {done.stderr[-2000:]}")
+    return [
+        [Start("shakenbreak", "", _in_order(ideal, *structure)) for structure in json.loads(line.partition(" ")[2])]
+        for ideal, line in zip(cells, lines, strict=True)
+    ]
+
+
+def _in_order(ideal: DefectCell, numbers: list[int], coordinates: list[list[float]]) -> DefectCell:
+    positions = np.empty_like(ideal.positions)
+    for element in np.unique(ideal.numbers):
+        positions[ideal.numbers == element] = np.array(coordinates)[np.array(numbers) == element]
+    return ideal.with_geometry(positions)

@@ -1,7 +1,7 @@
 """How often, and after how many force evaluations, a search finds the lowest minimum of a defect that any method found.
 
     OMP_NUM_THREADS=1 python benchmarks/ground_states.py [--case MgO=mace-mgo ...] [--evaluations 400] [--max-atoms 64]
-                      [--shakenbreak PYTHON] [--json COURSES.json]
+                      [--shakenbreak PYTHON] [--json FILE] [--courses FILE ...]
 
 Every point defect of each host is searched under one potential, in the cell of the host at rest, by
 
@@ -16,7 +16,8 @@ Every point defect of each host is searched under one potential, in the cell of 
   end: PYTHON is an interpreter that has it.
 
 Success is an energy within 5 meV of the lowest that any of them found with the largest number of evaluations. Brackets
-hold Wilson's 95 % interval of a share. Evaluations that tell the model count. `--json` keeps the courses.
+hold Wilson's 95 % interval of a share. Evaluations that tell the model count. `--json` keeps the courses, and
+`--courses` counts with those that were kept.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from augment import Defect, point_defects, read_host
 from augment.supercells.search import widest_supercell
 from defectgen.benchmark.complexes import wilson_interval
 from defectgen.ground_states import SearchSettings, search
-from defectgen.ground_states.starts import distorted_starts
+from defectgen.ground_states.starts import Start, distorted_starts
 from md.potentials import Potential, resolve_potential
 from md.relaxation.relaxed_host import RelaxedHost
 
@@ -58,7 +59,7 @@ CASES = (
 SAME_ENERGY = 0.005
 """eV"""
 
-SHARES = (0.25, 0.5, 1.0)
+SHARES = (0.25, 1.0)
 """Of the evaluations at which success is counted."""
 
 PEERS = {
@@ -70,7 +71,7 @@ PEERS = {
 
 
 def courses(
-    defect: Defect, on: RelaxedHost, potential: Potential, most: int, shakenbreak: Path | None
+    defect: Defect, on: RelaxedHost, potential: Potential, most: int, shakenbreak: list[Start] | None
 ) -> dict[str, Course]:
     """Of each method the lowest energies after numbers of evaluations."""
     placed = on.on(defect)
@@ -86,7 +87,7 @@ def courses(
     }
     found |= {name: peer(placed, potential, most) for name, peer in PEERS.items()}
     if shakenbreak is not None:
-        found["shakenbreak"] = relaxed_in_turn(shakenbreak_starts(placed, shakenbreak), potential, most)
+        found["shakenbreak"] = relaxed_in_turn(iter(shakenbreak), potential, most)
     for name, use_model in (("search, no model", False), ("search", True)):
         found[name] = []
         for share in SHARES:
@@ -104,13 +105,14 @@ def lowest_within(course: Course, evaluations: float) -> float:
 def main() -> None:
     """Print a table of shares, and of evaluations."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", nargs="+", default=CASES, metavar="HOST=POTENTIAL")
+    parser.add_argument("--case", nargs="*", default=CASES, metavar="HOST=POTENTIAL")
     parser.add_argument("--evaluations", type=int, default=400)
     parser.add_argument("--max-atoms", type=int, default=64)
     parser.add_argument("--shakenbreak", type=Path, metavar="PYTHON")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the courses go")
+    parser.add_argument("--courses", nargs="+", type=Path, default=(), metavar="FILE", help="of --json, to count with")
     options = parser.parse_args()
-    every: list[dict[str, Course]] = []
+    every: list[dict[str, Course]] = [course for path in options.courses for course in json.loads(path.read_text())]
     for case in options.case:
         host, name = case.split("=")
         began = time.process_time()
@@ -118,15 +120,19 @@ def main() -> None:
         potential = resolve_potential(name, crystal.elements)
         on = RelaxedHost.of(crystal, potential)
         supercell = widest_supercell(crystal, min_atoms=options.max_atoms // 2, max_atoms=options.max_atoms)
-        for defect in (d for d in point_defects(supercell, max_voids=2) if d.edits):
-            course = courses(defect, on, potential, options.evaluations, options.shakenbreak)
+        defects = [d for d in point_defects(supercell, max_voids=2) if d.edits]
+        shaken: list[list[Start]] | list[None] = [None] * len(defects)
+        if options.shakenbreak is not None:
+            shaken = shakenbreak_starts([on.on(defect) for defect in defects], options.shakenbreak)
+        for defect, starts in zip(defects, shaken, strict=True):
+            course = courses(defect, on, potential, options.evaluations, starts)
             every.append(course)
+            if options.json is not None:
+                options.json.write_text(json.dumps(every))
             best = min(lowest_within(each, np.inf) for each in course.values())
             gaps = ", ".join(f"{k} {lowest_within(v, np.inf) - best:.3f} ({v[-1][0]})" for k, v in course.items())
             print(f"{host} {defect.name}: eV above the lowest (evaluations): {gaps}", flush=True)
         print(f"{host} with {name}: {supercell.n_atoms} atoms, {time.process_time() - began:.0f} CPU s", flush=True)
-    if options.json is not None:
-        options.json.write_text(json.dumps(every))
     print_shares(every, options.evaluations)
 
 
