@@ -23,7 +23,7 @@ from defectgen.generation.geometries import generate
 from defectgen.ground_states.barriers import with_barriers
 from defectgen.ground_states.copies import congruent, symmetry_in
 from defectgen.ground_states.minima import Minimum, SearchResult, by_source
-from defectgen.ground_states.race import Race, Racer, starts_for
+from defectgen.ground_states.race import FINAL_STEPS, Race, Racer, starts_for
 from defectgen.ground_states.same_geometry import same_minimum, wrapped
 from defectgen.ground_states.stability import pushed
 from defectgen.ground_states.starts import Start, distorted_starts, in_turn
@@ -210,9 +210,10 @@ class _Search:
         seen, lost, spent, begun = self._raced(starts, in_features, race)
         ended, also_lost, used = self._stable(seen, race, "pushed")
         lost, spent = lost + also_lost, spent + used
-        while begun < len(starts) and self.settings.evaluations - spent >= _COST_OF_A_START:
-            count = min(max(1, (self.settings.evaluations - spent) // (2 * _COST_OF_A_START)), len(starts) - begun)
-            came, no_rest, used = race.to_rest(_racers(starts, begun, count), self.folder / f"start_{begun}")
+        while begun < len(starts) and (left := self.settings.evaluations - spent) >= _COST_OF_A_START:
+            count = min(max(1, left // (2 * _COST_OF_A_START)), len(starts) - begun)
+            steps = min(left // count, FINAL_STEPS)
+            came, no_rest, used = race.to_rest(_racers(starts, begun, count), self.folder / f"start_{begun}", steps)
             fresh = [end for end in came if not any(race.together(end, other) for other in seen)]
             again = [end for end in came if end not in fresh and any(race.together(end, other) for other in ended)]
             # What is too high to be shown is not worth the evaluations that tell whether it is a minimum.
