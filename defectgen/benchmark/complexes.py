@@ -188,14 +188,20 @@ def key_sampler(path: Path) -> Sampler:
 def enrichment(energies: FloatArray, pool: FloatArray, low: float = LOW) -> tuple[float, float, float]:
     """Share of energies (k,) in the lowest tenth of a pool (m,), over the pool's own, with a 95 % interval.
 
-    The interval is Wilson's for the share (E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927)); the pool counts as exact.
+    The interval is Wilson's for the share (`wilson_interval`); the pool counts as exact.
     """
     threshold = np.quantile(pool, low)
     share, base = float((energies <= threshold).mean()), float((pool <= threshold).mean())
-    z, k = 1.96, len(energies)
-    centre = (share + z**2 / (2 * k)) / (1 + z**2 / k)
-    half = z / (1 + z**2 / k) * np.sqrt(share * (1 - share) / k + z**2 / (4 * k**2))
-    return share / base, float(centre - half) / base, float(centre + half) / base
+    low_end, high_end = wilson_interval(share, len(energies))
+    return share / base, low_end / base, high_end / base
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """95 % interval of a share of so many (E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927))."""
+    z = 1.96
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return float(centre - half), float(centre + half)
 
 
 def best_margin(energies: FloatArray, pool: FloatArray) -> float:

@@ -45,16 +45,21 @@ def minima_table(row: Mapping[str, Any]) -> tuple[Table, str]:
     """Table of the minima of a defect, from what its search found, and a line on what it took."""
     others = list(row["minima"][0].get("others", {}))
     title = f"{row['name']}: {len(row['minima'])} minima with {row['potential']}"
+    paths = ("barrier from the ideal sites",) if "barrier_evaluations" in row else ()
     table = empty_table(
-        title, (">eV above", *(f">{name}" for name in others), "keeps", ">copies", "what it is", "found by")
+        title, (">eV above", *(f">{name}" for name in others), "keeps", ">copies", "what it is", *paths, "found by")
     )
     for minimum in row["minima"]:
         more = (f"{minimum['others'][name]:.3f}" for name in others)
         counts = (minimum["subgroup"], str(minimum["degeneracy"]))
         found = minimum["found_by"][0] + (f" +{len(minimum['found_by']) - 1}" if minimum["found_by"][1:] else "")
-        table.add_row(f"{minimum['above']:.3f}", *more, *counts, minimum["words"], found)
+        path = (minimum.get("barrier", {"words": ""})["words"] for _ in paths)
+        table.add_row(f"{minimum['above']:.3f}", *more, *counts, minimum["words"], *path, found)
+    spent = f"{row['evaluations']} evaluations"
+    if paths:
+        spent += f", {row['barrier_evaluations']} more for the barriers"
     lost = f"; {row['unfinished']} starts did not come to rest" if row["unfinished"] else ""
-    return table, f"{row['evaluations']} evaluations, {sum(s['starts'] for s in row['sources'])} starts{lost}"
+    return table, f"{spent}, {sum(s['starts'] for s in row['sources'])} starts{lost}"
 
 
 def held_out_table(errors: Mapping[str, Mapping[str, Any]]) -> Table:

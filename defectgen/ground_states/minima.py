@@ -9,7 +9,24 @@ from typing import Any
 from augment.defect import Defect
 from md.labels.record import Record
 
-__all__ = ["Minimum", "SearchResult", "SourceCount"]
+__all__ = ["Minimum", "PathFromIdeal", "SearchResult", "SourceCount"]
+
+
+@dataclass(frozen=True)
+class PathFromIdeal:
+    """The barrier between the relaxed ideal geometry of a defect and a minimum.
+
+    Attributes:
+        forward: highest point of the path above the ideal geometry, eV; None where no path was found.
+        reverse: the same above the minimum, eV.
+        evaluations: of the potential that it took.
+        words: what was found, or why nothing was.
+    """
+
+    forward: float | None
+    reverse: float | None
+    evaluations: int
+    words: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +42,7 @@ class Minimum:
         found_by: all kinds of starts that ended here.
         words: what distinguishes it.
         others: energies above the same minimum by other potentials, eV, by the potential's name.
+        path: the barrier from the ideal geometry, where it was sought.
     """
 
     record: Record
@@ -35,6 +53,7 @@ class Minimum:
     found_by: tuple[str, ...]
     words: str
     others: Mapping[str, float] = field(default_factory=dict)
+    path: PathFromIdeal | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without the geometry."""
@@ -47,6 +66,7 @@ class Minimum:
             "found_by": list(self.found_by),
             "words": self.words,
             **({"others": dict(self.others)} if self.others else {}),
+            **({"barrier": vars(self.path)} if self.path is not None else {}),
         }
 
 
@@ -78,6 +98,7 @@ class SearchResult:
         evaluations: of the potential, all starts and the input features of the model included.
         sources: what each kind of start gave.
         unfinished: starts that did not come to rest, or flew apart.
+        path_evaluations: of the potential for the barriers, on top; 0 where none was sought.
     """
 
     defect: Defect
@@ -86,6 +107,7 @@ class SearchResult:
     evaluations: int
     sources: tuple[SourceCount, ...]
     unfinished: int
+    path_evaluations: int = 0
 
     @property
     def lowest(self) -> Minimum:
@@ -99,6 +121,7 @@ class SearchResult:
             "key": self.defect.key,
             "potential": self.potential,
             "evaluations": self.evaluations,
+            **({"barrier_evaluations": self.path_evaluations} if self.path_evaluations else {}),
             "unfinished": self.unfinished,
             "minima": [minimum.to_dict() for minimum in self.minima],
             "sources": [vars(count) for count in self.sources],

@@ -125,9 +125,9 @@ class Race:
         ended, lost, used = self.to_rest(going, folder / "last")
         return ended, lost, spent + used
 
-    def to_rest(self, going: Sequence[Racer], folder: Path) -> tuple[list[Racer], int, int]:
-        """Those that come to rest, merged; how many did not; evaluations."""
-        ended, used = self._round(going, folder, FINAL_STEPS, "to rest")
+    def to_rest(self, going: Sequence[Racer], folder: Path, steps: int = FINAL_STEPS) -> tuple[list[Racer], int, int]:
+        """Those that come to rest within so many steps, merged; how many did not; evaluations."""
+        ended, used = self._round(going, folder, steps, "to rest")
         rested = [one for one in ended if one.relaxation is not None and one.relaxation.status == "converged"]
         return self.merged(rested), len(going) - len(rested), used
 

@@ -20,9 +20,10 @@ from augment.storage.claim import claim
 from augment.storage.lock import folder_lock
 from defectgen.energy_surface.source import find_forces
 from defectgen.generation.geometries import generate
+from defectgen.ground_states.barriers import with_barriers
 from defectgen.ground_states.copies import congruent, symmetry_in
 from defectgen.ground_states.minima import Minimum, SearchResult, by_source
-from defectgen.ground_states.race import Race, Racer, starts_for
+from defectgen.ground_states.race import FINAL_STEPS, Race, Racer, starts_for
 from defectgen.ground_states.same_geometry import same_minimum, wrapped
 from defectgen.ground_states.stability import pushed
 from defectgen.ground_states.starts import Start, distorted_starts, in_turn
@@ -36,7 +37,7 @@ from md.relaxation.relaxed_host import RelaxedHost
 
 __all__ = ["MIN_EVALUATIONS", "SearchSettings", "search"]
 
-_VERSION = 4
+_VERSION = 5
 """Of the algorithms: raised when the same request comes to give other minima, so that no old folder is gone on from."""
 
 MIN_EVALUATIONS = 100
@@ -52,7 +53,10 @@ _WORTH_A_RACE = 40
 """Evaluations that are left, below which no other race begins."""
 
 _RACE_SHARE = 0.6
-"""Of the evaluations; the rest finds out which ends are minima."""
+"""Of the evaluations; the rest finds out which ends are minima, and brings further starts to rest."""
+
+_COST_OF_A_START = 30
+"""Evaluations that a start takes to rest and to be pushed, about; fewer that are left begin none."""
 
 _SAME_ENERGY = 0.01
 """eV; minima that an operation of the crystal takes to each other differ by less, relaxed to the default force."""
@@ -106,6 +110,7 @@ def search(
     model: Model | str = "default",
     carried: Sequence[FloatArray] = (),
     others: Sequence[Potential] = (),
+    barriers: int = 0,
     folder: str | Path | None = None,
     workers: int = 1,
     stage: OpenStage | None = None,
@@ -124,6 +129,8 @@ def search(
         model: that proposes some of the starts, or its name.
         carried: displacements (n, 3), Å, of minima of other defects on the same sites, which are tried here.
         others: potentials that each minimum is evaluated with once, where they cover the elements.
+        barriers: of how many of the lowest minima the barrier from the ideal geometry is sought; a path takes some
+            hundreds of evaluations, on top of those of the settings.
         folder: keeps every round; the same call goes on from there. None keeps nothing.
         workers: processes; results do not depend on their number.
         stage: opens the progress of a stage.
@@ -131,9 +138,12 @@ def search(
     Raises:
         DataError: no start comes to rest.
         PotentialError: an element is not covered, or the potential fails.
+        SettingsError: `barriers` is negative.
         ResumeError: the folder belongs to another search, or another process works in it.
     """
     asked = settings or SearchSettings()
+    if barriers < 0:
+        raise SettingsError(f"barriers of {barriers} minima; give 0 for none, or a number of the lowest minima")
     reference = on or RelaxedHost.of(defect.supercell.host, potential)
     with ExitStack() as stack:
         where = Path(stack.enter_context(TemporaryDirectory()) if folder is None else folder)
@@ -146,7 +156,10 @@ def search(
             words={"identity": "defect, potential, model or settings"},
         )  # fmt: skip
         stack.enter_context(folder_lock(where))
-        return _with_others(run.result(), others)
+        result = _with_others(run.result(), others)
+        if barriers:
+            result = with_barriers(result, potential, barriers, asked.fmax, where, run.stage)
+        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,8 +189,7 @@ class _Search:
         ideal = self.defect.cell()
         race = Race(ideal, self.defect.symmetry(), self.potential, self.settings.fmax, self.workers, self.stage)
         starts, in_features = self._starts(ideal)
-        ended, lost, spent, begun = self._raced(starts, in_features, race)
-        ended, also_lost, used = self._stable(ended, race)
+        ended, lost, spent, begun = self._found(starts, in_features, race)
         if not ended:
             who = self.potential.name
             raise DataError(f"{self.defect.name}: no start came to rest with {who}; give more evaluations")
@@ -188,7 +200,29 @@ class _Search:
         minima = tuple(self._minimum(one, lowest, ideal, starts) for one in kept)
         ends = [next((k for k, one in enumerate(kept) if i in one.numbers), None) for i in range(begun)]
         sources = by_source([start.source for start in starts[:begun]], ends)
-        return SearchResult(self.defect, self.potential.name, minima, spent + used, sources, lost + also_lost)
+        return SearchResult(self.defect, self.potential.name, minima, spent, sources, lost)
+
+    def _found(self, starts: Sequence[Start], in_features: int, race: Race) -> tuple[list[Racer], int, int, int]:
+        """Minima; starts that failed; evaluations; starts that began.
+
+        The races and the pushes leave evaluations, few searched or many: they bring the next starts to rest.
+        """
+        seen, lost, spent, begun = self._raced(starts, in_features, race)
+        ended, also_lost, used = self._stable(seen, race, "pushed")
+        lost, spent = lost + also_lost, spent + used
+        while begun < len(starts) and (left := self.settings.evaluations - spent) >= _COST_OF_A_START:
+            count = min(max(1, left // (2 * _COST_OF_A_START)), len(starts) - begun)
+            steps = min(left // count, FINAL_STEPS)
+            came, no_rest, used = race.to_rest(_racers(starts, begun, count), self.folder / f"start_{begun}", steps)
+            fresh = [end for end in came if not any(race.together(end, other) for other in seen)]
+            again = [end for end in came if end not in fresh and any(race.together(end, other) for other in ended)]
+            # What is too high to be shown is not worth the evaluations that tell whether it is a minimum.
+            highest = min((end.energy for end in [*ended, *fresh]), default=0.0) + self.settings.window
+            low = [end for end in fresh if end.energy <= highest]
+            stable, not_pushed, pushes = self._stable(low, race, f"start_{begun}_pushed")
+            seen, ended = [*seen, *fresh], race.merged([*ended, *stable, *again])
+            lost, spent, begun = lost + no_rest + not_pushed, spent + used + pushes, begun + count
+        return ended, lost, spent, begun
 
     def _raced(self, starts: Sequence[Start], in_features: int, race: Race) -> tuple[list[Racer], int, int, int]:
         """Ends of so many races as the evaluations are enough for; starts that failed; evaluations; starts that began.
@@ -199,11 +233,7 @@ class _Search:
         lost, spent, begun, most = 0, in_features, 0, round(_RACE_SHARE * self.settings.evaluations)
         while begun < len(starts) and (begun == 0 or most - spent > _WORTH_A_RACE):
             count = min(starts_for(most - spent), len(starts) - begun)
-            racers = [
-                Racer((starts[i].source,), starts[i].cell, 0, np.array([np.inf]), (i,))
-                for i in range(begun, begun + count)
-            ]
-            more, also_lost, used = race.run(racers, self.folder / f"race_{begun}")
+            more, also_lost, used = race.run(_racers(starts, begun, count), self.folder / f"race_{begun}")
             ended = race.merged([*ended, *more])
             lost, spent, begun = lost + also_lost, spent + used, begun + count
         return ended, lost, spent, begun
@@ -214,7 +244,7 @@ class _Search:
         ideal = self.defect.cell()
         return congruent(self.defect.supercell, ideal, one.cell.positions, other.cell.positions)
 
-    def _stable(self, ended: Sequence[Racer], race: Race) -> tuple[list[Racer], int, int]:
+    def _stable(self, ended: Sequence[Racer], race: Race, name: str) -> tuple[list[Racer], int, int]:
         """The ends that a push along their softest direction does not take lower, and where it takes the others.
 
         Returns:
@@ -232,7 +262,7 @@ class _Search:
                         stable.append(one)
                     else:
                         pushes.append((one, moved))
-            came, also_lost, used = race.to_rest([moved for _, moved in pushes], self.folder / f"pushed_{turn}")
+            came, also_lost, used = race.to_rest([moved for _, moved in pushes], self.folder / f"{name}_{turn}")
             lost, spent = lost + also_lost, spent + used
             lower = {n: end for end in came for n in end.numbers}
             fallen = [one for one, _ in pushes if _is_lower(lower.get(one.numbers[0]), one)]
@@ -302,6 +332,13 @@ class _Search:
         found_by = tuple(dict.fromkeys(starts[i].source for i in one.numbers))
         first = starts[one.numbers[0]].source
         return Minimum(one.relaxation.record, one.energy - lowest, symbol, copies, first, found_by, words)
+
+
+def _racers(starts: Sequence[Start], begun: int, count: int) -> list[Racer]:
+    """The next so many starts, at rest nowhere yet."""
+    return [
+        Racer((starts[i].source,), starts[i].cell, 0, np.array([np.inf]), (i,)) for i in range(begun, begun + count)
+    ]
 
 
 def _moved_by(cell: DefectCell, ideal: DefectCell) -> float:

@@ -52,6 +52,7 @@ def search_stage(prepared: PreparedRun, folder: RunFolder) -> dict[str, Any]:
                 defect, prepared.potential, on=reference, settings=how,
                 model=asked.model or prepared.settings.generate.model,
                 carried=carried_over(reference.on(defect), results), others=others,
+                barriers=asked.keep if asked.barrier else 0,
                 folder=folder.file("search", "items", f"{defect.name}-{name}"),
                 workers=prepared.settings.workers, stage=progress,
             )
@@ -63,6 +64,8 @@ def search_stage(prepared: PreparedRun, folder: RunFolder) -> dict[str, Any]:
         "minima": sum(len(result.minima) for result in results),
         "evaluations": sum(result.evaluations for result in results),
     }
+    if asked.barrier:
+        counts["barrier_evaluations"] = sum(result.path_evaluations for result in results)
     folder.finish("search", time.monotonic() - began, counts)
     return counts
 
@@ -103,6 +106,10 @@ def minima_records(result: SearchResult, keep: int) -> list[Record]:
             CONFIG_TYPE: SEARCH_MINIMUM, "start": f"search #{rank} ({minimum.source})", "subgroup": minimum.subgroup,
             "status": "converged", "above": minimum.above, "words": minimum.words,
         }  # fmt: skip
+        if minimum.path is not None:
+            facts |= {"barrier": minimum.path.words, "barrier_evaluations": minimum.path.evaluations}
+            if minimum.path.forward is not None:
+                facts |= {"barrier_forward": minimum.path.forward, "barrier_reverse": minimum.path.reverse}
         found.append(
             Record(
                 cell.with_geometry(cell.positions, **facts), minimum.record.energy, minimum.record.forces,

@@ -76,6 +76,9 @@ class SearchStageSettings(SettingsSection):
     use_model: bool = Field(default=True, description="let the diffusion model propose starts")
     model: str | None = Field(None, description="that proposes them, as generate.model; null: that one")
     second: tuple[str, ...] = Field((), description="potentials that every minimum is evaluated with once, to compare")
+    barrier: bool = Field(
+        default=False, description="barriers from the ideal geometry to the minima kept, some hundred evaluations each"
+    )
 
 
 class ThermoStageSettings(SettingsSection):

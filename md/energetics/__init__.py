@@ -1,5 +1,6 @@
 """What defects cost: formation, strain, vibration and migration under a potential."""
 
+from md.energetics.band import Band, relaxed_band
 from md.energetics.barrier import Barrier, migration_barrier, path_ends, symmetric_saddle
 from md.energetics.dipole import ElasticDipole, elastic_dipole, elastic_dipole_from_strain, relaxation_volume
 from md.energetics.elastic import ElasticConstants, Moduli, elastic_constants
@@ -26,6 +27,7 @@ from md.energetics.survey import DefectEnergies, defect_energies, migration_barr
 
 __all__ = [
     "AnharmonicFreeEnergy",
+    "Band",
     "Barrier",
     "DefectEnergies",
     "ElasticConstants",
@@ -55,5 +57,6 @@ __all__ = [
     "path_ends",
     "population",
     "relaxation_volume",
+    "relaxed_band",
     "symmetric_saddle",
 ]

@@ -48,6 +48,10 @@ SecondOption = Annotated[
 WindowOption = Annotated[
     float | None, typer.Option("--window", metavar="eV", help="energy above the lowest up to which minima are kept")
 ]
+BarrierOption = Annotated[
+    bool,
+    typer.Option("--barrier", help="barriers from the ideal geometry to the minima, some hundred evaluations each"),
+]
 KeepOption = Annotated[int | None, typer.Option("--keep", help="most minima of a defect that are written")]
 
 DEFAULT_EVALUATIONS = 400
@@ -60,6 +64,7 @@ def search_command(
     window: WindowOption = None,
     second: SecondOption = None,
     keep: KeepOption = None,
+    barrier: BarrierOption = False,
     model: ModelOption = None,
     poscar: PoscarOption = None,
     dopant: DopantsOption = None,
@@ -89,6 +94,7 @@ def search_command(
         "search.evaluations": evaluations,
         "search.window": window,
         "search.keep": keep,
+        "search.barrier": barrier or None,
         "search.second": several(second),
         "search.model": model,
         "workers": workers,

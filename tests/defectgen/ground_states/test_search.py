@@ -249,6 +249,14 @@ def test_more_evaluations_are_for_more_starts() -> None:
     assert 60 < counts[-1] < 400
 
 
+@pytest.mark.parametrize("evaluations", [100, 150, 250])
+def test_evaluations_are_used_up_and_little_more(interstitial: Defect, emt: Potential, evaluations: int) -> None:
+    vacancy = next(d for d in point_defects(interstitial.supercell) if d.name == "v_Cu")
+    found = search(vacancy, emt, settings=SearchSettings(evaluations=evaluations, use_model=False))
+    assert evaluations - search_module._COST_OF_A_START < found.evaluations < 1.5 * evaluations
+    assert sum(count.starts for count in found.sources) <= evaluations / search_module._LEAST_OF_A_START
+
+
 def racer(cell, energies, number: int) -> Racer:
     return Racer((f"kind {number}",), cell, 5, np.array(energies), (number,))
 

@@ -101,6 +101,26 @@ def test_the_same_call_goes_on_and_another_is_refused(run: Path, monkeypatch: py
     assert (run / SUMMARY).read_bytes() == before
 
 
+def test_barriers_are_written_and_shown_where_they_are_wanted(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    folder = tmp_path / "run"
+    words = ["search", COPPER, "--defect", "Al_Cu", *ASKED, "--barrier", "-o", folder]
+    assert defectgen(*words, monkeypatch=monkeypatch) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "barrier from the ideal sites" in shown
+    assert "more for the barriers" in shown
+    assert defectgen(*words, "--json", monkeypatch=monkeypatch) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert RunFolder.open(folder).times["search"]["barrier_evaluations"] == row["barrier_evaluations"] > 0
+    records = read_records(folder.joinpath(*MINIMA))
+    assert len(records) == len(row["minima"]) >= 1
+    for record, minimum in zip(records, row["minima"], strict=True):
+        assert minimum["barrier"]["words"] == record.cell.provenance["barrier"]
+        assert minimum["barrier"]["forward"] == record.cell.provenance["barrier_forward"]
+    assert all("barrier" not in one for plain in RunFolder.open(run).read_lines(SUMMARY) for one in plain["minima"])
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

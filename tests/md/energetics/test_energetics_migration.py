@@ -12,6 +12,7 @@ from augment import Defect, Edit, Supercell, conventional_supercell, find_superc
 from augment.defects.kinds import kinds
 from augment.errors import ConditionError, DataError, SupercellError
 from md.energetics import attempt_frequency, jumps, migration_barrier, normal_modes, path_ends, symmetric_saddle
+from md.energetics.band import Band
 from md.energetics.barrier import Barrier
 from md.potentials import Potential
 from tests.support.places import HOSTS
@@ -151,9 +152,9 @@ def test_what_a_barrier_cannot_be_measured_for(emt: Potential, band: Barrier) ->
     positions[3] = positions[4] + 0.1
     with pytest.raises(DataError, match="no energy"):
         migration_barrier(band.jump, emt, cell.with_geometry(positions))
-    two_hills = Barrier(band.jump, np.arange(5.0), np.array([0.0, 0.5, 0.2, 0.5, 0.0]), band.path, 0.0)
+    two_hills = Band(np.arange(5.0), np.array([0.0, 0.5, 0.2, 0.5, 0.0]), band.path, 0.0)
     assert two_hills.has_intermediate
-    uphill = Barrier(band.jump, np.arange(3.0), np.array([0.0, 0.6, 1.2]), band.path, 0.0)
+    uphill = Band(np.arange(3.0), np.array([0.0, 0.6, 1.2]), band.path, 0.0)
     assert uphill.ends_at_top
     assert not band.ends_at_top
 
