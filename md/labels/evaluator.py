@@ -302,8 +302,6 @@ class Evaluator:
 
 def guarded_calculator(evaluate: Callable[[FloatArray, FloatArray], Evaluation]) -> Any:
     """ASE calculator that evaluates through `evaluate(positions, cell)`: guards see every geometry first."""
-    # TODO
-
     return GuardedCalculator(evaluate)
 
 
