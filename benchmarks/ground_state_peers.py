@@ -1,7 +1,8 @@
 """Other methods that look for the lowest minimum of a defect, run as they come, their force evaluations counted.
 
 A peer is a function of the defect in the relaxed host, a potential and a number of evaluations. It gives a `Course`:
-evaluations so far and the lowest energy at rest so far. A geometry is at rest where no force is above `FMAX`.
+evaluations so far and the lowest energy at rest so far. A geometry is at rest where no force is above `FMAX`; it
+counts where the host around the defect is still that crystal, as a small cell may take another arrangement as a whole.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ FMAX, STEPS = 0.02, 250
 Course = list[tuple[int, float]]
 """Evaluations so far, and the lowest energy at rest so far, eV."""
 
+MOVED, MAX_MOVED_SHARE = 0.5, 0.5
+"""Å, and the share of the atoms that may be so far from their ideal sites: more of them are another crystal."""
+
 SUBGROUP_RATTLE = 0.3
 """Å, standard deviation before the projection on what a subgroup leaves invariant."""
 
@@ -61,13 +65,20 @@ for cell in given["defects"]:
 """
 
 
-def relaxed_in_turn(starts: Iterator[Start], potential: Potential, evaluations: int) -> Course:
+def same_crystal(ideal: DefectCell, positions: FloatArray) -> bool:
+    """Whether most atoms are still at their sites, whatever the drift of all of them."""
+    moves = wrapped(positions - ideal.positions, ideal.cell)
+    moves -= np.median(moves, axis=0)
+    return bool((np.linalg.norm(moves, axis=1) > MOVED).mean() <= MAX_MOVED_SHARE)
+
+
+def relaxed_in_turn(ideal: DefectCell, starts: Iterator[Start], potential: Potential, evaluations: int) -> Course:
     """Start after start relaxed to the end, until the evaluations are spent."""
     found, spent, lowest = [], 0, np.inf
     for start in starts:
         end = relax_structure(start.cell, potential, fmax=FMAX, max_steps=STEPS)
         spent += len(end.energies)
-        if end.status == "converged":
+        if end.status == "converged" and same_crystal(ideal, end.cell.positions):
             lowest = min(lowest, float(end.energies[-1]))
         found.append((spent, lowest))
         if spent >= evaluations:
@@ -89,7 +100,7 @@ def _followed(cell: DefectCell, potential: Potential, evaluations: int, method: 
             raise _SpentError
         found = evaluator(positions, lattice)
         lowest = course[-1][1] if course else np.inf
-        at_rest = np.linalg.norm(found.forces, axis=1).max() < FMAX
+        at_rest = np.linalg.norm(found.forces, axis=1).max() < FMAX and same_crystal(cell, positions)
         course.append((evaluator.calls, min(lowest, found.energy) if at_rest else lowest))
         return found
 
@@ -131,7 +142,7 @@ def random_placing(placed: Defect, potential: Potential, evaluations: int) -> Co
 
     C. J. Pickard and R. J. Needs, J. Phys.: Condens. Matter 23, 053201 (2011).
     """
-    return relaxed_in_turn(_random_starts(placed), potential, evaluations)
+    return relaxed_in_turn(placed.cell(), _random_starts(placed), potential, evaluations)
 
 
 def _random_starts(placed: Defect) -> Iterator[Start]:
@@ -153,7 +164,7 @@ def _random_starts(placed: Defect) -> Iterator[Start]:
 
 def subgroup_enumeration(placed: Defect, potential: Potential, evaluations: int) -> Course:
     """Random displacements that keep a subgroup of the stabilizer, one of each class in turn, the largest first."""
-    return relaxed_in_turn(_subgroup_starts(placed), potential, evaluations)
+    return relaxed_in_turn(placed.cell(), _subgroup_starts(placed), potential, evaluations)
 
 
 def _subgroup_starts(placed: Defect) -> Iterator[Start]:

@@ -78,7 +78,7 @@ def courses(
 
     def plain(*kinds: str) -> Course:
         by_kind = distorted_starts(placed, (), 0)
-        return relaxed_in_turn(chain(*(by_kind[kind] for kind in kinds)), potential, most)
+        return relaxed_in_turn(placed.cell(), chain(*(by_kind[kind] for kind in kinds)), potential, most)
 
     found = {
         "ideal sites": plain("ideal"),
@@ -87,7 +87,7 @@ def courses(
     }
     found |= {name: peer(placed, potential, most) for name, peer in PEERS.items()}
     if shakenbreak is not None:
-        found["shakenbreak"] = relaxed_in_turn(iter(shakenbreak), potential, most)
+        found["shakenbreak"] = relaxed_in_turn(placed.cell(), iter(shakenbreak), potential, most)
     for name, use_model in (("search, no model", False), ("search", True)):
         found[name] = []
         for share in SHARES:

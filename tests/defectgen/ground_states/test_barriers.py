@@ -157,7 +157,9 @@ def diverging(_first: Any, last: Any, *args: Any, **settings: Any) -> Any:
     return relaxed_band(_first, crushed, *args, **settings)
 
 
-@pytest.mark.parametrize(("change", "said"), [(unconverged, "0.300 eV/Å left"), (diverging, "diverged")], ids=str)
+@pytest.mark.parametrize(
+    ("change", "said"), [(unconverged, "0.300 eV/Å left"), (diverging, "diverged")], ids=["unconverged", "diverging"]
+)
 def test_a_band_without_an_end_gives_no_number(
     change: Callable[..., Any], said: str, defects: dict[str, Defect], well: Potential, tmp_path: Path, monkeypatch
 ) -> None:
