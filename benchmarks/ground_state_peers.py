@@ -37,7 +37,7 @@ Course = list[tuple[int, float]]
 """Evaluations so far, and the lowest energy at rest so far, eV."""
 
 MOVED, MAX_MOVED_SHARE = 0.5, 0.5
-"""Å, and the share of the atoms that may be so far from their ideal sites: more of them are another crystal."""
+"""Å, and the share of the ideal sites that may have no atom so near: with more of them it is another crystal."""
 
 SUBGROUP_RATTLE = 0.3
 """Å, standard deviation before the projection on what a subgroup leaves invariant."""
@@ -66,10 +66,9 @@ for cell in given["defects"]:
 
 
 def same_crystal(ideal: DefectCell, positions: FloatArray) -> bool:
-    """Whether most atoms are still at their sites, whatever the drift of all of them."""
-    moves = wrapped(positions - ideal.positions, ideal.cell)
-    moves -= np.median(moves, axis=0)
-    return bool((np.linalg.norm(moves, axis=1) > MOVED).mean() <= MAX_MOVED_SHARE)
+    """Whether most sites still have an atom, whichever it is."""
+    apart = np.linalg.norm(wrapped(positions[:, None] - ideal.positions[None], ideal.cell), axis=-1)
+    return bool((apart.min(axis=0) > MOVED).mean() <= MAX_MOVED_SHARE)
 
 
 def relaxed_in_turn(ideal: DefectCell, starts: Iterator[Start], potential: Potential, evaluations: int) -> Course:
