@@ -65,7 +65,9 @@ def run_pipeline(settings: Settings) -> Path:
     report_notes((*plan.lines, *prepared.notes, *prepared.potential_notes))
     folder = start_folder(prepared)
     with folder.locked():
-        folder.write_lines(CUTS, plan.cuts)
+        # A run that goes on has the cut settings in its folder, and plans no cut again.
+        if not folder.file(CUTS).is_file():
+            folder.write_lines(CUTS, plan.cuts)
         report_stage_end("host", folder.times["host"])
         report_stage_end("defects", folder.times["defects"])
         for stage, function in LATER_STAGES:
