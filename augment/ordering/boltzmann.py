@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
@@ -179,7 +179,9 @@ def _sampled(run: _Evaluated, settings: EquilibrateSettings) -> EquilibratedEnse
     samples = _equilibrium(run, expansion, starts, settings, 0)
     each = -(-(settings.evaluations - len(members)) // FITTING_ROUNDS)
     for number in range(1, FITTING_ROUNDS + 1):
-        more = run.unseen(_shuffled(samples, rng), min(each, settings.evaluations - len(members)))
+        count = min(each, settings.evaluations - len(members))
+        # Where equilibrium has few configurations, random ones tell what the expansion may have wrong elsewhere.
+        more = run.unseen(chain(_shuffled(samples, rng), _random(solution, settings.seed)), count)
         if not len(more):
             break
         found = np.append(found, run.enthalpies(more, f"enthalpies of round {number} of {FITTING_ROUNDS}"))

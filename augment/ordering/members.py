@@ -58,16 +58,10 @@ class EquilibratedEnsemble:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values: what was asked, how it was sampled, the order, and every configuration."""
-        solution = self.solution
         return {
             "temperature": self.temperature,
             "seed": self.seed,
-            "formula": solution.formula,
-            "counts": dict(solution.counts),
-            "fractions": solution.fractions,
-            "formal_charges": dict(solution.charges),
-            "net_charge": solution.net_charge,
-            "supercell": solution.supercell.describe(),
+            **self.solution.to_dict(),
             "evaluations": self.evaluations,
             "exact": self.exact,
             "expansion_error": self.expansion_error,

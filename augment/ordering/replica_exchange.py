@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from ase import units
 
 from augment.cell import FloatArray, IntArray
 from augment.errors import ConditionError
@@ -19,8 +20,8 @@ from augment.ordering.exchanges import Replicas, Sites, with_clashes
 from augment.ordering.pair_expansion import EditEnergies
 from augment.solutions.solution import SolidSolution
 
-EV_PER_KELVIN = 8.617333262e-5
-"""eV/K (CODATA 2018)."""
+EV_PER_KELVIN = float(units.kB)
+"""Boltzmann's constant."""
 
 CHAINS = 8
 """Independent ones: their scatter is the error of a mean."""

@@ -71,18 +71,12 @@ class ConfigurationEnsemble:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values: what was asked, what was realised, and every configuration."""
-        solution = self.solution
         return {
             "mode": self.mode,
             "weight": self.weight,
             "seed": self.seed,
-            "formula": solution.formula,
-            "counts": dict(solution.counts),
-            "fractions": solution.fractions,
-            "formal_charges": dict(solution.charges),
-            "net_charge": solution.net_charge,
+            **self.solution.to_dict(),
             "distinct": self.distinct,
-            "supercell": solution.supercell.describe(),
             "members": [
                 {"key": m.defect.key, "degeneracy": m.defect.degeneracy, "objective": m.objective} for m in self.members
             ],

@@ -112,6 +112,17 @@ class SolidSolution:
     def _counted(self) -> list[int]:
         return [self.counts[name] for name in self.space.names]
 
+    def to_dict(self) -> dict[str, object]:
+        """JSON values: formula, numbers, fractions, charges and supercell."""
+        return {
+            "formula": self.formula,
+            "counts": dict(self.counts),
+            "fractions": self.fractions,
+            "formal_charges": dict(self.charges),
+            "net_charge": self.net_charge,
+            "supercell": self.supercell.describe(),
+        }
+
     @cached_property
     def sublattices(self) -> tuple[Sublattice, ...]:
         """The sets of sites that are edited, each with the kinds that share it.

@@ -14,7 +14,7 @@ import typer
 from defectgen.cli.options import say, show
 
 if TYPE_CHECKING:
-    from augment import Defect, Supercell
+    from augment import Defect, DefectCell, Supercell
 
 _ROWS = 200
 """Defects shown in a table; a longer list is for --json."""
@@ -26,7 +26,7 @@ ExtxyzOption = Annotated[Path | None, typer.Option("--extxyz", help="extended XY
 
 @dataclass(frozen=True)
 class Exports:
-    """Where the ideal cells are written, None for nowhere.
+    """Where cells are written, None for nowhere.
 
     Attributes:
         poscar: folder of VASP folders.
@@ -44,15 +44,19 @@ class Exports:
         return any(path is not None for path in (self.poscar, self.cif, self.extxyz))
 
     def write(self, supercell: Supercell, defects: Callable[[], Iterator[Defect]]) -> None:
-        """Write the cells of the defects, and the pristine one where the format has a place for it."""
+        """Write the ideal cells of the defects, and the pristine one where the format has a place for it."""
+        self.write_cells(supercell, lambda: (defect.cell() for defect in defects()))
+
+    def write_cells(self, supercell: Supercell, cells: Callable[[], Iterator[DefectCell]]) -> None:
+        """Write cells of any geometry, and the pristine one where the format has a place for it."""
         from augment.exchange import write_cifs, write_extxyz, write_poscars
 
         if self.poscar is not None:
-            write_poscars(self.poscar, chain([supercell.bulk_cell()], (d.cell() for d in defects())))
+            write_poscars(self.poscar, chain([supercell.bulk_cell()], cells()))
         if self.cif is not None:
-            write_cifs(self.cif, (d.cell() for d in defects()))
+            write_cifs(self.cif, cells())
         if self.extxyz is not None:
-            write_extxyz(self.extxyz, (d.cell() for d in defects()))
+            write_extxyz(self.extxyz, cells())
 
 
 def list_defects(

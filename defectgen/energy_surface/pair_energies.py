@@ -21,6 +21,7 @@ from ase import units
 from augment import Defect, DefectCell, EditSpace
 from augment.cell import FloatArray, IntArray
 from augment.errors import PotentialError
+from augment.ordering.pair_orbits import PairOrbits
 from defectgen.representation.arrangements import Arranging
 from md.potentials import Potential
 from md.relaxation.relax import relax_structure
@@ -86,34 +87,25 @@ class PairEnergies:
 
     @cached_property
     def _tables(self) -> tuple[FloatArray, FloatArray]:
-        space, count = self.space, len(self.space)
+        space, orbits = self.space, PairOrbits.of(self.space)
         pristine = self.energy(space.supercell.bulk_cell())
-        alone, together = self._orbits()
+        firsts, alone = np.unique(orbits.single, return_index=True)
         chosen = np.triu(space.compatible, 1)
-        first: dict[int, tuple[int, ...]] = {int(code): (int(code),) for code in alone}
-        first |= {int(code) + count: divmod(int(code), count) for code in together[chosen]}
-        energies: dict[int, float] = {}
-        for code, places in first.items():
-            energies[code] = self.energy(self._cell(places)) - pristine
+        pairs, at = np.unique(orbits.pair[chosen], return_index=True)
+        cells = [(int(k),) for k in alone] + [(int(i), int(j)) for i, j in np.argwhere(chosen)[at]]
+        energies = []
+        for places in cells:
+            energies.append(self.energy(self._cell(places)) - pristine)
             if self.progress is not None:
-                self.progress(len(energies), len(first))
-        single = np.array([energies[int(code)] for code in alone])
+                self.progress(len(energies), len(cells))
+        single = np.array(energies[: len(firsts)])[orbits.single]
         if not np.isfinite(single).all():
             bad = space.names[int(space.label[int(np.flatnonzero(~np.isfinite(single))[0])])]
             raise PotentialError(f"no energy of {bad} alone: its relaxation diverged; choose another potential")
-        pair = np.zeros((count, count))
-        pair[chosen] = [energies[int(code) + count] for code in together[chosen]]
+        pair = np.zeros((len(space), len(space)))
+        pair[chosen] = np.array(energies[len(firsts) :])[np.searchsorted(pairs, orbits.pair[chosen])]
         pair[chosen] -= (single[:, None] + single)[chosen]
         return single, np.nan_to_num(pair + pair.T)
-
-    def _orbits(self) -> tuple[IntArray, IntArray]:
-        """(m,) first edit of the orbit of each, and (m, m) code i m + j of the first pair of the orbit of each."""
-        images, count = self.space.permutations.astype(np.int64), len(self.space)
-        pairs = np.empty((count, count), dtype=np.int64)
-        for k in range(count):
-            image = images[:, k, None]
-            pairs[k] = (np.minimum(image, images) * count + np.maximum(image, images)).min(axis=0)
-        return images.min(axis=0), pairs
 
     def _cell(self, places: Sequence[int]) -> DefectCell:
         return Defect(self.space.supercell, self.space.edits(np.array(places, dtype=np.int64))).cell()

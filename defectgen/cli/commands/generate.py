@@ -110,11 +110,6 @@ def generate_command(
     block: BlockOption = None,
 ) -> None:
     """Propose relaxed or thermal geometries with the diffusion model; or what a crystal holds in equilibrium."""
-    if population is not None:
-        draw_supercells_of(source, population, temperature, pressure, condition, seed)
-        return
-    if condition is not None:
-        raise ConditionError("--condition names an equilibrium; give --population 10000 too")
     asked = {
         "generate.only": several(defect),
         "generate.subgroups": several(subgroup) or (["1"] if snapshot else None),
@@ -130,12 +125,25 @@ def generate_command(
     }
     which = defect_changes(dopant, min_image_distance, max_atoms, max_voids, block) | layer_changes(bulk, slab)
     which |= _complex_changes(complexes, size, cutoff, propose, weight)
-    if source.is_dir():
+    if population is not None:
+        _refuse_others(asked, which, output)
+        draw_supercells_of(source, population, temperature, pressure, condition, seed)
+    elif condition is not None:
+        raise ConditionError("--condition names an equilibrium; give --population 10000 too")
+    elif source.is_dir():
         _in_run(source, asked, which, overwrite=overwrite)
     elif output is None:
         raise ConditionError(f"{source}: a host needs a folder to write to; give it with -o")
     else:
         _from_host(source, {**asked, **which, "seed": seed}, output)
+
+
+def _refuse_others(asked: dict[str, Any], which: dict[str, Any], output: Path | None) -> None:
+    """A population has the defects, the potential and the folder of its run: what says otherwise is refused."""
+    used = {"generate.temperature", "generate.pressure"}
+    given = [name for name, value in (asked | which | {"-o": output}).items() if value is not None and name not in used]
+    if given:
+        raise ConditionError(f"a population follows from the energies of its run; {given[0]} has no part in it")
 
 
 def draw_supercells_of(

@@ -89,10 +89,16 @@ def _chosen(made: Sequence[Equilibrium], condition: str | None) -> Equilibrium:
     if condition is None and len(made) == 1:
         return made[0]
     found = [each for each in made if each.condition == condition]
+    if not names:
+        raise ConditionError(
+            "no equilibrium is known: no limit of the chemical potentials; `defectgen thermo` says why"
+        )
+    if condition is None:
+        raise ConditionError(f"the crystal has several conditions; name one of {', '.join(names)}")
     if not found:
-        what = "none is named" if condition is None else f"{condition!r} is none of them"
-        hint = "" if condition is None else did_you_mean(condition, names)
-        raise ConditionError(f"the crystal has several conditions and {what}; {hint}give one of {', '.join(names)}")
+        raise ConditionError(
+            f"no condition {condition!r}; {did_you_mean(condition, names)}give one of {', '.join(names)}"
+        )
     return found[0]
 
 

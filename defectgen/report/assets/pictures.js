@@ -19,22 +19,7 @@ class StructurePicture extends StructureViewer {
   describe() {}
 
   listen() {
-    const { canvas } = this;
-    let last = null;
-    canvas.addEventListener("pointerdown", (event) => {
-      last = [event.clientX, event.clientY];
-      canvas.setPointerCapture(event.pointerId);
-      this.tip.hidden = true;
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      if (!last) { this.hover(event); return; }
-      this.rotate((event.clientX - last[0]) * 0.01, (event.clientY - last[1]) * 0.01);
-      last = [event.clientX, event.clientY];
-    });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { last = null; });
-    canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
-    canvas.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.request()).observe(canvas);
+    this.turnByHand();
   }
 
   rotate(dx, dy) {

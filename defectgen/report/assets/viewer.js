@@ -48,6 +48,17 @@ class StructureViewer {
     }
     controls.reset.addEventListener("click", () => { this.resetView(); this.refresh(); });
     canvas.addEventListener("pointerdown", () => canvas.focus({ preventScroll: true }));
+    canvas.addEventListener("wheel", (event) => {
+      if (document.activeElement !== canvas) return;  // the page scrolls until the viewer is clicked
+      event.preventDefault();
+      this.zoom = Math.min(8, Math.max(0.4, this.zoom * Math.exp(-event.deltaY * 0.001)));
+      this.request();
+    }, { passive: false });
+    this.turnByHand();
+  }
+
+  turnByHand() {
+    const { canvas } = this;
     let last = null;
     canvas.addEventListener("pointerdown", (event) => {
       last = [event.clientX, event.clientY];
@@ -61,12 +72,6 @@ class StructureViewer {
     });
     for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { last = null; });
     canvas.addEventListener("pointerleave", () => { this.tip.hidden = true; });
-    canvas.addEventListener("wheel", (event) => {
-      if (document.activeElement !== canvas) return;  // the page scrolls until the viewer is clicked
-      event.preventDefault();
-      this.zoom = Math.min(8, Math.max(0.4, this.zoom * Math.exp(-event.deltaY * 0.001)));
-      this.request();
-    }, { passive: false });
     canvas.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.request()).observe(canvas);
   }

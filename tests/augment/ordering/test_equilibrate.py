@@ -73,6 +73,16 @@ def test_pairs_are_described_and_every_draw_is_accepted():
     assert len({m.defect.key for m in found.members}) == len(found.members)
 
 
+def test_a_cold_crystal_spends_its_evaluations_all_the_same():
+    """One configuration holds nearly all of equilibrium: random ones are evaluated besides."""
+    made = solution("Cu", {"Au_Cu": 4, "v_Cu": 1}, (2, 2, 1))
+    source = Enthalpies(made, 0.0)
+    found = equilibrate(made, source, EquilibrateSettings(40.0, samples=10, evaluations=30))
+    assert not found.exact
+    assert len(found.members) < 4
+    assert source.evaluated >= 30
+
+
 def test_configurations_that_diverge_are_left_out():
     made = solution("Cu", {"Au_Cu": 3})
     source = Enthalpies(made, 0.0)

@@ -118,6 +118,8 @@ def test_a_population_of_a_run(call: Any, copper: Path) -> None:
         (("--population", 10, "--temperature", 900, "--condition", "O-rich"), "give one of"),
         (("--condition", "Cu-rich"), "give --population"),
         (("--population", 0, "--temperature", 900), "draw from 1"),
+        (("--population", 10, "--temperature", 900, "--potential", "chgnet"), "has no part in it"),
+        (("--population", 10, "--temperature", 900, "-n", 3), "has no part in it"),
     ],
 )
 def test_a_population_that_cannot_be(call: Any, copper: Path, options: tuple[Any, ...], message: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,6 @@ from defectgen.cli.listing import Exports
 from defectgen.cli.options import potential_changes, say, settings_of, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from augment.solutions.solution import SolidSolution
     from md.campaigns.equilibrated import EquilibratedCells
     from md.potentials import Potential
@@ -34,6 +32,9 @@ SolutionPressureOption = Annotated[
 
 POOR_ACCEPTANCE = 0.2
 """Share of draws accepted below which a chain of some tens of configurations stays where it began."""
+
+MAX_ERROR = 2.0
+"""k T; of the pair expansion, beyond which it may keep configurations from being drawn at all."""
 
 
 @dataclass(frozen=True)
@@ -118,30 +119,31 @@ def _potential(source: Path, solution: SolidSolution, request: EquilibriumReques
 
 def equilibrium_notes(made: EquilibratedCells) -> list[str]:
     """What limits an equilibrium, in sentences."""
+    from augment.ordering.replica_exchange import EV_PER_KELVIN
+
     ensemble, notes = made.ensemble, []
     if made.unfinished:
         notes.append(f"{made.unfinished} relaxations ran out of steps; their enthalpies are too high")
     if not ensemble.settled:
         notes.append("the chains of the Monte Carlo disagree: the order is not that of equilibrium; take a higher K")
-    if ensemble.acceptance < POOR_ACCEPTANCE and len(ensemble.members) < sum(m.drawn for m in ensemble.members):
+    error, kt = ensemble.expansion_error, EV_PER_KELVIN * ensemble.temperature
+    drawn = sum(member.drawn for member in ensemble.members)
+    if error is not None and error > MAX_ERROR * kt:
         notes.append(
-            f"the pair expansion is off by {ensemble.expansion_error:.3f} eV per supercell and "
-            f"{ensemble.acceptance:.0%} of its draws are accepted: give more --enthalpies, or a smaller supercell"
+            f"the pair expansion is off by {error:.3f} eV per supercell, {error / kt:.1f} k T: configurations that it "
+            "takes for costly may be missing; give more --enthalpies, or a smaller supercell"
+        )
+    elif ensemble.acceptance < POOR_ACCEPTANCE and len(ensemble.members) < drawn:
+        notes.append(
+            f"{ensemble.acceptance:.0%} of the draws are accepted: give more --enthalpies, or a smaller supercell"
         )
     return notes
 
 
 def print_equilibrium(made: EquilibratedCells, exports: Exports, *, as_json: bool) -> None:
     """Write the relaxed cells where files are wanted, and print the ensemble."""
-    from augment.exchange import write_cifs, write_extxyz, write_poscars
-
-    ensemble, cells = made.ensemble, made.cells
-    writers: list[tuple[Path | None, Callable[..., Any]]] = [
-        (exports.poscar, write_poscars), (exports.cif, write_cifs), (exports.extxyz, write_extxyz),
-    ]  # fmt: skip
-    for path, write in writers:
-        if path is not None:
-            write(path, cells)
+    ensemble = made.ensemble
+    exports.write_cells(ensemble.solution.supercell, lambda: iter(made.cells))
     if as_json:
         about = {k: v for k, v in ensemble.to_dict().items() if k not in {"members", "supercell"}}
         for member in ensemble.members:
