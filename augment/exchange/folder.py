@@ -11,6 +11,26 @@ from pathlib import Path
 from augment.errors import DataError
 
 
+def require_new_folder(folder: Path) -> None:
+    """Check that a folder can be written to, also before long work whose results go there.
+
+    Raises:
+        DataError: it exists and is not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder}: exists and is not empty; name a new folder, or remove it first")
+
+
+def require_new_file(path: Path) -> None:
+    """Check that a file is new, also before long work whose results go there.
+
+    Raises:
+        DataError: it exists.
+    """
+    if path.exists():
+        raise DataError(f"{path}: exists; name a new file, or remove it first")
+
+
 @contextlib.contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """A new folder to write into, which takes its name when the block ends without an error.
@@ -18,8 +38,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: the folder exists and is not empty, or cannot be made.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: exists and is not empty; name a new folder, or remove it first")
+    require_new_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -42,8 +61,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     Raises:
         DataError: the file exists, or cannot be made.
     """
-    if path.exists():
-        raise DataError(f"{path}: exists; name a new file, or remove it first")
+    require_new_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:

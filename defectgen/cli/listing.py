@@ -43,6 +43,19 @@ class Exports:
         """Whether any file is."""
         return any(path is not None for path in (self.poscar, self.cif, self.extxyz))
 
+    def require_new(self) -> None:
+        """Check that nothing is there yet.
+
+        Raises:
+            DataError: a file exists, or a folder that is not empty.
+        """
+        from augment.exchange.folder import require_new_file, require_new_folder
+
+        for folder in filter(None, (self.poscar, self.cif)):
+            require_new_folder(folder)
+        if self.extxyz is not None:
+            require_new_file(self.extxyz)
+
     def write(self, supercell: Supercell, defects: Callable[[], Iterator[Defect]]) -> None:
         """Write the ideal cells of the defects, and the pristine one where the format has a place for it."""
         self.write_cells(supercell, lambda: (defect.cell() for defect in defects()))

@@ -124,6 +124,21 @@ def test_impurities_in_equilibrium(call, tmp_path):
     assert call(*EQUILIBRIUM, "-n", 5, "-o", folder)[1].count("short-range order") == 1
 
 
+@pytest.mark.parametrize("option", ["--extxyz", "--cif", "--poscar"])
+def test_what_is_there_is_refused_before_anything_is_relaxed(call, tmp_path, option):
+    taken = tmp_path / "taken"
+    if option == "--extxyz":
+        taken.write_text("mine")
+    else:
+        taken.mkdir()
+        (taken / "mine").write_text("mine")
+    code, _, error = call(*EQUILIBRIUM, option, taken)
+    assert code == 2
+    assert f"{taken}: exists" in error
+    assert "relaxations" not in error
+    assert (taken if taken.is_file() else taken / "mine").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -141,6 +141,7 @@ def impurities_command(
     solution = _solution(crystal, contents, integers(supercell), options, min_separation or 0.0)
     exports = Exports(poscar, cif, extxyz)
     if equilibrate is not None:
+        exports.require_new()
         drawn = draw_equilibrium(source, solution, request, equilibrate, samples, seed)
         print_equilibrium(drawn, exports, as_json=as_json)
     else:
