@@ -77,15 +77,17 @@ def draw_population(path: str | Path, request: PopulationRequest) -> dict[str, A
         made = model.open(request.temperature, request.pressure)
         if len(model.sites.composition) > 1 and request.condition in {None, STOICHIOMETRIC}:
             made = [model.closed(request.temperature, request.pressure)]
-        equilibrium = _chosen(made, request.condition)
+        closed = (STOICHIOMETRIC,) if len(model.sites.composition) > 1 else ()
+        equilibrium = _chosen(made, request.condition, closed)
         known = {each.defect.key: each.defect for each in records.lowest if each.defect.key in equilibrium.per_cell}
         supercell = reference.on(pristine(prepared.supercell)).supercell
         drawn = draw_supercells(list(known.values()), equilibrium.per_cell, supercell, request.supercells, request.seed)
         return _kept(folder, prepared, records, drawn, equilibrium, request)
 
 
-def _chosen(made: Sequence[Equilibrium], condition: str | None) -> Equilibrium:
-    names = [each.condition for each in made]
+def _chosen(made: Sequence[Equilibrium], condition: str | None, closed: tuple[str, ...]) -> Equilibrium:
+    """The equilibrium of a condition, of those that were made; `closed` can be asked for too."""
+    names = list(dict.fromkeys([*(each.condition for each in made), *closed]))
     if condition is None and len(made) == 1:
         return made[0]
     found = [each for each in made if each.condition == condition]
