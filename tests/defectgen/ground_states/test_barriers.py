@@ -14,8 +14,8 @@ from augment.errors import SettingsError
 from augment.supercells.search import widest_supercell
 from defectgen.ground_states import Minimum, SearchResult, SearchSettings, barriers, search
 from defectgen.ground_states.barriers import nearest_copy, with_barriers
-from defectgen.ground_states.same_geometry import wrapped
-from md.energetics import relaxed_band
+from defectgen.ground_states.same_geometry import aligned, wrapped
+from md.energetics import Band, relaxed_band
 from md.jobs.sweep import no_stage
 from md.labels.record import Record
 from md.potentials import Potential, resolve_potential
@@ -138,6 +138,32 @@ def test_the_nearest_copy_is_no_further_than_any(defects: dict[str, Defect]) -> 
         other = copy_of(defect, at, int(operation))
         moved = wrapped(other - ideal.positions, ideal.cell)
         assert least <= np.square(moved - moved.mean(axis=0)).sum() + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_nearest_copy_is_that_of_all_operations_where_the_first_guess_is_not(
+    defects: dict[str, Defect], seed: int
+) -> None:
+    """Atoms far from their sites compete for partners, which the order of trial does not know."""
+    defect = defects["Cu_i_Oh"]
+    ideal, rng = defect.cell(), np.random.default_rng(seed)
+    at = ideal.positions + rng.normal(scale=1.2, size=ideal.positions.shape)
+    totals, displacements = [], []
+    for operation in range(pristine(defect.supercell).symmetry().order):
+        image = copy_of(defect, at, operation)
+        index = aligned(image, ideal.numbers, ideal.positions, ideal.numbers, ideal.cell)
+        moved = wrapped(image[index] - ideal.positions, ideal.cell)
+        totals.append(float((moved**2).sum()))
+        displacements.append(moved - moved.mean(axis=0))
+    found = nearest_copy(defect.supercell, ideal, at) - ideal.positions
+    np.testing.assert_allclose(found, displacements[int(np.argmin(totals))], atol=1e-9)
+
+
+def test_the_way_back_is_from_the_end_of_the_band(defects: dict[str, Defect]) -> None:
+    """Of a band that ends 0.3 eV above its start the barriers differ by as much."""
+    cell = defects["Al_Cu"].cell()
+    band = Band(np.arange(3.0), np.array([0.0, 0.8, 0.3]), (cell, cell, cell), 0.01)
+    assert (band.forward, band.reverse) == pytest.approx((0.8, 0.5))
 
 
 def test_the_ideal_geometry_needs_no_barrier(defects: dict[str, Defect], well: Potential, tmp_path: Path) -> None:

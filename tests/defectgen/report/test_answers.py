@@ -14,6 +14,7 @@ from defectgen.report.answers.doubts import doubts
 from defectgen.report.answers.lowest import lowest_structures
 from defectgen.report.answers.warm import warm_statements
 from defectgen.report.blocks import Section, Statements, Table, Text
+from defectgen.report.energetics.energies import reactions
 from defectgen.report.gather import RunData, read_run
 from defectgen.report.page import build_sections, render_report
 from defectgen.run.folder import CUTS, RunFolder
@@ -213,3 +214,21 @@ def agreeing(run: RunFolder, count: int) -> RunData:
             temperature_error=5.0,
         )  # fmt: skip
     return read_run(run.path)
+
+
+def test_the_set_that_costs_least_is_said(data: RunData) -> None:
+    """It needs vacancies of every element; without those of one there is no such sentence."""
+    found = reactions(data.bulk, data.relaxed, str(data.host["formula"]))
+    least = min(found, key=lambda reaction: reaction.energy / reaction.defects)
+    assert f"costs least: {least.equation}" in said(answers_section(data))
+    lone = replace(data, relaxed=data.relaxed[:1])
+    assert "costs least" not in said(answers_section(lone))
+
+
+def test_points_that_have_not_settled_are_said_and_settled_ones_are_not(data: RunData) -> None:
+    for settled, count in ((True, 0), (False, len(data.points))):
+        points = [{**p, "settled": settled, "unsettled": [] if settled else ["the volume drifts"]} for p in data.points]
+        text = said(answers_section(replace(data, points=points)))
+        assert ("have not settled" in text) == (count > 0)
+        assert (f"{count} of {count} MD points have not settled" in text) == (count > 0)
+        assert ("the volume drifts" in text) == (count > 0)
